@@ -1,0 +1,84 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Every target: Swift 6 rules, no warnings, imports private unless declared otherwise.
+let common: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Targets that touch no C: an unsafe construct here does not build unless it says so.
+let pure: [SwiftSetting] = common + [.strictMemorySafety()]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "tendril",
+    products: [
+        .executable(name: "tendril-vpn", targets: ["tendril-vpn"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // C libraries of the distribution, and the kernel headers that the Glibc module leaves out.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibmnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+        .systemLibrary(name: "CLibnftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
+        .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CTendrilShims"),
+
+        // 0: values.
+        .target(name: "TendrilCore", swiftSettings: pure),
+
+        // 1: one call deep into the kernel or a C library.
+        .target(name: "LinuxSystem", dependencies: ["TendrilCore", "CTendrilShims"], swiftSettings: common),
+        .target(name: "TLSEngine", dependencies: ["TendrilCore", "COpenSSL"], swiftSettings: common),
+        .target(
+            name: "Netlink",
+            dependencies: ["TendrilCore", "LinuxSystem", "CLibmnl", "CLibnftnl"],
+            swiftSettings: common
+        ),
+        .target(name: "StrictYAML", dependencies: ["TendrilCore", "CLibyaml"], swiftSettings: common),
+
+        // 2: decisions without input or output.
+        .target(name: "TunnelProtocol", dependencies: ["TendrilCore"], swiftSettings: pure),
+
+        // 3: shells around the decisions.
+        .target(
+            name: "TunnelDataPlane",
+            dependencies: ["TendrilCore", "LinuxSystem", "TLSEngine", "TunnelProtocol"],
+            swiftSettings: common
+        ),
+        .target(
+            name: "Observability",
+            dependencies: ["TendrilCore", "CLibevent", logging],
+            swiftSettings: common
+        ),
+
+        // 4: products as libraries.
+        .target(
+            name: "TunnelDaemon",
+            dependencies: [
+                "TendrilCore", "LinuxSystem", "TLSEngine", "Netlink", "StrictYAML", "TunnelProtocol",
+                "TunnelDataPlane", "Observability", logging,
+            ],
+            swiftSettings: common
+        ),
+
+        // 5: programs.
+        .executableTarget(
+            name: "tendril-vpn",
+            dependencies: ["TendrilCore", "TunnelDaemon", "TLSEngine", argumentParser],
+            swiftSettings: common
+        ),
+    ]
+)

@@ -1,0 +1,73 @@
+// What the Glibc module leaves out or cannot import: epoll, TUN, variadic calls, newer system calls.
+#pragma once
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+// Opens one queue of a TUN device with virtio headers. Returns an owned descriptor or -errno; on success `name` holds
+// the name that the kernel chose (IFNAMSIZ bytes, NUL-terminated).
+int tendril_tun_open(char *name, int multi_queue);
+
+// TUNSETOFFLOAD with TUN_F_* flags; 0 or -errno.
+int tendril_tun_set_offload(int fd, unsigned flags);
+
+// open(2), close-on-exec. Returns an owned descriptor or -errno.
+int tendril_open(const char *path, int flags, unsigned mode);
+
+// Drops every capability from the effective, permitted, inheritable and ambient sets and the bounding set where it
+// may; those in `keep` (a bit each) stay effective and permitted. 0 or -errno.
+int tendril_capabilities_keep(uint64_t keep);
+
+// Bit mask of the effective capabilities.
+uint64_t tendril_capabilities_effective(void);
+
+// Names this thread for ps and top (15 bytes at most); 0 or -errno.
+int tendril_name_thread(const char *name);
+
+// Sets this thread's scheduling slice (Linux 6.12, EEVDF) in nanoseconds, keeping policy and nice value. 0 or -errno.
+int tendril_set_slice(uint64_t nanoseconds);
+
+// The parts of TCP_INFO that are reported; 0 or -errno.
+struct tendril_tcp_info {
+    uint32_t rtt_us;
+    uint32_t total_retransmits;
+    uint32_t congestion_window;
+    uint32_t unacked;
+    uint64_t delivery_rate;
+    uint32_t min_rtt_us;
+    uint32_t notsent_bytes;
+};
+int tendril_tcp_info(int fd, struct tendril_tcp_info *info);
+
+// accept4(2), non-blocking and close-on-exec. Returns an owned descriptor or -errno.
+int tendril_accept(int fd, struct sockaddr *address, socklen_t *length);
+
+// Sets a process attribute that takes one number (prctl); 0 or -errno.
+int tendril_process_control(int option, unsigned long value);
+
+// Sets a socket option with an int value; 0 or -errno.
+static inline int tendril_setsockopt_int(int fd, int level, int option, int value) {
+    return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;
+}

@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+#include "CTendrilShims.h"
+
+#include <linux/securebits.h>
+#include <linux/tcp.h>
+#include <sched.h>
+
+int tendril_open(const char *path, int flags, unsigned mode) {
+    int fd = open(path, flags | O_CLOEXEC, mode);
+    return fd >= 0 ? fd : -errno;
+}
+
+int tendril_tun_open(char *name, int multi_queue) {
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    struct ifreq request = {0};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0);
+    if (ioctl(fd, TUNSETIFF, &request) != 0) {
+        int code = errno;
+        close(fd);
+        return -code;
+    }
+    int header = 10;
+    if (ioctl(fd, TUNSETVNETHDRSZ, &header) != 0) {
+        int code = errno;
+        close(fd);
+        return -code;
+    }
+    memcpy(name, request.ifr_name, IFNAMSIZ);
+    return fd;
+}
+
+int tendril_tun_set_offload(int fd, unsigned flags) {
+    return ioctl(fd, TUNSETOFFLOAD, (unsigned long)flags) == 0 ? 0 : -errno;
+}
+
+int tendril_capabilities_keep(uint64_t keep) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct now[2] = {{0}};
+    if (syscall(SYS_capget, &header, now) != 0) return -errno;
+    // Only where CAP_SETPCAP is there; without it nothing can be regained through execve of a plain file anyway.
+    for (int capability = 0; capability < 64; capability++)
+        if (!(keep >> capability & 1)) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for (int word = 0; word < 2; word++) {
+        uint32_t mask = (uint32_t)(keep >> (32 * word)) & now[word].permitted;
+        now[word] = (struct __user_cap_data_struct){.effective = mask, .permitted = mask, .inheritable = 0};
+    }
+    return syscall(SYS_capset, &header, now) == 0 ? 0 : -errno;
+}
+
+uint64_t tendril_capabilities_effective(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct now[2] = {{0}};
+    if (syscall(SYS_capget, &header, now) != 0) return 0;
+    return (uint64_t)now[1].effective << 32 | now[0].effective;
+}
+
+int tendril_name_thread(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0) == 0 ? 0 : -errno; }
+
+int tendril_set_slice(uint64_t nanoseconds) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {.size = 48};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return -errno;
+    if (attributes.policy != SCHED_OTHER) return 0;
+    attributes.size = sizeof attributes;
+    attributes.runtime = nanoseconds;
+    return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : -errno;
+}
+
+int tendril_accept(int fd, struct sockaddr *address, socklen_t *length) {
+    int accepted;
+    do accepted = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (accepted < 0 && errno == EINTR);
+    return accepted >= 0 ? accepted : -errno;
+}
+
+int tendril_process_control(int option, unsigned long value) {
+    return prctl(option, value, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+int tendril_tcp_info(int fd, struct tendril_tcp_info *out) {
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return -errno;
+    *out = (struct tendril_tcp_info){
+        .rtt_us = info.tcpi_rtt,
+        .total_retransmits = info.tcpi_total_retrans,
+        .congestion_window = info.tcpi_snd_cwnd,
+        .unacked = info.tcpi_unacked,
+        .delivery_rate = info.tcpi_delivery_rate,
+        .min_rtt_us = info.tcpi_min_rtt,
+        .notsent_bytes = info.tcpi_notsent_bytes,
+    };
+    return 0;
+}

@@ -1,0 +1,20 @@
+import Glibc
+package import TendrilCore
+
+/// The clocks of the kernel.
+package enum Clock {
+    /// The monotonic clock now.
+    @inline(__always)
+    package static func now() -> MonotonicTime {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return MonotonicTime(nanoseconds: UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec))
+    }
+
+    /// Seconds since 1970.
+    package static func unixTime() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(max(time.tv_sec, 0))
+    }
+}

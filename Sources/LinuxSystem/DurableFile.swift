@@ -1,0 +1,57 @@
+import CTendrilShims
+import Glibc
+
+/// Whole files, read with a bound and written so that a crash leaves the old or the new content.
+package enum DurableFile {
+    /// Reads a file of at most `limit` bytes.
+    package static func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
+        let file = try OwnedDescriptor(tendril_open(path, O_RDONLY, 0), "open \(path)")
+        var content: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = retrying { Glibc.read(file.rawValue, &chunk, chunk.count) }
+            guard count >= 0 else { throw SystemError("read \(path)", code: CInt(-count)) }
+            if count == 0 { return content }
+            content += chunk[..<count]
+            guard content.count <= limit else { throw SystemError("read \(path)", code: EFBIG) }
+        }
+    }
+
+    /// Writes a file by way of a temporary one beside it: fsync, rename, fsync of the directory.
+    ///
+    /// - Parameters:
+    ///   - content: all of the new content.
+    ///   - path: the file, whose directory exists.
+    ///   - mode: the permission bits, which the umask does not change.
+    package static func write(_ content: [UInt8], to path: String, mode: UInt32) throws(SystemError) {
+        let temporary = "\(path).tmp.\(getpid())"
+        unlink(temporary)
+        do throws(SystemError) {
+            let file = try OwnedDescriptor(
+                tendril_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
+                "create \(temporary)"
+            )
+            guard fchmod(file.rawValue, mode) == 0 else { throw SystemError("set the mode of \(path)", code: errno) }
+            var offset = 0
+            while offset < content.count {
+                let count = content.withUnsafeBytes { bytes in
+                    retrying { Glibc.write(file.rawValue, bytes.baseAddress.map { $0 + offset }, bytes.count - offset) }
+                }
+                guard count > 0 else { throw SystemError("write \(path)", code: CInt(-count)) }
+                offset += count
+            }
+            guard fsync(file.rawValue) == 0 else { throw SystemError("write \(path)", code: errno) }
+            guard rename(temporary, path) == 0 else { throw SystemError("replace \(path)", code: errno) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        try syncDirectory(of: path)
+    }
+
+    private static func syncDirectory(of path: String) throws(SystemError) {
+        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let handle = try OwnedDescriptor(tendril_open(directory, O_RDONLY | O_DIRECTORY, 0), "open \(directory)")
+        guard fsync(handle.rawValue) == 0 else { throw SystemError("sync \(directory)", code: errno) }
+    }
+}

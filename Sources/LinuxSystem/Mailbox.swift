@@ -1,0 +1,27 @@
+import Synchronization
+
+/// Hands messages to a thread that waits in a poller. Bounded only by its senders, which are our own control code.
+package final class Mailbox<Message>: Sendable where Message: Sendable {
+    private let queue = Mutex<[Message]>([])
+    private let wakeUp: WakeUp
+
+    package init() throws(SystemError) { wakeUp = try WakeUp() }
+
+    /// The descriptor to watch for reading.
+    package var descriptor: CInt { wakeUp.descriptor }
+
+    /// Adds a message and wakes the receiver.
+    package func post(_ message: Message) {
+        queue.withLock { $0.append(message) }
+        wakeUp.signal()
+    }
+
+    /// Takes all messages in their order.
+    package func drain() -> [Message] {
+        wakeUp.clear()
+        return queue.withLock { messages in
+            defer { messages = [] }
+            return messages
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import CTendrilShims
+import Glibc
+package import TendrilCore
+
+/// A connected, connecting or listening stream socket, never blocking.
+package struct StreamSocket: ~Copyable, Sendable {
+    private let descriptor: OwnedDescriptor
+
+    /// Takes ownership of a non-blocking stream socket.
+    package init(owning descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+
+    /// The kernel's number, to be watched and never closed.
+    package var rawDescriptor: CInt { descriptor.rawValue }
+
+    /// Begins to connect to `address`; the socket becomes writable when that came to an end.
+    package init(connectingTo address: SocketAddress) throws(SystemError) {
+        let descriptor = try Self.open(address)
+        let number = descriptor.rawValue
+        let result = address.withPointer { pointer, length in retrying { connect(number, pointer, length) } }
+        guard result >= 0 || -result == Int(EINPROGRESS) else {
+            throw SystemError("connect to \(address)", code: CInt(-result))
+        }
+        self.init(owning: descriptor)
+    }
+
+    /// Listens at `address`.
+    package init(listeningAt address: SocketAddress, backlog: CInt = 1024) throws(SystemError) {
+        let descriptor = try Self.open(address)
+        let number = descriptor.rawValue
+        _ = tendril_setsockopt_int(number, SOL_SOCKET, SO_REUSEADDR, 1)
+        let bound = address.withPointer { pointer, length in retrying { bind(number, pointer, length) } }
+        guard bound >= 0 else { throw SystemError("listen at \(address)", code: CInt(-bound)) }
+        let listening = retrying { listen(number, backlog) }
+        guard listening >= 0 else { throw SystemError("listen at \(address)", code: CInt(-listening)) }
+        self.init(owning: descriptor)
+    }
+
+    private static func open(_ address: SocketAddress) throws(SystemError) -> OwnedDescriptor {
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        let result = retrying { socket(address.family, type, 0) }
+        guard result >= 0 else { throw SystemError("open a socket for \(address)", code: CInt(-result)) }
+        return OwnedDescriptor(owning: CInt(result))
+    }
+
+    /// Accepts one connection, or returns `nil` when none waits.
+    package func accept() throws(SystemError) -> (descriptor: CInt, peer: SocketAddress)? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let number = descriptor.rawValue
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                tendril_accept(number, address, &length)
+            }
+        }
+        guard result >= 0 else {
+            // A connection that died in the queue is no failure of the listener.
+            if [EAGAIN, ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, ENETUNREACH].contains(-result) {
+                return nil
+            }
+            throw SystemError("accept a connection", code: -result)
+        }
+        return (result, SocketAddress(storage, length: length))
+    }
+
+    /// The outcome of connecting, once the socket is writable: 0, or the kernel's number.
+    package func takeError() -> CInt {
+        var code: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        guard getsockopt(descriptor.rawValue, SOL_SOCKET, SO_ERROR, &code, &length) == 0 else { return errno }
+        return code
+    }
+
+    /// The local address, which tells a port that the kernel chose.
+    package func localAddress() -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let number = descriptor.rawValue
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(number, $0, &length) }
+        }
+        return result == 0 ? SocketAddress(storage, length: length) : nil
+    }
+
+    /// Sends now what is written, and finds a dead path within `seconds`.
+    package func tuneForTunnel(deathAfter seconds: CInt) {
+        _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
+        _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, seconds * 1000)
+    }
+
+    /// Chooses the congestion control by the kernel's name for it.
+    package func setCongestionControl(_ name: String) throws(SystemError) {
+        let number = descriptor.rawValue
+        let result = name.withCString {
+            setsockopt(number, CInt(IPPROTO_TCP), TCP_CONGESTION, $0, socklen_t(name.utf8.count))
+        }
+        guard result == 0 else { throw SystemError("use the congestion control \(name)", code: errno) }
+    }
+
+    /// Limits what stands unsent in the kernel, in bytes (TCP_NOTSENT_LOWAT).
+    package func limitUnsent(to bytes: Int) {
+        _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, CInt(clamping: bytes))
+    }
+
+    /// Makes the receive side wake up only for this many bytes (SO_RCVLOWAT).
+    package func wakeOnlyFor(bytes: Int) {
+        _ = tendril_setsockopt_int(descriptor.rawValue, SOL_SOCKET, SO_RCVLOWAT, CInt(clamping: bytes))
+    }
+
+    /// What the kernel knows of the connection.
+    package func information() -> TCPInformation? {
+        var info = tendril_tcp_info()
+        guard tendril_tcp_info(descriptor.rawValue, &info) == 0 else { return nil }
+        return TCPInformation(
+            roundTrip: Nanoseconds(UInt64(info.rtt_us) * 1000),
+            retransmits: UInt64(info.total_retransmits),
+            unsentBytes: UInt64(info.notsent_bytes),
+            deliveryRate: info.delivery_rate
+        )
+    }
+
+    /// Reads into the room of `buffer`.
+    @inline(__always)
+    package func receive(into buffer: inout FlatBuffer) -> Transfer {
+        let result = retrying { recv(descriptor.rawValue, buffer.writePointer, buffer.room, 0) }
+        if result > 0 { buffer.produced(result) }
+        return Transfer(result, zeroMeansEnd: true)
+    }
+
+    /// Reads into the room of `buffer` and leaves the bytes in the kernel.
+    package func peek(into buffer: inout FlatBuffer) -> Transfer {
+        let result = retrying { recv(descriptor.rawValue, buffer.writePointer, buffer.room, CInt(MSG_PEEK)) }
+        if result > 0 { buffer.produced(result) }
+        return Transfer(result, zeroMeansEnd: true)
+    }
+
+    /// Sends the front of `buffer`.
+    @inline(__always)
+    package func send(from buffer: inout FlatBuffer) -> Transfer {
+        let result = retrying {
+            Glibc.send(descriptor.rawValue, buffer.readPointer, buffer.count, CInt(MSG_NOSIGNAL))
+        }
+        if result > 0 { buffer.consumed(result) }
+        return Transfer(result, zeroMeansEnd: false)
+    }
+}
+
+/// The parts of TCP_INFO that are reported.
+package struct TCPInformation: Hashable, Sendable {
+    /// The smoothed round trip.
+    package let roundTrip: Nanoseconds
+    /// Segments sent again since the connection began.
+    package let retransmits: UInt64
+    package let unsentBytes: UInt64
+    /// In bytes per second.
+    package let deliveryRate: UInt64
+}

@@ -1,0 +1,129 @@
+internal import COpenSSL
+internal import Glibc
+package import TendrilCore
+
+/// Issues the certificates of a paired tunnel: a CA of its own and leaves whose identity is their URI name.
+package struct CertificateIssuer: ~Copyable {
+    /// A certificate and its key, both in PEM.
+    package struct Issued: Sendable {
+        package let certificate: [UInt8]
+        package let key: Secret
+    }
+
+    private let authority: Certificate
+    private let key: PrivateKey
+
+    /// Makes a CA with a fresh P-256 key.
+    ///
+    /// - Parameters:
+    ///   - name: the common name, at most 64 bytes are kept.
+    ///   - days: for how long it is valid from now on.
+    package init(name: String, days: Int) throws(TLSError) {
+        ERR_clear_error()
+        guard let pointer = tendril_generate_p256_key() else { throw .drainingQueue(while: "make a key") }
+        let key = PrivateKey(owning: pointer)
+        let authority = try Self.certificate(subject: name, days: days, from: 0, key: key, issuer: nil, signer: key) {
+            certificate, issuer throws(TLSError) in
+            try Self.add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0", to: certificate, issuer)
+            try Self.add(NID_key_usage, "critical,keyCertSign,cRLSign", to: certificate, issuer)
+            try Self.add(NID_subject_key_identifier, "hash", to: certificate, issuer)
+        }
+        self.key = key
+        self.authority = authority
+    }
+
+    /// The CA's own certificate in PEM.
+    package func authorityPEM() throws(TLSError) -> [UInt8] { try Self.pem(authority) }
+
+    /// Issues a leaf for an identity, good for TLS on both sides of a handshake.
+    ///
+    /// - Parameters:
+    ///   - identity: becomes the URI name.
+    ///   - days: for how long it is valid from now on.
+    ///   - start: when it begins to be valid, in seconds from now; negative for the past.
+    package func issue(_ identity: TunnelIdentity, days: Int, from start: Int = 0) throws(TLSError) -> Issued {
+        ERR_clear_error()
+        guard let pointer = tendril_generate_p256_key() else { throw .drainingQueue(while: "make a key") }
+        let leafKey = PrivateKey(owning: pointer)
+        let usage = identity.role == .server ? "serverAuth" : "clientAuth"
+        let leaf = try Self.certificate(
+            subject: identity.name, days: days, from: start, key: leafKey, issuer: authority, signer: key
+        ) { certificate, issuer throws(TLSError) in
+            try Self.add(NID_basic_constraints, "critical,CA:FALSE", to: certificate, issuer)
+            try Self.add(NID_key_usage, "critical,digitalSignature", to: certificate, issuer)
+            try Self.add(NID_ext_key_usage, usage, to: certificate, issuer)
+            try Self.add(NID_authority_key_identifier, "keyid", to: certificate, issuer)
+            try Self.add(NID_subject_alt_name, "URI:\(identity)", to: certificate, issuer)
+        }
+        return Issued(certificate: try Self.pem(leaf), key: try Self.pem(leafKey))
+    }
+
+    private static func certificate(
+        subject: String,
+        days: Int,
+        from start: Int,
+        key: PrivateKey,
+        issuer: Certificate?,
+        signer: PrivateKey,
+        extend: (Certificate, Certificate) throws(TLSError) -> Void
+    ) throws(TLSError) -> Certificate {
+        guard let pointer = X509_new() else { throw .drainingQueue(while: "make a certificate") }
+        let certificate = Certificate(owning: pointer)
+        var serial = [UInt8](repeating: 0, count: 16)
+        guard RAND_bytes(&serial, CInt(serial.count)) == 1 else { throw .drainingQueue(while: "make a serial number") }
+        serial[0] &= 0x7F
+        let number = BN_bin2bn(serial, CInt(serial.count), nil)
+        defer { BN_free(number) }
+        let name = X509_get_subject_name(pointer)
+        let text = Array(subject.utf8.prefix(64))
+        // Five minutes before the start, for clocks that run behind.
+        guard X509_set_version(pointer, 2) == 1,
+            BN_to_ASN1_INTEGER(number, X509_get_serialNumber(pointer)) != nil,
+            X509_gmtime_adj(X509_getm_notBefore(pointer), start - 300) != nil,
+            X509_gmtime_adj(X509_getm_notAfter(pointer), start + days * 86400) != nil,
+            X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, text, CInt(text.count), -1, 0) == 1,
+            X509_set_issuer_name(pointer, X509_get_subject_name(issuer?.pointer ?? pointer)) == 1,
+            X509_set_pubkey(pointer, key.pointer) == 1
+        else { throw .drainingQueue(while: "fill in a certificate") }
+        try extend(certificate, issuer ?? certificate)
+        guard X509_sign(pointer, signer.pointer, EVP_sha256()) > 0 else {
+            throw .drainingQueue(while: "sign a certificate")
+        }
+        return certificate
+    }
+
+    private static func add(
+        _ identifier: CInt,
+        _ value: String,
+        to certificate: Certificate,
+        _ issuer: Certificate
+    ) throws(TLSError) {
+        var context = X509V3_CTX()
+        X509V3_set_ctx(&context, issuer.pointer, certificate.pointer, nil, nil, 0)
+        guard let value = X509V3_EXT_conf_nid(nil, &context, identifier, value) else {
+            throw .drainingQueue(while: "add an extension to a certificate")
+        }
+        defer { X509_EXTENSION_free(value) }
+        guard X509_add_ext(certificate.pointer, value, -1) == 1 else {
+            throw .drainingQueue(while: "add an extension to a certificate")
+        }
+    }
+
+    private static func pem(_ certificate: Certificate) throws(TLSError) -> [UInt8] {
+        try text { PEM_write_bio_X509($0, certificate.pointer) }
+    }
+
+    private static func pem(_ key: PrivateKey) throws(TLSError) -> Secret {
+        Secret(try text { PEM_write_bio_PrivateKey($0, key.pointer, nil, nil, 0, nil, nil) })
+    }
+
+    private static func text(_ write: (OpaquePointer) -> CInt) throws(TLSError) -> [UInt8] {
+        guard let bio = BIO_new(BIO_s_mem()) else { throw .drainingQueue(while: "write PEM") }
+        defer { BIO_free(bio) }
+        guard write(bio) == 1 else { throw .drainingQueue(while: "write PEM") }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while case let count = BIO_read(bio, &chunk, CInt(chunk.count)), count > 0 { bytes += chunk[..<Int(count)] }
+        return bytes
+    }
+}

@@ -1,0 +1,40 @@
+package import Synchronization
+
+/// A fixed row of 64-bit words that several threads read and write without locks.
+@safe
+package final class AtomicWords: @unchecked Sendable {
+    /// How many words there are.
+    package let count: Int
+    @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
+
+    /// Makes `count` words that hold zero.
+    package init(count: Int) {
+        precondition(count > 0, "a row of no words is a mistake")
+        self.count = count
+        unsafe words = .allocate(capacity: count)
+        for index in 0..<count { unsafe (words + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        unsafe words.deinitialize(count: count)
+        unsafe words.deallocate()
+    }
+
+    /// The word at `index`, in no order with other words.
+    @inlinable
+    package func load(_ index: Int) -> UInt64 {
+        precondition(index >= 0 && index < count, "no such word")
+        return unsafe words[index].load(ordering: .relaxed)
+    }
+
+    /// Replaces the word at `index`, in no order with other words.
+    @inlinable
+    package func store(_ value: UInt64, at index: Int) {
+        precondition(index >= 0 && index < count, "no such word")
+        unsafe words[index].store(value, ordering: .relaxed)
+    }
+
+    /// Adds to a word that only the calling thread writes.
+    @inlinable
+    package func add(_ value: UInt64, at index: Int) { store(load(index) &+ value, at: index) }
+}

@@ -1,0 +1,21 @@
+/// Bytes that must not be shown: they redact themselves in text and are overwritten when released.
+package final class Secret: Sendable, CustomStringConvertible, CustomReflectable {
+    private let storage: FlatBuffer
+
+    /// Copies `bytes`; the caller's copy stays the caller's to clear.
+    package init(_ bytes: some Collection<UInt8>) {
+        var storage = FlatBuffer(capacity: max(bytes.count, 1))
+        for byte in bytes { storage.append(byte) }
+        self.storage = storage
+    }
+
+    deinit { storage.erase() }
+
+    package var count: Int { storage.count }
+
+    /// Lends the bytes for the length of the call.
+    package func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result { storage.withReadable(body) }
+
+    package var description: String { "<secret of \(count) bytes>" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -1,0 +1,137 @@
+package import TendrilCore
+
+/// The life of one lane after the hello, without input, output or a clock of its own.
+///
+/// ```
+///   open ──drain()──▶ draining ──peer drained, or 10 s──▶ finished
+///     │                  │
+///     └──── silence, violation, close() ────▶ finished
+/// ```
+package struct LaneMachine: Sendable {
+    /// What the shell is to send or do now.
+    package enum Output: Hashable, Sendable {
+        case send(FrameHeader.Kind, Heartbeat?)
+        /// The lane is over. A notice is sent first where the peer can still hear it.
+        case finish(CloseNotice?)
+    }
+
+    /// What a control frame means to the shell.
+    package enum Event: Hashable, Sendable {
+        case none
+        /// A heartbeat came back.
+        case roundTrip(Nanoseconds)
+        /// The server asks for a fresh lane.
+        case renew
+        /// The peer closed the lane.
+        case closed(CloseNotice)
+    }
+
+    /// The limits on silence.
+    package enum Timing {
+        /// How often an open lane is probed.
+        package static var interval: Nanoseconds { .seconds(1) }
+        /// After this much silence the lane is dead: within 3 s of a cut, whatever the phase of the timer.
+        package static var patience: Nanoseconds { .milliseconds(2500) }
+        /// How long a drained lane waits for its peer.
+        package static var drain: Nanoseconds { .seconds(10) }
+    }
+
+    private var lastHeard: MonotonicTime
+    private var nextProbe: MonotonicTime
+    private var sequence: UInt64 = 0
+    private var owedEcho: Heartbeat?
+    private var drainDeadline: MonotonicTime?
+    private var peerDrained = false
+    private var saidDrain = false
+    private var owesRenew = false
+    private var isFinished = false
+
+    /// When the last echo came back.
+    package private(set) var lastEcho: MonotonicTime?
+
+    package init(at now: MonotonicTime) {
+        lastHeard = now
+        nextProbe = now
+    }
+
+    /// Whether packets may still be sent on this lane.
+    package var acceptsPackets: Bool { drainDeadline == nil && !isFinished }
+
+    /// When `advance` next has something to say, as far as it can be known now.
+    package var deadline: MonotonicTime {
+        if owedEcho != nil || owesRenew || isDone { return MonotonicTime(nanoseconds: 0) }
+        return min(nextProbe, min(lastHeard + Timing.patience, drainDeadline ?? nextProbe))
+    }
+
+    /// Notes that authenticated bytes arrived.
+    package mutating func heard(at now: MonotonicTime) { lastHeard = now }
+
+    /// Begins to drain; the shell sends what waits, then calls `drained()`.
+    package mutating func drain(at now: MonotonicTime) {
+        if drainDeadline == nil { drainDeadline = now + Timing.drain }
+    }
+
+    /// Asks the peer for a fresh lane in place of this one.
+    package mutating func requestRenewal() { owesRenew = true }
+
+    /// Takes a control frame that is not a hello.
+    package mutating func receive(
+        _ kind: FrameHeader.Kind,
+        _ payload: borrowing Span<UInt8>,
+        at now: MonotonicTime
+    ) throws(ProtocolViolation) -> Event {
+        switch kind {
+        case .heartbeat:
+            guard let heartbeat = Heartbeat(payload) else { throw .badLength }
+            // Only the newest is owed: a flood of heartbeats costs one echo a turn.
+            owedEcho = heartbeat
+            return .none
+        case .echo:
+            guard let heartbeat = Heartbeat(payload) else { throw .badLength }
+            // An echo of something never sent measures nothing.
+            guard heartbeat.sequence <= sequence, heartbeat.sentAt <= now else { throw .unexpectedFrame }
+            lastEcho = now
+            return .roundTrip(Nanoseconds(now.since(heartbeat.sentAt)))
+        case .renew: return .renew
+        case .drain:
+            peerDrained = true
+            drain(at: now)
+            return .none
+        case .close: return .closed(try CloseNotice(payload))
+        case .hello, .packet: throw .unexpectedFrame
+        }
+    }
+
+    /// Says what to do at `now`; to be called until it returns `nil`.
+    ///
+    /// - Parameter isQueueEmpty: whether every packet that was queued for this lane has left.
+    package mutating func advance(to now: MonotonicTime, isQueueEmpty: Bool) -> Output? {
+        guard !isFinished else { return nil }
+        if now >= lastHeard + Timing.patience { return finish(CloseNotice(.silent)) }
+        if let heartbeat = owedEcho {
+            owedEcho = nil
+            return .send(.echo, heartbeat)
+        }
+        if owesRenew {
+            owesRenew = false
+            return .send(.renew, nil)
+        }
+        if drainDeadline != nil, !saidDrain, isQueueEmpty {
+            saidDrain = true
+            return .send(.drain, nil)
+        }
+        if isDone { return finish(nil) }
+        if let drainDeadline, now >= drainDeadline { return finish(CloseNotice(.replaced)) }
+        guard now >= nextProbe else { return nil }
+        nextProbe = now + Timing.interval
+        sequence += 1
+        return .send(.heartbeat, Heartbeat(sequence: sequence, sentAt: now))
+    }
+
+    private var isDone: Bool { saidDrain && peerDrained }
+
+    private mutating func finish(_ notice: CloseNotice?) -> Output {
+        isFinished = true
+        return .finish(notice)
+    }
+}

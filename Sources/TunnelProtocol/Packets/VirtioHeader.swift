@@ -1,0 +1,111 @@
+import TendrilCore
+
+/// The 10 bytes before a packet that carry offloads between two TUN devices.
+///
+/// Layout and constants are those of `struct virtio_net_hdr` in linux/virtio_net.h; numbers are little-endian, as the
+/// kernel of a little-endian machine writes them.
+package struct VirtioHeader: Hashable, Sendable {
+    /// The length of the header in bytes.
+    @inlinable package static var byteCount: Int { 10 }
+
+    /// VIRTIO_NET_HDR_F_NEEDS_CSUM: the transport checksum holds only the pseudo header's sum.
+    @inlinable package static var needsChecksum: UInt8 { 1 }
+    /// VIRTIO_NET_HDR_F_DATA_VALID: the checksum was verified already.
+    @inlinable package static var dataValid: UInt8 { 2 }
+
+    /// VIRTIO_NET_HDR_GSO_*: how the kernel is to cut the packet.
+    package enum Segmentation: UInt8, Sendable {
+        case none = 0
+        case tcpv4 = 1
+        case tcpv6 = 4
+        case udp = 5
+    }
+
+    package var flags: UInt8 = 0
+    package var segmentation: Segmentation = .none
+    /// Whether the TCP super-packet carries ECN's CWR (VIRTIO_NET_HDR_GSO_ECN).
+    package var hasECN = false
+    package var headerLength: UInt16 = 0
+    /// The payload of each segment in bytes.
+    package var segmentSize: UInt16 = 0
+    package var checksumStart: UInt16 = 0
+    package var checksumOffset: UInt16 = 0
+
+    package init() {}
+
+    /// Reads the first 10 of `bytes`, or returns `nil` for an unknown way to segment.
+    package init?(_ bytes: borrowing Span<UInt8>) {
+        guard bytes.count >= Self.byteCount, let segmentation = Segmentation(rawValue: bytes[1] & 0x7F) else {
+            return nil
+        }
+        flags = bytes[0]
+        self.segmentation = segmentation
+        hasECN = bytes[1] & 0x80 != 0
+        headerLength = bytes.u16(2).byteSwapped
+        segmentSize = bytes.u16(4).byteSwapped
+        checksumStart = bytes.u16(6).byteSwapped
+        checksumOffset = bytes.u16(8).byteSwapped
+    }
+
+    /// Writes the header to the first 10 of `bytes`.
+    package func write(to bytes: inout MutableSpan<UInt8>) {
+        bytes[0] = flags
+        bytes[1] = segmentation.rawValue | (hasECN ? 0x80 : 0)
+        bytes.set(headerLength.byteSwapped, at: 2)
+        bytes.set(segmentSize.byteSwapped, at: 4)
+        bytes.set(checksumStart.byteSwapped, at: 6)
+        bytes.set(checksumOffset.byteSwapped, at: 8)
+    }
+
+    /// Whether nothing is asked of the kernel.
+    @inlinable package var isPlain: Bool { flags & Self.needsChecksum == 0 && segmentation == .none }
+
+    /// Returns the header as it may go to the kernel with `packet`: what the packet's own headers say replaces what
+    /// the peer said, and a contradiction is refused.
+    ///
+    /// - Parameter packet: the packet behind the header.
+    package func validated(for packet: InnerPacket) throws(PacketRefusal) -> VirtioHeader {
+        guard flags & ~(Self.needsChecksum | Self.dataValid) == 0 else { throw PacketRefusal(.offload) }
+        var header = VirtioHeader()
+        if flags & Self.needsChecksum != 0 {
+            let offset = try checksumOffset(in: packet)
+            guard Int(checksumStart) == packet.transportOffset, checksumOffset == offset else {
+                throw PacketRefusal(.offload)
+            }
+            header.flags = Self.needsChecksum
+            header.checksumStart = checksumStart
+            header.checksumOffset = offset
+        }
+        guard segmentation != .none else { return header }
+        try checkSegmentation(of: packet)
+        guard header.flags & Self.needsChecksum != 0, segmentSize > 0,
+            Int(segmentSize) < packet.length &- packet.payloadOffset
+        else { throw PacketRefusal(.offload) }
+        header.segmentation = segmentation
+        header.hasECN = hasECN
+        header.segmentSize = segmentSize
+        header.headerLength = UInt16(truncatingIfNeeded: packet.payloadOffset)
+        return header
+    }
+
+    private func checksumOffset(in packet: InnerPacket) throws(PacketRefusal) -> UInt16 {
+        switch packet.transport {
+        case .tcp: return 16
+        case .udp: return 6
+        case .icmp, .icmpv6: throw PacketRefusal(.offload)
+        }
+    }
+
+    private func checkSegmentation(of packet: InnerPacket) throws(PacketRefusal) {
+        let fits =
+            switch segmentation {
+            case .none: true
+            case .tcpv4: packet.transport == .tcp && packet.family == .v4
+            case .tcpv6: packet.transport == .tcp && packet.family == .v6
+            case .udp: packet.transport == .udp && !hasECN
+            }
+        // A super-packet that opens or resets a connection is a contradiction in itself.
+        let opens = packet.transport == .tcp && packet.kind & (InnerPacket.TCPFlag.syn | InnerPacket.TCPFlag.rst) != 0
+        guard fits, !opens else { throw PacketRefusal(.offload) }
+    }
+}

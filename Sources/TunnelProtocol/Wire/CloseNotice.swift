@@ -1,0 +1,64 @@
+/// Why a side closes a lane: a number for programs and a sentence for people.
+package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
+    /// The reasons that have a number on the wire.
+    package enum Reason: UInt16, Sendable, CaseIterable {
+        case shuttingDown = 1
+        case replaced = 2
+        case protocolViolation = 3
+        case wrongIdentity = 4
+        case notAuthorised = 5
+        case versionMismatch = 6
+        case expired = 7
+        case silent = 8
+        case overloaded = 9
+        case duplicateInstance = 10
+
+        /// The reason in words.
+        package var text: String {
+            switch self {
+            case .shuttingDown: "the peer shuts down"
+            case .replaced: "a newer link of the same identity took its place"
+            case .protocolViolation: "the protocol was broken"
+            case .wrongIdentity: "the certificate names another cluster or role"
+            case .notAuthorised: "the certificate is not authorised any more"
+            case .versionMismatch: "the protocol versions do not match"
+            case .expired: "a certificate expired"
+            case .silent: "nothing was heard for too long"
+            case .overloaded: "the server has too many links"
+            case .duplicateInstance: "this instance is linked already"
+            }
+        }
+    }
+
+    /// The most bytes of text that a notice carries.
+    package static var maximumText: Int { 200 }
+
+    package let reason: Reason
+    /// More about the reason; printable ASCII, for it is logged on the other side.
+    package let detail: String
+
+    package init(_ reason: Reason, _ detail: String = "") {
+        self.reason = reason
+        self.detail = String(Self.printable(detail.utf8).prefix(Self.maximumText))
+    }
+
+    /// Reads the payload of a close frame; what is not printable in it is replaced.
+    package init(_ bytes: borrowing Span<UInt8>) throws(ProtocolViolation) {
+        guard bytes.count >= 2, let reason = Reason(rawValue: bytes.u16(0)) else { throw .badClose }
+        self.reason = reason
+        var text: [UInt8] = []
+        for index in 2..<bytes.count { text.append(bytes[index]) }
+        detail = Self.printable(text)
+    }
+
+    /// The payload of a close frame.
+    package var payload: [UInt8] {
+        [UInt8(reason.rawValue >> 8), UInt8(reason.rawValue & 0xFF)] + Array(detail.utf8)
+    }
+
+    package var description: String { detail.isEmpty ? reason.text : "\(reason.text): \(detail)" }
+
+    private static func printable(_ bytes: some Sequence<UInt8>) -> String {
+        String(decoding: bytes.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
+    }
+}

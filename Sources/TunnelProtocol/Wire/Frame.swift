@@ -1,0 +1,71 @@
+/// The unit that lanes carry: a type, a length, and that many bytes. See docs/protocol.md.
+package struct FrameHeader: Hashable, Sendable {
+    /// What a frame carries.
+    package enum Kind: UInt8, Sendable {
+        /// Who speaks, and what it serves; the first frame in each direction.
+        case hello = 1
+        /// Asks for an echo; measures the round trip.
+        case heartbeat = 2
+        /// Answers a heartbeat with its own bytes.
+        case echo = 3
+        /// Asks the client for a fresh lane in place of this one.
+        case renew = 4
+        /// No packet follows on this lane; it closes when both sides have said so.
+        case drain = 5
+        /// Why the sender closes the lane now.
+        case close = 6
+        /// A virtio header and an IP packet.
+        case packet = 16
+    }
+
+    /// The length of a frame's header in bytes.
+    @inlinable package static var byteCount: Int { 4 }
+    /// The longest payload: a virtio header and the largest IP packet.
+    @inlinable package static var maximumPayload: Int { VirtioHeader.byteCount + 65535 + 40 }
+
+    package let kind: Kind
+    /// The number of bytes behind the header.
+    package let length: Int
+
+    package init(kind: Kind, length: Int) {
+        self.kind = kind
+        self.length = length
+    }
+
+    /// Reads the first 4 of `bytes`; a type or a length that cannot be is a violation.
+    package init(_ bytes: borrowing Span<UInt8>) throws(ProtocolViolation) {
+        guard bytes.count >= Self.byteCount, let kind = Kind(rawValue: bytes[0]) else {
+            throw ProtocolViolation.unknownType
+        }
+        let length = Int(bytes[1]) << 16 | Int(bytes.u16(2))
+        guard Self.lengths(of: kind).contains(length) else { throw ProtocolViolation.badLength }
+        self.kind = kind
+        self.length = length
+    }
+
+    /// Writes the header to the first 4 of `bytes`.
+    package func write(to bytes: inout MutableSpan<UInt8>) {
+        bytes[0] = kind.rawValue
+        bytes[1] = UInt8(truncatingIfNeeded: length >> 16)
+        bytes.set(UInt16(truncatingIfNeeded: length), at: 2)
+    }
+
+    private static func lengths(of kind: Kind) -> ClosedRange<Int> {
+        switch kind {
+        case .hello: 1...Hello.maximumByteCount
+        case .heartbeat, .echo: Heartbeat.byteCount...Heartbeat.byteCount
+        case .renew, .drain: 0...0
+        case .close: 2...(2 + CloseNotice.maximumText)
+        case .packet: (VirtioHeader.byteCount + 20)...maximumPayload
+        }
+    }
+}
+
+/// The peer broke the protocol; the lane is closed and trying the same again cannot help.
+package enum ProtocolViolation: String, Error, Sendable, CaseIterable {
+    case unknownType = "unknown frame type"
+    case badLength = "impossible frame length"
+    case unexpectedFrame = "frame out of order"
+    case badHello = "malformed hello"
+    case badClose = "malformed close"
+}
