@@ -49,6 +49,16 @@ package enum DurableFile {
         try syncDirectory(of: path)
     }
 
+    /// Writes to a file that exists and takes its content in one write, such as one of /proc/sys.
+    package static func overwrite(_ path: String, with text: String) throws(SystemError) {
+        let file = try OwnedDescriptor(tendril_open(path, O_WRONLY, 0), "open \(path)")
+        let bytes = Array(text.utf8)
+        let count = bytes.withUnsafeBytes { buffer in
+            retrying { Glibc.write(file.rawValue, buffer.baseAddress, buffer.count) }
+        }
+        guard count == bytes.count else { throw SystemError("write \(path)", code: count < 0 ? CInt(-count) : EIO) }
+    }
+
     private static func syncDirectory(of path: String) throws(SystemError) {
         let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         let handle = try OwnedDescriptor(tendril_open(directory, O_RDONLY | O_DIRECTORY, 0), "open \(directory)")

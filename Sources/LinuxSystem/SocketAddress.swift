@@ -110,3 +110,15 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         return found
     }
 }
+
+extension SocketAddress {
+    /// Connects to the address and waits for the outcome.
+    package func connectBlocking() throws(SystemError) -> OwnedDescriptor {
+        let number = socket(family, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { throw SystemError("open a socket for \(self)", code: errno) }
+        let owned = OwnedDescriptor(owning: number)
+        let result = withPointer { pointer, length in retrying { connect(number, pointer, length) } }
+        guard result >= 0 else { throw SystemError("connect to \(self)", code: CInt(-result)) }
+        return owned
+    }
+}

@@ -101,11 +101,6 @@ package struct StreamSocket: ~Copyable, Sendable {
         _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, CInt(clamping: bytes))
     }
 
-    /// Makes the receive side wake up only for this many bytes (SO_RCVLOWAT).
-    package func wakeOnlyFor(bytes: Int) {
-        _ = tendril_setsockopt_int(descriptor.rawValue, SOL_SOCKET, SO_RCVLOWAT, CInt(clamping: bytes))
-    }
-
     /// What the kernel knows of the connection.
     package func information() -> TCPInformation? {
         var info = tendril_tcp_info()
@@ -122,13 +117,6 @@ package struct StreamSocket: ~Copyable, Sendable {
     @inline(__always)
     package func receive(into buffer: inout FlatBuffer) -> Transfer {
         let result = retrying { recv(descriptor.rawValue, buffer.writePointer, buffer.room, 0) }
-        if result > 0 { buffer.produced(result) }
-        return Transfer(result, zeroMeansEnd: true)
-    }
-
-    /// Reads into the room of `buffer` and leaves the bytes in the kernel.
-    package func peek(into buffer: inout FlatBuffer) -> Transfer {
-        let result = retrying { recv(descriptor.rawValue, buffer.writePointer, buffer.room, CInt(MSG_PEEK)) }
         if result > 0 { buffer.produced(result) }
         return Transfer(result, zeroMeansEnd: true)
     }

@@ -36,4 +36,7 @@ package struct WorkerThread: ~Copyable {
 
     /// Waits for the end.
     package consuming func join() { pthread_join(handle, nil) }
+
+    /// Lets the thread end by itself.
+    package consuming func detach() { pthread_detach(handle) }
 }

@@ -95,18 +95,18 @@ package struct TLSSession: ~Copyable, @unchecked Sendable {
     }
 
     /// Encrypts all of `plaintext` (80 KiB at most) into the room of `output`, which must have `overhead` bytes more.
-    package mutating func encrypt(_ plaintext: inout FlatBuffer, into output: inout FlatBuffer) throws(TLSError) {
-        precondition(plaintext.count <= Self.maximumPlaintext && output.room >= plaintext.count + Self.overhead)
+    package mutating func encrypt(_ plaintext: RawSpan, into output: inout FlatBuffer) throws(TLSError) {
+        precondition(plaintext.byteCount <= Self.maximumPlaintext)
+        precondition(output.room >= plaintext.byteCount + Self.overhead)
         guard !plaintext.isEmpty else { return }
         wire.pointee.input = nil
         wire.pointee.inputCount = 0
         lend(output: output)
         ERR_clear_error()
         var count = 0
-        let status = SSL_write_ex(ssl, plaintext.readPointer, plaintext.count, &count)
+        let status = plaintext.withUnsafeBytes { SSL_write_ex(ssl, $0.baseAddress, $0.count, &count) }
         output.produced(wire.pointee.outputCount)
         guard status == 1 else { throw .drainingQueue(while: "encrypt a TLS record") }
-        plaintext.consumed(count)
     }
 
     /// Has the next `encrypt` change the sending key (RFC 8446 section 4.6.3).

@@ -82,6 +82,15 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
         produced(1)
     }
 
+    /// Lends the next `count` bytes to be filled, all of which count as filled afterwards; there must be room.
+    package mutating func fill(_ count: Int, _ body: (inout MutableSpan<UInt8>) -> Void) {
+        precondition(count >= 0 && count <= room, "no room in a buffer")
+        let start = unsafe writePointer.assumingMemoryBound(to: UInt8.self)
+        var span = unsafe MutableSpan(_unsafeStart: start, count: count)
+        body(&span)
+        produced(count)
+    }
+
     /// Lends the bytes that can be taken.
     @inlinable
     package func withReadable<Result>(_ body: (RawSpan) -> Result) -> Result {

@@ -2,45 +2,55 @@ package import TendrilCore
 
 /// What a pool's slots hold, beside the bytes: which slots are free, and in what order the taken ones stand.
 ///
-/// One ledger serves all queues of a worker, so that memory is bounded for all lanes together.
+/// One ledger serves all queues of a worker, so that memory is bounded for all lanes together. Small packets have slots
+/// of their own, lest a flood of them take the memory of a few super-packets a thousand times over.
 package struct PacketLedger: ~Copyable {
     /// The end of a chain.
     package static var none: Int32 { -1 }
 
+    /// The two sizes of slots.
+    package enum Size: Sendable { case small, large }
+
     private var next: [Int32]
     private var lengths: [UInt32]
     private var arrivals: [UInt64]
-    private var firstFree: Int32
-    /// How many slots are free.
-    package private(set) var freeCount: Int
+    private var firstFreeSmall: Int32
+    private var firstFreeLarge: Int32
+    private let smallCount: Int32
 
-    /// Makes a ledger of `slots` free slots.
-    package init(slots: Int) {
-        precondition(slots > 0 && slots < Int(Int32.max), "a ledger needs slots")
-        next = (0..<Int32(slots)).map { $0 + 1 < slots ? $0 + 1 : Self.none }
-        lengths = Array(repeating: 0, count: slots)
-        arrivals = Array(repeating: 0, count: slots)
-        firstFree = 0
-        freeCount = slots
+    /// Makes a ledger whose slots are all free: the small ones first, then the large ones.
+    package init(small: Int, large: Int) {
+        precondition(small > 0 && large > 0 && small + large < Int(Int32.max), "a ledger needs slots of both sizes")
+        let (small, total) = (Int32(small), Int32(small + large))
+        next = (0..<total).map { $0 + 1 == small || $0 + 1 == total ? Self.none : $0 + 1 }
+        lengths = Array(repeating: 0, count: Int(total))
+        arrivals = Array(repeating: 0, count: Int(total))
+        firstFreeSmall = 0
+        firstFreeLarge = small
+        smallCount = small
     }
 
-    /// How many slots there are.
-    package var slotCount: Int { next.count }
+    /// Which size a slot has.
+    package func size(of slot: Int32) -> Size { slot < smallCount ? .small : .large }
 
-    /// Takes the slot that was freed last, whose memory is the warmest, or `nil` when all are taken.
-    package mutating func take() -> Int32? {
-        guard firstFree != Self.none else { return nil }
-        let slot = firstFree
-        firstFree = next[Int(slot)]
-        freeCount -= 1
+    /// Takes the slot that was freed last, whose memory is the warmest, or `nil` when all of that size are taken.
+    package mutating func take(_ size: Size) -> Int32? {
+        let slot = size == .small ? firstFreeSmall : firstFreeLarge
+        guard slot != Self.none else { return nil }
+        if size == .small { firstFreeSmall = next[Int(slot)] } else { firstFreeLarge = next[Int(slot)] }
         return slot
     }
 
     /// Gives a slot back.
     package mutating func release(_ slot: Int32) {
-        next[Int(slot)] = firstFree
-        firstFree = slot
-        freeCount += 1
+        switch size(of: slot) {
+        case .small:
+            next[Int(slot)] = firstFreeSmall
+            firstFreeSmall = slot
+        case .large:
+            next[Int(slot)] = firstFreeLarge
+            firstFreeLarge = slot
+        }
     }
 
     /// Notes what a taken slot holds.

@@ -1,0 +1,72 @@
+internal import CLibmnl
+internal import Glibc
+package import LinuxSystem
+package import TendrilCore
+
+/// Changes links, addresses and routes of this network namespace (rtnetlink(7)).
+package struct RouteSocket: ~Copyable {
+    private let transport: NetlinkTransport
+
+    package init() throws(SystemError) { transport = try NetlinkTransport(protocol: NETLINK_ROUTE) }
+
+    /// The number of an interface.
+    package func index(of interface: String) throws(SystemError) -> UInt32 {
+        let index = if_nametoindex(interface)
+        guard index != 0 else { throw SystemError("find the interface \(interface)", code: errno) }
+        return index
+    }
+
+    /// Brings an interface up with an MTU in bytes and a queue of so many packets.
+    package func bringUp(_ interface: String, mtu: Int, queueLength: Int) throws(SystemError) {
+        let index = try index(of: interface)
+        try transport.request("bring up \(interface) with MTU \(mtu)", type: UInt16(RTM_NEWLINK), flags: 0) { message in
+            let link = message.extra(ifinfomsg.self)
+            link.pointee.ifi_index = CInt(index)
+            link.pointee.ifi_flags = UInt32(IFF_UP.rawValue)
+            link.pointee.ifi_change = UInt32(IFF_UP.rawValue)
+            message.put(UInt16(IFLA_MTU), UInt32(mtu))
+            message.put(UInt16(IFLA_TXQLEN), UInt32(queueLength))
+        }
+    }
+
+    /// Gives an interface an address, which can be used at once.
+    package func add(_ address: InterfaceAddress, to interface: String) throws(SystemError) {
+        let index = try index(of: interface)
+        try transport.request(
+            "add the address \(address) to \(interface)",
+            type: UInt16(RTM_NEWADDR),
+            flags: NetlinkTransport.create
+        ) { message in
+            let head = message.extra(ifaddrmsg.self)
+            head.pointee.ifa_family = Self.family(address.address)
+            head.pointee.ifa_prefixlen = UInt8(address.prefix.length)
+            head.pointee.ifa_index = index
+            // A tunnel has no neighbours that could use the address too.
+            head.pointee.ifa_flags = UInt8(IFA_F_NODAD)
+            message.put(UInt16(IFA_LOCAL), address.address.bytes)
+            message.put(UInt16(IFA_ADDRESS), address.address.bytes)
+        }
+    }
+
+    /// Routes a network into an interface.
+    package func add(_ network: IPPrefix, into interface: String) throws(SystemError) {
+        let index = try index(of: interface)
+        try transport.request(
+            "route \(network) into \(interface)",
+            type: UInt16(RTM_NEWROUTE),
+            flags: NetlinkTransport.create
+        ) { message in
+            let head = message.extra(rtmsg.self)
+            head.pointee.rtm_family = Self.family(network.address)
+            head.pointee.rtm_dst_len = UInt8(network.length)
+            head.pointee.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
+            head.pointee.rtm_protocol = UInt8(RTPROT_STATIC)
+            head.pointee.rtm_scope = UInt8(RT_SCOPE_LINK.rawValue)
+            head.pointee.rtm_type = UInt8(RTN_UNICAST)
+            if network.length > 0 { message.put(UInt16(RTA_DST.rawValue), network.address.bytes) }
+            message.put(UInt16(RTA_OIF.rawValue), index)
+        }
+    }
+
+    private static func family(_ address: IPAddress) -> UInt8 { UInt8(address.family == .v4 ? AF_INET : AF_INET6) }
+}

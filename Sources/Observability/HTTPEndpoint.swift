@@ -1,0 +1,94 @@
+internal import CLibevent
+internal import Glibc
+package import TendrilCore
+
+/// Answers GET requests for metrics and health on one address (libevent's HTTP server).
+package final class HTTPEndpoint: @unchecked Sendable {
+    /// What a path answers.
+    package struct Response: Sendable {
+        let status: Int
+        let type: String
+        let body: String
+
+        package init(status: Int = 200, type: String = "text/plain; charset=utf-8", _ body: String) {
+            self.status = status
+            self.type = type
+            self.body = body
+        }
+    }
+
+    private let base: OpaquePointer
+    private let server: OpaquePointer
+    private let respond: @Sendable (String) -> Response?
+
+    /// Listens at `endpoint`; nothing is answered before `serve`.
+    ///
+    /// - Parameters:
+    ///   - endpoint: an address of this host and a port.
+    ///   - respond: the answer for a path, or `nil` where there is none; called on the serving thread.
+    package init(_ endpoint: Endpoint, respond: @escaping @Sendable (String) -> Response?) throws(HTTPEndpointError) {
+        guard let base = event_base_new() else { throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM) }
+        guard let server = evhttp_new(base) else {
+            event_base_free(base)
+            throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM)
+        }
+        let host = endpoint.host.isEmpty ? "::" : endpoint.host
+        guard evhttp_bind_socket(server, host, endpoint.port) == 0 else {
+            let code = errno
+            evhttp_free(server)
+            event_base_free(base)
+            throw HTTPEndpointError(endpoint: endpoint, code: code)
+        }
+        self.base = base
+        self.server = server
+        self.respond = respond
+        evhttp_set_allowed_methods(server, UInt16(EVHTTP_REQ_GET.rawValue | EVHTTP_REQ_HEAD.rawValue))
+        evhttp_set_max_headers_size(server, 8192)
+        evhttp_set_max_body_size(server, 0)
+        evhttp_set_timeout(server, 5)
+    }
+
+    deinit {
+        evhttp_free(server)
+        event_base_free(base)
+    }
+
+    /// Answers requests until the process ends.
+    package func serve() {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        evhttp_set_gencb(
+            server,
+            { request, context in
+                guard let request, let context else { return }
+                Unmanaged<HTTPEndpoint>.fromOpaque(context).takeUnretainedValue().answer(request)
+            },
+            context
+        )
+        withExtendedLifetime(self) { _ = event_base_dispatch(base) }
+    }
+
+    private func answer(_ request: OpaquePointer) {
+        let target = evhttp_request_get_uri(request).map { String(cString: $0) } ?? ""
+        let path = String(target.prefix { $0 != "?" })
+        let response = respond(path) ?? Response(status: 404, "not found\n")
+        let body = Array(response.body.utf8)
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", response.type)
+        guard let buffer = evbuffer_new() else {
+            evhttp_send_error(request, 500, nil)
+            return
+        }
+        defer { evbuffer_free(buffer) }
+        _ = evbuffer_add(buffer, body, body.count)
+        evhttp_send_reply(request, CInt(response.status), nil, buffer)
+    }
+}
+
+/// An address that metrics cannot be served at.
+package struct HTTPEndpointError: Error, CustomStringConvertible {
+    let endpoint: Endpoint
+    let code: CInt
+
+    package var description: String {
+        "could not serve metrics at \(endpoint): \(code == 0 ? "the address cannot be used" : String(cString: strerror(code)))"
+    }
+}

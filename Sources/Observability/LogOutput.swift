@@ -1,0 +1,101 @@
+internal import Glibc
+package import Logging
+
+/// How log lines look.
+package enum LogFormat: String, CaseIterable, Sendable {
+    case text
+    case json
+}
+
+/// Writes log lines to standard error, whole lines at a time; what a message carries cannot break its line.
+package struct LogOutput: LogHandler {
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    private let label: String
+    private let format: LogFormat
+
+    package init(label: String, level: Logger.Level, format: LogFormat) {
+        self.label = label
+        logLevel = level
+        self.format = format
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        let merged = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let line =
+            switch format {
+            case .text: text(event, merged)
+            case .json: json(event, merged)
+            }
+        let bytes = Array((line + "\n").utf8)
+        // One write keeps lines of several threads apart; a log that cannot be written is not worth dying for.
+        _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    }
+
+    private func text(_ event: LogEvent, _ metadata: [(key: String, value: Logger.Metadata.Value)]) -> String {
+        let level = event.level.rawValue.uppercased()
+        let padded = level + String(repeating: " ", count: max(0, 7 - level.count))
+        let pairs = metadata.map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
+        return "\(Timestamp.now()) \(padded) \(label): \(event.message)\(pairs)"
+    }
+
+    private func json(_ event: LogEvent, _ metadata: [(key: String, value: Logger.Metadata.Value)]) -> String {
+        var fields = [
+            ("time", Timestamp.now()), ("level", event.level.rawValue), ("program", label),
+            ("message", "\(event.message)"),
+        ]
+        fields += metadata.map { ($0.key, "\($0.value)") }
+        return "{" + fields.map { "\(JSONText.quoted($0)):\(JSONText.quoted($1))" }.joined(separator: ",") + "}"
+    }
+
+    private static func quoted(_ text: String) -> String {
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }
+        return isPlain ? text : JSONText.quoted(text)
+    }
+}
+
+/// Strings as JSON has them (RFC 8259 section 7).
+enum JSONText {
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\u{00}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+/// The time now, as RFC 3339 with milliseconds in UTC.
+package enum Timestamp {
+    package static func now() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return text(seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec / 1_000_000))
+    }
+
+    static func text(seconds: Int, milliseconds: Int) -> String {
+        var seconds = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func padded(_ value: some BinaryInteger, _ width: Int) -> String {
+            let digits = String(value)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        let date = "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
+        let clock = "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
+        return "\(date)T\(clock).\(padded(milliseconds, 3))Z"
+    }
+}

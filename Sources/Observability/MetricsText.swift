@@ -1,0 +1,55 @@
+/// Builds the text that Prometheus scrapes (exposition format 0.0.4).
+package struct MetricsText {
+    /// What a metric's value means.
+    package enum Kind: String, Sendable {
+        case counter
+        case gauge
+    }
+
+    /// A value with its labels.
+    package struct Sample: Sendable {
+        let labels: [(String, String)]
+        let value: Double
+
+        package init(_ value: some BinaryInteger, _ labels: [(String, String)] = []) {
+            self.init(Double(value), labels)
+        }
+
+        package init(_ value: Double, _ labels: [(String, String)] = []) {
+            self.labels = labels
+            self.value = value
+        }
+    }
+
+    /// The whole text so far.
+    package private(set) var text = ""
+
+    package init() {}
+
+    /// Adds a metric with all its samples.
+    package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
+        guard !samples.isEmpty else { return }
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
+        for sample in samples {
+            let labels = sample.labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
+            text += "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(Self.number(sample.value))\n"
+        }
+    }
+
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for character in text.unicodeScalars {
+            switch character {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            default: result.unicodeScalars.append(character)
+            }
+        }
+        return result
+    }
+
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+    }
+}

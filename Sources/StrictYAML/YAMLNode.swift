@@ -1,0 +1,45 @@
+/// A piece of a YAML document, with the line where it begins.
+package struct YAMLNode: Hashable, Sendable {
+    /// What the piece is.
+    package indirect enum Content: Hashable, Sendable {
+        /// Text; `isPlain` where it stands without quotes and may be a number, a Boolean or null.
+        case scalar(String, isPlain: Bool)
+        case sequence([YAMLNode])
+        /// Entries in the order of the file; no key comes twice.
+        case mapping([Entry])
+    }
+
+    /// A key and its value.
+    package struct Entry: Hashable, Sendable {
+        package let key: String
+        package let value: YAMLNode
+    }
+
+    package let content: Content
+    /// Counted from 1.
+    package let line: Int
+
+    /// What the piece is, in words for an error.
+    package var kind: String {
+        switch content {
+        case .scalar(_, let isPlain): isNull ? "nothing" : isPlain ? "a scalar" : "a string"
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+
+    /// Whether the piece is an empty or null scalar.
+    package var isNull: Bool {
+        guard case .scalar(let text, isPlain: true) = content else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(text)
+    }
+}
+
+/// A document that is not the YAML that is taken here; trying again cannot help.
+package struct YAMLError: Error, Hashable, CustomStringConvertible {
+    /// Counted from 1; 0 where no line is to blame.
+    package let line: Int
+    package let reason: String
+
+    package var description: String { line > 0 ? "line \(line): \(reason)" : reason }
+}

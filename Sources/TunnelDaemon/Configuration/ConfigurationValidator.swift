@@ -1,0 +1,252 @@
+import Logging
+import Observability
+import TLSEngine
+package import TendrilCore
+import TunnelProtocol
+
+/// Turns raw settings into a configuration, or into all that is wrong with them.
+package struct ConfigurationValidator {
+    private let raw: RawSettings
+    private let role: TunnelIdentity.Role
+    private var problems: [ConfigurationProblem] = []
+
+    /// Validates settings for a role.
+    package static func validate(
+        _ raw: RawSettings,
+        role: TunnelIdentity.Role
+    ) throws(ConfigurationError) -> VPNConfiguration {
+        var validator = ConfigurationValidator(raw: raw, role: role)
+        let configuration = validator.build()
+        guard validator.problems.isEmpty, let configuration else { throw ConfigurationError(validator.problems) }
+        return configuration
+    }
+
+    private init(raw: RawSettings, role: TunnelIdentity.Role) {
+        self.raw = raw
+        self.role = role
+    }
+
+    private mutating func build() -> VPNConfiguration? {
+        refuseForeignSettings()
+        let packets = flag(.packets, default: true)
+        let addresses = list(.address, "an address with prefix, such as 10.98.0.1/24", InterfaceAddress.init)
+        let networks = list(.network, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
+        let remote = list(.remoteNetwork, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
+        let clients = clientBindings(within: networks)
+        if packets { checkAddressPlan(addresses, networks, remote) }
+        let files = VPNConfiguration.Files(
+            authorities: path(.ca, "the server would not know whom to trust"),
+            certificate: path(.certificate, "both sides authenticate"),
+            key: path(.key, "both sides authenticate"),
+            gateKey: path(.gateKey, "the gate has no open setting")
+        )
+        let servers = list(.server, "HOST:PORT", endpoint)
+        if role == .client, servers.isEmpty { problem(.server, "is missing: name one server at least") }
+        let configuration = VPNConfiguration(
+            role: role,
+            listen: single(.listen, "ADDRESS:PORT", listenEndpoint)
+                ?? Endpoint(host: "", port: VPNConfiguration.defaultPort),
+            servers: servers,
+            serverName: single(.serverName, "a host name", { Endpoint.isHostName($0) ? $0 : nil }),
+            files: files,
+            tun: single(.tun, "an interface name of 1 to 15 characters", interfaceName) ?? "tendril0",
+            addresses: addresses,
+            networks: networks,
+            remoteNetworks: remote,
+            clients: clients,
+            lanes: single(.lanes, "a number from 1 to \(Hello.maximumLanes)", number(1...Hello.maximumLanes)) ?? 2,
+            masquerade: flag(.masquerade, default: false),
+            ciphers: ciphers(),
+            mtu: single(.mtu, "a number from 1280 to 65535", number(1280...65535)) ?? 1500,
+            congestionControl: single(.congestionControl, "a name such as bbr or cubic", congestionControl),
+            metrics: single(.metrics, "ADDRESS:PORT", listenEndpoint),
+            allowInbound: list(.allowInbound, "PROTOCOL/ADDRESS:PORT, such as tcp/10.0.0.1:443", InboundService.init),
+            packets: packets,
+            offload: single(.offload, "auto, tcp or none", VPNConfiguration.Offload.init(rawValue:)) ?? .auto,
+            socket: single(.socket, "an absolute path of at most 100 bytes", socketPath)
+                ?? VPNConfiguration.defaultSocket(of: role),
+            logLevel: single(.logLevel, "trace, debug, info, notice, warning, error or critical", Logger.Level.init(rawValue:))
+                ?? .info,
+            logFormat: single(.logFormat, "text or json", LogFormat.init(rawValue:)) ?? .text
+        )
+        return problems.isEmpty ? configuration : nil
+    }
+
+    // MARK: - Single fields
+
+    private mutating func single<Value>(
+        _ setting: Setting,
+        _ expected: String,
+        _ parse: (String) -> Value?
+    ) -> Value? {
+        guard let value = raw.values[setting]?.last else { return nil }
+        guard let parsed = parse(value.text) else {
+            problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) is not \(expected)"))
+            return nil
+        }
+        return parsed
+    }
+
+    private mutating func list<Value: Hashable>(
+        _ setting: Setting,
+        _ expected: String,
+        _ parse: (String) -> Value?
+    ) -> [Value] {
+        parsed(raw.values[setting] ?? [], expected, parse)
+    }
+
+    private mutating func parsed<Value: Hashable>(
+        _ values: [RawValue],
+        _ expected: String,
+        _ parse: (String) -> Value?
+    ) -> [Value] {
+        var found: [Value] = []
+        for value in values {
+            guard let parsed = parse(value.text) else {
+                problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) is not \(expected)"))
+                continue
+            }
+            if found.contains(parsed) {
+                problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) comes twice"))
+            } else {
+                found.append(parsed)
+            }
+        }
+        return found
+    }
+
+    private mutating func flag(_ setting: Setting, default value: Bool) -> Bool {
+        single(setting, "true or false", { ["true": true, "false": false][$0] }) ?? value
+    }
+
+    private mutating func path(_ setting: Setting, _ reason: String) -> String {
+        guard let value = single(setting, "a path", { $0.isEmpty || $0.contains("\0") ? nil : $0 }) else {
+            if raw.values[setting] == nil { problem(setting, "is missing: \(reason)") }
+            return ""
+        }
+        return value
+    }
+
+    private mutating func ciphers() -> [CipherSuite] {
+        let names = CipherSuite.allCases.map(\.rawValue).joined(separator: ", ")
+        let chosen = list(.cipher, "one of \(names)") { text in
+            CipherSuite.allCases.first { $0.rawValue.lowercased() == text.lowercased() }
+        }
+        return chosen.isEmpty ? [.aes128, .aes256, .chacha20] : chosen
+    }
+
+    private func endpoint(_ text: String) -> Endpoint? {
+        let full = text.contains(":") && !text.hasSuffix("]") ? text : "\(text):\(VPNConfiguration.defaultPort)"
+        guard let endpoint = Endpoint(full), !endpoint.host.isEmpty, endpoint.port != 0 else { return nil }
+        return endpoint
+    }
+
+    private func listenEndpoint(_ text: String) -> Endpoint? {
+        guard let endpoint = Endpoint(text), endpoint.host.isEmpty || IPAddress(endpoint.host) != nil else {
+            return nil
+        }
+        return endpoint
+    }
+
+    private func interfaceName(_ text: String) -> String? {
+        let isFine = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2F && $0 != 0x25 && $0 != 0x3A }
+        return (1...15).contains(text.utf8.count) && isFine && text != "." && text != ".." ? text : nil
+    }
+
+    private func congestionControl(_ text: String) -> String? {
+        let isFine = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+        return (1...15).contains(text.utf8.count) && isFine ? text : nil
+    }
+
+    private func socketPath(_ text: String) -> String? {
+        text.hasPrefix("/") && text.utf8.count <= 100 && !text.contains("\0") ? text : nil
+    }
+
+    private func number(_ range: ClosedRange<Int>) -> (String) -> Int? {
+        { text in Int(text).flatMap { range.contains($0) ? $0 : nil } }
+    }
+
+    // MARK: - What must fit together
+
+    private mutating func refuseForeignSettings() {
+        let foreign: [Setting] =
+            switch role {
+            case .server: [.server, .serverName, .remoteNetwork, .masquerade]
+            case .client: [.listen, .allowInbound]
+            }
+        for setting in foreign {
+            guard let value = raw.values[setting]?.first else { continue }
+            problems.append(ConfigurationProblem(value.path, "is no setting of a \(role)"))
+        }
+    }
+
+    private mutating func checkAddressPlan(
+        _ addresses: [InterfaceAddress],
+        _ networks: [IPPrefix],
+        _ remote: [IPPrefix]
+    ) {
+        if addresses.isEmpty, raw.values[.address] == nil {
+            problem(.address, "is missing: the TUN device needs an address of its own")
+        }
+        if networks.isEmpty, raw.values[.network] == nil, raw.clients.isEmpty {
+            problem(.network, "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")")
+        }
+        for (setting, list) in [(Setting.network, networks), (.remoteNetwork, remote)] {
+            for (index, network) in list.enumerated() {
+                for earlier in list[..<index] where network.overlaps(earlier) {
+                    problem(setting, "\(network) overlaps \(earlier)")
+                }
+            }
+        }
+        for network in networks {
+            for other in remote where network.overlaps(other) {
+                problem(.remoteNetwork, "\(other) overlaps the served network \(network)")
+            }
+            for address in addresses where network.overlaps(address.prefix) {
+                problem(.network, "\(network) overlaps the tunnel's own \(address.prefix)")
+            }
+        }
+        for other in remote {
+            for address in addresses where other.overlaps(address.prefix) {
+                problem(.remoteNetwork, "\(other) overlaps the tunnel's own \(address.prefix)")
+            }
+        }
+        for address in addresses where !address.address.isRoutableUnicast {
+            problem(.address, "\(address) is no unicast address that can be routed")
+        }
+    }
+
+    private mutating func clientBindings(within networks: [IPPrefix]) -> [String: ClientBinding] {
+        var bindings: [String: ClientBinding] = [:]
+        var taken: [(network: IPPrefix, path: String)] = []
+        for client in raw.clients {
+            let name = client.name.text
+            if !Endpoint.isHostName(name) {
+                problems.append(ConfigurationProblem(client.name.path, "\(quoted(name)) is not a client's name"))
+            } else if bindings[name] != nil {
+                problems.append(ConfigurationProblem(client.name.path, "\(quoted(name)) comes twice"))
+            }
+            let own = parsed(client.networks, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
+            let addresses = parsed(client.addresses, "an address", { IPAddress($0) })
+            let all = own + addresses.map(IPPrefix.init(host:))
+            for (network, value) in zip(all, client.networks + client.addresses) {
+                if let other = taken.first(where: { $0.network.overlaps(network) }) {
+                    let reason = "\(network) overlaps \(other.network) of \(other.path)"
+                    problems.append(ConfigurationProblem(value.path, reason))
+                }
+                if !networks.isEmpty, own.contains(network), !networks.contains(where: { $0.contains(network) }) {
+                    problems.append(ConfigurationProblem(value.path, "\(network) lies in none of the networks"))
+                }
+                taken.append((network, value.path))
+            }
+            bindings[name] = ClientBinding(addresses: addresses, networks: own)
+        }
+        return bindings
+    }
+
+    private mutating func problem(_ setting: Setting, _ reason: String) {
+        problems.append(ConfigurationProblem(raw.values[setting]?.first?.path ?? setting.key, reason))
+    }
+
+    private func quoted(_ text: String) -> String { "\"\(text.prefix(80))\"" }
+}

@@ -1,0 +1,66 @@
+package import Logging
+package import Observability
+package import TLSEngine
+package import TendrilCore
+package import TunnelProtocol
+
+/// The validated configuration of one daemon.
+package struct VPNConfiguration: Sendable {
+    /// Where the files of the identity are.
+    package struct Files: Hashable, Sendable {
+        package let authorities: String
+        package let certificate: String
+        package let key: String
+        package let gateKey: String
+    }
+
+    /// Which work is left to the far end's kernel.
+    package enum Offload: String, CaseIterable, Sendable {
+        /// Everything that both kernels agree to.
+        case auto
+        /// TCP super-packets, but no UDP ones.
+        case tcp
+        /// Nothing: every packet is carried as it is on a wire.
+        case none
+    }
+
+    package let role: TunnelIdentity.Role
+    /// Where a server listens.
+    package let listen: Endpoint
+    /// The servers that a client links to.
+    package let servers: [Endpoint]
+    package let serverName: String?
+    package let files: Files
+    /// The name of the TUN device.
+    package let tun: String
+    package let addresses: [InterfaceAddress]
+    package let networks: [IPPrefix]
+    /// On a client: the networks of the seed side.
+    package let remoteNetworks: [IPPrefix]
+    /// On a server: what each client may speak for; empty where all share `networks`.
+    package let clients: [String: ClientBinding]
+    /// How many connections a link has, and how many workers carry packets: 1...16.
+    package let lanes: Int
+    package let masquerade: Bool
+    package let ciphers: [CipherSuite]
+    /// In bytes: 1280...65535.
+    package let mtu: Int
+    package let congestionControl: String?
+    package let metrics: Endpoint?
+    package let allowInbound: [InboundService]
+    /// Whether IP packets are carried, which needs a TUN device.
+    package let packets: Bool
+    package let offload: Offload
+    /// The UNIX socket for `status`.
+    package let socket: String
+    package let logLevel: Logger.Level
+    package let logFormat: LogFormat
+
+    /// The socket that is used where none is named.
+    package static func defaultSocket(of role: TunnelIdentity.Role) -> String {
+        "/run/tendril/vpn-\(role.rawValue).sock"
+    }
+
+    /// The port for links.
+    package static let defaultPort: UInt16 = 8132
+}

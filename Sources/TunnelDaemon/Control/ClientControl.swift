@@ -1,0 +1,251 @@
+import LinuxSystem
+import Logging
+import Observability
+import TLSEngine
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// The client's side of control: it keeps a link to every server in its list.
+final class ClientControl: ControlCore.Delegate {
+    /// One server of the list.
+    private struct Server {
+        let endpoint: Endpoint
+        var machine: LinkMachine
+        var attempts = 0
+        /// The server's name, by its certificate.
+        var instance: String?
+        /// The server's own tunnel addresses.
+        var addresses: [IPAddress] = []
+        var certificates: [UInt64: (lane: Int, certificate: PeerCertificate)] = [:]
+    }
+
+    private let core: ControlCore
+    private let paths: ReturnPaths
+    private let basePolicy: ClientPolicy
+    private let session = UInt128.random(in: .min ... .max)
+    private var servers: [Server]
+
+    private init(_ core: ControlCore, _ policy: ClientPolicy, _ paths: ReturnPaths) {
+        self.core = core
+        self.paths = paths
+        basePolicy = policy
+        let now = Clock.now()
+        servers = core.configuration.servers.map { Server(endpoint: $0, machine: LinkMachine(at: now)) }
+        for (link, server) in servers.enumerated() {
+            let name = server.endpoint.description
+            core.board.update { $0.links[link] = Board.LinkEntry(name: name, endpoint: name) }
+        }
+        let count = servers.count
+        core.board.update { $0.expectedLinks = count }
+    }
+
+    /// Sets a client up and runs it to its end.
+    static func run(_ configuration: VPNConfiguration, logger: Logger) throws {
+        let paths = ReturnPaths()
+        var served = RouteTable<Bool>()
+        for network in configuration.networks { served.insert(network, true) }
+        for address in configuration.addresses { served.insert(IPPrefix(host: address.address), true) }
+        var remote = RouteTable<Bool>()
+        for network in configuration.remoteNetworks + configuration.addresses.map(\.prefix) {
+            remote.insert(network, true)
+        }
+        let policy = ClientPolicy(served: served, remote: remote)
+        let core = try ControlCore(configuration, side: .client(policy, paths), logger: logger)
+        try Privileges.drop(keeping: CongestionControl.needsPrivilege(configuration) ? .networkAdministration : [])
+        let control = ClientControl(core, policy, paths)
+        core.delegate = control
+        logger.notice("dialling", metadata: [
+            "servers": "\(configuration.servers.map(\.description).joined(separator: " "))",
+            "identity": "\(core.board.identity)",
+        ])
+        try withExtendedLifetime(control) { try core.run() }
+    }
+
+    // MARK: - Dialling
+
+    func advance(to now: MonotonicTime) -> MonotonicTime? {
+        for link in servers.indices {
+            for lane in servers[link].machine.due(at: now) { dial(link, lane, at: now) }
+        }
+        return servers.compactMap(\.machine.deadline).min()
+    }
+
+    func ready(_ token: UInt64, at now: MonotonicTime) {}
+
+    private func dial(_ link: Int, _ lane: Int, at now: MonotonicTime) {
+        let endpoint = servers[link].endpoint
+        if let address = IPAddress(endpoint.host) {
+            dial(link, lane, [SocketAddress(address, port: endpoint.port)], at: now)
+            return
+        }
+        // The resolver may take seconds; other links must not wait for it.
+        let mailbox = core.mailbox
+        do throws(SystemError) {
+            let thread = try WorkerThread(name: "resolver") {
+                do throws(SystemError) {
+                    mailbox.post(.resolved(link: link, lane: lane, .success(try SocketAddress.resolve(endpoint))))
+                } catch {
+                    mailbox.post(.resolved(link: link, lane: lane, .failure(error)))
+                }
+            }
+            thread.detach()
+        } catch {
+            giveUp(link, lane, "\(error)", at: now)
+        }
+    }
+
+    private func dial(_ link: Int, _ lane: Int, _ addresses: [SocketAddress], at now: MonotonicTime) {
+        // A name with several addresses is tried in turn.
+        let attempt = servers[link].attempts
+        servers[link].attempts += 1
+        guard !addresses.isEmpty else {
+            giveUp(link, lane, "\(servers[link].endpoint.host) has no address", at: now)
+            return
+        }
+        let address = addresses[lane == 0 ? attempt % addresses.count : 0]
+        do {
+            let socket = try StreamSocket(connectingTo: address)
+            socket.tuneForTunnel(deathAfter: 3)
+            if let name = core.configuration.congestionControl { try socket.setCongestionControl(name) }
+            let greeting = try Greeting(
+                dialling: socket,
+                to: address,
+                target: (link, lane),
+                serverName: core.configuration.serverName ?? hostName(of: servers[link].endpoint),
+                hello: hello(lane: lane),
+                identity: core.store.current,
+                at: now
+            )
+            core.begin(greeting, at: now)
+        } catch {
+            giveUp(link, lane, "\(error)", at: now)
+        }
+    }
+
+    private func hostName(of endpoint: Endpoint) -> String? { IPAddress(endpoint.host) == nil ? endpoint.host : nil }
+
+    private func hello(lane: Int) -> Hello {
+        let configuration = core.configuration
+        return Hello(
+            session: session,
+            lane: lane,
+            lanes: configuration.lanes,
+            mtu: configuration.mtu,
+            features: core.features,
+            addresses: configuration.addresses.map(\.address),
+            networks: configuration.networks,
+            software: "tendril-vpn \(Version.text)"
+        )
+    }
+
+    func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime) {
+        guard let (link, lane) = greeting.target else { return }
+        giveUp(link, lane, failure.reason, at: now)
+    }
+
+    private func giveUp(_ link: Int, _ lane: Int, _ reason: String, at now: MonotonicTime) {
+        let wait = servers[link].machine.failed(lane, at: now, random: .random(in: .min ... .max))
+        let server = servers[link].endpoint.description
+        core.limiter.log(
+            "no link",
+            ["server": "\(server)", "reason": "\(reason)", "retry-ms": "\(wait.value / 1_000_000)"],
+            to: core.logger,
+            at: now
+        )
+        core.board.update { state in
+            state.links[link]?.lastError = reason
+            state.links[link]?.lastErrorAt = Clock.unixTime()
+        }
+    }
+
+    // MARK: - Links
+
+    func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
+        guard let (link, lane) = greeting.target else { return }
+        let instance = introduction.identity.name
+        if servers.indices.contains(where: { $0 != link && servers[$0].instance == instance && servers[$0].machine.liveCount > 0 }) {
+            try? greeting.send(.close, CloseNotice(.duplicateInstance).payload)
+            giveUp(link, lane, "\(greeting.address) leads to \(instance), which is linked already", at: now)
+            return
+        }
+        guard introduction.hello.version == Hello.currentVersion else {
+            try? greeting.send(.close, CloseNotice(.versionMismatch).payload)
+            giveUp(link, lane, "the server speaks version \(introduction.hello.version)", at: now)
+            return
+        }
+        let generation = core.takeGeneration()
+        let lanes = max(introduction.hello.lanes, core.configuration.lanes)
+        let wasDown = servers[link].machine.liveCount == 0
+        servers[link].machine.opened(lane, generation: generation, lanes: lanes, at: now)
+        servers[link].instance = instance
+        servers[link].addresses = introduction.hello.addresses
+        servers[link].certificates[generation] = (lane, introduction.certificate)
+        core.board.update { state in
+            state.links[link]?.name = instance
+            state.links[link]?.wantedLanes = lanes
+        }
+        if wasDown { core.logger.notice("link up", metadata: ["server": "\(instance)", "peer": "\(greeting.address)"]) }
+        publish()
+        core.open(
+            greeting,
+            introduction,
+            link: link,
+            lane: lane,
+            generation: generation,
+            bound: RouteTable(),
+            at: now
+        )
+    }
+
+    func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
+        switch event {
+        case .worker(.ended(let peer, let end)): ended(peer, end, at: now)
+        case .worker(.renewalRequested(let peer)): servers[peer.link].machine.renew(peer.lane, at: now)
+        case .resolved(let link, let lane, .success(let addresses)): dial(link, lane, addresses, at: now)
+        case .resolved(let link, let lane, .failure(let error)): giveUp(link, lane, "\(error)", at: now)
+        }
+    }
+
+    private func ended(_ peer: LanePeer, _ end: LaneEnd, at now: MonotonicTime) {
+        let link = peer.link
+        servers[link].certificates[peer.generation] = nil
+        servers[link].machine.ended(
+            peer.lane, generation: peer.generation, at: now, random: .random(in: .min ... .max))
+        core.forget(peer, end)
+        let name = servers[link].instance ?? servers[link].endpoint.description
+        core.logger.info(
+            "lane ended",
+            metadata: ["server": "\(name)", "lane": "\(peer.lane)", "reason": "\(end)"]
+        )
+        guard servers[link].machine.liveCount == 0 else { return }
+        core.logger.notice("link down", metadata: ["server": "\(name)", "reason": "\(end)"])
+        publish()
+    }
+
+    private func publish() {
+        var policy = basePolicy
+        for (link, server) in servers.enumerated() where server.machine.liveCount > 0 {
+            policy.links.append(link)
+            for address in server.addresses where policy.remote.contains(address) {
+                policy.servers.insert(IPPrefix(host: address), link)
+            }
+        }
+        core.publish(.client(policy, paths))
+    }
+
+    func renewed(from old: Identity, at now: MonotonicTime) {
+        let identity = core.store.current
+        guard !identity.isSameForTLS(as: old) else { return }
+        for link in servers.indices {
+            for (generation, entry) in servers[link].certificates
+            where !identity.context.stillTrusts(entry.certificate) {
+                let notice = CloseNotice(.notAuthorised, "the CA that signed the certificate is not trusted any more")
+                core.workers[entry.lane % core.workers.count].mailbox.post(
+                    .dropLane(link: link, generation: generation, notice)
+                )
+            }
+            for lane in 0..<servers[link].machine.laneCount { servers[link].machine.renew(lane, at: now) }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+import Glibc
+import LinuxSystem
+import Logging
+import Observability
+import TLSEngine
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// What both roles' control loops share: the workers, connections under way, reloads, status.
+///
+/// Everything here belongs to the main thread; workers and the resolver reach it through its mailbox.
+final class ControlCore {
+    /// What other threads tell the control loop.
+    enum Event: Sendable {
+        case worker(Worker.Event)
+        case resolved(link: Int, lane: Int, Result<[SocketAddress], SystemError>)
+    }
+
+    /// The role's part in what happens.
+    protocol Delegate: AnyObject {
+        /// A peer on a connection proved who it is and said hello.
+        func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime)
+        /// A connection came to nothing.
+        func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime)
+        /// A worker reports.
+        func handle(_ event: Event, at now: MonotonicTime)
+        /// A descriptor that the role watches is ready.
+        func ready(_ token: UInt64, at now: MonotonicTime)
+        /// The identity changed; `old` was in use before.
+        func renewed(from old: Identity, at now: MonotonicTime)
+        /// Called on every turn; returns when it next has something to do.
+        func advance(to now: MonotonicTime) -> MonotonicTime?
+    }
+
+    enum Token {
+        static var signals: UInt64 { 0 }
+        static var mailbox: UInt64 { 1 }
+        static var status: UInt64 { 2 }
+        static var listener: UInt64 { 3 }
+        static var firstDynamic: UInt64 { 16 }
+    }
+
+    let configuration: VPNConfiguration
+    let logger: Logger
+    let poller: Poller
+    let mailbox: Mailbox<Event>
+    let workers: [Worker]
+    let board: Board
+    let features: Hello.Features
+    var limiter = LogLimiter()
+    var store: IdentityStore
+    weak var delegate: (any Delegate)?
+
+    private let setup: TunnelSetup
+    private let signals: SignalReader
+    private let statusSocket: StatusSocket
+    private let service = ServiceManager()
+    private var greetings: [UInt64: Greeting] = [:]
+    private var nextToken = Token.firstDynamic
+    private var nextGeneration: UInt64 = 0
+    private var nextSecond = MonotonicTime(nanoseconds: 0)
+    private var lastTurns: [UInt64] = []
+    private var secondsUp = 0
+
+    /// Sets up everything that needs privileges or can be refused, before any thread is started.
+    init(_ configuration: VPNConfiguration, side: PacketSide, logger: Logger) throws {
+        signals = try SignalReader([SIGTERM, SIGINT, SIGHUP])
+        store = try IdentityStore(configuration)
+        let setup = try TunnelSetup(configuration, logger: logger)
+        let mailbox = try Mailbox<Event>()
+        let poller = try Poller()
+        statusSocket = try StatusSocket(path: configuration.socket)
+        var workers: [Worker] = []
+        for index in 0..<configuration.lanes {
+            let queue = setup.queues.indices.contains(index) ? setup.queues[index].take() : nil
+            workers.append(try Worker(tun: queue, side: side) { mailbox.post(.worker($0)) })
+        }
+        try poller.watch(signals.descriptor, for: .readable, token: Token.signals)
+        try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
+        try poller.watch(statusSocket.listener.rawDescriptor, for: .readable, token: Token.status)
+        features = setup.features
+        board = Board(configuration, identity: store.current.context.identity, workers: workers.map(\.counters))
+        self.configuration = configuration
+        self.logger = logger
+        self.setup = setup
+        self.mailbox = mailbox
+        self.poller = poller
+        self.workers = workers
+        let expiry = store.current.context.expiry
+        board.update { $0.certificateExpiry = expiry }
+    }
+
+    /// Runs until a signal asks for the end.
+    func run() throws {
+        if let endpoint = configuration.metrics {
+            let board = self.board
+            let server = try HTTPEndpoint(endpoint) { Metrics.respond(to: $0, board) }
+            _ = try WorkerThread(name: "metrics") { server.serve() }
+        }
+        var threads: [Handover<WorkerThread>] = []
+        for (index, worker) in workers.enumerated() {
+            threads.append(Handover(try WorkerThread(name: "worker-\(index)") { worker.run() }))
+        }
+        service.notify("READY=1\nSTATUS=0 links")
+        while turn() {}
+        service.notify("STOPPING=1")
+        for worker in workers { worker.mailbox.post(.stop) }
+        for thread in threads { if let thread = thread.take() { thread.join() } }
+        logger.notice("stopped")
+    }
+
+    // MARK: - Connections under way
+
+    func takeToken() -> UInt64 {
+        defer { nextToken += 1 }
+        return nextToken
+    }
+
+    var greetingCount: Int { greetings.count }
+
+    /// Watches a connection until both hellos are exchanged.
+    func begin(_ greeting: Greeting, at now: MonotonicTime) {
+        guard let descriptor = greeting.descriptor else { return }
+        greeting.token = takeToken()
+        greetings[greeting.token] = greeting
+        do throws(SystemError) {
+            try poller.watch(descriptor, for: [.readable, .writable, .edge], token: greeting.token)
+        } catch {
+            finish(greeting, .failed(Greeting.Failure(result: "connection", reason: "\(error)")), at: now)
+        }
+    }
+
+    private func finish(_ greeting: Greeting, _ step: Greeting.Step, at now: MonotonicTime) {
+        if case .underWay = step { return }
+        greetings[greeting.token] = nil
+        if let descriptor = greeting.descriptor { poller.unwatch(descriptor) }
+        switch step {
+        case .underWay: break
+        case .introduced(let introduction): delegate?.introduced(greeting, introduction, at: now)
+        case .failed(let failure):
+            count(failure.result)
+            delegate?.failed(greeting, failure, at: now)
+        }
+    }
+
+    /// Counts a connection by what became of it.
+    func count(_ result: String) { board.update { $0.handshakes[result, default: 0] += 1 } }
+
+    /// Makes a lane of a connection and gives it to its worker.
+    func open(
+        _ greeting: Greeting,
+        _ introduction: Greeting.Introduction,
+        link: Int,
+        lane: Int,
+        generation: UInt64,
+        bound: RouteTable<Bool>,
+        at now: MonotonicTime
+    ) {
+        let parameters = greeting.parameters
+        guard let (socket, session, leftover) = greeting.release(), let socket = socket.take(),
+            let session = session.take()
+        else { return }
+        let peer = LanePeer(
+            link: link,
+            lane: lane,
+            generation: generation,
+            bound: bound,
+            mtu: min(configuration.mtu, introduction.hello.mtu),
+            expiry: min(introduction.certificate.expiry, greeting.identity.context.expiry)
+        )
+        let counters = LaneCounters()
+        let entry = Board.LaneEntry(
+            index: lane,
+            generation: generation,
+            counters: counters,
+            address: greeting.address.description,
+            parameters: parameters,
+            since: now
+        )
+        board.update { state in
+            state.handshakes["ok", default: 0] += 1
+            state.links[link]?.software = introduction.hello.software
+            state.links[link]?.lanes.append(entry)
+        }
+        let lane = Lane(socket, session, peer: peer, counters: counters, leftover: leftover, at: now)
+        workers[peer.lane % workers.count].mailbox.post(.adopt(lane))
+    }
+
+    func takeGeneration() -> UInt64 {
+        nextGeneration += 1
+        return nextGeneration
+    }
+
+    /// Gives all workers new rules.
+    func publish(_ side: PacketSide) { for worker in workers { worker.mailbox.post(.rules(side)) } }
+
+    /// Notes on the board that a connection ended.
+    func forget(_ peer: LanePeer, _ end: LaneEnd) {
+        board.update { state in
+            guard let link = state.links[peer.link],
+                let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })
+            else { return }
+            let lane = link.lanes[index]
+            for figure in LaneCounters.Figure.allCases {
+                state.links[peer.link]?.ended[figure, default: 0] += lane.counters[figure]
+            }
+            state.links[peer.link]?.lanes.remove(at: index)
+            if case .drained = end { return }
+            state.links[peer.link]?.reconnects += 1
+            state.links[peer.link]?.lastError = "\(end)"
+            state.links[peer.link]?.lastErrorAt = Clock.unixTime()
+        }
+    }
+
+    // MARK: - The loop
+
+    private func turn() -> Bool {
+        var isStopping = false
+        var ready: [UInt64] = []
+        let now = Clock.now()
+        let deadline = min(delegate?.advance(to: now) ?? nextSecond, nextSecond)
+        let wait = deadline > now ? CInt(clamping: deadline.since(now) / 1_000_000 + 1) : 0
+        poller.wait(milliseconds: wait) { token, _ in ready.append(token) }
+        let then = Clock.now()
+        for token in ready {
+            switch token {
+            case Token.signals: isStopping = readSignals() || isStopping
+            case Token.mailbox: for event in mailbox.drain() { delegate?.handle(event, at: then) }
+            case Token.status:
+                statusSocket.answer { (try? StatusReport(board, at: then).json()) ?? "{}" }
+            default:
+                if let greeting = greetings[token] {
+                    finish(greeting, greeting.advance(), at: then)
+                } else {
+                    delegate?.ready(token, at: then)
+                }
+            }
+        }
+        if then >= nextSecond { second(at: then) }
+        return !isStopping
+    }
+
+    /// Returns whether the process is to end; a hang-up looks for changed files at once.
+    private func readSignals() -> Bool {
+        while let signal = signals.next() {
+            if signal == SIGHUP {
+                reload(at: Clock.now())
+                reload(at: Clock.now())
+            } else {
+                logger.notice("stopping", metadata: ["signal": "\(signal)"])
+                return true
+            }
+        }
+        return false
+    }
+
+    private func second(at now: MonotonicTime) {
+        nextSecond = now + .seconds(1)
+        secondsUp += 1
+        for greeting in greetings.values where greeting.deadline <= now {
+            let failure = Greeting.Failure(result: "timeout", reason: "\(greeting.address) did not finish its handshake")
+            finish(greeting, .failed(failure), at: now)
+        }
+        reload(at: now)
+        let (live, expected) = board.readiness(at: now)
+        service.notify("STATUS=\(live) of \(expected) links live")
+        feedWatchdog()
+    }
+
+    /// Tells systemd that all is well only while every worker goes on making turns.
+    private func feedWatchdog() {
+        let turns = workers.map(\.counters.turnCount)
+        let allMoved = lastTurns.isEmpty || zip(turns, lastTurns).allSatisfy { $0 != $1 }
+        lastTurns = turns
+        if allMoved { service.notify("WATCHDOG=1") } else { logger.error("a worker stands still") }
+    }
+
+    private func reload(at now: MonotonicTime) {
+        do {
+            guard let old = try store.refresh() else { return }
+            logger.notice("certificates and keys reloaded")
+            let expiry = store.current.context.expiry
+            board.update { state in
+                state.reloads["ok", default: 0] += 1
+                state.certificateExpiry = expiry
+            }
+            delegate?.renewed(from: old, at: now)
+        } catch {
+            logger.error("reload failed, the old identity stays in use", metadata: ["reason": "\(error)"])
+            board.update { state in
+                state.reloads["failed", default: 0] += 1
+                state.lastError = "reload failed: \(error)"
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+import Glibc
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TunnelProtocol
+
+/// A connection from its first byte to both hellos; afterwards it becomes a lane.
+final class Greeting {
+    /// How far it has come.
+    enum Step {
+        case underWay
+        /// The peer proved who it is and said hello.
+        case introduced(Introduction)
+        case failed(Failure)
+    }
+
+    /// Who the peer is, by its certificate, and what it says.
+    struct Introduction {
+        let identity: TunnelIdentity
+        let certificate: PeerCertificate
+        let hello: Hello
+    }
+
+    /// Why no lane came of it.
+    struct Failure: Error {
+        /// The `result` label of the metric.
+        let result: String
+        let reason: String
+    }
+
+    private enum Phase { case connecting, handshake, hello }
+
+    /// How long it may take in all.
+    static var patience: Nanoseconds { .seconds(5) }
+
+    let deadline: MonotonicTime
+    let address: SocketAddress
+    /// On a client: which lane of which link is being dialled.
+    let target: (link: Int, lane: Int)?
+    let identity: Identity
+    var token: UInt64 = 0
+
+    private let ownHello: Hello?
+    private var socket: StreamSocket?
+    private var session: TLSSession?
+    private var phase: Phase
+    private var incoming = FlatBuffer(capacity: 16 * 1024)
+    private var plaintext = FlatBuffer(capacity: 48 * 1024)
+    private var outgoing = FlatBuffer(capacity: 32 * 1024)
+    private var certificate: PeerCertificate?
+
+    /// Begins on a server, behind the gate.
+    init(
+        accepted socket: consuming StreamSocket,
+        from address: SocketAddress,
+        identity: Identity,
+        at now: MonotonicTime
+    ) throws(TLSError) {
+        session = try TLSSession(context: identity.context)
+        self.socket = consume socket
+        self.address = address
+        self.identity = identity
+        target = nil
+        ownHello = nil
+        phase = .handshake
+        deadline = now + Self.patience
+    }
+
+    /// Begins on a client, while the connection is being made.
+    init(
+        dialling socket: consuming StreamSocket,
+        to address: SocketAddress,
+        target: (link: Int, lane: Int),
+        serverName: String?,
+        hello: Hello,
+        identity: Identity,
+        at now: MonotonicTime
+    ) throws(TLSError) {
+        session = try TLSSession(context: identity.context, serverName: serverName)
+        self.socket = consume socket
+        self.address = address
+        self.identity = identity
+        self.target = target
+        ownHello = hello
+        phase = .connecting
+        deadline = now + Self.patience
+    }
+
+    /// The descriptor to watch, while there is one.
+    var descriptor: CInt? {
+        switch socket {
+        case .some(let socket): socket.rawDescriptor
+        case .none: nil
+        }
+    }
+
+    /// Goes as far as what has arrived allows.
+    func advance() -> Step {
+        do {
+            if phase == .connecting {
+                guard try finishConnecting() else { return .underWay }
+                phase = .handshake
+            }
+            repeat {
+                if phase == .handshake, try shakeHands() { phase = .hello }
+                if phase == .hello, let introduction = try readHello() { return .introduced(introduction) }
+            } while try receive()
+            return .underWay
+        } catch let failure as Failure {
+            return .failed(failure)
+        } catch let error as TLSError {
+            return .failed(Failure(result: "tls", reason: error.description))
+        } catch {
+            return .failed(Failure(result: "connection", reason: "\(error)"))
+        }
+    }
+
+    /// Sends a frame, as far as the socket takes it at once; a fresh connection always does.
+    func send(_ kind: FrameHeader.Kind, _ payload: [UInt8]) throws(TLSError) {
+        var frame = FlatBuffer(capacity: FrameHeader.byteCount + max(payload.count, 1))
+        frame.fill(FrameHeader.byteCount) { FrameHeader(kind: kind, length: payload.count).write(to: &$0) }
+        for byte in payload { frame.append(byte) }
+        try encrypt(frame)
+        flush()
+    }
+
+    /// Gives socket and session away, with what came behind the hello.
+    func release() -> (socket: Handover<StreamSocket>, session: Handover<TLSSession>, leftover: [UInt8])? {
+        guard let socket = socket.take(), let session = session.take() else { return nil }
+        let leftover = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        return (Handover(socket), Handover(session), leftover)
+    }
+
+    /// What TLS agreed on, for people.
+    var parameters: String {
+        switch session {
+        case .some(let session): session.parameters
+        case .none: ""
+        }
+    }
+
+    private func finishConnecting() throws -> Bool {
+        let code = socket?.takeError() ?? ECONNABORTED
+        guard code == 0 else {
+            throw Failure(result: "connection", reason: "could not connect to \(address): \(SystemError.text(code))")
+        }
+        return true
+    }
+
+    /// Returns whether the handshake is complete.
+    private func shakeHands() throws -> Bool {
+        let progress = try session?.handshake(&incoming, &outgoing) ?? .closedByPeer
+        flush()
+        switch progress {
+        case .done: break
+        case .needsCiphertext, .noRoom: return false
+        case .closedByPeer: throw Failure(result: "connection", reason: "the peer closed the connection")
+        }
+        try checkIdentity()
+        if let ownHello { try send(.hello, ownHello.payload) }
+        return true
+    }
+
+    private func checkIdentity() throws {
+        let own = identity.context.identity
+        guard let certificate = currentPeer(), let peer = certificate.identity else {
+            try refuse("the peer's certificate has no URI name spiffe://<cluster>/vpn/<role>/<name>")
+            return
+        }
+        guard peer.cluster == own.cluster else {
+            try refuse("the peer belongs to cluster \(peer.cluster), not \(own.cluster)")
+            return
+        }
+        guard peer.role == own.role.peer else {
+            try refuse("the peer is a \(peer.role) like this side")
+            return
+        }
+        self.certificate = certificate
+    }
+
+    private func currentPeer() -> PeerCertificate? {
+        switch session {
+        case .some(let session): session.peer()
+        case .none: nil
+        }
+    }
+
+    private func refuse(_ reason: String) throws {
+        try? send(.close, CloseNotice(.wrongIdentity).payload)
+        throw Failure(result: "identity", reason: reason)
+    }
+
+    private func readHello() throws -> Introduction? {
+        guard let progress = try session?.decrypt(&incoming, into: &plaintext, reply: &outgoing) else { return nil }
+        guard let (header, payload) = try nextFrame() else {
+            guard progress != .closedByPeer else {
+                throw Failure(result: "connection", reason: "the peer closed the connection")
+            }
+            return nil
+        }
+        switch header.kind {
+        case .hello:
+            guard let certificate, let peer = certificate.identity else { return nil }
+            return Introduction(identity: peer, certificate: certificate, hello: try Self.hello(payload))
+        case .close:
+            let notice = try Self.notice(payload)
+            throw Failure(result: "refused", reason: "refused by the peer: \(notice)")
+        default:
+            throw Failure(result: "protocol", reason: ProtocolViolation.unexpectedFrame.rawValue)
+        }
+    }
+
+    private func nextFrame() throws -> (FrameHeader, [UInt8])? {
+        let bytes = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        guard bytes.count >= FrameHeader.byteCount else { return nil }
+        do throws(ProtocolViolation) {
+            let header = try FrameHeader(bytes.span)
+            let total = FrameHeader.byteCount + header.length
+            guard bytes.count >= total else { return nil }
+            plaintext.consumed(total)
+            return (header, Array(bytes[FrameHeader.byteCount..<total]))
+        } catch {
+            throw Failure(result: "protocol", reason: error.rawValue)
+        }
+    }
+
+    private static func hello(_ payload: [UInt8]) throws -> Hello {
+        do throws(ProtocolViolation) {
+            return try Hello(payload)
+        } catch {
+            throw Failure(result: "protocol", reason: error.rawValue)
+        }
+    }
+
+    private static func notice(_ payload: [UInt8]) throws -> CloseNotice {
+        do throws(ProtocolViolation) {
+            return try CloseNotice(payload.span)
+        } catch {
+            throw Failure(result: "protocol", reason: error.rawValue)
+        }
+    }
+
+    /// Reads once; returns whether anything came.
+    private func receive() throws -> Bool {
+        incoming.compact()
+        guard incoming.room > 0 else { throw Failure(result: "protocol", reason: "too much before the hello") }
+        let result: Transfer
+        switch socket {
+        case .some(let socket): result = socket.receive(into: &incoming)
+        case .none: return false
+        }
+        switch result {
+        case .bytes: return true
+        case .wouldBlock: return false
+        case .ended: throw Failure(result: "connection", reason: "the peer closed the connection")
+        case .failed(let code): throw Failure(result: "connection", reason: SystemError.text(code))
+        }
+    }
+
+    private func encrypt(_ frame: borrowing FlatBuffer) throws(TLSError) {
+        let bytes = frame.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        try session?.encrypt(bytes.span.bytes, into: &outgoing)
+    }
+
+    private func flush() {
+        guard !outgoing.isEmpty else { return }
+        _ = socket?.send(from: &outgoing)
+    }
+}
+
+/// Carries a value that has one owner from one owner to the next.
+final class Handover<Value: ~Copyable & Sendable> {
+    private var value: Value?
+
+    init(_ value: consuming Value) { self.value = consume value }
+
+    /// Gives the value away; `nil` the second time.
+    func take() -> Value? { value.take() }
+}

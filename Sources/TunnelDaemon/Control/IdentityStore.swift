@@ -1,0 +1,72 @@
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TunnelProtocol
+
+/// This side's certificates, keys and gate keys, as they are in the files now.
+final class Identity: Sendable {
+    let context: TLSContext
+    let gate: GateKeys
+    let credentials: Credentials
+
+    init(_ files: VPNConfiguration.Files, role: TunnelIdentity.Role, ciphers: [CipherSuite]) throws {
+        let credentials = Credentials(
+            authorities: try DurableFile.read(files.authorities),
+            certificate: try DurableFile.read(files.certificate),
+            key: Secret(try DurableFile.read(files.key))
+        )
+        let gate = try GateKeys(file: try DurableFile.read(files.gateKey))
+        var stamp: (@Sendable ([UInt8]) -> [UInt8])?
+        if role == .client {
+            stamp = { random in
+                GateToken(random: random, unixTime: Clock.unixTime(), authenticate: gate.authenticate).payload
+            }
+        }
+        self.context = try TLSContext(credentials, role: role, ciphers: ciphers, stamp: stamp)
+        self.credentials = credentials
+        self.gate = gate
+    }
+
+    /// Whether connections made under the other identity need not be made anew.
+    func isSameForTLS(as other: Identity) -> Bool {
+        credentials.authorities == other.credentials.authorities
+            && credentials.certificate == other.credentials.certificate
+    }
+}
+
+/// Loads the identity, and loads it again when a file changes.
+struct IdentityStore {
+    private let files: VPNConfiguration.Files
+    private let role: TunnelIdentity.Role
+    private let ciphers: [CipherSuite]
+    private var loaded: [FileStamp?]
+    private var seen: [FileStamp?]
+    private(set) var current: Identity
+
+    init(_ configuration: VPNConfiguration) throws {
+        files = configuration.files
+        role = configuration.role
+        ciphers = configuration.ciphers
+        loaded = Self.stamps(files)
+        seen = loaded
+        current = try Identity(files, role: role, ciphers: ciphers)
+    }
+
+    /// Looks at the files; when they changed and have come to rest, loads them. A failure keeps the old identity.
+    ///
+    /// - Returns: the identity before the change, when there was one.
+    mutating func refresh() throws -> Identity? {
+        let now = Self.stamps(files)
+        defer { seen = now }
+        // Several files change together: the set is taken once it looks the same twice.
+        guard now != loaded, now == seen else { return nil }
+        loaded = now
+        let fresh = try Identity(files, role: role, ciphers: ciphers)
+        defer { current = fresh }
+        return current
+    }
+
+    private static func stamps(_ files: VPNConfiguration.Files) -> [FileStamp?] {
+        [files.authorities, files.certificate, files.key, files.gateKey].map(FileStamp.init)
+    }
+}

@@ -1,0 +1,238 @@
+import LinuxSystem
+import Logging
+import Observability
+import TLSEngine
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// The server's side of control: it accepts, checks, and keeps the books of its links.
+final class ServerControl: ControlCore.Delegate {
+    /// TLS handshakes that may be under way at once; their peers hold the gate key.
+    private static var maximumGreetings: Int { 256 }
+    /// Connections accepted before other work gets its turn.
+    private static var acceptsPerTurn: Int { 64 }
+
+    private let core: ControlCore
+    private let listener: StreamSocket
+    private let flows: FlowTable
+    private let session = UInt128.random(in: .min ... .max)
+    private var registry: ServerRegistry
+    private var doorway: Doorway
+    private var certificates: [UInt64: (link: Int, lane: Int, certificate: PeerCertificate)] = [:]
+    private var nextSweep = MonotonicTime(nanoseconds: 0)
+
+    private init(_ core: ControlCore, _ listener: consuming StreamSocket, _ registry: ServerRegistry, _ flows: FlowTable) {
+        self.core = core
+        self.listener = listener
+        self.registry = registry
+        self.flows = flows
+        doorway = Doorway(capacity: min(4096, Privileges.raiseDescriptorLimit() / 2))
+    }
+
+    /// Sets a server up and runs it to its end.
+    static func run(_ configuration: VPNConfiguration, logger: Logger) throws {
+        let flows = FlowTable()
+        let registry = ServerRegistry(
+            tunnels: configuration.addresses.map(\.prefix),
+            own: configuration.addresses.map(\.address),
+            pool: configuration.networks,
+            bindings: configuration.clients
+        )
+        let side = PacketSide.server(registry.policy(services: configuration.allowInbound), flows)
+        let address = try SocketAddress.resolve(configuration.listen)[0]
+        let listener = try StreamSocket(listeningAt: address)
+        if let name = configuration.congestionControl { try listener.setCongestionControl(name) }
+        let core = try ControlCore(configuration, side: side, logger: logger)
+        // Connections inherit the listener's congestion control: nothing is kept.
+        try Privileges.drop(keeping: [])
+        try core.poller.watch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
+        let control = ServerControl(core, listener, registry, flows)
+        core.delegate = control
+        logger.notice("listening", metadata: ["address": "\(address)", "identity": "\(core.board.identity)"])
+        try withExtendedLifetime(control) { try core.run() }
+    }
+
+    // MARK: - Connections
+
+    func ready(_ token: UInt64, at now: MonotonicTime) {
+        if token == ControlCore.Token.listener {
+            accept(at: now)
+        } else if let visitor = doorway.visitor(token) {
+            look(at: visitor, token, at: now)
+        }
+    }
+
+    private func accept(at now: MonotonicTime) {
+        for _ in 0..<Self.acceptsPerTurn {
+            do throws(SystemError) {
+                guard let (descriptor, address) = try listener.accept() else { return }
+                let token = core.takeToken()
+                if let leaver = doorway.enter(token, descriptor, address, at: now) { dismiss(leaver, "crowded", at: now) }
+                guard let visitor = doorway.visitor(token) else { continue }
+                look(at: visitor, token, at: now)
+                // Only one that has not said enough yet is worth watching.
+                if doorway.visitor(token) != nil {
+                    try core.poller.watch(descriptor, for: [.readable, .edge], token: token)
+                }
+            } catch {
+                core.limiter.log("could not accept", ["reason": "\(error)"], to: core.logger, at: now)
+                return
+            }
+        }
+    }
+
+    private func look(at visitor: Doorway.Visitor, _ token: UInt64, at now: MonotonicTime) {
+        switch doorway.inspect(visitor, keys: core.store.current.gate.verify) {
+        case .incomplete: return
+        case .refused(let refusal): dismiss(token, refusal.map { "gate-\($0.rawValue)" } ?? "gate-closed", at: now)
+        case .admitted: greet(token, at: now)
+        }
+    }
+
+    private func greet(_ token: UInt64, at now: MonotonicTime) {
+        guard core.greetingCount < Self.maximumGreetings else {
+            dismiss(token, "overloaded", at: now)
+            return
+        }
+        guard let visitor = doorway.leave(token), let socket = visitor.socket.take() else { return }
+        core.poller.unwatch(visitor.descriptor)
+        socket.tuneForTunnel(deathAfter: 3)
+        do throws(TLSError) {
+            let greeting = try Greeting(accepted: socket, from: visitor.address, identity: core.store.current, at: now)
+            core.begin(greeting, at: now)
+        } catch {
+            core.limiter.log("could not begin TLS", ["reason": "\(error)"], to: core.logger, at: now)
+        }
+    }
+
+    /// Closes a stranger's connection without a byte.
+    private func dismiss(_ token: UInt64, _ result: String, at now: MonotonicTime) {
+        guard let visitor = doorway.leave(token) else { return }
+        core.poller.unwatch(visitor.descriptor)
+        core.count(result)
+        core.limiter.log(
+            "connection turned away",
+            ["reason": "\(result)", "peer": "\(visitor.address)"],
+            to: core.logger,
+            at: now
+        )
+    }
+
+    func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime) {
+        core.limiter.log(
+            "handshake failed",
+            ["reason": "\(failure.reason)", "peer": "\(greeting.address)"],
+            to: core.logger,
+            at: now
+        )
+    }
+
+    func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
+        let generation = core.takeGeneration()
+        let name = introduction.identity.name
+        switch registry.admit(name, introduction.hello, generation: generation) {
+        case .refused(let notice):
+            try? greeting.send(.close, notice.payload)
+            core.count("refused")
+            core.limiter.log(
+                "client refused",
+                ["reason": "\(notice)", "client": "\(name)", "peer": "\(greeting.address)"],
+                to: core.logger,
+                at: now
+            )
+        case .accepted(let link, let bound, let replaced):
+            if let replaced { drop(replaced) }
+            note(link, name, introduction, greeting)
+            guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else { return }
+            publish()
+            certificates[generation] = (link, introduction.hello.lane, introduction.certificate)
+            core.open(
+                greeting,
+                introduction,
+                link: link,
+                lane: introduction.hello.lane,
+                generation: generation,
+                bound: bound,
+                at: now
+            )
+        }
+    }
+
+    private func note(_ link: Int, _ name: String, _ introduction: Greeting.Introduction, _ greeting: Greeting) {
+        let wanted = max(introduction.hello.lanes, core.configuration.lanes)
+        let expected = registry.expectedCount
+        let endpoint = greeting.address.description
+        var isNew = false
+        core.board.update { state in
+            state.expectedLinks = expected
+            isNew = state.links[link] == nil
+            if isNew { state.links[link] = Board.LinkEntry(name: name, endpoint: endpoint) }
+            state.links[link]?.wantedLanes = wanted
+        }
+        if isNew { core.logger.notice("link up", metadata: ["client": "\(name)"]) }
+    }
+
+    private func ownHello(lane: Int) -> Hello {
+        Hello(
+            session: session,
+            lane: lane,
+            lanes: core.configuration.lanes,
+            mtu: core.configuration.mtu,
+            features: core.features,
+            addresses: core.configuration.addresses.map(\.address),
+            networks: [],
+            software: "tendril-vpn \(Version.text)"
+        )
+    }
+
+    // MARK: - Links
+
+    func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
+        guard case .worker(.ended(let peer, let end)) = event else { return }
+        certificates[peer.generation] = nil
+        core.forget(peer, end)
+        let name = registry.names[peer.link] ?? "?"
+        core.logger.info(
+            "lane ended",
+            metadata: ["client": "\(name)", "lane": "\(peer.lane)", "reason": "\(end)"]
+        )
+        guard registry.ended(peer.link, generation: peer.generation) else { return }
+        core.board.update { $0.links[peer.link] = nil }
+        core.logger.notice("link down", metadata: ["client": "\(name)", "reason": "\(end)"])
+        publish()
+    }
+
+    private func drop(_ link: Int) {
+        for worker in core.workers { worker.mailbox.post(.drop(link: link, CloseNotice(.replaced))) }
+        core.board.update { $0.links[link] = nil }
+    }
+
+    private func publish() {
+        core.publish(.server(registry.policy(services: core.configuration.allowInbound), flows))
+    }
+
+    func renewed(from old: Identity, at now: MonotonicTime) {
+        let identity = core.store.current
+        for (generation, entry) in certificates where !identity.context.stillTrusts(entry.certificate) {
+            let notice = CloseNotice(.notAuthorised, "the CA that signed the certificate is not trusted any more")
+            core.workers[entry.lane % core.workers.count].mailbox.post(
+                .dropLane(link: entry.link, generation: generation, notice)
+            )
+        }
+        guard !identity.isSameForTLS(as: old) else { return }
+        for worker in core.workers { worker.mailbox.post(.renew) }
+    }
+
+    func advance(to now: MonotonicTime) -> MonotonicTime? {
+        while let token = doorway.overdue(at: now) { dismiss(token, "gate-timeout", at: now) }
+        if now >= nextSweep {
+            nextSweep = now + .seconds(60)
+            let flows = self.flows.sweep(at: now)
+            core.board.update { $0.flows = flows }
+        }
+        let visitors = doorway.count
+        core.board.update { $0.visitors = visitors }
+        return visitors > 0 ? now + .milliseconds(250) : nil
+    }
+}

@@ -1,0 +1,79 @@
+import LinuxSystem
+import Synchronization
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// What the daemon shows of itself: written by control code, read by metrics and status at any time.
+final class Board: Sendable {
+    /// One lane that is up.
+    struct LaneEntry: Sendable {
+        let index: Int
+        let generation: UInt64
+        let counters: LaneCounters
+        let address: String
+        let parameters: String
+        let since: MonotonicTime
+    }
+
+    /// One link, up or wanted.
+    struct LinkEntry: Sendable {
+        var name: String
+        var endpoint: String
+        var software = ""
+        var lanes: [LaneEntry] = []
+        var wantedLanes = 1
+        var reconnects: UInt64 = 0
+        var lastError: String?
+        var lastErrorAt: UInt64 = 0
+        /// Figures of lanes that have ended, so that counters never go back.
+        var ended: [LaneCounters.Figure: UInt64] = [:]
+    }
+
+    /// Everything that changes.
+    struct State: Sendable {
+        var links: [Int: LinkEntry] = [:]
+        var expectedLinks = 0
+        var handshakes: [String: UInt64] = [:]
+        var visitors = 0
+        var flows = 0
+        var reloads: [String: UInt64] = [:]
+        var certificateExpiry: UInt64 = 0
+        var lastError: String?
+    }
+
+    let configuration: VPNConfiguration
+    let identity: TunnelIdentity
+    let workers: [WorkerCounters]
+    let startedAt = Clock.unixTime()
+    private let state = Mutex(State())
+
+    init(_ configuration: VPNConfiguration, identity: TunnelIdentity, workers: [WorkerCounters]) {
+        self.configuration = configuration
+        self.identity = identity
+        self.workers = workers
+    }
+
+    /// The state now.
+    var snapshot: State { state.withLock { $0 } }
+
+    /// Changes the state.
+    func update(_ change: (inout sending State) -> Void) { state.withLock { change(&$0) } }
+
+    /// A link makes progress while a heartbeat has come back within this time.
+    static var progressWindow: Nanoseconds { .seconds(3) }
+
+    /// How many links make progress, and how many there should be.
+    func readiness(at now: MonotonicTime) -> (live: Int, expected: Int) {
+        let state = snapshot
+        let live = state.links.values.count { Self.makesProgress($0, at: now) }
+        return (live, max(state.expectedLinks, live))
+    }
+
+    static func makesProgress(_ link: LinkEntry, at now: MonotonicTime) -> Bool {
+        link.lanes.contains { lane in
+            let echo = lane.counters[.lastEcho]
+            return echo > 0 && now.nanoseconds / 1_000_000 &- echo < progressWindow.value / 1_000_000
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import FoundationEssentials
+import LinuxSystem
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// What `tendril-vpn status` shows; its JSON is stable within an API version.
+package struct StatusReport: Codable, Sendable {
+    package struct Lane: Codable, Sendable {
+        package let lane: Int
+        package let address: String
+        package let tls: String
+        package let upSeconds: UInt64
+        /// In microseconds.
+        package let roundTrip: UInt64
+        package let queueBytes: UInt64
+        package let queuePackets: UInt64
+        /// In microseconds.
+        package let queueSojourn: UInt64
+        /// In bytes per second.
+        package let sendRate: UInt64
+        package let receiveRate: UInt64
+        package let sentBytes: UInt64
+        package let receivedBytes: UInt64
+        package let retransmits: UInt64
+    }
+
+    package struct Link: Codable, Sendable {
+        package let name: String
+        package let endpoint: String
+        package let state: String
+        package let software: String
+        package let lanesUp: Int
+        package let lanesWanted: Int
+        package let reconnects: UInt64
+        package let lastError: String?
+        /// Seconds since 1970.
+        package let lastErrorAt: UInt64?
+        package let lanes: [Lane]
+    }
+
+    package let apiVersion: String
+    package let kind: String
+    package let version: String
+    package let role: String
+    package let identity: String
+    package let tun: String?
+    package let startedAt: UInt64
+    package let certificateExpiry: UInt64
+    package let linksLive: Int
+    package let linksExpected: Int
+    package let links: [Link]
+    package let drops: [String: UInt64]
+    package let handshakes: [String: UInt64]
+    package let lastError: String?
+
+    init(_ board: Board, at now: MonotonicTime) {
+        let state = board.snapshot
+        let readiness = board.readiness(at: now)
+        apiVersion = ConfigurationFile.apiVersion
+        kind = "Status"
+        version = Version.text
+        role = board.identity.role.rawValue
+        identity = board.identity.description
+        tun = board.configuration.packets ? board.configuration.tun : nil
+        startedAt = board.startedAt
+        certificateExpiry = state.certificateExpiry
+        (linksLive, linksExpected) = (readiness.live, readiness.expected)
+        links = state.links.sorted { $0.key < $1.key }.map { Link($0.value, at: now) }
+        drops = Dictionary(
+            uniqueKeysWithValues: DropReason.allCases.compactMap { reason in
+                let count = board.workers.reduce(0) { $0 + $1[reason] }
+                return count > 0 ? (reason.label, count) : nil
+            }
+        )
+        handshakes = state.handshakes
+        lastError = state.lastError
+    }
+
+    /// The report as JSON with sorted keys.
+    package func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    /// Reads what a daemon answered.
+    package init(json bytes: [UInt8]) throws { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) }
+}
+
+extension StatusReport.Link {
+    init(_ entry: Board.LinkEntry, at now: MonotonicTime) {
+        name = entry.name
+        endpoint = entry.endpoint
+        state = Board.makesProgress(entry, at: now) ? "up" : entry.lanes.isEmpty ? "down" : "opening"
+        software = entry.software
+        lanesUp = entry.lanes.count
+        lanesWanted = entry.wantedLanes
+        reconnects = entry.reconnects
+        lastError = entry.lastError
+        lastErrorAt = entry.lastError == nil ? nil : entry.lastErrorAt
+        lanes = entry.lanes.sorted { $0.index < $1.index }.map { StatusReport.Lane($0, at: now) }
+    }
+}
+
+extension StatusReport.Lane {
+    init(_ entry: Board.LaneEntry, at now: MonotonicTime) {
+        let counters = entry.counters
+        lane = entry.index
+        address = entry.address
+        tls = entry.parameters
+        upSeconds = now.since(entry.since) / 1_000_000_000
+        roundTrip = counters[.roundTrip]
+        queueBytes = counters[.queueBytes]
+        queuePackets = counters[.queuePackets]
+        queueSojourn = counters[.queueSojourn]
+        sendRate = counters[.sendRate]
+        receiveRate = counters[.receiveRate]
+        sentBytes = counters[.sentBytes]
+        receivedBytes = counters[.receivedBytes]
+        retransmits = counters[.retransmits]
+    }
+}
+
+/// The version of these programs.
+package enum Version {
+    package static let text = "0.1.0"
+}

@@ -1,0 +1,55 @@
+import Glibc
+import LinuxSystem
+import TendrilCore
+
+/// The UNIX socket on which a daemon tells its status: whoever connects is sent one JSON document.
+struct StatusSocket: ~Copyable {
+    let listener: StreamSocket
+    private let path: String
+
+    /// Listens at `path`, which only the owner may connect to; a socket that nobody listens on any more is replaced.
+    init(path: String) throws(SystemError) {
+        guard let address = SocketAddress(path: path) else { throw SystemError("use the socket \(path)", code: ENAMETOOLONG) }
+        if (try? StatusSocket.connect(path)) != nil { throw SystemError("use the socket \(path)", code: EADDRINUSE) }
+        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        if !directory.isEmpty { mkdir(directory, 0o755) }
+        unlink(path)
+        let mask = umask(0o177)
+        defer { umask(mask) }
+        listener = try StreamSocket(listeningAt: address, backlog: 16)
+        self.path = path
+    }
+
+    deinit { unlink(path) }
+
+    /// Sends the answer to everyone who has connected.
+    func answer(_ text: () -> String) {
+        while case .some(let visitor) = try? listener.accept() {
+            let socket = OwnedDescriptor(owning: visitor.descriptor)
+            let bytes = Array(text().utf8)
+            // A local reader has the whole answer in its buffer, or does not want it.
+            var size = CInt(clamping: bytes.count + 4096)
+            setsockopt(socket.rawValue, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+            _ = bytes.withUnsafeBytes { send(socket.rawValue, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+        }
+    }
+
+    private static func connect(_ path: String) throws(SystemError) -> OwnedDescriptor {
+        guard let address = SocketAddress(path: path) else { throw SystemError("use the socket \(path)", code: ENAMETOOLONG) }
+        return try address.connectBlocking()
+    }
+
+    /// Asks the daemon behind `path`.
+    static func ask(_ path: String) throws(SystemError) -> [UInt8] {
+        let socket = try connect(path)
+        var content: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(socket.rawValue, &chunk, chunk.count, 0)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw SystemError("read from \(path)", code: errno) }
+            if count == 0 { return content }
+            content += chunk[..<count]
+        }
+    }
+}

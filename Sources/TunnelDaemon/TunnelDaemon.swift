@@ -1,0 +1,32 @@
+import LinuxSystem
+package import Logging
+import Observability
+import TendrilCore
+
+/// The daemon's entry: one configuration, one run.
+package enum TunnelDaemon {
+    /// Runs in the configured role until a signal asks for the end.
+    package static func run(_ configuration: VPNConfiguration, logger: Logger) throws {
+        Privileges.forbidDumps()
+        _ = Privileges.raiseDescriptorLimit()
+        switch configuration.role {
+        case .server: try ServerControl.run(configuration, logger: logger)
+        case .client: try ClientControl.run(configuration, logger: logger)
+        }
+    }
+
+    /// Loads what `run` would load of files, to find mistakes without running.
+    package static func check(_ configuration: VPNConfiguration) throws { _ = try IdentityStore(configuration) }
+
+    /// A logger as the configuration wants it.
+    package static func logger(_ configuration: VPNConfiguration) -> Logger {
+        Logger(label: "tendril-vpn") { label in
+            LogOutput(label: label, level: configuration.logLevel, format: configuration.logFormat)
+        }
+    }
+
+    /// Asks a running daemon for its status.
+    package static func status(socket: String) throws -> StatusReport {
+        try StatusReport(json: try StatusSocket.ask(socket))
+    }
+}

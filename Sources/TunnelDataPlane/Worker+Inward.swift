@@ -1,0 +1,133 @@
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TunnelProtocol
+
+/// From the lanes into TUN.
+extension Worker {
+    /// Reads a lane's socket once and handles every frame that is complete.
+    func receive(_ lane: Lane, at now: MonotonicTime) {
+        incoming.clear()
+        switch lane.socket.receive(into: &incoming) {
+        case .bytes(let count):
+            lane.counters.add(count, to: .receivedBytes)
+            lane.machine.heard(at: now)
+        case .wouldBlock: break
+        case .ended:
+            close(lane, .disconnected)
+            return
+        case .failed(let code):
+            close(lane, .socket(SystemError("receive from the peer", code: code)))
+            return
+        }
+        if let end = unwrap(lane, at: now) { close(lane, end) }
+        if lane.token != 0, !lane.outgoing.isEmpty { markPending(lane) }
+    }
+
+    /// Decrypts all of `incoming`; returns why the lane must end, if it must.
+    private func unwrap(_ lane: Lane, at now: MonotonicTime) -> LaneEnd? {
+        while true {
+            let progress: TLSSession.Progress
+            do throws(TLSError) {
+                progress = try lane.session.decrypt(&incoming, into: &lane.plaintext, reply: &lane.outgoing)
+            } catch {
+                return .tls(error)
+            }
+            if let end = deliver(lane, at: now) { return end }
+            switch progress {
+            case .noRoom: continue
+            case .needsCiphertext, .done: return nil
+            case .closedByPeer: return .disconnected
+            }
+        }
+    }
+
+    /// Handles every complete frame of a lane's plaintext.
+    private func deliver(_ lane: Lane, at now: MonotonicTime) -> LaneEnd? {
+        while lane.plaintext.count >= FrameHeader.byteCount {
+            let start = lane.plaintext.readPointer
+            let bytes = Span<UInt8>(
+                _unsafeStart: UnsafePointer(start.assumingMemoryBound(to: UInt8.self)),
+                count: lane.plaintext.count
+            )
+            let header: FrameHeader
+            do throws(ProtocolViolation) {
+                header = try FrameHeader(bytes)
+            } catch {
+                return .violation(error)
+            }
+            let total = FrameHeader.byteCount + header.length
+            guard bytes.count >= total else { break }
+            if header.kind == .packet {
+                deliverPacket(start + FrameHeader.byteCount, count: header.length, lane, at: now)
+            } else if let end = handle(header.kind, bytes.extracting(FrameHeader.byteCount..<total), lane, at: now) {
+                return end
+            }
+            lane.plaintext.consumed(total)
+        }
+        lane.plaintext.compact()
+        return nil
+    }
+
+    private func handle(
+        _ kind: FrameHeader.Kind,
+        _ payload: borrowing Span<UInt8>,
+        _ lane: Lane,
+        at now: MonotonicTime
+    ) -> LaneEnd? {
+        do throws(ProtocolViolation) {
+            switch try lane.machine.receive(kind, payload, at: now) {
+            case .none: markPending(lane)
+            case .roundTrip(let time):
+                lane.counters.set(.roundTrip, time.value / 1000)
+                lane.counters.set(.lastEcho, now.nanoseconds / 1_000_000)
+            case .renew: requestRenewal(of: lane)
+            case .closed(let notice): return .closed(notice)
+            }
+            return nil
+        } catch {
+            return .violation(error)
+        }
+    }
+
+    private func deliverPacket(_ start: UnsafeMutableRawPointer, count: Int, _ lane: Lane, at now: MonotonicTime) {
+        do throws(PacketRefusal) {
+            try check(start, count: count, lane, at: now)
+        } catch {
+            counters.drop(error.reason)
+            return
+        }
+        lane.counters.add(1, to: .receivedPackets)
+        if !writeToTUN(start, count: count) { counters.drop(.kernel) }
+    }
+
+    /// Gives a packet with its virtio header to the kernel; returns whether it was taken.
+    func writeToTUN(_ start: UnsafeRawPointer, count: Int) -> Bool {
+        switch tun {
+        case .some(let queue): if case .bytes = queue.write(start, count: count) { true } else { false }
+        case .none: false
+        }
+    }
+
+    /// Checks a packet from a peer and replaces its virtio header by one that the kernel may be given.
+    private func check(
+        _ start: UnsafeMutableRawPointer,
+        count: Int,
+        _ lane: Lane,
+        at now: MonotonicTime
+    ) throws(PacketRefusal) {
+        var virtio = MutableSpan<UInt8>(
+            _unsafeStart: start.assumingMemoryBound(to: UInt8.self),
+            count: VirtioHeader.byteCount
+        )
+        let bytes = Span<UInt8>(
+            _unsafeStart: UnsafePointer((start + VirtioHeader.byteCount).assumingMemoryBound(to: UInt8.self)),
+            count: count - VirtioHeader.byteCount
+        )
+        guard let offered = VirtioHeader(virtio.span) else { throw PacketRefusal(.offload) }
+        let packet = try InnerPacket.parse(bytes)
+        let header = try offered.validated(for: packet)
+        try side.inward(packet, bytes: bytes, lane: lane, at: now)
+        header.write(to: &virtio)
+    }
+}

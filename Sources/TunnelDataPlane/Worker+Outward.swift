@@ -1,0 +1,208 @@
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TunnelProtocol
+
+/// From TUN into the queues, and from the queues into the lanes.
+extension Worker {
+    /// How many packets, and how many bytes, are read before lanes get their turn.
+    private static var packetsPerTurn: Int { 64 }
+    private static var bytesPerTurn: Int { 512 * 1024 }
+
+    /// Reads what TUN has into the queues of the lanes.
+    func ingest(at now: MonotonicTime) {
+        var bytes = 0
+        for _ in 0..<Self.packetsPerTurn {
+            guard let slot = spare ?? pool.ledger.take(.large) ?? reclaim() else { return }
+            spare = slot
+            let target = pool.pointer(to: slot) + PacketPool.headRoom
+            let result: Transfer
+            switch tun {
+            case .some(let queue): result = queue.read(to: target, capacity: PacketPool.largeSize - PacketPool.headRoom)
+            case .none: return
+            }
+            guard case .bytes(let count) = result else { return }
+            do throws(PacketRefusal) {
+                try admit(slot, count: count, at: now)
+            } catch {
+                counters.drop(error.reason)
+            }
+            bytes += count
+            if bytes >= Self.bytesPerTurn { return }
+        }
+    }
+
+    /// Frees a large slot from the lane that holds the most, when all are taken.
+    private func reclaim() -> Int32? {
+        var fattest: Lane?
+        for link in lanesByLink {
+            for lane in link where lane.queue.bytes > fattest?.queue.bytes ?? 0 { fattest = lane }
+        }
+        while let fattest, let slot = fattest.queue.evict(&pool.ledger) {
+            counters.drop(.queueFull)
+            if pool.ledger.size(of: slot) == .large { return slot }
+            pool.ledger.release(slot)
+        }
+        return nil
+    }
+
+    /// Checks a packet that TUN gave and queues it for its lane.
+    private func admit(_ slot: Int32, count: Int, at now: MonotonicTime) throws(PacketRefusal) {
+        guard count > VirtioHeader.byteCount else { throw PacketRefusal(.malformed) }
+        let frame = pool.pointer(to: slot)
+        let virtio = MutableSpan<UInt8>(
+            _unsafeStart: (frame + PacketPool.headRoom).assumingMemoryBound(to: UInt8.self),
+            count: VirtioHeader.byteCount
+        )
+        guard let header = VirtioHeader(virtio.span) else { throw PacketRefusal(.offload) }
+        let length = count - VirtioHeader.byteCount
+        var bytes = MutableSpan<UInt8>(
+            _unsafeStart: (frame + PacketPool.packetOffset).assumingMemoryBound(to: UInt8.self),
+            count: length
+        )
+        let packet = try InnerPacket.parse(bytes.span)
+        let hash = FlowKey(outward: packet).hash(Self.spread)
+        let link = try side.outward(packet, at: now)
+        guard let lane = lane(of: link, hash: hash) else { throw PacketRefusal(.noRoute) }
+        guard !PacketTooBig.exceeds(packet, header: header, mtu: lane.peer.mtu) else {
+            answerTooBig(bytes.span, packet, mtu: lane.peer.mtu)
+            throw PacketRefusal(.tooBig)
+        }
+        _ = SegmentSizeClamp.apply(to: &bytes, of: packet, header: header, mtu: lane.peer.mtu)
+        enqueue(slot, length: PacketPool.headRoom + count, hash: hash, on: lane, at: now)
+    }
+
+    /// Spreads flows over lanes and queues; no secret, for a sender can only hurt flows of its own side.
+    private static let spread = SipHash()
+
+    @inline(__always)
+    private func lane(of link: Int, hash: UInt64) -> Lane? {
+        guard link < lanesByLink.count else { return nil }
+        let count = lanesByLink[link].count
+        switch count {
+        case 0: return nil
+        case 1: return lanesByLink[link][0]
+        default: return lanesByLink[link][Int(hash % UInt64(count))]
+        }
+    }
+
+    private func enqueue(_ slot: Int32, length: Int, hash: UInt64, on lane: Lane, at now: MonotonicTime) {
+        let kept = pool.compacted(slot, length: length)
+        if kept == slot { spare = nil }
+        pool.ledger.record(kept, length: length, at: now)
+        lane.queue.enqueue(kept, hash: hash, &pool.ledger)
+        while lane.queue.bytes > lane.limit.bytes, let victim = lane.queue.evict(&pool.ledger) {
+            pool.ledger.release(victim)
+            counters.drop(.queueFull)
+        }
+        markPending(lane)
+    }
+
+    /// Tells a sender on this side to use smaller packets.
+    private func answerTooBig(_ bytes: borrowing Span<UInt8>, _ packet: InnerPacket, mtu: Int) {
+        guard errorAllowance.take() else { return }
+        var answer = FlatBuffer(capacity: VirtioHeader.byteCount + PacketTooBig.maximumLength)
+        answer.fill(VirtioHeader.byteCount) { VirtioHeader().write(to: &$0) }
+        var body = MutableSpan<UInt8>(
+            _unsafeStart: answer.writePointer.assumingMemoryBound(to: UInt8.self),
+            count: answer.room
+        )
+        guard let length = PacketTooBig.write(to: &body, about: bytes, of: packet, mtu: mtu) else { return }
+        _ = writeToTUN(answer.base, count: VirtioHeader.byteCount + length)
+    }
+
+    /// Sends what the lane's machine and queue have, one batch at most.
+    func send(_ lane: Lane, at now: MonotonicTime) {
+        do throws(TLSError) {
+            if lane.canEncrypt {
+                guard try sendControl(lane, at: now) else { return }
+                try fill(lane, at: now)
+            }
+        } catch {
+            close(lane, .tls(error))
+            return
+        }
+        flush(lane)
+        if !lane.isBlocked, !lane.queue.isEmpty || !lane.outgoing.isEmpty { markPending(lane) }
+    }
+
+    /// Encrypts control frames; returns whether the lane lives on.
+    private func sendControl(_ lane: Lane, at now: MonotonicTime) throws(TLSError) -> Bool {
+        while let output = lane.machine.advance(to: now, isQueueEmpty: lane.queue.isEmpty) {
+            switch output {
+            case .send(let kind, let heartbeat): lane.put(kind, heartbeat)
+            case .finish(let notice):
+                close(lane, notice.map(LaneEnd.notice) ?? .drained)
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Encrypts packets until a full send is ready or nothing waits.
+    private func fill(_ lane: Lane, at now: MonotonicTime) throws(TLSError) {
+        while lane.outgoing.count + lane.batch.count < Lane.sendSize,
+            let departure = lane.queue.dequeue(at: now, &pool.ledger)
+        {
+            defer { pool.ledger.release(departure.slot) }
+            var frame = pool.frame(in: departure.slot)
+            if departure.signalsCongestion {
+                guard let length = slowDown(frame, lane) else {
+                    counters.drop(.congestion)
+                    continue
+                }
+                frame = UnsafeMutableRawBufferPointer(rebasing: frame[..<length])
+            }
+            lane.note(departure.sojourn)
+            try lane.put(frame)
+        }
+        try lane.encryptBatch()
+    }
+
+    /// Marks or trims a frame's packet; returns the frame's length, or `nil` when it is to be dropped.
+    private func slowDown(_ frame: UnsafeMutableRawBufferPointer, _ lane: Lane) -> Int? {
+        guard let start = frame.baseAddress else { return nil }
+        var virtio = MutableSpan<UInt8>(
+            _unsafeStart: (start + PacketPool.headRoom).assumingMemoryBound(to: UInt8.self),
+            count: VirtioHeader.byteCount
+        )
+        var bytes = MutableSpan<UInt8>(
+            _unsafeStart: (start + PacketPool.packetOffset).assumingMemoryBound(to: UInt8.self),
+            count: frame.count - PacketPool.packetOffset
+        )
+        guard var header = VirtioHeader(virtio.span), let packet = try? InnerPacket.parse(bytes.span) else { return nil }
+        switch CongestionMark.apply(to: &bytes, of: packet, header: &header) {
+        case .marked:
+            lane.counters.add(1, to: .congestionMarks)
+            return frame.count
+        case .trimmed(let length):
+            header.write(to: &virtio)
+            lane.counters.add(1, to: .congestionTrims)
+            return PacketPool.packetOffset + length
+        case .mustDrop:
+            return nil
+        }
+    }
+
+    private func flush(_ lane: Lane) {
+        guard !lane.outgoing.isEmpty else { return }
+        switch lane.socket.send(from: &lane.outgoing) {
+        case .bytes(let count):
+            lane.counters.add(count, to: .sentBytes)
+            lane.limit.note(sent: count)
+            if !lane.outgoing.isEmpty { block(lane) }
+        case .wouldBlock: block(lane)
+        case .ended: close(lane, .disconnected)
+        case .failed(let code): close(lane, .socket(SystemError("send to the peer", code: code)))
+        }
+    }
+
+    /// Sends a last frame as far as the socket takes it at once.
+    func sayGoodbye(_ lane: Lane, _ notice: CloseNotice) {
+        guard lane.canEncrypt else { return }
+        lane.batch.clear()
+        lane.putClose(notice)
+        guard (try? lane.encryptBatch()) != nil else { return }
+        _ = lane.socket.send(from: &lane.outgoing)
+    }
+}

@@ -1,0 +1,251 @@
+package import LinuxSystem
+import TendrilCore
+package import TunnelProtocol
+
+/// Carries packets between one TUN queue and the lanes that belong to it; confined to one thread.
+///
+/// A turn: wait, take messages, read TUN into the fair queues, read the lanes, send what waits. Nothing is allocated
+/// and nothing is locked in a turn in which no lane comes or goes.
+package final class Worker: @unchecked Sendable {
+    /// What control code asks of a worker.
+    package enum Message: Sendable {
+        /// Carry packets over this lane; an older one of the same number is drained.
+        case adopt(Lane)
+        /// Use these rules from now on.
+        case rules(PacketSide)
+        /// End all lanes of a link.
+        case drop(link: Int, CloseNotice)
+        /// End one connection.
+        case dropLane(link: Int, generation: UInt64, CloseNotice)
+        /// Ask every peer for fresh lanes.
+        case renew
+        /// Say goodbye on every lane and end the thread.
+        case stop
+    }
+
+    /// What a worker tells control code.
+    package enum Event: Sendable {
+        case ended(LanePeer, LaneEnd)
+        case renewalRequested(LanePeer)
+    }
+
+    private enum Token {
+        static var mailbox: UInt64 { 0 }
+        static var tun: UInt64 { 1 }
+        static var firstLane: UInt64 { 2 }
+    }
+
+    package let mailbox: Mailbox<Message>
+    package let counters = WorkerCounters()
+
+    let tun: TUNQueue?
+    let poller: Poller
+    var pool = PacketPool()
+    var side: PacketSide
+    /// Ciphertext as it came from a socket; empty between lanes.
+    var incoming = FlatBuffer(capacity: 128 * 1024)
+    /// The slot that TUN reads into.
+    var spare: Int32?
+    var errorAllowance = ErrorAllowance()
+
+    private var lanes: [UInt64: Lane] = [:]
+    /// By link, then in the order of their numbers: the lanes that take packets.
+    var lanesByLink: [[Lane]] = []
+    var pending: [Lane] = []
+    private var nextToken = Token.firstLane
+    private var nextTick = MonotonicTime(nanoseconds: 0)
+    private var isStopping = false
+    private var events: [(UInt64, Poller.Events)] = []
+    private let report: @Sendable (Event) -> Void
+
+    /// Prepares a worker.
+    ///
+    /// - Parameters:
+    ///   - tun: its queue of the TUN device; none when no packets are carried.
+    ///   - side: the rules to begin with.
+    ///   - report: takes events; called on the worker's thread.
+    package init(
+        tun: consuming TUNQueue?,
+        side: PacketSide,
+        report: @escaping @Sendable (Event) -> Void
+    ) throws(SystemError) {
+        mailbox = try Mailbox()
+        poller = try Poller()
+        self.tun = tun
+        self.side = side
+        self.report = report
+        pending.reserveCapacity(64)
+        events.reserveCapacity(64)
+        try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
+        if let descriptor = tunDescriptor { try poller.watch(descriptor, for: .readable, token: Token.tun) }
+    }
+
+    private var tunDescriptor: CInt? {
+        switch tun {
+        case .some(let queue): queue.rawDescriptor
+        case .none: nil
+        }
+    }
+
+    /// Makes turns until it is told to stop.
+    package func run() {
+        Privileges.preferShortSlices()
+        while turn() {}
+    }
+
+    /// Makes one turn, waiting for something to do, and returns whether to go on.
+    package func turn() -> Bool {
+        poller.wait(milliseconds: pending.isEmpty ? wait() : 0) { token, ready in
+            if events.count < events.capacity { events.append((token, ready)) }
+        }
+        counters.turned()
+        let now = Clock.now()
+        for (token, ready) in events { handle(token, ready, at: now) }
+        events.removeAll(keepingCapacity: true)
+        sendPending(at: now)
+        if now >= nextTick { tick(at: now) }
+        return !isStopping
+    }
+
+    private func wait() -> CInt {
+        let now = Clock.now()
+        guard nextTick > now else { return 0 }
+        return CInt(clamping: nextTick.since(now) / 1_000_000 + 1)
+    }
+
+    private func handle(_ token: UInt64, _ ready: Poller.Events, at now: MonotonicTime) {
+        switch token {
+        case Token.mailbox: for message in mailbox.drain() { handle(message, at: now) }
+        case Token.tun: ingest(at: now)
+        default:
+            guard let lane = lanes[token] else { return }
+            if ready.contains(.writable) { unblock(lane) }
+            if !ready.isDisjoint(with: [.readable, .broken]) { receive(lane, at: now) }
+        }
+    }
+
+    private func handle(_ message: Message, at now: MonotonicTime) {
+        switch message {
+        case .adopt(let lane): adopt(lane, at: now)
+        case .rules(let side): self.side = side
+        case .drop(let link, let notice):
+            for lane in lanes.values where lane.peer.link == link { close(lane, .notice(notice)) }
+        case .dropLane(let link, let generation, let notice):
+            for lane in lanes.values where lane.peer.link == link && lane.peer.generation == generation {
+                close(lane, .notice(notice))
+            }
+        case .renew:
+            for lane in lanes.values where lane.machine.acceptsPackets {
+                lane.machine.requestRenewal()
+                markPending(lane)
+            }
+        case .stop:
+            for lane in lanes.values { close(lane, .notice(CloseNotice(.shuttingDown))) }
+            isStopping = true
+        }
+    }
+
+    private func adopt(_ lane: Lane, at now: MonotonicTime) {
+        lane.token = nextToken
+        nextToken += 1
+        do throws(SystemError) {
+            try poller.watch(lane.socket.rawDescriptor, for: .readable, token: lane.token)
+        } catch {
+            report(.ended(lane.peer, .socket(error)))
+            return
+        }
+        lanes[lane.token] = lane
+        let link = lane.peer.link
+        while lanesByLink.count <= link { lanesByLink.append([]) }
+        if let index = lanesByLink[link].firstIndex(where: { $0.peer.lane == lane.peer.lane }) {
+            let old = lanesByLink[link][index]
+            lanesByLink[link][index] = lane
+            old.machine.drain(at: now)
+            markPending(old)
+        } else {
+            lanesByLink[link].append(lane)
+            lanesByLink[link].sort { $0.peer.lane < $1.peer.lane }
+        }
+        // What came right behind the hello is already inside TLS.
+        receive(lane, at: now)
+        markPending(lane)
+    }
+
+    /// Puts a lane on the list of those with something to send.
+    @inline(__always)
+    func markPending(_ lane: Lane) {
+        guard !lane.isPending else { return }
+        lane.isPending = true
+        pending.append(lane)
+    }
+
+    private func unblock(_ lane: Lane) {
+        guard lane.isBlocked else { return }
+        lane.isBlocked = false
+        try? poller.rewatch(lane.socket.rawDescriptor, for: .readable, token: lane.token)
+        markPending(lane)
+    }
+
+    /// Watches a lane for writing until its socket takes more.
+    func block(_ lane: Lane) {
+        lane.isBlocked = true
+        try? poller.rewatch(lane.socket.rawDescriptor, for: [.readable, .writable], token: lane.token)
+    }
+
+    private func sendPending(at now: MonotonicTime) {
+        // A lane that has more to send puts itself on the list again.
+        let count = pending.count
+        for index in 0..<count {
+            let lane = pending[index]
+            lane.isPending = false
+            if lane.token != 0 { send(lane, at: now) }
+        }
+        pending.removeSubrange(0..<count)
+    }
+
+    private func tick(at now: MonotonicTime) {
+        let unixTime = Clock.unixTime()
+        for lane in lanes.values {
+            if unixTime > lane.peer.expiry {
+                close(lane, .notice(CloseNotice(.expired)))
+                continue
+            }
+            if lane.limit.advance(to: now, isBacklogged: !lane.queue.isEmpty) {
+                lane.queue.parameters = lane.limit.parameters
+                lane.socket.limitUnsent(to: lane.limit.unsentBytes)
+            }
+            lane.report(at: now)
+            markPending(lane)
+        }
+        errorAllowance.refill()
+        nextTick = now + .milliseconds(100)
+    }
+
+    /// Ends a lane: the peer is told why where it can be, what waited for it is dropped, control code is told.
+    func close(_ lane: Lane, _ end: LaneEnd) {
+        guard lanes.removeValue(forKey: lane.token) != nil else { return }
+        if case .notice(let notice) = end { sayGoodbye(lane, notice) }
+        poller.unwatch(lane.socket.rawDescriptor)
+        lane.token = 0
+        let link = lane.peer.link
+        if let index = lanesByLink[link].firstIndex(where: { $0 === lane }) { lanesByLink[link].remove(at: index) }
+        while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
+        report(.ended(lane.peer, end))
+    }
+
+    func requestRenewal(of lane: Lane) { report(.renewalRequested(lane.peer)) }
+}
+
+/// How many ICMP errors a worker may still send in this tenth of a second.
+struct ErrorAllowance {
+    private var left = 10
+
+    /// Takes one, if there is one.
+    mutating func take() -> Bool {
+        guard left > 0 else { return false }
+        left -= 1
+        return true
+    }
+
+    mutating func refill() { left = 10 }
+}

@@ -1,0 +1,148 @@
+package import TendrilCore
+
+/// What one client's identity may speak for.
+package struct ClientBinding: Hashable, Sendable {
+    package let addresses: [IPAddress]
+    package let networks: [IPPrefix]
+
+    package init(addresses: [IPAddress], networks: [IPPrefix]) {
+        self.addresses = addresses
+        self.networks = networks
+    }
+}
+
+/// Which clients are linked to a server, and what each of them may carry; no input, output or clock.
+package struct ServerRegistry: Sendable {
+    /// The most links of one server.
+    package static var maximumLinks: Int { 4096 }
+
+    /// A client that asked to be linked, and what became of it.
+    package enum Admission: Sendable {
+        case refused(CloseNotice)
+        /// The lane belongs to this link; `replaced` is an earlier one of the same identity that must go.
+        case accepted(link: Int, bound: RouteTable<Bool>, replaced: Int?)
+    }
+
+    private struct Link: Sendable {
+        let name: String
+        let session: UInt128
+        let addresses: [IPAddress]
+        let networks: [IPPrefix]
+        let order: Int
+        var generations: Set<UInt64> = []
+    }
+
+    private let tunnels: [IPPrefix]
+    private let own: [IPAddress]
+    private let pool: [IPPrefix]
+    private let bindings: [String: ClientBinding]
+    private var links: [Int: Link] = [:]
+    private var nextOrder = 0
+
+    /// Makes a registry without links.
+    ///
+    /// - Parameters:
+    ///   - tunnels: the networks that tunnel addresses come from.
+    ///   - own: the server's own tunnel addresses, which no client may claim.
+    ///   - pool: the networks behind all clients.
+    ///   - bindings: what each client may speak for, by name; where it is empty every client may speak for the pool.
+    package init(tunnels: [IPPrefix], own: [IPAddress], pool: [IPPrefix], bindings: [String: ClientBinding]) {
+        self.tunnels = tunnels
+        self.own = own
+        self.pool = pool
+        self.bindings = bindings
+    }
+
+    /// The names of the clients that are linked, by link.
+    package var names: [Int: String] { links.mapValues(\.name) }
+
+    /// How many links there should be, as far as the configuration tells.
+    package var expectedCount: Int { max(bindings.count, links.count) }
+
+    /// Decides on a lane whose peer proved to be `name` and sent `hello`.
+    package mutating func admit(_ name: String, _ hello: Hello, generation: UInt64) -> Admission {
+        guard hello.version == Hello.currentVersion else {
+            return .refused(CloseNotice(.versionMismatch, "server speaks version \(Hello.currentVersion)"))
+        }
+        if let (link, known) = links.first(where: { $0.value.name == name && $0.value.session == hello.session }) {
+            links[link]?.generations.insert(generation)
+            return .accepted(link: link, bound: bound(to: known), replaced: nil)
+        }
+        if let problem = refusal(of: name, hello) { return .refused(problem) }
+        let replaced = links.first { $0.value.name == name }?.key
+        if let replaced { links[replaced] = nil }
+        let free = (0...Self.maximumLinks).first { links[$0] == nil && $0 != replaced }
+        guard links.count < Self.maximumLinks, let link = free else {
+            return .refused(CloseNotice(.overloaded, "\(Self.maximumLinks) clients are linked"))
+        }
+        let taken = Set(links.values.flatMap(\.addresses))
+        let addresses = hello.addresses.filter { !taken.contains($0) }
+        nextOrder += 1
+        let entry = Link(
+            name: name,
+            session: hello.session,
+            addresses: addresses,
+            networks: hello.networks,
+            order: nextOrder,
+            generations: [generation]
+        )
+        links[link] = entry
+        return .accepted(link: link, bound: bound(to: entry), replaced: replaced)
+    }
+
+    /// Notes that a connection ended; returns whether its link ended with it.
+    package mutating func ended(_ link: Int, generation: UInt64) -> Bool {
+        guard links[link]?.generations.remove(generation) != nil else { return false }
+        guard links[link]?.generations.isEmpty == true else { return false }
+        links[link] = nil
+        return true
+    }
+
+    /// The rules that follow from the links that are up.
+    package func policy(services: [InboundService]) -> ServerPolicy {
+        var routes = RouteTable<Int>()
+        // The oldest link of several that serve the same network keeps it until it goes.
+        for (link, entry) in links.sorted(by: { $0.value.order < $1.value.order }) {
+            for address in entry.addresses { routes.insert(IPPrefix(host: address), link) }
+            for network in entry.networks { routes.insert(network, link) }
+        }
+        var shoot = RouteTable<Bool>()
+        for network in pool { shoot.insert(network, true) }
+        for binding in bindings.values { for network in Self.prefixes(of: binding) { shoot.insert(network, true) } }
+        for entry in links.values { for address in entry.addresses { shoot.insert(IPPrefix(host: address), true) } }
+        return ServerPolicy(routes: routes, shoot: shoot, services: services)
+    }
+
+    private func refusal(of name: String, _ hello: Hello) -> CloseNotice? {
+        let binding = bindings[name]
+        if !bindings.isEmpty, binding == nil {
+            return CloseNotice(.notAuthorised, "client \(name) is not in the server's list of clients")
+        }
+        let networks = binding?.networks ?? pool
+        for network in hello.networks where !networks.contains(where: { $0.contains(network) }) {
+            return CloseNotice(.notAuthorised, "network \(network) is not bound to client \(name)")
+        }
+        for address in hello.addresses {
+            let isBound =
+                if let binding, !binding.addresses.isEmpty { binding.addresses.contains(address) } else {
+                    tunnels.contains { $0.contains(address) }
+                }
+            let isNetworks = networks.contains { $0.contains(address) }
+            guard isBound || isNetworks, !own.contains(address) else {
+                return CloseNotice(.notAuthorised, "address \(address) is not bound to client \(name)")
+            }
+        }
+        return nil
+    }
+
+    private func bound(to entry: Link) -> RouteTable<Bool> {
+        var bound = RouteTable<Bool>()
+        for network in bindings[entry.name]?.networks ?? pool { bound.insert(network, true) }
+        for address in entry.addresses { bound.insert(IPPrefix(host: address), true) }
+        return bound
+    }
+
+    private static func prefixes(of binding: ClientBinding) -> [IPPrefix] {
+        binding.networks + binding.addresses.map(IPPrefix.init(host:))
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import TendrilCore
+import TunnelDaemon
+
+/// `tendril-vpn server`
+struct ServerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "server",
+        abstract: "Accept links from clients and carry packets to the networks behind them."
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .long, help: "ADDRESS:PORT to accept links at (default: :8132).")
+    var listen: String?
+
+    @Option(
+        name: .long, parsing: .singleValue,
+        help: "PROTOCOL/ADDRESS:PORT that the shoot may open connections to; meant for the API server.")
+    var allowInbound: [String] = []
+
+    func run() throws {
+        try common.run(.server) { raw in
+            raw.set(.listen, [listen].compactMap { $0 })
+            raw.set(.allowInbound, allowInbound)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Glibc
+import TendrilCore
+import TunnelDaemon
+
+/// `tendril-vpn status`
+struct StatusCommand: ParsableCommand {
+    enum Output: String, ExpressibleByArgument, CaseIterable {
+        case table
+        case json
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Ask a running daemon for its links, lanes and counters.",
+        discussion: "Exits with 0 when a link is live, with 1 when none is, and with 69 when no daemon answers."
+    )
+
+    @Option(name: .long, help: "The daemon's UNIX socket (default: that of the server or client that runs here).")
+    var socket: String?
+
+    @Option(name: .shortAndLong, help: "table or json.")
+    var output = Output.table
+
+    func run() throws {
+        let report: StatusReport
+        do {
+            report = try TunnelDaemon.status(socket: socket ?? defaultSocket)
+        } catch {
+            throw Failure(error, exitCode: .unavailable)
+        }
+        switch output {
+        case .table: print(StatusTable.text(report))
+        case .json: print(try report.json())
+        }
+        if report.linksLive == 0 { throw ExitCode(1) }
+    }
+
+    private var defaultSocket: String {
+        let paths = TunnelIdentity.Role.allCases.map(VPNConfiguration.defaultSocket)
+        return paths.first { access($0, F_OK) == 0 } ?? paths[0]
+    }
+}
