@@ -20,7 +20,8 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let package = Package(
     name: "tendril",
     products: [
-        .executable(name: "tendril-vpn", targets: ["tendril-vpn"])
+        .executable(name: "tendril-vpn", targets: ["tendril-vpn"]),
+        .executable(name: "tendril-bench", targets: ["tendril-bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -77,7 +78,15 @@ let package = Package(
         // 5: programs.
         .executableTarget(
             name: "tendril-vpn",
-            dependencies: ["TendrilCore", "TunnelDaemon", "TLSEngine", argumentParser],
+            dependencies: ["TendrilCore", "TunnelDaemon", argumentParser],
+            swiftSettings: common
+        ),
+
+        // Tests, and what they measure with.
+        .executableTarget(
+            name: "tendril-bench",
+            dependencies: ["TendrilCore", "LinuxSystem", "TLSEngine", "CTendrilShims", argumentParser],
+            path: "Tests/Benchmarks/tendril-bench",
             swiftSettings: common
         ),
     ]

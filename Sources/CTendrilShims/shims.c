@@ -31,6 +31,27 @@ int tendril_tun_open(char *name, int multi_queue) {
     return fd;
 }
 
+int tendril_tun_open_plain(const char *name) {
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    if (ioctl(fd, TUNSETIFF, &request) != 0) {
+        int code = errno;
+        close(fd);
+        return -code;
+    }
+    return fd;
+}
+
+int tendril_enter_network_namespace(int fd) { return setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno; }
+
+int tendril_poll(struct pollfd *descriptors, unsigned count, uint64_t nanoseconds) {
+    struct timespec wait = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
+    int ready = ppoll(descriptors, count, &wait, NULL);
+    return ready >= 0 ? ready : -errno;
+}
+
 int tendril_tun_set_offload(int fd, unsigned flags) {
     return ioctl(fd, TUNSETOFFLOAD, (unsigned long)flags) == 0 ? 0 : -errno;
 }

@@ -113,12 +113,23 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
 extension SocketAddress {
     /// Connects to the address and waits for the outcome.
-    package func connectBlocking() throws(SystemError) -> OwnedDescriptor {
-        let number = socket(family, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    package func connectBlocking(type: CInt = CInt(SOCK_STREAM.rawValue)) throws(SystemError) -> OwnedDescriptor {
+        let number = socket(family, type | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw SystemError("open a socket for \(self)", code: errno) }
         let owned = OwnedDescriptor(owning: number)
         let result = withPointer { pointer, length in retrying { connect(number, pointer, length) } }
         guard result >= 0 else { throw SystemError("connect to \(self)", code: CInt(-result)) }
+        return owned
+    }
+
+    /// Opens a socket of a type that is bound to the address.
+    package func bindBlocking(type: CInt) throws(SystemError) -> OwnedDescriptor {
+        let number = socket(family, type | CInt(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { throw SystemError("open a socket for \(self)", code: errno) }
+        let owned = OwnedDescriptor(owning: number)
+        _ = tendril_setsockopt_int(number, SOL_SOCKET, SO_REUSEADDR, 1)
+        let result = withPointer { pointer, length in retrying { bind(number, pointer, length) } }
+        guard result >= 0 else { throw SystemError("bind to \(self)", code: CInt(-result)) }
         return owned
     }
 }

@@ -30,6 +30,15 @@
 // the name that the kernel chose (IFNAMSIZ bytes, NUL-terminated).
 int tendril_tun_open(char *name, int multi_queue);
 
+// Opens a TUN device without virtio headers in this thread's network namespace; an owned descriptor or -errno.
+int tendril_tun_open_plain(const char *name);
+
+// Moves this thread into the network namespace behind a descriptor; 0 or -errno.
+int tendril_enter_network_namespace(int fd);
+
+// ppoll(2) without a signal mask; the number of ready descriptors or -errno.
+int tendril_poll(struct pollfd *descriptors, unsigned count, uint64_t nanoseconds);
+
 // TUNSETOFFLOAD with TUN_F_* flags; 0 or -errno.
 int tendril_tun_set_offload(int fd, unsigned flags);
 

@@ -1,0 +1,53 @@
+# Every command that is typed daily; docs/development.md explains them.
+SHELL := /bin/bash
+SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+RELEASE := -c release --static-swift-stdlib
+BIN := .build/release
+PREFIX ?= /usr
+DESTDIR ?=
+
+.PHONY: all build setup test lint check bench demo sanitize install clean
+
+all: build
+
+# What a bare Debian 12 with the Swift toolchain lacks.
+setup:
+	@Tests/Rig/setup.sh
+
+build: setup
+	$(SWIFT_BUILD) $(RELEASE) --product tendril-vpn
+
+# Unit tests, then real namespaces.
+test: setup
+	$(SWIFT_BUILD) $(RELEASE) --product tendril-vpn
+	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
+	Tests/Rig/check-program.sh $(BIN)/tendril-vpn
+	TENDRIL_VPN=$(CURDIR)/$(BIN)/tendril-vpn TENDRIL_BENCH=$(CURDIR)/$(BIN)/tendril-bench \
+		swift test --explicit-target-dependency-import-check error
+
+lint: setup
+	swift format lint --strict --recursive Package.swift Sources Tests
+	Tests/Rig/check-units.sh
+
+# Thread and address sanitizer; each has a build directory of its own.
+sanitize: setup
+	swift test --sanitize=thread --scratch-path .build/thread --skip IntegrationTests --skip AllocationTests
+	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/address \
+		--skip IntegrationTests --skip AllocationTests
+
+bench: build
+	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
+	Tests/Benchmarks/run.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench --write docs/performance.md
+
+demo: build
+	TENDRIL_VPN=$(CURDIR)/$(BIN)/tendril-vpn Tests/Rig/demo.sh
+
+install: build
+	install -D -m 0755 $(BIN)/tendril-vpn $(DESTDIR)$(PREFIX)/bin/tendril-vpn
+	strip $(DESTDIR)$(PREFIX)/bin/tendril-vpn
+	install -D -m 0644 systemd/tendril-vpn-server.service $(DESTDIR)/lib/systemd/system/tendril-vpn-server.service
+	install -D -m 0644 systemd/tendril-vpn-client.service $(DESTDIR)/lib/systemd/system/tendril-vpn-client.service
+	install -D -m 0644 systemd/tendril-vpn.sysusers $(DESTDIR)/usr/lib/sysusers.d/tendril-vpn.conf
+
+clean:
+	rm -rf .build
