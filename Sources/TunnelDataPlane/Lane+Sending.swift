@@ -66,6 +66,16 @@ extension Lane {
         counters.set(.queueSojourn, (average * 15 + sojourn.value / 1000) / 16)
     }
 
+    /// Adapts the queue, and what the kernel may hold unsent, to the rate that the lane reaches.
+    func adapt(at now: MonotonicTime) {
+        guard limit.advance(to: now, isBacklogged: !queue.isEmpty), limit.rate > 0 else { return }
+        queue.parameters = limit.parameters
+        let unsent = limit.unsentBytes
+        guard unsent > unsentLimit + unsentLimit / 4 || unsent < unsentLimit - unsentLimit / 4 else { return }
+        unsentLimit = unsent
+        socket.limitUnsent(to: unsent)
+    }
+
     /// Brings the figures up to date that are not counted packet by packet.
     func report(at now: MonotonicTime) {
         counters.set(.queueBytes, UInt64(queue.bytes))

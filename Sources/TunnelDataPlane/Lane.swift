@@ -60,6 +60,8 @@ package final class Lane: @unchecked Sendable {
     var isPending = false
     var token: UInt64 = 0
     var bytesUnderKey = 0
+    /// What the kernel may hold unsent in bytes; 0 before it was limited.
+    var unsentLimit = 0
     var lastReport: (time: MonotonicTime, sent: UInt64, received: UInt64)
 
     /// Takes over a connection on which both hellos were exchanged.

@@ -210,10 +210,7 @@ package final class Worker: @unchecked Sendable {
                 close(lane, .notice(CloseNotice(.expired)))
                 continue
             }
-            if lane.limit.advance(to: now, isBacklogged: !lane.queue.isEmpty) {
-                lane.queue.parameters = lane.limit.parameters
-                lane.socket.limitUnsent(to: lane.limit.unsentBytes)
-            }
+            lane.adapt(at: now)
             lane.report(at: now)
             markPending(lane)
         }

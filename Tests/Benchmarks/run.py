@@ -65,11 +65,11 @@ def cpu_seconds(pids):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def peak_memory(pid):
-    """VmHWM in MiB."""
+def memory(pid, field="VmHWM"):
+    """The peak, or the current amount (VmRSS), of resident memory in MiB."""
     with open(f"/proc/{pid}/status") as file:
         for line in file:
-            if line.startswith("VmHWM"):
+            if line.startswith(field):
                 return int(line.split()[1]) / 1024
     return 0
 
@@ -287,7 +287,7 @@ class Bench:
                 pids = start()
                 work(name, pids)
                 for index, pid in enumerate(pids):
-                    self.note(name, ["memory server MiB", "memory client MiB"][index], peak_memory(pid))
+                    self.note(name, ["memory server MiB", "memory client MiB"][index], memory(pid))
             except (TimeoutError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                 print(f"  {name}: {error}", file=sys.stderr)
             for process in [p for p in self.processes.all if p not in self.servers and p is not self.wan]:
@@ -360,9 +360,9 @@ class Bench:
                 self.processes.end(pids[role], signal.SIGKILL)
                 pids[role] = self.processes.start(namespace, *self.tendril_command(role), stderr=log)
                 self.note("tendril", f"back after kill -9 of the {role} ms", self.tool(A, *echo)["ms"])
-            time.sleep(1)
+            time.sleep(4)
             for role, process in pids.items():
-                self.note("tendril", f"memory idle {role} MiB", peak_memory(process.pid))
+                self.note("tendril", f"memory idle {role} MiB", memory(process.pid, "VmRSS"))
                 self.processes.end(process)
 
     def run_flood(self):
@@ -383,7 +383,7 @@ class Bench:
             self.processes.end(flood)
             self.note("tendril", "flood: share of throughput kept", beside / quiet if quiet else 0)
             self.note("tendril", "flood: share kept, kernel refusing", refused / quiet if quiet else 0)
-            self.note("tendril", "flood: server memory MiB", peak_memory(pids[0]))
+            self.note("tendril", "flood: server memory MiB", memory(pids[0]))
             for process in [p for p in self.processes.all if p not in self.servers]:
                 self.processes.end(process)
 

@@ -52,7 +52,8 @@ final class ClientControl: ControlCore.Delegate {
         }
         let policy = ClientPolicy(served: served, remote: remote)
         let core = try ControlCore(configuration, side: .client(policy, paths), logger: logger)
-        try Privileges.drop(keeping: CongestionControl.needsPrivilege(configuration) ? .networkAdministration : [])
+        try CongestionControl.probe(configuration)
+        try Privileges.drop(keeping: CongestionControl.privileges(configuration))
         let control = ClientControl(core, policy, paths)
         core.delegate = control
         logger.notice("dialling", metadata: [
@@ -107,12 +108,12 @@ final class ClientControl: ControlCore.Delegate {
         do {
             let socket = try StreamSocket(connectingTo: address)
             socket.tuneForTunnel(deathAfter: 3)
-            if let name = core.configuration.congestionControl { try socket.setCongestionControl(name) }
             let greeting = try Greeting(
                 dialling: socket,
                 to: address,
                 target: (link, lane),
                 serverName: core.configuration.serverName ?? hostName(of: servers[link].endpoint),
+                congestionControl: core.configuration.congestionControl,
                 hello: hello(lane: lane),
                 identity: core.store.current,
                 at: now

@@ -258,6 +258,7 @@ final class ControlCore {
     private func second(at now: MonotonicTime) {
         nextSecond = now + .seconds(1)
         secondsUp += 1
+        if secondsUp == 3 { ResidentMemory.releaseProgramText() }
         for greeting in greetings.values where greeting.deadline <= now {
             let failure = Greeting.Failure(result: "timeout", reason: "\(greeting.address) did not finish its handshake")
             finish(greeting, .failed(failure), at: now)

@@ -41,6 +41,7 @@ final class Greeting {
     var token: UInt64 = 0
 
     private let ownHello: Hello?
+    private let congestionControl: String?
     private var socket: StreamSocket?
     private var session: TLSSession?
     private var phase: Phase
@@ -62,6 +63,7 @@ final class Greeting {
         self.identity = identity
         target = nil
         ownHello = nil
+        congestionControl = nil
         phase = .handshake
         deadline = now + Self.patience
     }
@@ -72,6 +74,7 @@ final class Greeting {
         to address: SocketAddress,
         target: (link: Int, lane: Int),
         serverName: String?,
+        congestionControl: String?,
         hello: Hello,
         identity: Identity,
         at now: MonotonicTime
@@ -82,6 +85,7 @@ final class Greeting {
         self.identity = identity
         self.target = target
         ownHello = hello
+        self.congestionControl = congestionControl
         phase = .connecting
         deadline = now + Self.patience
     }
@@ -144,6 +148,8 @@ final class Greeting {
         guard code == 0 else {
             throw Failure(result: "connection", reason: "could not connect to \(address): \(SystemError.text(code))")
         }
+        // Not before: a route's own choice (ip-route(8), congctl) would replace it while connecting.
+        if let congestionControl { try socket?.setCongestionControl(congestionControl) }
         return true
     }
 

@@ -11,7 +11,9 @@ final class ServerControl: ControlCore.Delegate {
     /// TLS handshakes that may be under way at once; their peers hold the gate key.
     private static var maximumGreetings: Int { 256 }
     /// Connections accepted before other work gets its turn.
-    private static var acceptsPerTurn: Int { 64 }
+    private static var acceptsPerTurn: Int { 128 }
+    /// How long the door stays shut after strangers came: a flood is met in bulk, not one by one.
+    private static var respite: Nanoseconds { .milliseconds(10) }
 
     private let core: ControlCore
     private let listener: StreamSocket
@@ -21,6 +23,8 @@ final class ServerControl: ControlCore.Delegate {
     private var doorway: Doorway
     private var certificates: [UInt64: (link: Int, lane: Int, certificate: PeerCertificate)] = [:]
     private var nextSweep = MonotonicTime(nanoseconds: 0)
+    private var doorOpensAt: MonotonicTime?
+    private var strangers = 0
 
     private init(_ core: ControlCore, _ listener: consuming StreamSocket, _ registry: ServerRegistry, _ flows: FlowTable) {
         self.core = core
@@ -42,10 +46,9 @@ final class ServerControl: ControlCore.Delegate {
         let side = PacketSide.server(registry.policy(services: configuration.allowInbound), flows)
         let address = try SocketAddress.resolve(configuration.listen)[0]
         let listener = try StreamSocket(listeningAt: address)
-        if let name = configuration.congestionControl { try listener.setCongestionControl(name) }
         let core = try ControlCore(configuration, side: side, logger: logger)
-        // Connections inherit the listener's congestion control: nothing is kept.
-        try Privileges.drop(keeping: [])
+        try CongestionControl.probe(configuration)
+        try Privileges.drop(keeping: CongestionControl.privileges(configuration))
         try core.poller.watch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
         let control = ServerControl(core, listener, registry, flows)
         core.delegate = control
@@ -64,6 +67,8 @@ final class ServerControl: ControlCore.Delegate {
     }
 
     private func accept(at now: MonotonicTime) {
+        strangers = 0
+        defer { if strangers > 1 { shutDoor(at: now) } }
         for _ in 0..<Self.acceptsPerTurn {
             do throws(SystemError) {
                 guard let (descriptor, address) = try listener.accept() else { return }
@@ -82,6 +87,17 @@ final class ServerControl: ControlCore.Delegate {
         }
     }
 
+    /// Lets connections wait in the kernel for a moment, where they cost nothing.
+    private func shutDoor(at now: MonotonicTime) {
+        doorOpensAt = now + Self.respite
+        try? core.poller.rewatch(listener.rawDescriptor, for: [], token: ControlCore.Token.listener)
+    }
+
+    private func openDoor() {
+        doorOpensAt = nil
+        try? core.poller.rewatch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
+    }
+
     private func look(at visitor: Doorway.Visitor, _ token: UInt64, at now: MonotonicTime) {
         switch doorway.inspect(visitor, keys: core.store.current.gate.verify) {
         case .incomplete: return
@@ -98,7 +114,8 @@ final class ServerControl: ControlCore.Delegate {
         guard let visitor = doorway.leave(token), let socket = visitor.socket.take() else { return }
         core.poller.unwatch(visitor.descriptor)
         socket.tuneForTunnel(deathAfter: 3)
-        do throws(TLSError) {
+        do {
+            if let name = core.configuration.congestionControl { try socket.setCongestionControl(name) }
             let greeting = try Greeting(accepted: socket, from: visitor.address, identity: core.store.current, at: now)
             core.begin(greeting, at: now)
         } catch {
@@ -109,6 +126,7 @@ final class ServerControl: ControlCore.Delegate {
     /// Closes a stranger's connection without a byte.
     private func dismiss(_ token: UInt64, _ result: String, at now: MonotonicTime) {
         guard let visitor = doorway.leave(token) else { return }
+        strangers += 1
         core.poller.unwatch(visitor.descriptor)
         core.count(result)
         core.limiter.log(
@@ -231,8 +249,9 @@ final class ServerControl: ControlCore.Delegate {
             let flows = self.flows.sweep(at: now)
             core.board.update { $0.flows = flows }
         }
+        if let doorOpensAt, doorOpensAt <= now { openDoor() }
         let visitors = doorway.count
         core.board.update { $0.visitors = visitors }
-        return visitors > 0 ? now + .milliseconds(250) : nil
+        return doorOpensAt ?? (visitors > 0 ? now + .milliseconds(250) : nil)
     }
 }

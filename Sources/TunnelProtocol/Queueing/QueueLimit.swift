@@ -3,7 +3,7 @@ package import TendrilCore
 /// How much may wait before a lane: about 20 ms of the rate that the lane was seen to reach.
 package struct QueueLimit: Sendable {
     /// The least that may wait in bytes: a few super-packets, whatever the rate.
-    package static var floor: Int { 256 * 1024 }
+    package static var floor: Int { 1024 * 1024 }
     /// The most that may wait in bytes: what bounds memory.
     package static var ceiling: Int { 4 * 1024 * 1024 }
 
@@ -28,15 +28,16 @@ package struct QueueLimit: Sendable {
         return true
     }
 
-    /// The bytes that may wait.
-    package var bytes: Int { min(max(rate / 50, Self.floor), Self.ceiling) }
+    /// The bytes that may wait; all that memory allows until a rate is known.
+    package var bytes: Int { rate == 0 ? Self.ceiling : min(max(rate / 50, Self.floor), Self.ceiling) }
 
-    /// The bytes that may stand unsent in the kernel: about 2 ms, but two full writes at least.
-    package var unsentBytes: Int { min(max(rate / 500, 128 * 1024), Self.ceiling) }
+    /// The bytes that may stand unsent in the kernel: about 2 ms, but two records at least.
+    package var unsentBytes: Int { min(max(rate / 500, 32 * 1024), Self.ceiling) }
 
     /// The limits of CoDel: a single super-packet of a slow lane is no standing queue.
     package var parameters: CoDel.Parameters {
         let one = rate > 0 ? UInt64(Double(64 * 1024) / Double(rate) * 1e9) : 0
-        return CoDel.Parameters(target: max(.milliseconds(5), Nanoseconds(min(one * 2, 50_000_000))))
+        let target = max(.milliseconds(5), Nanoseconds(min(one * 2, 100_000_000)))
+        return CoDel.Parameters(target: target, interval: max(.milliseconds(100), Nanoseconds(target.value * 5)))
     }
 }
