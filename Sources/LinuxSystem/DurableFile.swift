@@ -23,6 +23,7 @@ package enum DurableFile {
     ///   - content: all of the new content.
     ///   - path: the file, whose directory exists.
     ///   - mode: the permission bits, which the umask does not change.
+    /// - Throws: `SystemError`; the old content stays.
     package static func write(_ content: [UInt8], to path: String, mode: UInt32) throws(SystemError) {
         let temporary = "\(path).tmp.\(getpid())"
         unlink(temporary)

@@ -60,7 +60,8 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         default: address = nil
         }
         port = raw.count >= 4 && address != nil ? UInt16(raw[2]) << 8 | UInt16(raw[3]) : 0
-        description = address.map { Endpoint(host: $0.description, port: UInt16(raw[2]) << 8 | UInt16(raw[3])).description }
+        description =
+            address.map { Endpoint(host: $0.description, port: UInt16(raw[2]) << 8 | UInt16(raw[3])).description }
             ?? "local socket"
     }
 

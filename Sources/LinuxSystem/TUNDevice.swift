@@ -21,7 +21,9 @@ package struct TUNQueue: ~Copyable, Sendable {
         self.name = String(decoding: buffer.prefix(while: { $0 != 0 }).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Takes a descriptor that behaves like a queue: one packet a read, one a write. For tests.
+    /// Takes a descriptor that behaves like a queue: one packet a read, one a write.
+    ///
+    /// For tests.
     package init(owning descriptor: consuming OwnedDescriptor, name: String) {
         self.descriptor = descriptor
         self.name = name

@@ -77,7 +77,7 @@ private struct NFTablesBatch {
         advance(header)
     }
 
-    /// `iifname TUN oifname != TUN masquerade`
+    /// Adds the rule `iifname TUN oifname != TUN masquerade`.
     mutating func addMasquerade(to table: String, chain: String, tun: String) throws(SystemError) {
         guard let rule = nftnl_rule_alloc() else { throw SystemError("allocate a rule", code: ENOMEM) }
         defer { nftnl_rule_free(rule) }
@@ -91,7 +91,8 @@ private struct NFTablesBatch {
         advance(header)
     }
 
-    private func match(_ key: UInt32, _ comparison: UInt32, _ name: String, in rule: OpaquePointer) throws(SystemError) {
+    private func match(_ key: UInt32, _ comparison: UInt32, _ name: String, in rule: OpaquePointer) throws(SystemError)
+    {
         let register = UInt32(NFT_REG_1.rawValue)
         let meta = try expression("meta")
         nftnl_expr_set_u32(meta, UInt16(NFTNL_EXPR_META_KEY), key)

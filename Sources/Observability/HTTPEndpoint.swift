@@ -26,6 +26,7 @@ package final class HTTPEndpoint: @unchecked Sendable {
     /// - Parameters:
     ///   - endpoint: an address of this host and a port.
     ///   - respond: the answer for a path, or `nil` where there is none; called on the serving thread.
+    /// - Throws: `HTTPEndpointError` where the address cannot be used.
     package init(_ endpoint: Endpoint, respond: @escaping @Sendable (String) -> Response?) throws(HTTPEndpointError) {
         guard let base = event_base_new() else { throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM) }
         guard let server = evhttp_new(base) else {

@@ -18,12 +18,14 @@ package struct CertificateIssuer: ~Copyable {
     /// - Parameters:
     ///   - name: the common name, at most 64 bytes are kept.
     ///   - days: for how long it is valid from now on.
+    /// - Throws: `TLSError` where OpenSSL fails.
     package init(name: String, days: Int) throws(TLSError) {
         ERR_clear_error()
         guard let pointer = tendril_generate_p256_key() else { throw .drainingQueue(while: "make a key") }
         let key = PrivateKey(owning: pointer)
         let authority = try Self.certificate(subject: name, days: days, from: 0, key: key, issuer: nil, signer: key) {
-            certificate, issuer throws(TLSError) in
+            certificate,
+            issuer throws(TLSError) in
             try Self.add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0", to: certificate, issuer)
             try Self.add(NID_key_usage, "critical,keyCertSign,cRLSign", to: certificate, issuer)
             try Self.add(NID_subject_key_identifier, "hash", to: certificate, issuer)
@@ -41,13 +43,20 @@ package struct CertificateIssuer: ~Copyable {
     ///   - identity: becomes the URI name.
     ///   - days: for how long it is valid from now on.
     ///   - start: when it begins to be valid, in seconds from now; negative for the past.
+    /// - Returns: the certificate and its key.
+    /// - Throws: `TLSError` where OpenSSL fails.
     package func issue(_ identity: TunnelIdentity, days: Int, from start: Int = 0) throws(TLSError) -> Issued {
         ERR_clear_error()
         guard let pointer = tendril_generate_p256_key() else { throw .drainingQueue(while: "make a key") }
         let leafKey = PrivateKey(owning: pointer)
         let usage = identity.role == .server ? "serverAuth" : "clientAuth"
         let leaf = try Self.certificate(
-            subject: identity.name, days: days, from: start, key: leafKey, issuer: authority, signer: key
+            subject: identity.name,
+            days: days,
+            from: start,
+            key: leafKey,
+            issuer: authority,
+            signer: key
         ) { certificate, issuer throws(TLSError) in
             try Self.add(NID_basic_constraints, "critical,CA:FALSE", to: certificate, issuer)
             try Self.add(NID_key_usage, "critical,digitalSignature", to: certificate, issuer)

@@ -33,6 +33,7 @@ package struct TLSContext: ~Copyable, @unchecked Sendable {
     ///   - role: the side that this program is; the certificate must agree.
     ///   - ciphers: those that may be used, the preferred first.
     ///   - stamp: on a client, computes the extension's bytes for a client random.
+    /// - Throws: `TLSError` that names what is wrong with which file.
     package init(
         _ credentials: Credentials,
         role: TunnelIdentity.Role,

@@ -28,6 +28,7 @@ package struct TLSSession: ~Copyable, @unchecked Sendable {
     /// - Parameters:
     ///   - context: rules and certificates; it may be replaced while the session lives.
     ///   - serverName: what a client asks a load balancer for (SNI); not checked against the certificate.
+    /// - Throws: `TLSError` where OpenSSL fails.
     package init(context: borrowing TLSContext, serverName: String? = nil) throws(TLSError) {
         ERR_clear_error()
         guard let ssl = SSL_new(context.pointer), let method = MemoryWireMethod.pointer, let bio = BIO_new(method)

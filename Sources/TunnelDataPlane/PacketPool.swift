@@ -47,6 +47,7 @@ struct PacketPool: ~Copyable {
     /// - Parameters:
     ///   - slot: a large slot with `length` bytes; it stays the caller's where another one is returned.
     ///   - length: the frame's length.
+    /// - Returns: `slot` itself or a smaller one.
     mutating func compacted(_ slot: Int32, length: Int) -> Int32 {
         guard length <= Self.smallSize, let small = ledger.take(.small) else { return slot }
         pointer(to: small).copyMemory(from: pointer(to: slot), byteCount: length)

@@ -1,5 +1,5 @@
-package import TunnelProtocol
 import TendrilCore
+package import TunnelProtocol
 
 /// The rules of the side that this program is, as one snapshot that control code replaces as a whole.
 package enum PacketSide: Sendable {

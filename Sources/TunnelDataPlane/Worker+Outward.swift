@@ -170,7 +170,9 @@ extension Worker {
             _unsafeStart: (start + PacketPool.packetOffset).assumingMemoryBound(to: UInt8.self),
             count: frame.count - PacketPool.packetOffset
         )
-        guard var header = VirtioHeader(virtio.span), let packet = try? InnerPacket.parse(bytes.span) else { return nil }
+        guard var header = VirtioHeader(virtio.span), let packet = try? InnerPacket.parse(bytes.span) else {
+            return nil
+        }
         switch CongestionMark.apply(to: &bytes, of: packet, header: &header) {
         case .marked:
             lane.counters.add(1, to: .congestionMarks)

@@ -64,6 +64,7 @@ package final class Worker: @unchecked Sendable {
     ///   - tun: its queue of the TUN device; none when no packets are carried.
     ///   - side: the rules to begin with.
     ///   - report: takes events; called on the worker's thread.
+    /// - Throws: `SystemError` where the kernel gives no poller.
     package init(
         tun: consuming TUNQueue?,
         side: PacketSide,

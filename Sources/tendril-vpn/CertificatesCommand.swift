@@ -1,7 +1,7 @@
 import ArgumentParser
 import TunnelDaemon
 
-/// `tendril-vpn certificates`
+/// The command `tendril-vpn certificates`.
 struct CertificatesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "certificates",

@@ -2,7 +2,7 @@ import ArgumentParser
 import TendrilCore
 import TunnelDaemon
 
-/// `tendril-vpn client`
+/// The command `tendril-vpn client`.
 struct ClientCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "client",
@@ -18,8 +18,10 @@ struct ClientCommand: ParsableCommand {
     var serverName: String?
 
     @Option(
-        name: .long, parsing: .singleValue,
-        help: "A network of the seed side: routed into the tunnel, and the only sources taken beside its addresses.")
+        name: .long,
+        parsing: .singleValue,
+        help: "A network of the seed side: routed into the tunnel, and the only sources taken beside its addresses."
+    )
     var remoteNetwork: [String] = []
 
     @Flag(name: .long, help: "Give what leaves this node the node's own address (nftables, by netlink).")

@@ -27,16 +27,20 @@ struct CommonOptions: ParsableArguments {
     var address: [String] = []
 
     @Option(
-        name: .long, parsing: .singleValue,
-        help: "Server: a network behind its clients. Client: a network that it serves.")
+        name: .long,
+        parsing: .singleValue,
+        help: "Server: a network behind its clients. Client: a network that it serves."
+    )
     var network: [String] = []
 
     @Option(name: .long, help: "Connections of a link, and threads that carry packets: 1 to 16 (default: 2).")
     var lanes: Int?
 
     @Option(
-        name: .long, parsing: .singleValue,
-        help: "AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, the preferred first (default: all, in this order).")
+        name: .long,
+        parsing: .singleValue,
+        help: "AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, the preferred first (default: all, in this order)."
+    )
     var cipher: [String] = []
 
     @Option(name: .long, help: "The MTU of the TUN device in bytes: 1280 to 65535 (default: 1500).")

@@ -2,7 +2,7 @@ import ArgumentParser
 import TendrilCore
 import TunnelDaemon
 
-/// `tendril-vpn server`
+/// The command `tendril-vpn server`.
 struct ServerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "server",
@@ -15,8 +15,10 @@ struct ServerCommand: ParsableCommand {
     var listen: String?
 
     @Option(
-        name: .long, parsing: .singleValue,
-        help: "PROTOCOL/ADDRESS:PORT that the shoot may open connections to; meant for the API server.")
+        name: .long,
+        parsing: .singleValue,
+        help: "PROTOCOL/ADDRESS:PORT that the shoot may open connections to; meant for the API server."
+    )
     var allowInbound: [String] = []
 
     func run() throws {

@@ -3,7 +3,7 @@ import Glibc
 import TendrilCore
 import TunnelDaemon
 
-/// `tendril-vpn status`
+/// The command `tendril-vpn status`.
 struct StatusCommand: ParsableCommand {
     enum Output: String, ExpressibleByArgument, CaseIterable {
         case table

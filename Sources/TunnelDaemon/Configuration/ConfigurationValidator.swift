@@ -65,7 +65,11 @@ package struct ConfigurationValidator {
             offload: single(.offload, "auto, tcp or none", VPNConfiguration.Offload.init(rawValue:)) ?? .auto,
             socket: single(.socket, "an absolute path of at most 100 bytes", socketPath)
                 ?? VPNConfiguration.defaultSocket(of: role),
-            logLevel: single(.logLevel, "trace, debug, info, notice, warning, error or critical", Logger.Level.init(rawValue:))
+            logLevel: single(
+                .logLevel,
+                "trace, debug, info, notice, warning, error or critical",
+                Logger.Level.init(rawValue:)
+            )
                 ?? .info,
             logFormat: single(.logFormat, "text or json", LogFormat.init(rawValue:)) ?? .text
         )
@@ -189,7 +193,10 @@ package struct ConfigurationValidator {
             problem(.address, "is missing: the TUN device needs an address of its own")
         }
         if networks.isEmpty, raw.values[.network] == nil, raw.clients.isEmpty {
-            problem(.network, "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")")
+            problem(
+                .network,
+                "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")"
+            )
         }
         for (setting, list) in [(Setting.network, networks), (.remoteNetwork, remote)] {
             for (index, network) in list.enumerated() {

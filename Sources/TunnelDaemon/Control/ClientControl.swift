@@ -56,10 +56,13 @@ final class ClientControl: ControlCore.Delegate {
         try Privileges.drop(keeping: CongestionControl.privileges(configuration))
         let control = ClientControl(core, policy, paths)
         core.delegate = control
-        logger.notice("dialling", metadata: [
-            "servers": "\(configuration.servers.map(\.description).joined(separator: " "))",
-            "identity": "\(core.board.identity)",
-        ])
+        logger.notice(
+            "dialling",
+            metadata: [
+                "servers": "\(configuration.servers.map(\.description).joined(separator: " "))",
+                "identity": "\(core.board.identity)",
+            ]
+        )
         try withExtendedLifetime(control) { try core.run() }
     }
 
@@ -165,7 +168,9 @@ final class ClientControl: ControlCore.Delegate {
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
         let instance = introduction.identity.name
-        if servers.indices.contains(where: { $0 != link && servers[$0].instance == instance && servers[$0].machine.liveCount > 0 }) {
+        if servers.indices.contains(where: {
+            $0 != link && servers[$0].instance == instance && servers[$0].machine.liveCount > 0
+        }) {
             try? greeting.send(.close, CloseNotice(.duplicateInstance).payload)
             giveUp(link, lane, "\(greeting.address) leads to \(instance), which is linked already", at: now)
             return
@@ -186,7 +191,9 @@ final class ClientControl: ControlCore.Delegate {
             state.links[link]?.name = instance
             state.links[link]?.wantedLanes = lanes
         }
-        if wasDown { core.logger.notice("link up", metadata: ["server": "\(instance)", "peer": "\(greeting.address)"]) }
+        if wasDown {
+            core.logger.notice("link up", metadata: ["server": "\(instance)", "peer": "\(greeting.address)"])
+        }
         publish()
         core.open(
             greeting,
@@ -212,7 +219,11 @@ final class ClientControl: ControlCore.Delegate {
         let link = peer.link
         servers[link].certificates[peer.generation] = nil
         servers[link].machine.ended(
-            peer.lane, generation: peer.generation, at: now, random: .random(in: .min ... .max))
+            peer.lane,
+            generation: peer.generation,
+            at: now,
+            random: .random(in: .min ... .max)
+        )
         core.forget(peer, end)
         let name = servers[link].instance ?? servers[link].endpoint.description
         core.logger.info(

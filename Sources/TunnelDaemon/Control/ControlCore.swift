@@ -244,13 +244,12 @@ final class ControlCore {
     /// Returns whether the process is to end; a hang-up looks for changed files at once.
     private func readSignals() -> Bool {
         while let signal = signals.next() {
-            if signal == SIGHUP {
-                reload(at: Clock.now())
-                reload(at: Clock.now())
-            } else {
+            guard signal == SIGHUP else {
                 logger.notice("stopping", metadata: ["signal": "\(signal)"])
                 return true
             }
+            reload(at: Clock.now())
+            reload(at: Clock.now())
         }
         return false
     }
@@ -260,7 +259,10 @@ final class ControlCore {
         secondsUp += 1
         if secondsUp == 3 { ResidentMemory.releaseProgramText() }
         for greeting in greetings.values where greeting.deadline <= now {
-            let failure = Greeting.Failure(result: "timeout", reason: "\(greeting.address) did not finish its handshake")
+            let failure = Greeting.Failure(
+                result: "timeout",
+                reason: "\(greeting.address) did not finish its handshake"
+            )
             finish(greeting, .failed(failure), at: now)
         }
         reload(at: now)

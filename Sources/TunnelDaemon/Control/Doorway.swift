@@ -43,7 +43,8 @@ struct Doorway {
     var count: Int { visitors.count }
 
     /// Takes in a connection; returns the visitor that had to leave for it.
-    mutating func enter(_ token: UInt64, _ descriptor: CInt, _ address: SocketAddress, at now: MonotonicTime) -> UInt64? {
+    mutating func enter(_ token: UInt64, _ descriptor: CInt, _ address: SocketAddress, at now: MonotonicTime) -> UInt64?
+    {
         visitors[token] = Visitor(descriptor, address, deadline: now + Self.patience)
         order.append(token)
         guard visitors.count > capacity else { return nil }

@@ -52,7 +52,9 @@ struct IdentityStore {
         current = try Identity(files, role: role, ciphers: ciphers)
     }
 
-    /// Looks at the files; when they changed and have come to rest, loads them. A failure keeps the old identity.
+    /// Looks at the files; when they changed and have come to rest, loads them.
+    ///
+    /// A failure keeps the old identity.
     ///
     /// - Returns: the identity before the change, when there was one.
     mutating func refresh() throws -> Identity? {

@@ -26,7 +26,12 @@ final class ServerControl: ControlCore.Delegate {
     private var doorOpensAt: MonotonicTime?
     private var strangers = 0
 
-    private init(_ core: ControlCore, _ listener: consuming StreamSocket, _ registry: ServerRegistry, _ flows: FlowTable) {
+    private init(
+        _ core: ControlCore,
+        _ listener: consuming StreamSocket,
+        _ registry: ServerRegistry,
+        _ flows: FlowTable
+    ) {
         self.core = core
         self.listener = listener
         self.registry = registry
@@ -73,7 +78,9 @@ final class ServerControl: ControlCore.Delegate {
             do throws(SystemError) {
                 guard let (descriptor, address) = try listener.accept() else { return }
                 let token = core.takeToken()
-                if let leaver = doorway.enter(token, descriptor, address, at: now) { dismiss(leaver, "crowded", at: now) }
+                if let leaver = doorway.enter(token, descriptor, address, at: now) {
+                    dismiss(leaver, "crowded", at: now)
+                }
                 guard let visitor = doorway.visitor(token) else { continue }
                 look(at: visitor, token, at: now)
                 // Only one that has not said enough yet is worth watching.

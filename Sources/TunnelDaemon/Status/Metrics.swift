@@ -21,24 +21,56 @@ enum Metrics {
 
     private static func addProcess(_ board: Board, _ state: Board.State, to text: inout MetricsText) {
         let (live, expected) = board.readiness(at: Clock.now())
-        text.add("tendril_vpn_start_time_seconds", .gauge, "When the daemon started, since 1970.", [Sample(board.startedAt)])
-        text.add("tendril_vpn_links", .gauge, "Links by whether a heartbeat came back within 3 s.", [
-            Sample(live, [("state", "live")]), Sample(expected - live, [("state", "missing")]),
-        ])
         text.add(
-            "tendril_vpn_handshakes_total", .counter, "Connections by what became of them.",
-            state.handshakes.sorted { $0.key < $1.key }.map { Sample($0.value, [("result", $0.key)]) })
-        text.add("tendril_vpn_visitors", .gauge, "Connections that have not shown a gate token yet.", [Sample(state.visitors)])
-        text.add("tendril_vpn_flows", .gauge, "Flows whose answers are let in, counted once a minute.", [Sample(state.flows)])
+            "tendril_vpn_start_time_seconds",
+            .gauge,
+            "When the daemon started, since 1970.",
+            [Sample(board.startedAt)]
+        )
         text.add(
-            "tendril_vpn_reloads_total", .counter, "Reloads of certificates and keys by result.",
-            state.reloads.sorted { $0.key < $1.key }.map { Sample($0.value, [("result", $0.key)]) })
+            "tendril_vpn_links",
+            .gauge,
+            "Links by whether a heartbeat came back within 3 s.",
+            [
+                Sample(live, [("state", "live")]), Sample(expected - live, [("state", "missing")]),
+            ]
+        )
         text.add(
-            "tendril_vpn_certificate_expiry_seconds", .gauge, "When this side's certificate expires, since 1970.",
-            [Sample(state.certificateExpiry)])
+            "tendril_vpn_handshakes_total",
+            .counter,
+            "Connections by what became of them.",
+            state.handshakes.sorted { $0.key < $1.key }.map { Sample($0.value, [("result", $0.key)]) }
+        )
         text.add(
-            "tendril_vpn_worker_turns_total", .counter, "Turns of the data plane's threads.",
-            board.workers.enumerated().map { Sample($1.turnCount, [("worker", "\($0)")]) })
+            "tendril_vpn_visitors",
+            .gauge,
+            "Connections that have not shown a gate token yet.",
+            [Sample(state.visitors)]
+        )
+        text.add(
+            "tendril_vpn_flows",
+            .gauge,
+            "Flows whose answers are let in, counted once a minute.",
+            [Sample(state.flows)]
+        )
+        text.add(
+            "tendril_vpn_reloads_total",
+            .counter,
+            "Reloads of certificates and keys by result.",
+            state.reloads.sorted { $0.key < $1.key }.map { Sample($0.value, [("result", $0.key)]) }
+        )
+        text.add(
+            "tendril_vpn_certificate_expiry_seconds",
+            .gauge,
+            "When this side's certificate expires, since 1970.",
+            [Sample(state.certificateExpiry)]
+        )
+        text.add(
+            "tendril_vpn_worker_turns_total",
+            .counter,
+            "Turns of the data plane's threads.",
+            board.workers.enumerated().map { Sample($1.turnCount, [("worker", "\($0)")]) }
+        )
     }
 
     private static func addLinks(_ state: Board.State, to text: inout MetricsText) {
@@ -80,8 +112,11 @@ enum Metrics {
             _ value: (LaneCounters) -> Double
         ) {
             text.add(
-                name, kind, help,
-                lanes.map { Sample(value($1.counters), [("link", $0), ("lane", "\($1.index)")]) })
+                name,
+                kind,
+                help,
+                lanes.map { Sample(value($1.counters), [("link", $0), ("lane", "\($1.index)")]) }
+            )
         }
         add("tendril_vpn_lane_sent_bytes_total", .counter, "Bytes sent, TLS included.") { Double($0[.sentBytes]) }
         add("tendril_vpn_lane_received_bytes_total", .counter, "Bytes received, TLS included.") {
@@ -106,10 +141,13 @@ enum Metrics {
 
     private static func addDrops(_ board: Board, to text: inout MetricsText) {
         text.add(
-            "tendril_vpn_dropped_packets_total", .counter, "Packets that were not carried, by reason.",
+            "tendril_vpn_dropped_packets_total",
+            .counter,
+            "Packets that were not carried, by reason.",
             DropReason.allCases.map { reason in
                 Sample(board.workers.reduce(0) { $0 + $1[reason] }, [("reason", reason.label)])
-            })
+            }
+        )
     }
 
     /// Answers a path of the HTTP endpoint.

@@ -9,7 +9,9 @@ struct StatusSocket: ~Copyable {
 
     /// Listens at `path`, which only the owner may connect to; a socket that nobody listens on any more is replaced.
     init(path: String) throws(SystemError) {
-        guard let address = SocketAddress(path: path) else { throw SystemError("use the socket \(path)", code: ENAMETOOLONG) }
+        guard let address = SocketAddress(path: path) else {
+            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
+        }
         if (try? StatusSocket.connect(path)) != nil { throw SystemError("use the socket \(path)", code: EADDRINUSE) }
         let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         if !directory.isEmpty { mkdir(directory, 0o755) }
@@ -35,7 +37,9 @@ struct StatusSocket: ~Copyable {
     }
 
     private static func connect(_ path: String) throws(SystemError) -> OwnedDescriptor {
-        guard let address = SocketAddress(path: path) else { throw SystemError("use the socket \(path)", code: ENAMETOOLONG) }
+        guard let address = SocketAddress(path: path) else {
+            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
+        }
         return try address.connectBlocking()
     }
 

@@ -1,6 +1,8 @@
 package import TendrilCore
 
-/// What the server lets through, in both directions. Nothing that a client says is believed.
+/// What the server lets through, in both directions.
+///
+/// Nothing that a client says is believed.
 package struct ServerPolicy: Sendable {
     /// Which link serves an address of the shoot.
     package var routes: RouteTable<Int>
@@ -37,6 +39,7 @@ package struct ServerPolicy: Sendable {
     ///   - bound: the networks that the client's identity may speak for.
     ///   - flows: what the seed side opened.
     ///   - now: the time of arrival.
+    /// - Throws: `PacketRefusal` where the packet is not to be let in.
     package func inward(
         _ packet: InnerPacket,
         bytes: borrowing Span<UInt8>,

@@ -22,6 +22,7 @@ package struct Gate: Sendable {
     ///   - unixTime: this side's time in seconds since 1970.
     ///   - now: the moment on the monotonic clock.
     ///   - verify: whether a MAC belongs to a message under one of the gate keys, in constant time.
+    /// - Throws: `Refusal` where it is not.
     package func admit(
         _ hello: ClientHello,
         unixTime: UInt64,

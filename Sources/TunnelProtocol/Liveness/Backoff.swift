@@ -15,6 +15,7 @@ package struct Backoff: Sendable {
     /// Notes a failure and returns the wait: between a quarter and three quarters of the current step.
     ///
     /// - Parameter random: evenly spread over all values of 64 bits.
+    /// - Returns: how long to wait.
     package mutating func next(random: UInt64) -> Nanoseconds {
         let step = min(Self.floor << UInt64(min(failures, 10)), Self.ceiling) * 1_000_000
         failures += 1

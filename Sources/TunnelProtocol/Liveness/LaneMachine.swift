@@ -104,7 +104,10 @@ package struct LaneMachine: Sendable {
 
     /// Says what to do at `now`; to be called until it returns `nil`.
     ///
-    /// - Parameter isQueueEmpty: whether every packet that was queued for this lane has left.
+    /// - Parameters:
+    ///   - now: the time.
+    ///   - isQueueEmpty: whether every packet that was queued for this lane has left.
+    /// - Returns: the next thing to do, or `nil` when there is none.
     package mutating func advance(to now: MonotonicTime, isQueueEmpty: Bool) -> Output? {
         guard !isFinished else { return nil }
         if now >= lastHeard + Timing.patience { return finish(CloseNotice(.silent)) }

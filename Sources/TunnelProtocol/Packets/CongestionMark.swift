@@ -21,6 +21,7 @@ package enum CongestionMark {
     ///   - bytes: the packet's bytes, without the virtio header.
     ///   - packet: what the packet's headers say.
     ///   - header: the virtio header that goes with it.
+    /// - Returns: what became of the packet.
     package static func apply(
         to bytes: inout MutableSpan<UInt8>,
         of packet: InnerPacket,

@@ -22,6 +22,7 @@ package enum PacketTooBig {
     ///   - bytes: the refused packet.
     ///   - packet: what its headers say.
     ///   - mtu: the size in bytes that would have fitted.
+    /// - Returns: the length of the error in bytes, or `nil`.
     package static func write(
         to output: inout MutableSpan<UInt8>,
         about bytes: borrowing Span<UInt8>,

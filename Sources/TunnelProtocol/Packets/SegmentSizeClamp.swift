@@ -7,6 +7,7 @@ package enum SegmentSizeClamp {
     ///   - packet: what its headers say.
     ///   - header: the virtio header; with an unfinished checksum the sum does not cover the option yet.
     ///   - mtu: the largest packet in bytes that may follow in this connection.
+    /// - Returns: whether the option was lowered.
     package static func apply(
         to bytes: inout MutableSpan<UInt8>,
         of packet: InnerPacket,

@@ -64,6 +64,8 @@ package struct VirtioHeader: Hashable, Sendable {
     /// the peer said, and a contradiction is refused.
     ///
     /// - Parameter packet: the packet behind the header.
+    /// - Returns: a header that the kernel may be given.
+    /// - Throws: `PacketRefusal` with the reason `offload`.
     package func validated(for packet: InnerPacket) throws(PacketRefusal) -> VirtioHeader {
         guard flags & ~(Self.needsChecksum | Self.dataValid) == 0 else { throw PacketRefusal(.offload) }
         var header = VirtioHeader()

@@ -28,6 +28,7 @@ package struct CoDel: Sendable {
     ///   - isLast: whether the queue is empty, or nearly, behind it: then there is nothing to shorten.
     ///   - now: the time of leaving.
     ///   - parameters: the limits in force.
+    /// - Returns: whether to mark, trim or drop it.
     package mutating func signals(
         sojourn: Nanoseconds,
         isLast: Bool,

@@ -1,4 +1,6 @@
-/// The unit that lanes carry: a type, a length, and that many bytes. See docs/protocol.md.
+/// The unit that lanes carry: a type, a length, and that many bytes.
+///
+/// See docs/protocol.md.
 package struct FrameHeader: Hashable, Sendable {
     /// What a frame carries.
     package enum Kind: UInt8, Sendable {

@@ -30,7 +30,9 @@ enum BenchSocket {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    static func setNoDelay(_ descriptor: CInt) { _ = tendril_setsockopt_int(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1) }
+    static func setNoDelay(_ descriptor: CInt) {
+        _ = tendril_setsockopt_int(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
 }
 
 /// Figures as one JSON line.

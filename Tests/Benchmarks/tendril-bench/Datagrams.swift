@@ -17,7 +17,9 @@ struct BlastCommand: ParsableCommand {
         let end = Clock.now() + Nanoseconds(UInt64(seconds * 1e9))
         var sent = 0
         while Clock.now() < end {
-            for _ in 0..<64 where send(socket.rawValue, bytes, bytes.count, CInt(MSG_DONTWAIT)) == bytes.count { sent += 1 }
+            for _ in 0..<64 where send(socket.rawValue, bytes, bytes.count, CInt(MSG_DONTWAIT)) == bytes.count {
+                sent += 1
+            }
         }
         Figures.show([("sent", Double(sent))])
     }

@@ -67,7 +67,8 @@ struct RequestResponseCommand: ParsableCommand {
         var byte: UInt8 = 1
         while Clock.now() < end {
             let start = Clock.now()
-            guard send(socket.rawValue, &byte, 1, CInt(MSG_NOSIGNAL)) == 1, recv(socket.rawValue, &byte, 1, 0) == 1 else {
+            guard send(socket.rawValue, &byte, 1, CInt(MSG_NOSIGNAL)) == 1, recv(socket.rawValue, &byte, 1, 0) == 1
+            else {
                 continue
             }
             times.append(Figures.microseconds(since: start))
@@ -99,7 +100,8 @@ struct ConnectionRateCommand: ParsableCommand {
             // No TIME_WAIT: ports would run out.
             var option = linger(l_onoff: 1, l_linger: 0)
             setsockopt(socket.rawValue, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-            guard send(socket.rawValue, &byte, 1, CInt(MSG_NOSIGNAL)) == 1, recv(socket.rawValue, &byte, 1, 0) == 1 else {
+            guard send(socket.rawValue, &byte, 1, CInt(MSG_NOSIGNAL)) == 1, recv(socket.rawValue, &byte, 1, 0) == 1
+            else {
                 continue
             }
             count += 1

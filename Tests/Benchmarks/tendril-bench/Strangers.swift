@@ -26,7 +26,10 @@ struct FloodCommand: ParsableCommand {
             }
             made += 1
             guard let socket = try? address.connectBlocking() else { continue }
-            garbage.replaceSubrange(0..<tlsLike.count, with: made % 2 == 0 ? tlsLike : Array(repeating: 0xAA, count: tlsLike.count))
+            garbage.replaceSubrange(
+                0..<tlsLike.count,
+                with: made % 2 == 0 ? tlsLike : Array(repeating: 0xAA, count: tlsLike.count)
+            )
             _ = send(socket.rawValue, garbage, garbage.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
             var option = linger(l_onoff: 1, l_linger: 0)
             setsockopt(socket.rawValue, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))

@@ -47,7 +47,9 @@ struct TLSStreamCommand: ParsableCommand {
         return OwnedDescriptor(owning: descriptor)
     }
 
-    private func send(_ session: inout TLSSession, _ socket: borrowing OwnedDescriptor, _ output: inout FlatBuffer) throws {
+    private func send(_ session: inout TLSSession, _ socket: borrowing OwnedDescriptor, _ output: inout FlatBuffer)
+        throws
+    {
         let chunk = [UInt8](repeating: 0x42, count: 16 * 1024)
         let end = Clock.now() + Nanoseconds(UInt64(seconds * 1e9))
         while Clock.now() < end {
