@@ -89,5 +89,40 @@ let package = Package(
             path: "Tests/Benchmarks/tendril-bench",
             swiftSettings: common
         ),
+        .target(name: "TestSupport", dependencies: ["TendrilCore"], path: "Tests/TestSupport", swiftSettings: common),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(name: "TendrilCoreTests", dependencies: ["TendrilCore", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "TunnelProtocolTests",
+            dependencies: ["TunnelProtocol", "TendrilCore", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "TLSEngineTests",
+            dependencies: ["TLSEngine", "TunnelProtocol", "TendrilCore"],
+            swiftSettings: common
+        ),
+        .testTarget(name: "StrictYAMLTests", dependencies: ["StrictYAML"], swiftSettings: common),
+        .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging], swiftSettings: common),
+        .testTarget(
+            name: "TunnelDataPlaneTests",
+            dependencies: [
+                "TunnelDataPlane", "TunnelProtocol", "TLSEngine", "LinuxSystem", "TendrilCore", "TestSupport",
+                "CAllocationCounter",
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "TunnelDaemonTests",
+            dependencies: ["TunnelDaemon", "TunnelProtocol", "TendrilCore"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "TLSEngine", "TunnelProtocol", "LinuxSystem", "TendrilCore", "TestSupport", "CCurl",
+            ],
+            swiftSettings: common
+        ),
     ]
 )

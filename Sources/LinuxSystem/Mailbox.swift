@@ -18,6 +18,17 @@ package final class Mailbox<Message>: Sendable where Message: Sendable {
         wakeUp.signal()
     }
 
+    /// Adds a message unless `limit` of them wait already; returns whether it was added.
+    package func post(_ message: Message, limit: Int) -> Bool {
+        let isAdded = queue.withLock { messages in
+            guard messages.count < limit else { return false }
+            messages.append(message)
+            return true
+        }
+        if isAdded { wakeUp.signal() }
+        return isAdded
+    }
+
     /// Takes all messages in their order.
     package func drain() -> [Message] {
         wakeUp.clear()

@@ -34,6 +34,16 @@ package final class AtomicWords: @unchecked Sendable {
         unsafe words[index].store(value, ordering: .relaxed)
     }
 
+    /// Sets or clears bits of a word that several threads change.
+    package func set(_ bits: UInt64, to isSet: Bool, at index: Int) {
+        precondition(index >= 0 && index < count, "no such word")
+        if isSet {
+            _ = unsafe words[index].bitwiseOr(bits, ordering: .relaxed)
+        } else {
+            _ = unsafe words[index].bitwiseAnd(~bits, ordering: .relaxed)
+        }
+    }
+
     /// Adds to a word that only the calling thread writes.
     @inlinable
     package func add(_ value: UInt64, at index: Int) { store(load(index) &+ value, at: index) }

@@ -59,6 +59,7 @@ package final class Lane: @unchecked Sendable {
     /// Whether a worker has it on its list of lanes with something to send.
     var isPending = false
     var token: UInt64 = 0
+    var wasAskedToRenew = false
     var bytesUnderKey = 0
     /// What the kernel may hold unsent in bytes; 0 before it was limited.
     var unsentLimit = 0
@@ -72,6 +73,7 @@ package final class Lane: @unchecked Sendable {
     ///   - peer: what is known of the peer.
     ///   - counters: where the lane counts.
     ///   - leftover: plaintext that came behind the peer's hello.
+    ///   - unsent: ciphertext of this side's hello that the socket has not taken yet.
     ///   - now: the moment of the hello.
     package init(
         _ socket: consuming StreamSocket,
@@ -79,6 +81,7 @@ package final class Lane: @unchecked Sendable {
         peer: LanePeer,
         counters: LaneCounters,
         leftover: [UInt8],
+        unsent: [UInt8],
         at now: MonotonicTime
     ) {
         self.socket = socket
@@ -89,6 +92,7 @@ package final class Lane: @unchecked Sendable {
         limit = QueueLimit(at: now)
         lastReport = (now, 0, 0)
         for byte in leftover { plaintext.append(byte) }
+        for byte in unsent { outgoing.append(byte) }
     }
 
     /// Whether ciphertext can be made now.

@@ -81,7 +81,10 @@ extension Worker {
             case .roundTrip(let time):
                 lane.counters.set(.roundTrip, time.value / 1000)
                 lane.counters.set(.lastEcho, now.nanoseconds / 1_000_000)
-            case .renew: requestRenewal(of: lane)
+            case .renew:
+                guard case .client = side else { return .violation(.unexpectedFrame) }
+                if !lane.wasAskedToRenew { requestRenewal(of: lane) }
+                lane.wasAskedToRenew = true
             case .closed(let notice): return .closed(notice)
             }
             return nil

@@ -21,7 +21,10 @@ extension Worker {
             case .some(let queue): result = queue.read(to: target, capacity: PacketPool.largeSize - PacketPool.headRoom)
             case .none: return
             }
-            guard case .bytes(let count) = result else { return }
+            guard case .bytes(let count) = result else {
+                if case .failed(let code) = result { reportLostDevice(SystemError("read from the TUN device", code: code)) }
+                return
+            }
             do throws(PacketRefusal) {
                 try admit(slot, count: count, at: now)
             } catch {
@@ -35,10 +38,8 @@ extension Worker {
     /// Frees a large slot from the lane that holds the most, when all are taken.
     private func reclaim() -> Int32? {
         var fattest: Lane?
-        for link in lanesByLink {
-            for lane in link where lane.queue.bytes > fattest?.queue.bytes ?? 0 { fattest = lane }
-        }
-        while let fattest, let slot = fattest.queue.evict(&pool.ledger) {
+        for lane in liveLanes where lane.queue.largeCount > fattest?.queue.largeCount ?? 0 { fattest = lane }
+        while let fattest, fattest.queue.largeCount > 0, let slot = fattest.queue.evict(&pool.ledger) {
             counters.drop(.queueFull)
             if pool.ledger.size(of: slot) == .large { return slot }
             pool.ledger.release(slot)
@@ -63,7 +64,10 @@ extension Worker {
         let packet = try InnerPacket.parse(bytes.span)
         let hash = FlowKey(outward: packet).hash(Self.spread)
         let link = try side.outward(packet, at: now)
-        guard let lane = lane(of: link, hash: hash) else { throw PacketRefusal(.noRoute) }
+        guard let lane = lane(of: link, hash: hash) else {
+            try handOver(slot, length: PacketPool.headRoom + count, link: link, hash: hash)
+            return
+        }
         guard !PacketTooBig.exceeds(packet, header: header, mtu: lane.peer.mtu) else {
             answerTooBig(bytes.span, packet, mtu: lane.peer.mtu)
             throw PacketRefusal(.tooBig)
@@ -84,6 +88,31 @@ extension Worker {
         case 1: return lanesByLink[link][0]
         default: return lanesByLink[link][Int(hash % UInt64(count))]
         }
+    }
+
+    /// How many frames may wait for another worker.
+    private static var handOverLimit: Int { 256 }
+
+    /// Gives a frame to a worker that has a lane of the link.
+    private func handOver(_ slot: Int32, length: Int, link: Int, hash: UInt64) throws(PacketRefusal) {
+        guard let mate = mate(for: link) else { throw PacketRefusal(.noRoute) }
+        let frame = Array(UnsafeRawBufferPointer(start: pool.pointer(to: slot), count: length))
+        guard mate.mailbox.post(.forward(link: link, hash: hash, frame: frame), limit: Self.handOverLimit) else {
+            throw PacketRefusal(.queueFull)
+        }
+    }
+
+    /// Queues a frame that another worker handed over.
+    func take(_ frame: [UInt8], link: Int, hash: UInt64, at now: MonotonicTime) {
+        guard let lane = lane(of: link, hash: hash), frame.count <= PacketPool.largeSize,
+            let slot = spare ?? pool.ledger.take(.large) ?? reclaim()
+        else {
+            counters.drop(.noRoute)
+            return
+        }
+        spare = slot
+        pool.pointer(to: slot).copyMemory(from: frame, byteCount: frame.count)
+        enqueue(slot, length: frame.count, hash: hash, on: lane, at: now)
     }
 
     private func enqueue(_ slot: Int32, length: Int, hash: UInt64, on lane: Lane, at now: MonotonicTime) {
@@ -123,6 +152,8 @@ extension Worker {
             return
         }
         flush(lane)
+        // A lane whose socket takes nothing is still held to its deadlines.
+        if lane.isBlocked, let notice = lane.machine.overdue(at: now) { close(lane, .notice(notice)) }
         if !lane.isBlocked, !lane.queue.isEmpty || !lane.outgoing.isEmpty { markPending(lane) }
     }
 
@@ -132,6 +163,9 @@ extension Worker {
             switch output {
             case .send(let kind, let heartbeat): lane.put(kind, heartbeat)
             case .finish(let notice):
+                // What was said last is still sent: the peer waits for it.
+                try lane.encryptBatch()
+                flush(lane)
                 close(lane, notice.map(LaneEnd.notice) ?? .drained)
                 return false
             }

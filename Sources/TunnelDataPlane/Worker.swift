@@ -19,6 +19,10 @@ package final class Worker: @unchecked Sendable {
         case dropLane(link: Int, generation: UInt64, CloseNotice)
         /// Ask every peer for fresh lanes.
         case renew
+        /// Send a frame of another worker that has no lane of the link.
+        case forward(link: Int, hash: UInt64, frame: [UInt8])
+        /// Let the kernel give no UDP super-packets any more: a peer cannot take them.
+        case refuseDatagramSegmentation
         /// Say goodbye on every lane and end the thread.
         case stop
     }
@@ -27,6 +31,8 @@ package final class Worker: @unchecked Sendable {
     package enum Event: Sendable {
         case ended(LanePeer, LaneEnd)
         case renewalRequested(LanePeer)
+        /// The TUN device is gone; nothing can be carried any more.
+        case deviceLost(SystemError)
     }
 
     private enum Token {
@@ -36,6 +42,8 @@ package final class Worker: @unchecked Sendable {
     }
 
     package let mailbox: Mailbox<Message>
+    /// All workers in their order; set before the threads are started.
+    package var crew: [Worker] = []
     package let counters = WorkerCounters()
 
     let tun: TUNQueue?
@@ -56,16 +64,23 @@ package final class Worker: @unchecked Sendable {
     private var nextTick = MonotonicTime(nanoseconds: 0)
     private var isStopping = false
     private var events: [(UInt64, Poller.Events)] = []
+    private let index: Int
+    private let laneMap: LaneMap
     private let report: @Sendable (Event) -> Void
+    private var lastTurn = MonotonicTime(nanoseconds: .max)
 
     /// Prepares a worker.
     ///
     /// - Parameters:
+    ///   - index: its number among all workers.
+    ///   - laneMap: what all workers know of each other's lanes.
     ///   - tun: its queue of the TUN device; none when no packets are carried.
     ///   - side: the rules to begin with.
     ///   - report: takes events; called on the worker's thread.
     /// - Throws: `SystemError` where the kernel gives no poller.
     package init(
+        index: Int,
+        laneMap: LaneMap,
         tun: consuming TUNQueue?,
         side: PacketSide,
         report: @escaping @Sendable (Event) -> Void
@@ -75,6 +90,8 @@ package final class Worker: @unchecked Sendable {
         self.tun = tun
         self.side = side
         self.report = report
+        self.index = index
+        self.laneMap = laneMap
         pending.reserveCapacity(64)
         events.reserveCapacity(64)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
@@ -101,11 +118,18 @@ package final class Worker: @unchecked Sendable {
         }
         counters.turned()
         let now = Clock.now()
+        forgiveGap(before: now)
         for (token, ready) in events { handle(token, ready, at: now) }
         events.removeAll(keepingCapacity: true)
         sendPending(at: now)
         if now >= nextTick { tick(at: now) }
         return !isStopping
+    }
+
+    /// After a pause of this whole machine the peers' silence says nothing about them.
+    private func forgiveGap(before now: MonotonicTime) {
+        if now.since(lastTurn) > 1_000_000_000 { for lane in lanes.values { lane.machine.heard(at: now) } }
+        lastTurn = now
     }
 
     private func wait() -> CInt {
@@ -129,6 +153,8 @@ package final class Worker: @unchecked Sendable {
         switch message {
         case .adopt(let lane): adopt(lane, at: now)
         case .rules(let side): self.side = side
+        case .forward(let link, let hash, let frame): take(frame, link: link, hash: hash, at: now)
+        case .refuseDatagramSegmentation: _ = tun?.offer([.checksum, .segmentation])
         case .drop(let link, let notice):
             for lane in lanes.values where lane.peer.link == link { close(lane, .notice(notice)) }
         case .dropLane(let link, let generation, let notice):
@@ -158,15 +184,16 @@ package final class Worker: @unchecked Sendable {
         lanes[lane.token] = lane
         let link = lane.peer.link
         while lanesByLink.count <= link { lanesByLink.append([]) }
-        if let index = lanesByLink[link].firstIndex(where: { $0.peer.lane == lane.peer.lane }) {
-            let old = lanesByLink[link][index]
-            lanesByLink[link][index] = lane
+        if let position = lanesByLink[link].firstIndex(where: { $0.peer.lane == lane.peer.lane }) {
+            let old = lanesByLink[link][position]
+            lanesByLink[link][position] = lane
             old.machine.drain(at: now)
             markPending(old)
         } else {
             lanesByLink[link].append(lane)
             lanesByLink[link].sort { $0.peer.lane < $1.peer.lane }
         }
+        laneMap.set(link, worker: index, hasLane: true)
         // What came right behind the hello is already inside TLS.
         receive(lane, at: now)
         markPending(lane)
@@ -220,18 +247,37 @@ package final class Worker: @unchecked Sendable {
     }
 
     /// Ends a lane: the peer is told why where it can be, what waited for it is dropped, control code is told.
-    func close(_ lane: Lane, _ end: LaneEnd) {
+    func close(_ lane: Lane, _ reason: LaneEnd) {
         guard lanes.removeValue(forKey: lane.token) != nil else { return }
+        // A lane that was being drained has ended as it should, whichever side closed first.
+        let end = if case .disconnected = reason, lane.machine.isDraining { LaneEnd.drained } else { reason }
         if case .notice(let notice) = end { sayGoodbye(lane, notice) }
         poller.unwatch(lane.socket.rawDescriptor)
         lane.token = 0
         let link = lane.peer.link
-        if let index = lanesByLink[link].firstIndex(where: { $0 === lane }) { lanesByLink[link].remove(at: index) }
+        if let position = lanesByLink[link].firstIndex(where: { $0 === lane }) {
+            lanesByLink[link].remove(at: position)
+        }
+        if lanesByLink[link].isEmpty { laneMap.set(link, worker: index, hasLane: false) }
         while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
         report(.ended(lane.peer, end))
     }
 
+    /// Every lane that is not over, also those that are being drained.
+    var liveLanes: Dictionary<UInt64, Lane>.Values { lanes.values }
+
     func requestRenewal(of lane: Lane) { report(.renewalRequested(lane.peer)) }
+
+    func reportLostDevice(_ error: SystemError) {
+        if let descriptor = tunDescriptor { poller.unwatch(descriptor) }
+        report(.deviceLost(error))
+    }
+
+    /// A worker, other than this one, with a lane of a link.
+    func mate(for link: Int) -> Worker? {
+        guard let number = laneMap.worker(for: link), number != index, number < crew.count else { return nil }
+        return crew[number]
+    }
 }
 
 /// How many ICMP errors a worker may still send in this tenth of a second.

@@ -198,6 +198,10 @@ package struct ConfigurationValidator {
                 "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")"
             )
         }
+        for (setting, count) in [(Setting.network, networks.count), (.address, addresses.count)]
+        where count > Hello.maximumNetworks {
+            problem(setting, "has \(count) entries, more than the \(Hello.maximumNetworks) that a hello can hold")
+        }
         for (setting, list) in [(Setting.network, networks), (.remoteNetwork, remote)] {
             for (index, network) in list.enumerated() {
                 for earlier in list[..<index] where network.overlaps(earlier) {

@@ -13,6 +13,11 @@ final class ClientControl: ControlCore.Delegate {
         let endpoint: Endpoint
         var machine: LinkMachine
         var attempts = 0
+        /// Where the link's first lane was opened; the others go there too.
+        var opened: SocketAddress?
+        /// The run of the server that the link's lanes lead to.
+        var run: UInt128?
+        var carriesPackets = true
         /// The server's name, by its certificate.
         var instance: String?
         /// The server's own tunnel addresses.
@@ -47,8 +52,10 @@ final class ClientControl: ControlCore.Delegate {
         for network in configuration.networks { served.insert(network, true) }
         for address in configuration.addresses { served.insert(IPPrefix(host: address.address), true) }
         var remote = RouteTable<Bool>()
-        for network in configuration.remoteNetworks + configuration.addresses.map(\.prefix) {
-            remote.insert(network, true)
+        if !configuration.remoteNetworks.isEmpty {
+            for network in configuration.remoteNetworks + configuration.addresses.map(\.prefix) {
+                remote.insert(network, true)
+            }
         }
         let policy = ClientPolicy(served: served, remote: remote)
         let core = try ControlCore(configuration, side: .client(policy, paths), logger: logger)
@@ -107,7 +114,10 @@ final class ClientControl: ControlCore.Delegate {
             giveUp(link, lane, "\(servers[link].endpoint.host) has no address", at: now)
             return
         }
-        let address = addresses[lane == 0 ? attempt % addresses.count : 0]
+        var address = addresses[attempt % addresses.count]
+        if servers[link].machine.liveCount > 0, let opened = servers[link].opened, addresses.contains(opened) {
+            address = opened
+        }
         do {
             let socket = try StreamSocket(connectingTo: address)
             socket.tuneForTunnel(deathAfter: 3)
@@ -180,12 +190,26 @@ final class ClientControl: ControlCore.Delegate {
             giveUp(link, lane, "the server speaks version \(introduction.hello.version)", at: now)
             return
         }
+        let server = servers[link]
+        if server.machine.liveCount > 0, server.run != introduction.hello.session {
+            try? greeting.send(.close, CloseNotice(.duplicateInstance).payload)
+            giveUp(link, lane, "\(greeting.address) leads to another server than the link's first lane", at: now)
+            return
+        }
+        guard core.stillTrusts(introduction.certificate, of: greeting) else {
+            giveUp(link, lane, "the server's certificate is not trusted any more", at: now)
+            return
+        }
         let generation = core.takeGeneration()
         let lanes = max(introduction.hello.lanes, core.configuration.lanes)
         let wasDown = servers[link].machine.liveCount == 0
         servers[link].machine.opened(lane, generation: generation, lanes: lanes, at: now)
         servers[link].instance = instance
         servers[link].addresses = introduction.hello.addresses
+        servers[link].opened = greeting.address
+        servers[link].run = introduction.hello.session
+        servers[link].carriesPackets = introduction.hello.features.contains(.packets)
+        if core.isOutdated(greeting) { servers[link].machine.renew(lane, at: now) }
         servers[link].certificates[generation] = (lane, introduction.certificate)
         core.board.update { state in
             state.links[link]?.name = instance
@@ -211,6 +235,7 @@ final class ClientControl: ControlCore.Delegate {
         case .worker(.ended(let peer, let end)): ended(peer, end, at: now)
         case .worker(.renewalRequested(let peer)): servers[peer.link].machine.renew(peer.lane, at: now)
         case .resolved(let link, let lane, .success(let addresses)): dial(link, lane, addresses, at: now)
+        case .worker(.deviceLost): break
         case .resolved(let link, let lane, .failure(let error)): giveUp(link, lane, "\(error)", at: now)
         }
     }
@@ -237,9 +262,9 @@ final class ClientControl: ControlCore.Delegate {
 
     private func publish() {
         var policy = basePolicy
-        for (link, server) in servers.enumerated() where server.machine.liveCount > 0 {
+        for (link, server) in servers.enumerated() where server.machine.liveCount > 0 && server.carriesPackets {
             policy.links.append(link)
-            for address in server.addresses where policy.remote.contains(address) {
+            for address in server.addresses where policy.remote.isEmpty || policy.remote.contains(address) {
                 policy.servers.insert(IPPrefix(host: address), link)
             }
         }

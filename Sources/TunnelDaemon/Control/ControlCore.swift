@@ -62,6 +62,7 @@ final class ControlCore {
     private var nextSecond = MonotonicTime(nanoseconds: 0)
     private var lastTurns: [UInt64] = []
     private var secondsUp = 0
+    private var failure: (any Error)?
 
     /// Sets up everything that needs privileges or can be refused, before any thread is started.
     init(_ configuration: VPNConfiguration, side: PacketSide, logger: Logger) throws {
@@ -72,10 +73,13 @@ final class ControlCore {
         let poller = try Poller()
         statusSocket = try StatusSocket(path: configuration.socket)
         var workers: [Worker] = []
+        let laneMap = LaneMap()
         for index in 0..<configuration.lanes {
             let queue = setup.queues.indices.contains(index) ? setup.queues[index].take() : nil
-            workers.append(try Worker(tun: queue, side: side) { mailbox.post(.worker($0)) })
+            let report: @Sendable (Worker.Event) -> Void = { mailbox.post(.worker($0)) }
+            workers.append(try Worker(index: index, laneMap: laneMap, tun: queue, side: side, report: report))
         }
+        for worker in workers { worker.crew = workers }
         try poller.watch(signals.descriptor, for: .readable, token: Token.signals)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
         try poller.watch(statusSocket.listener.rawDescriptor, for: .readable, token: Token.status)
@@ -107,6 +111,7 @@ final class ControlCore {
         service.notify("STOPPING=1")
         for worker in workers { worker.mailbox.post(.stop) }
         for thread in threads { if let thread = thread.take() { thread.join() } }
+        if let failure { throw failure }
         logger.notice("stopped")
     }
 
@@ -158,9 +163,13 @@ final class ControlCore {
         at now: MonotonicTime
     ) {
         let parameters = greeting.parameters
+        let unsent = greeting.unsent
         guard let (socket, session, leftover) = greeting.release(), let socket = socket.take(),
             let session = session.take()
-        else { return }
+        else { preconditionFailure("a connection becomes a lane once") }
+        if !introduction.hello.features.contains(.datagramSegmentation) {
+            for worker in workers { worker.mailbox.post(.refuseDatagramSegmentation) }
+        }
         let peer = LanePeer(
             link: link,
             lane: lane,
@@ -183,9 +192,17 @@ final class ControlCore {
             state.links[link]?.software = introduction.hello.software
             state.links[link]?.lanes.append(entry)
         }
-        let lane = Lane(socket, session, peer: peer, counters: counters, leftover: leftover, at: now)
+        let lane = Lane(socket, session, peer: peer, counters: counters, leftover: leftover, unsent: unsent, at: now)
         workers[peer.lane % workers.count].mailbox.post(.adopt(lane))
     }
+
+    /// Whether a certificate that was accepted under an older identity is still to be accepted.
+    func stillTrusts(_ certificate: PeerCertificate, of greeting: Greeting) -> Bool {
+        greeting.identity === store.current || store.current.context.stillTrusts(certificate)
+    }
+
+    /// Whether a connection was made under certificates that have been replaced since.
+    func isOutdated(_ greeting: Greeting) -> Bool { !store.current.isSameForTLS(as: greeting.identity) }
 
     func takeGeneration() -> UInt64 {
         nextGeneration += 1
@@ -202,9 +219,7 @@ final class ControlCore {
                 let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })
             else { return }
             let lane = link.lanes[index]
-            for figure in LaneCounters.Figure.allCases {
-                state.links[peer.link]?.ended[figure, default: 0] += lane.counters[figure]
-            }
+            state.links[peer.link]?.keepFigures(of: lane)
             state.links[peer.link]?.lanes.remove(at: index)
             if case .drained = end { return }
             state.links[peer.link]?.reconnects += 1
@@ -226,7 +241,7 @@ final class ControlCore {
         for token in ready {
             switch token {
             case Token.signals: isStopping = readSignals() || isStopping
-            case Token.mailbox: for event in mailbox.drain() { delegate?.handle(event, at: then) }
+            case Token.mailbox: for event in mailbox.drain() { handle(event, at: then) }
             case Token.status:
                 statusSocket.answer { (try? StatusReport(board, at: then).json()) ?? "{}" }
             default:
@@ -238,7 +253,15 @@ final class ControlCore {
             }
         }
         if then >= nextSecond { second(at: then) }
-        return !isStopping
+        return !isStopping && failure == nil
+    }
+
+    private func handle(_ event: Event, at now: MonotonicTime) {
+        if case .worker(.deviceLost(let error)) = event {
+            failure = error
+        } else {
+            delegate?.handle(event, at: now)
+        }
     }
 
     /// Returns whether the process is to end; a hang-up looks for changed files at once.
@@ -248,7 +271,7 @@ final class ControlCore {
                 logger.notice("stopping", metadata: ["signal": "\(signal)"])
                 return true
             }
-            reload(at: Clock.now())
+            store.forget()
             reload(at: Clock.now())
         }
         return false

@@ -81,7 +81,8 @@ struct Doorway {
         }
     }
 
-    private mutating func oldest() -> UInt64? {
+    /// The visitor that has waited longest.
+    mutating func oldest() -> UInt64? {
         while orderStart < order.count, visitors[order[orderStart]] == nil { orderStart += 1 }
         if orderStart > 4096 {
             order.removeSubrange(..<orderStart)

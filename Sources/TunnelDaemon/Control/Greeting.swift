@@ -135,6 +135,9 @@ final class Greeting {
         return (Handover(socket), Handover(session), leftover)
     }
 
+    /// Ciphertext that the socket has not taken yet.
+    var unsent: [UInt8] { outgoing.withReadable { span in span.withUnsafeBytes { Array($0) } } }
+
     /// What TLS agreed on, for people.
     var parameters: String {
         switch session {
@@ -155,8 +158,9 @@ final class Greeting {
 
     /// Returns whether the handshake is complete.
     private func shakeHands() throws -> Bool {
+        // Also where it fails: the alert tells the peer why.
+        defer { flush() }
         let progress = try session?.handshake(&incoming, &outgoing) ?? .closedByPeer
-        flush()
         switch progress {
         case .done: break
         case .needsCiphertext, .noRoom: return false
@@ -197,6 +201,7 @@ final class Greeting {
     }
 
     private func readHello() throws -> Introduction? {
+        defer { flush() }
         guard let progress = try session?.decrypt(&incoming, into: &plaintext, reply: &outgoing) else { return nil }
         guard let (header, payload) = try nextFrame() else {
             guard progress != .closedByPeer else {

@@ -41,6 +41,7 @@ struct IdentityStore {
     private let ciphers: [CipherSuite]
     private var loaded: [FileStamp?]
     private var seen: [FileStamp?]
+    private var failed: [FileStamp?] = []
     private(set) var current: Identity
 
     init(_ configuration: VPNConfiguration) throws {
@@ -61,11 +62,20 @@ struct IdentityStore {
         let now = Self.stamps(files)
         defer { seen = now }
         // Several files change together: the set is taken once it looks the same twice.
-        guard now != loaded, now == seen else { return nil }
-        loaded = now
+        guard now != loaded, now != failed, now == seen else { return nil }
+        // The same files are not tried again every second; a change, or a hang-up, tries them again.
+        failed = now
         let fresh = try Identity(files, role: role, ciphers: ciphers)
+        loaded = now
         defer { current = fresh }
         return current
+    }
+
+    /// Has the next look load the files, whatever they look like.
+    mutating func forget() {
+        loaded = []
+        failed = []
+        seen = Self.stamps(files)
     }
 
     private static func stamps(_ files: VPNConfiguration.Files) -> [FileStamp?] {

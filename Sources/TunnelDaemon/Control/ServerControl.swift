@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import Logging
 import Observability
@@ -49,8 +50,8 @@ final class ServerControl: ControlCore.Delegate {
             bindings: configuration.clients
         )
         let side = PacketSide.server(registry.policy(services: configuration.allowInbound), flows)
-        let address = try SocketAddress.resolve(configuration.listen)[0]
-        let listener = try StreamSocket(listeningAt: address)
+        let listener = try listen(at: configuration.listen)
+        let address = listener.localAddress()?.description ?? configuration.listen.description
         let core = try ControlCore(configuration, side: side, logger: logger)
         try CongestionControl.probe(configuration)
         try Privileges.drop(keeping: CongestionControl.privileges(configuration))
@@ -59,6 +60,21 @@ final class ServerControl: ControlCore.Delegate {
         core.delegate = control
         logger.notice("listening", metadata: ["address": "\(address)", "identity": "\(core.board.identity)"])
         try withExtendedLifetime(control) { try core.run() }
+    }
+
+    /// Listens at an endpoint; without a host at every address, of IPv4 alone where the kernel has no IPv6.
+    private static func listen(at endpoint: Endpoint) throws(SystemError) -> StreamSocket {
+        guard endpoint.host.isEmpty else {
+            let address = try SocketAddress.resolve(endpoint)[0]
+            return try StreamSocket(listeningAt: address)
+        }
+        let everywhere = SocketAddress(IPAddress(v6High: 0, low: 0), port: endpoint.port)
+        do throws(SystemError) {
+            return try StreamSocket(listeningAt: everywhere)
+        } catch where error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
+            let address = SocketAddress(IPAddress(v4: 0), port: endpoint.port)
+            return try StreamSocket(listeningAt: address)
+        }
     }
 
     // MARK: - Connections
@@ -89,6 +105,9 @@ final class ServerControl: ControlCore.Delegate {
                 }
             } catch {
                 core.limiter.log("could not accept", ["reason": "\(error)"], to: core.logger, at: now)
+                // Out of descriptors, as a rule: a stranger makes room, and the kernel keeps the rest for a moment.
+                if let oldest = doorway.oldest() { dismiss(oldest, "crowded", at: now) }
+                shutDoor(at: now)
                 return
             }
         }
@@ -156,6 +175,11 @@ final class ServerControl: ControlCore.Delegate {
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         let generation = core.takeGeneration()
         let name = introduction.identity.name
+        guard core.stillTrusts(introduction.certificate, of: greeting) else {
+            try? greeting.send(.close, CloseNotice(.notAuthorised).payload)
+            core.count("revoked")
+            return
+        }
         switch registry.admit(name, introduction.hello, generation: generation) {
         case .refused(let notice):
             try? greeting.send(.close, notice.payload)
@@ -169,8 +193,11 @@ final class ServerControl: ControlCore.Delegate {
         case .accepted(let link, let bound, let replaced):
             if let replaced { drop(replaced) }
             note(link, name, introduction, greeting)
-            guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else { return }
-            publish()
+            guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else {
+                _ = registry.ended(link, generation: generation)
+                return
+            }
+            if registry.connectionCount(of: link) == 1 { publish() }
             certificates[generation] = (link, introduction.hello.lane, introduction.certificate)
             core.open(
                 greeting,
@@ -181,6 +208,7 @@ final class ServerControl: ControlCore.Delegate {
                 bound: bound,
                 at: now
             )
+            if core.isOutdated(greeting) { core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew) }
         }
     }
 
@@ -192,10 +220,12 @@ final class ServerControl: ControlCore.Delegate {
         core.board.update { state in
             state.expectedLinks = expected
             isNew = state.links[link] == nil
-            if isNew { state.links[link] = Board.LinkEntry(name: name, endpoint: endpoint) }
+            if isNew { state.links[link] = state.revive(name) ?? Board.LinkEntry(name: name, endpoint: endpoint) }
+            state.links[link]?.endpoint = endpoint
             state.links[link]?.wantedLanes = wanted
         }
-        if isNew { core.logger.notice("link up", metadata: ["client": "\(name)"]) }
+        guard isNew else { return }
+        core.limiter.log("link up", level: .notice, ["client": "\(name)"], to: core.logger, at: Clock.now())
     }
 
     private func ownHello(lane: Int) -> Hello {
@@ -218,19 +248,29 @@ final class ServerControl: ControlCore.Delegate {
         certificates[peer.generation] = nil
         core.forget(peer, end)
         let name = registry.names[peer.link] ?? "?"
-        core.logger.info(
+        if case .violation = end { core.count("violation") }
+        core.limiter.log(
             "lane ended",
-            metadata: ["client": "\(name)", "lane": "\(peer.lane)", "reason": "\(end)"]
+            level: .info,
+            ["client": "\(name)", "lane": "\(peer.lane)", "reason": "\(end)"],
+            to: core.logger,
+            at: now
         )
         guard registry.ended(peer.link, generation: peer.generation) else { return }
-        core.board.update { $0.links[peer.link] = nil }
-        core.logger.notice("link down", metadata: ["client": "\(name)", "reason": "\(end)"])
+        core.board.update { $0.retire(peer.link) }
+        core.limiter.log(
+            "link down",
+            level: .notice,
+            ["client": "\(name)", "reason": "\(end)"],
+            to: core.logger,
+            at: now
+        )
         publish()
     }
 
     private func drop(_ link: Int) {
         for worker in core.workers { worker.mailbox.post(.drop(link: link, CloseNotice(.replaced))) }
-        core.board.update { $0.links[link] = nil }
+        core.board.update { $0.retire(link) }
     }
 
     private func publish() {

@@ -25,10 +25,12 @@ struct TunnelSetup: ~Copyable {
         var features: Hello.Features = [.packets, .segmentation, .datagramSegmentation]
         for _ in 0..<configuration.lanes {
             let queue = try TUNQueue(name: configuration.tun, isMultiQueue: configuration.lanes > 1)
-            Self.offer(configuration.offload, on: queue, logger: logger)
+            let agreed = Self.offer(configuration.offload, on: queue, logger: logger)
+            if configuration.offload == .auto, !agreed.contains(.datagrams) {
+                features.remove(.datagramSegmentation)
+            }
             queues.append(Handover(queue))
         }
-        if configuration.offload == .none { features = [.packets] }
         let routes = try RouteSocket()
         try routes.bringUp(configuration.tun, mtu: configuration.mtu, queueLength: Self.queueLength)
         for address in configuration.addresses { try routes.add(address, to: configuration.tun) }
@@ -46,7 +48,17 @@ struct TunnelSetup: ~Copyable {
     }
 
     /// Asks for the most that the kernel gives: UDP super-packets need Linux 6.2.
-    private static func offer(_ offload: VPNConfiguration.Offload, on queue: borrowing TUNQueue, logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - offload: what the configuration wants.
+    ///   - queue: a queue of the device.
+    ///   - logger: where the outcome is noted.
+    /// - Returns: what the kernel agreed to.
+    private static func offer(
+        _ offload: VPNConfiguration.Offload,
+        on queue: borrowing TUNQueue,
+        logger: Logger
+    ) -> TUNQueue.Offloads {
         let wishes: [(TUNQueue.Offloads, String)] = [
             ([.checksum, .segmentation, .datagrams], "TCP and UDP super-packets"),
             ([.checksum, .segmentation], "TCP super-packets"),
@@ -60,10 +72,11 @@ struct TunnelSetup: ~Copyable {
             }
         for (wish, name) in wishes.dropFirst(start) where queue.offer(wish) {
             logger.debug("offload agreed", metadata: ["offload": "\(name)"])
-            return
+            return wish
         }
         _ = queue.offer([])
         logger.debug("offload agreed", metadata: ["offload": "none"])
+        return []
     }
 
     /// Lets the kernel forward what comes out of the tunnel; of other interfaces it is the operator's choice.

@@ -28,6 +28,15 @@ final class Board: Sendable {
         var lastErrorAt: UInt64 = 0
         /// Figures of lanes that have ended, so that counters never go back.
         var ended: [LaneCounters.Figure: UInt64] = [:]
+
+        /// The newest connection of each lane; while one is being replaced there are two.
+        var currentLanes: [LaneEntry] {
+            lanes.filter { lane in !lanes.contains { $0.index == lane.index && $0.generation > lane.generation } }
+        }
+
+        mutating func keepFigures(of lane: LaneEntry) {
+            for figure in LaneCounters.Figure.allCases { ended[figure, default: 0] += lane.counters[figure] }
+        }
     }
 
     /// Everything that changes.
@@ -40,6 +49,19 @@ final class Board: Sendable {
         var reloads: [String: UInt64] = [:]
         var certificateExpiry: UInt64 = 0
         var lastError: String?
+        /// Links that went, by name, so that their counters go on when they come back.
+        private var retired: [String: LinkEntry] = [:]
+
+        /// Takes a link off the board and remembers its counters, of as many names as there may be links.
+        mutating func retire(_ link: Int) {
+            guard var entry = links.removeValue(forKey: link) else { return }
+            for lane in entry.lanes { entry.keepFigures(of: lane) }
+            entry.lanes = []
+            if retired.count < ServerRegistry.maximumLinks || retired[entry.name] != nil { retired[entry.name] = entry }
+        }
+
+        /// The remembered entry of a link that is back.
+        mutating func revive(_ name: String) -> LinkEntry? { retired.removeValue(forKey: name) }
     }
 
     let configuration: VPNConfiguration
@@ -73,7 +95,7 @@ final class Board: Sendable {
     static func makesProgress(_ link: LinkEntry, at now: MonotonicTime) -> Bool {
         link.lanes.contains { lane in
             let echo = lane.counters[.lastEcho]
-            return echo > 0 && now.nanoseconds / 1_000_000 &- echo < progressWindow.value / 1_000_000
+            return echo > 0 && now.nanoseconds / 1_000_000 < echo + progressWindow.value / 1_000_000
         }
     }
 }

@@ -78,7 +78,7 @@ enum Metrics {
         func add(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (Board.LinkEntry) -> UInt64) {
             text.add(name, kind, help, links.map { Sample(value($0), [("link", $0.name)]) })
         }
-        add("tendril_vpn_link_lanes", .gauge, "Lanes that are up.") { UInt64($0.lanes.count) }
+        add("tendril_vpn_link_lanes", .gauge, "Lanes that are up.") { UInt64($0.currentLanes.count) }
         add("tendril_vpn_link_lanes_wanted", .gauge, "Lanes that should be up.") { UInt64($0.wantedLanes) }
         add("tendril_vpn_link_reconnects_total", .counter, "Connections that ended and were made again.") {
             $0.reconnects
@@ -104,7 +104,7 @@ enum Metrics {
     }
 
     private static func addLanes(_ state: Board.State, to text: inout MetricsText) {
-        let lanes = state.links.sorted { $0.key < $1.key }.flatMap { _, link in link.lanes.map { (link.name, $0) } }
+        let lanes = state.links.sorted { $0.key < $1.key }.flatMap { _, link in link.currentLanes.map { (link.name, $0) } }
         func add(
             _ name: String,
             _ kind: MetricsText.Kind,

@@ -94,12 +94,12 @@ extension StatusReport.Link {
         endpoint = entry.endpoint
         state = Board.makesProgress(entry, at: now) ? "up" : entry.lanes.isEmpty ? "down" : "opening"
         software = entry.software
-        lanesUp = entry.lanes.count
+        lanesUp = entry.currentLanes.count
         lanesWanted = entry.wantedLanes
         reconnects = entry.reconnects
         lastError = entry.lastError
         lastErrorAt = entry.lastError == nil ? nil : entry.lastErrorAt
-        lanes = entry.lanes.sorted { $0.index < $1.index }.map { StatusReport.Lane($0, at: now) }
+        lanes = entry.currentLanes.sorted { $0.index < $1.index }.map { StatusReport.Lane($0, at: now) }
     }
 }
 

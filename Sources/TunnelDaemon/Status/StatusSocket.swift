@@ -28,11 +28,25 @@ struct StatusSocket: ~Copyable {
     func answer(_ text: () -> String) {
         while case .some(let visitor) = try? listener.accept() {
             let socket = OwnedDescriptor(owning: visitor.descriptor)
-            let bytes = Array(text().utf8)
-            // A local reader has the whole answer in its buffer, or does not want it.
-            var size = CInt(clamping: bytes.count + 4096)
-            setsockopt(socket.rawValue, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
-            _ = bytes.withUnsafeBytes { send(socket.rawValue, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+            Self.send(Array(text().utf8), to: socket.rawValue)
+        }
+    }
+
+    /// Sends all of an answer, waiting for its reader for half a second at most.
+    private static func send(_ bytes: [UInt8], to descriptor: CInt) {
+        let end = Clock.now() + .milliseconds(500)
+        var offset = 0
+        while offset < bytes.count, Clock.now() < end {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.send(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset, CInt(MSG_NOSIGNAL))
+            }
+            if count > 0 {
+                offset += count
+            } else if errno == EAGAIN {
+                usleep(1000)
+            } else {
+                return
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import TendrilCore
 package struct ClientPolicy: Sendable {
     /// The networks that this client serves, its own tunnel addresses among them.
     package var served: RouteTable<Bool>
-    /// The networks of the seed side, the only ones whose packets are taken.
+    /// The networks of the seed side, the only ones whose packets are taken; where there are none, all but `served`.
     package var remote: RouteTable<Bool>
     /// Which link leads to a server's own tunnel address.
     package var servers: RouteTable<Int>
@@ -25,7 +25,7 @@ package struct ClientPolicy: Sendable {
 
     /// Decides on a packet from a server and remembers the way back to its sender.
     package func inward(_ packet: InnerPacket, link: Int, paths: ReturnPaths) throws(PacketRefusal) {
-        guard remote.contains(packet.source), !served.contains(packet.source) else { throw PacketRefusal(.source) }
+        guard remote.isEmpty || remote.contains(packet.source), !served.contains(packet.source) else { throw PacketRefusal(.source) }
         guard served.contains(packet.destination) else { throw PacketRefusal(.destination) }
         paths.note(packet.source, link: link)
     }

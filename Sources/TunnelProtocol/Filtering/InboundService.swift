@@ -25,6 +25,11 @@ package struct InboundService: Hashable, Sendable, CustomStringConvertible {
         "\(transport)/\(Endpoint(host: address.description, port: port))"
     }
 
+    /// Whether a packet comes from this service.
+    package func sent(_ packet: InnerPacket) -> Bool {
+        packet.transport == transport && packet.sourcePort == port && packet.source == address
+    }
+
     /// Whether a packet goes to this service.
     package func accepts(_ packet: InnerPacket) -> Bool {
         packet.transport == transport && packet.destinationPort == port && packet.destination == address

@@ -27,7 +27,8 @@ package struct ServerPolicy: Sendable {
     ) throws(PacketRefusal) -> Int {
         guard !shoot.contains(packet.source) else { throw PacketRefusal(.source) }
         guard let link = routes.lookup(packet.destination) else { throw PacketRefusal(.noRoute) }
-        flows.note(FlowKey(outward: packet), at: now)
+        // Answers of a service that is open to the shoot need no memory, and must not crowd out what does.
+        if !services.contains(where: { $0.sent(packet) }) { flows.note(FlowKey(outward: packet), at: now) }
         return link
     }
 
@@ -50,12 +51,13 @@ package struct ServerPolicy: Sendable {
         guard bound.contains(packet.source) else { throw PacketRefusal(.source) }
         guard !shoot.contains(packet.destination) else { throw PacketRefusal(.clientToClient) }
         if services.contains(where: { $0.accepts(packet) }) { return }
-        guard isReply(packet, bytes: bytes, flows: flows, at: now) else { throw PacketRefusal(.inbound) }
+        guard isReply(packet, bytes: bytes, bound: bound, flows: flows, at: now) else { throw PacketRefusal(.inbound) }
     }
 
     private func isReply(
         _ packet: InnerPacket,
         bytes: borrowing Span<UInt8>,
+        bound: RouteTable<Bool>,
         flows: FlowTable,
         at now: MonotonicTime
     ) -> Bool {
@@ -70,9 +72,9 @@ package struct ServerPolicy: Sendable {
                 let isReply = packet.kind == (packet.transport == .icmp ? 0 : 129)
                 return isReply && flows.isKnown(FlowKey(inward: packet), within: FlowTable.Lifetime.datagram, at: now)
             }
-            guard let quoted = QuotedPacket(in: bytes, of: packet), quoted.source == packet.destination else {
-                return false
-            }
+            guard let quoted = QuotedPacket(in: bytes, of: packet), quoted.source == packet.destination,
+                bound.contains(quoted.destination)
+            else { return false }
             let lifetime = quoted.transport == .tcp ? FlowTable.Lifetime.tcp : FlowTable.Lifetime.datagram
             return flows.isKnown(FlowKey(quoted: quoted), within: lifetime, at: now)
         }

@@ -33,7 +33,7 @@ package final class SightingTable: Sendable {
                 if UInt16(truncatingIfNeeded: word) != tick { words.store(place.tag << 16 | UInt64(tick), at: slot) }
                 return
             }
-            let age = word == 0 ? .max : tick &- UInt16(truncatingIfNeeded: word)
+            let age = word == 0 ? .max : Self.ticks(from: word, to: tick)
             if age >= oldest { (victim, oldest) = (slot, age) }
         }
         words.store(place.tag << 16 | UInt64(tick), at: victim)
@@ -68,7 +68,13 @@ package final class SightingTable: Sendable {
 
     /// In seconds.
     private static func age(of word: UInt64, at now: MonotonicTime) -> UInt64 {
-        UInt64(tick(now) &- UInt16(truncatingIfNeeded: word)) * secondsPerTick
+        UInt64(ticks(from: word, to: tick(now))) * secondsPerTick
+    }
+
+    /// What another thread noted with a slightly later clock is new, not as old as can be.
+    private static func ticks(from word: UInt64, to tick: UInt16) -> UInt16 {
+        let age = tick &- UInt16(truncatingIfNeeded: word)
+        return age >= 0xFF00 ? 0 : age
     }
 
     private struct Place {

@@ -11,6 +11,9 @@ package struct Gate: Sendable {
         case replay = "replay"
     }
 
+    /// As long as any token can be valid, in seconds, and the grain of the table.
+    private static var memory: UInt64 { 2 * (GateToken.tolerance + GateToken.granularity) + 8 }
+
     private let seen = SightingTable(buckets: 2048)
 
     package init() {}
@@ -36,7 +39,7 @@ package struct Gate: Sendable {
         guard distance <= GateToken.tolerance + GateToken.granularity else { throw .clock }
         // The random is the client's, but only a holder of the key gets this far.
         let hash = hello.random.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-        guard !seen.wasSeen(hash, within: 2 * GateToken.tolerance + GateToken.granularity, at: now) else {
+        guard !seen.wasSeen(hash, within: Self.memory, at: now) else {
             throw .replay
         }
         seen.note(hash, at: now)

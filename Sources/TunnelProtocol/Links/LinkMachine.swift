@@ -11,6 +11,8 @@ package struct LinkMachine: Sendable {
         var openedAt = MonotonicTime(nanoseconds: 0)
         var dialAt: MonotonicTime?
         var isDialling = false
+        /// Whether what is being dialled is outdated already.
+        var mustRenew = false
         var backoff = Backoff()
     }
 
@@ -48,7 +50,8 @@ package struct LinkMachine: Sendable {
         slots[lane].generation = generation
         slots[lane].openedAt = now
         slots[lane].isDialling = false
-        slots[lane].dialAt = nil
+        slots[lane].dialAt = slots[lane].mustRenew ? now : nil
+        slots[lane].mustRenew = false
         while slots.count < min(lanes, Hello.maximumLanes) { slots.append(Slot(dialAt: now)) }
     }
 
@@ -79,7 +82,11 @@ package struct LinkMachine: Sendable {
 
     /// Dials a fresh connection for a lane, whether the old one lives or not.
     package mutating func renew(_ lane: Int, at now: MonotonicTime) {
-        guard slots.indices.contains(lane), !slots[lane].isDialling else { return }
+        guard slots.indices.contains(lane) else { return }
+        guard !slots[lane].isDialling else {
+            slots[lane].mustRenew = true
+            return
+        }
         slots[lane].dialAt = slots[lane].dialAt.map { min($0, now) } ?? now
     }
 }

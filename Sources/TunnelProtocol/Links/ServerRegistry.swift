@@ -56,6 +56,9 @@ package struct ServerRegistry: Sendable {
     /// The names of the clients that are linked, by link.
     package var names: [Int: String] { links.mapValues(\.name) }
 
+    /// How many connections a link has.
+    package func connectionCount(of link: Int) -> Int { links[link]?.generations.count ?? 0 }
+
     /// How many links there should be, as far as the configuration tells.
     package var expectedCount: Int { max(bindings.count, links.count) }
 
@@ -65,6 +68,9 @@ package struct ServerRegistry: Sendable {
             return .refused(CloseNotice(.versionMismatch, "server speaks version \(Hello.currentVersion)"))
         }
         if let (link, known) = links.first(where: { $0.value.name == name && $0.value.session == hello.session }) {
+            guard known.generations.count < 2 * Hello.maximumLanes else {
+                return .refused(CloseNotice(.overloaded, "client \(name) has \(known.generations.count) connections"))
+            }
             links[link]?.generations.insert(generation)
             return .accepted(link: link, bound: bound(to: known), replaced: nil)
         }
@@ -76,13 +82,14 @@ package struct ServerRegistry: Sendable {
             return .refused(CloseNotice(.overloaded, "\(Self.maximumLinks) clients are linked"))
         }
         let taken = Set(links.values.flatMap(\.addresses))
-        let addresses = hello.addresses.filter { !taken.contains($0) }
+        let carries = hello.features.contains(.packets)
+        let addresses = carries ? hello.addresses.filter { !taken.contains($0) } : []
         nextOrder += 1
         let entry = Link(
             name: name,
             session: hello.session,
             addresses: addresses,
-            networks: hello.networks,
+            networks: carries ? hello.networks : [],
             order: nextOrder,
             generations: [generation]
         )
@@ -127,8 +134,9 @@ package struct ServerRegistry: Sendable {
                 if let binding, !binding.addresses.isEmpty { binding.addresses.contains(address) } else {
                     tunnels.contains { $0.contains(address) }
                 }
+            let isOthers = bindings.contains { $0.key != name && $0.value.addresses.contains(address) }
             let isNetworks = networks.contains { $0.contains(address) }
-            guard isBound || isNetworks, !own.contains(address) else {
+            guard isBound || isNetworks, !isOthers, !own.contains(address) else {
                 return CloseNotice(.notAuthorised, "address \(address) is not bound to client \(name)")
             }
         }

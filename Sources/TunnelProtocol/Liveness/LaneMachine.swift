@@ -34,6 +34,8 @@ package struct LaneMachine: Sendable {
         package static var patience: Nanoseconds { .milliseconds(2500) }
         /// How long a drained lane waits for its peer.
         package static var drain: Nanoseconds { .seconds(10) }
+        /// How long a side may take to have the successor of a lane that its peer drains.
+        package static var grace: Nanoseconds { .seconds(2) }
     }
 
     private var lastHeard: MonotonicTime
@@ -41,7 +43,7 @@ package struct LaneMachine: Sendable {
     private var sequence: UInt64 = 0
     private var owedEcho: Heartbeat?
     private var drainDeadline: MonotonicTime?
-    private var peerDrained = false
+    private var peerDrainedAt: MonotonicTime?
     private var saidDrain = false
     private var owesRenew = false
     private var isFinished = false
@@ -57,10 +59,14 @@ package struct LaneMachine: Sendable {
     /// Whether packets may still be sent on this lane.
     package var acceptsPackets: Bool { drainDeadline == nil && !isFinished }
 
+    /// Whether one side has begun to drain.
+    package var isDraining: Bool { drainDeadline != nil || peerDrainedAt != nil }
+
     /// When `advance` next has something to say, as far as it can be known now.
     package var deadline: MonotonicTime {
         if owedEcho != nil || owesRenew || isDone { return MonotonicTime(nanoseconds: 0) }
-        return min(nextProbe, min(lastHeard + Timing.patience, drainDeadline ?? nextProbe))
+        let grace = peerDrainedAt.map { $0 + Timing.grace } ?? nextProbe
+        return min(min(nextProbe, grace), min(lastHeard + Timing.patience, drainDeadline ?? nextProbe))
     }
 
     /// Notes that authenticated bytes arrived.
@@ -94,8 +100,8 @@ package struct LaneMachine: Sendable {
             return .roundTrip(Nanoseconds(now.since(heartbeat.sentAt)))
         case .renew: return .renew
         case .drain:
-            peerDrained = true
-            drain(at: now)
+            // The peer goes on reading. This side drains too once it has the successor, which is still on its way.
+            if peerDrainedAt == nil { peerDrainedAt = now }
             return .none
         case .close: return .closed(try CloseNotice(payload))
         case .hello, .packet: throw .unexpectedFrame
@@ -110,7 +116,8 @@ package struct LaneMachine: Sendable {
     /// - Returns: the next thing to do, or `nil` when there is none.
     package mutating func advance(to now: MonotonicTime, isQueueEmpty: Bool) -> Output? {
         guard !isFinished else { return nil }
-        if now >= lastHeard + Timing.patience { return finish(CloseNotice(.silent)) }
+        if let notice = overdue(at: now) { return finish(notice) }
+        if let peerDrainedAt, now >= peerDrainedAt + Timing.grace { drain(at: now) }
         if let heartbeat = owedEcho {
             owedEcho = nil
             return .send(.echo, heartbeat)
@@ -124,14 +131,20 @@ package struct LaneMachine: Sendable {
             return .send(.drain, nil)
         }
         if isDone { return finish(nil) }
-        if let drainDeadline, now >= drainDeadline { return finish(CloseNotice(.replaced)) }
         guard now >= nextProbe else { return nil }
         nextProbe = now + Timing.interval
         sequence += 1
         return .send(.heartbeat, Heartbeat(sequence: sequence, sentAt: now))
     }
 
-    private var isDone: Bool { saidDrain && peerDrained }
+    /// Why the lane is out of time, if it is; this holds also while nothing can be sent.
+    package func overdue(at now: MonotonicTime) -> CloseNotice? {
+        if now >= lastHeard + Timing.patience { return CloseNotice(.silent) }
+        if let drainDeadline, now >= drainDeadline { return CloseNotice(.replaced) }
+        return nil
+    }
+
+    private var isDone: Bool { saidDrain && peerDrainedAt != nil }
 
     private mutating func finish(_ notice: CloseNotice?) -> Output {
         isFinished = true

@@ -8,6 +8,9 @@ package struct VirtioHeader: Hashable, Sendable {
     /// The length of the header in bytes.
     @inlinable package static var byteCount: Int { 10 }
 
+    /// The most segments of a super-packet: 64 KiB at the smallest MSS that anybody uses, and no packet storm.
+    package static var maximumSegments: Int { 1024 }
+
     /// VIRTIO_NET_HDR_F_NEEDS_CSUM: the transport checksum holds only the pseudo header's sum.
     @inlinable package static var needsChecksum: UInt8 { 1 }
     /// VIRTIO_NET_HDR_F_DATA_VALID: the checksum was verified already.
@@ -80,8 +83,9 @@ package struct VirtioHeader: Hashable, Sendable {
         }
         guard segmentation != .none else { return header }
         try checkSegmentation(of: packet)
-        guard header.flags & Self.needsChecksum != 0, segmentSize > 0,
-            Int(segmentSize) < packet.length &- packet.payloadOffset
+        let payload = packet.length &- packet.payloadOffset
+        guard header.flags & Self.needsChecksum != 0, segmentSize > 0, Int(segmentSize) < payload,
+            payload / Int(segmentSize) < Self.maximumSegments
         else { throw PacketRefusal(.offload) }
         header.segmentation = segmentation
         header.hasECN = hasECN

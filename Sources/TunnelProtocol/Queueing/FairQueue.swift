@@ -42,6 +42,8 @@ package struct FairQueue: Sendable {
     package private(set) var bytes = 0
     /// The packets that wait.
     package private(set) var count = 0
+    /// The large slots among them.
+    package private(set) var largeCount = 0
     /// The limits of CoDel in force; the caller adapts them to the lane's rate.
     package var parameters = CoDel.Parameters()
 
@@ -68,6 +70,7 @@ package struct FairQueue: Sendable {
         flows[index].bytes += length
         bytes += length
         count += 1
+        if ledger.size(of: slot) == .large { largeCount += 1 }
         if flows[index].place == .idle {
             flows[index].deficit = quantum
             append(Int16(index), to: .sparse)
@@ -132,6 +135,7 @@ package struct FairQueue: Sendable {
         flows[flow].bytes -= length
         bytes -= length
         count -= 1
+        if ledger.size(of: slot) == .large { largeCount -= 1 }
         return slot
     }
 

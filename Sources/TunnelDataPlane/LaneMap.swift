@@ -1,0 +1,24 @@
+import TendrilCore
+import TunnelProtocol
+
+/// Which workers have a lane of which link, known to all workers.
+///
+/// The kernel gives a flow to whichever queue it likes; a worker without a lane of its own hands the packet to one that
+/// has. That is the exception, while lanes come and go, and the only way from one worker to another.
+package final class LaneMap: Sendable {
+    private let words = AtomicWords(count: ServerRegistry.maximumLinks + 2)
+
+    package init() {}
+
+    /// Notes whether a worker has a lane of a link that takes packets.
+    func set(_ link: Int, worker: Int, hasLane: Bool) {
+        guard link < words.count else { return }
+        words.set(1 << UInt64(worker), to: hasLane, at: link)
+    }
+
+    /// A worker that has a lane of the link.
+    func worker(for link: Int) -> Int? {
+        guard link < words.count, case let mask = words.load(link), mask != 0 else { return nil }
+        return mask.trailingZeroBitCount
+    }
+}

@@ -1,0 +1,9 @@
+// Counts this thread's allocations by standing before the C library's functions.
+#pragma once
+#include <stdint.h>
+
+// How often this thread has allocated so far; constant zero in sanitizer builds, which need the functions themselves.
+uint64_t tendril_test_allocation_count(void);
+
+// Whether allocations are counted in this build.
+int tendril_test_counts_allocations(void);

@@ -1,0 +1,13 @@
+import Observability
+import Testing
+
+@Suite("Metrics text")
+struct MetricsTextTests {
+    @Test("is what Prometheus reads, also with odd labels")
+    func isExposition() {
+        var text = MetricsText()
+        text.add("a_total", .counter, "Help.", [.init(3, [("l", "x\"\\\n")]), .init(0.25)])
+        text.add("empty", .gauge, "Not shown.", [])
+        #expect(text.text == "# HELP a_total Help.\n# TYPE a_total counter\na_total{l=\"x\\\"\\\\\\n\"} 3\na_total 0.25\n")
+    }
+}

@@ -1,0 +1,32 @@
+import StrictYAML
+import Testing
+
+@Suite("Strict YAML")
+struct YAMLParserTests {
+    @Test("reads mappings, lists and scalars, and JSON too")
+    func reads() throws {
+        let block = try YAMLParser.parse(Array("a: 1\nb:\n  - x\n  - 'y'\nc: {d: null}\n".utf8))
+        let json = try YAMLParser.parse(Array(#"{"a": 1, "b": ["x", "y"], "c": {"d": null}}"#.utf8))
+        guard case .mapping(let one) = block.content, case .mapping(let two) = json.content else {
+            Issue.record("no mapping")
+            return
+        }
+        #expect(one.map(\.key) == ["a", "b", "c"] && two.map(\.key) == ["a", "b", "c"])
+        #expect(one[1].value.line == 3)
+    }
+
+    @Test(
+        "refuses what makes a file mean more than it says",
+        arguments: [
+            "", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "a: !!int 1\n", "a: 1\n---\nb: 2\n", "a: [1\n", "? [a]\n: b\n", "\u{0}",
+            "a: \"\\x\"", String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
+        ])
+    func refuses(text: String) {
+        #expect(throws: YAMLError.self) { try YAMLParser.parse(Array(text.utf8)) }
+    }
+
+    @Test("refuses a large file without reading it")
+    func refusesLarge() {
+        #expect(throws: YAMLError.self) { try YAMLParser.parse(Array(repeating: 0x20, count: 1 << 21)) }
+    }
+}

@@ -1,0 +1,104 @@
+import TendrilCore
+import Testing
+import TunnelDaemon
+
+@Suite("The configuration")
+struct ConfigurationTests {
+    private let server = """
+        apiVersion: vpn.tendril.dev/v1alpha1
+        kind: ServerConfiguration
+        ca: ca.crt
+        certificate: server.crt
+        key: server.key
+        gateKey: gate.key
+        addresses: [10.98.0.1/24, "fd98::1/64"]
+        networks: [10.2.0.0/16, "fd02::/64"]
+
+        """
+
+    private func problems(_ text: String, role: TunnelIdentity.Role = .server, flags: (inout RawSettings) -> Void = { _ in }) -> [String] {
+        do throws(ConfigurationError) {
+            var raw = try ConfigurationFile.parse(Array(text.utf8), role: role)
+            flags(&raw)
+            _ = try ConfigurationValidator.validate(raw, role: role)
+            return []
+        } catch {
+            return error.problems.map(\.description)
+        }
+    }
+
+    @Test("has its defaults")
+    func hasDefaults() throws {
+        let raw = try ConfigurationFile.parse(Array(server.utf8), role: .server)
+        let configuration = try ConfigurationValidator.validate(raw, role: .server)
+        #expect(configuration.listen == Endpoint(host: "", port: 8132) && configuration.lanes == 2)
+        #expect(configuration.mtu == 1500 && configuration.packets && configuration.tun == "tendril0")
+        #expect(configuration.socket == "/run/tendril/vpn-server.sock" && configuration.metrics == nil)
+    }
+
+    @Test("is overridden by flags")
+    func isOverridden() throws {
+        var raw = try ConfigurationFile.parse(Array(server.utf8), role: .server)
+        raw.set(.mtu, ["9000"])
+        raw.set(.network, ["10.7.0.0/16"])
+        let configuration = try ConfigurationValidator.validate(raw, role: .server)
+        #expect(configuration.mtu == 9000 && configuration.networks.map(\.description) == ["10.7.0.0/16"])
+    }
+
+    @Test(
+        "is refused with the field and the reason",
+        arguments: [
+            ("nonsense: 1", "nonsense: is no setting"), ("mtu: 1279", "mtu: \"1279\" is not a number from 1280"),
+            ("mtu: x", "mtu: \"x\""), ("lanes: 17", "lanes: \"17\""), ("lanes: [1]", "lanes: is a list"),
+            ("listen: nowhere", "listen: \"nowhere\" is not ADDRESS:PORT"), ("listen: example.org:1", "listen:"),
+            ("ciphers: [RC4]", "ciphers[0]: \"RC4\""), ("allowInbound: [tcp/10.0.0.1]", "allowInbound[0]:"),
+            ("allowInbound: [icmp/10.0.0.1:1]", "allowInbound[0]:"), ("tun: \"a/b\"", "tun:"),
+            ("tun: sixteencharacter", "tun:"), ("packets: maybe", "packets: \"maybe\" is not true or false"),
+            ("masquerade: true", "masquerade: is no setting of a server"), ("servers: [a:1]", "servers[0]: is no setting"),
+            ("socket: relative", "socket:"), ("logLevel: loud", "logLevel:"), ("offload: all", "offload:"),
+            ("congestionControl: \"../x\"", "congestionControl:"), ("clients: 3", "clients: is a scalar"),
+            ("clients: [{name: a, color: red}]", "clients[0].color: is no setting"),
+            ("clients: [{name: -}]", "clients[0].name:"), ("clients: [{name: a}, {name: a}]", "clients[1].name: \"a\" comes twice"),
+            ("clients: [{name: a, networks: [10.2.0.0/24]}, {name: b, networks: [10.2.0.0/25]}]", "clients[1].networks[0]: 10.2.0.0/25 overlaps"),
+            ("clients: [{name: a, networks: [10.9.0.0/24]}]", "clients[0].networks[0]: 10.9.0.0/24 lies in none"),
+        ])
+    func isRefused(line: String, expected: String) {
+        let found = problems(server + line + "\n")
+        #expect(found.contains { $0.hasPrefix(expected) }, "\(found)")
+    }
+
+    @Test("is refused where networks overlap")
+    func refusesOverlap() {
+        let text = server.replacing("10.2.0.0/16", with: "10.2.0.0/16, 10.2.3.0/24")
+        #expect(problems(text).contains { $0.contains("10.2.3.0/24 overlaps 10.2.0.0/16") })
+        let tunnel = server.replacing("10.2.0.0/16", with: "10.98.0.0/16")
+        #expect(problems(tunnel).contains { $0.contains("overlaps the tunnel's own") })
+    }
+
+    @Test("names every missing file and every other problem together")
+    func reportsTogether() {
+        let found = problems("apiVersion: vpn.tendril.dev/v1alpha1\nkind: ServerConfiguration\nmtu: 1\nlanes: 0\n")
+        for field in ["ca", "certificate", "key", "gateKey", "addresses", "networks", "mtu", "lanes"] {
+            #expect(found.contains { $0.hasPrefix("\(field):") }, "\(field) in \(found)")
+        }
+    }
+
+    @Test("of another kind or version is refused")
+    func refusesOtherKinds() {
+        #expect(problems("kind: ClientConfiguration\napiVersion: vpn.tendril.dev/v1alpha1\n") == ["kind: must be ServerConfiguration"])
+        #expect(problems("kind: ServerConfiguration\n").first?.hasPrefix("apiVersion: is missing") == true)
+        #expect(problems("- 1\n") == ["configuration file: is a list, not a mapping"])
+    }
+
+    @Test("needs neither addresses nor networks where no packets are carried")
+    func carriesNoPackets() {
+        let text = server.split(separator: "\n").filter { !$0.hasPrefix("addr") && !$0.hasPrefix("netw") }.joined(separator: "\n")
+        #expect(problems(text).count == 2)
+        #expect(problems(text + "\npackets: false\n").isEmpty)
+    }
+
+    @Test("has a flag for every setting", arguments: Setting.allCases)
+    func hasFlags(setting: Setting) {
+        #expect(setting.flag.hasPrefix("--") && setting.flag == setting.flag.lowercased())
+    }
+}

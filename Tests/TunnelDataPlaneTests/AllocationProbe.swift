@@ -1,0 +1,7 @@
+import CAllocationCounter
+
+/// Counts the allocations of this thread.
+enum AllocationProbe {
+    static var isCounting: Bool { tendril_test_counts_allocations() == 1 }
+    static var count: UInt64 { tendril_test_allocation_count() }
+}

@@ -1,0 +1,150 @@
+import Glibc
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import Testing
+import TunnelDataPlane
+import TunnelProtocol
+
+/// A worker whose TUN queue and peer are ends of socket pairs that the test holds.
+final class WorkerHarness {
+    let worker: Worker
+    /// The kernel's side of the TUN queue: one packet with its virtio header a datagram.
+    let tun: OwnedDescriptor
+    private let ended = EndedLanes()
+
+    /// What the worker reported, from whatever thread.
+    final class EndedLanes: @unchecked Sendable {
+        var list: [LaneEnd] = []
+    }
+
+    init(_ side: PacketSide) throws {
+        let pair = try Self.socketPair(CInt(SOCK_SEQPACKET.rawValue))
+        tun = OwnedDescriptor(owning: pair.0)
+        let ended = self.ended
+        worker = try Worker(
+            index: 0,
+            laneMap: LaneMap(),
+            tun: TUNQueue(owning: OwnedDescriptor(owning: pair.1), name: "test"),
+            side: side
+        ) { event in if case .ended(_, let end) = event { ended.list.append(end) } }
+        worker.crew = [worker]
+    }
+
+    var ends: [LaneEnd] { ended.list }
+
+    /// Gives the worker one end of a TLS connection as a lane.
+    func adopt(_ socket: CInt, _ session: consuming TLSSession, bound: RouteTable<Bool>, mtu: Int = 1500) {
+        let peer = LanePeer(link: 0, lane: 0, generation: 1, bound: bound, mtu: mtu, expiry: .max)
+        let lane = Lane(
+            StreamSocket(owning: OwnedDescriptor(owning: socket)), session, peer: peer, counters: LaneCounters(),
+            leftover: [], unsent: [], at: Clock.now())
+        worker.mailbox.post(.adopt(lane))
+        _ = worker.turn()
+    }
+
+    /// Gives the worker a packet as the kernel would.
+    func send(_ packet: [UInt8], header: [UInt8] = Array(repeating: 0, count: 10)) {
+        let bytes = header + packet
+        _ = bytes.withUnsafeBytes { Glibc.send(tun.rawValue, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT)) }
+    }
+
+    /// Takes a packet that the worker gave to the kernel, without its virtio header.
+    func receive() -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: 70_000)
+        let count = recv(tun.rawValue, &bytes, bytes.count, CInt(MSG_DONTWAIT))
+        return count > 10 ? Array(bytes[10..<count]) : nil
+    }
+
+    static func socketPair(_ type: CInt) throws -> (CInt, CInt) {
+        var ends: [CInt] = [-1, -1]
+        let flags = CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type | flags, 0, &ends) == 0 else { throw SystemError("make a pair", code: errno) }
+        for end in ends {
+            var size: CInt = 4 << 20
+            setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+        }
+        return (ends[0], ends[1])
+    }
+}
+
+/// Two TLS sessions that have shaken hands; each can be taken once.
+final class SessionPair {
+    private var client: TLSSession?
+    private var server: TLSSession?
+
+    init() throws {
+        let issuer = try CertificateIssuer(name: "ca", days: 1)
+        let authorities = try issuer.authorityPEM()
+        var clientSession = try Self.session(.client, issuer, authorities)
+        var serverSession = try Self.session(.server, issuer, authorities)
+        var toServer = FlatBuffer(capacity: 16384)
+        var toClient = FlatBuffer(capacity: 16384)
+        for _ in 0..<4 {
+            _ = try clientSession.handshake(&toClient, &toServer)
+            _ = try serverSession.handshake(&toServer, &toClient)
+        }
+        client = consume clientSession
+        server = consume serverSession
+    }
+
+    func takeClient() throws -> TLSSession {
+        guard let session = client.take() else { throw SystemError("take a session twice", code: EINVAL) }
+        return session
+    }
+
+    func takeServer() throws -> TLSSession {
+        guard let session = server.take() else { throw SystemError("take a session twice", code: EINVAL) }
+        return session
+    }
+
+    private static func session(
+        _ role: TunnelIdentity.Role,
+        _ issuer: borrowing CertificateIssuer,
+        _ authorities: [UInt8]
+    ) throws -> TLSSession {
+        let identity = try #require(TunnelIdentity(cluster: "c", role: role, name: "n"))
+        let issued = try issuer.issue(identity, days: 1)
+        let credentials = Credentials(authorities: authorities, certificate: issued.certificate, key: issued.key)
+        let context = try TLSContext(credentials, role: role, ciphers: [.aes128])
+        return try TLSSession(context: context)
+    }
+}
+
+/// A peer under the test's control: it says what it likes over an authenticated lane.
+final class RawPeer {
+    private let socket: OwnedDescriptor
+    private var session: TLSSession
+    private var outgoing = FlatBuffer(capacity: 1 << 20)
+
+    init(_ socket: CInt, _ session: consuming TLSSession) {
+        self.socket = OwnedDescriptor(owning: socket)
+        self.session = session
+    }
+
+    /// Encrypts bytes; they are sent with the next `flush`.
+    func write(_ bytes: [UInt8]) throws {
+        var offset = 0
+        while offset < bytes.count {
+            let end = min(offset + 60_000, bytes.count)
+            let chunk = Array(bytes[offset..<end])
+            try session.encrypt(chunk.span.bytes, into: &outgoing)
+            offset = end
+        }
+    }
+
+    /// Sends what the socket takes; returns whether all of it is gone.
+    func flush() -> Bool {
+        guard !outgoing.isEmpty else { return true }
+        let count = Glibc.send(socket.rawValue, outgoing.readPointer, outgoing.count, CInt(MSG_DONTWAIT | MSG_NOSIGNAL))
+        if count > 0 { outgoing.consumed(count) }
+        if outgoing.isEmpty { return true }
+        outgoing.compact()
+        return false
+    }
+
+    /// A frame around a payload.
+    static func frame(_ kind: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        [kind, UInt8(payload.count >> 16 & 0xFF), UInt8(payload.count >> 8 & 0xFF), UInt8(payload.count & 0xFF)] + payload
+    }
+}

@@ -1,0 +1,230 @@
+import TendrilCore
+import TestSupport
+import Testing
+import TunnelProtocol
+
+@Suite("A lane's life")
+struct LaneMachineTests {
+    private func time(_ milliseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: milliseconds * 1_000_000 + 1) }
+
+    @Test("has a heartbeat a second")
+    func probes() {
+        var machine = LaneMachine(at: time(0))
+        var probes: [UInt64] = []
+        for moment in stride(from: 0 as UInt64, through: 5000, by: 100) {
+            machine.heard(at: time(moment))
+            while let output = machine.advance(to: time(moment), isQueueEmpty: true) {
+                if case .send(.heartbeat, _) = output { probes.append(moment) }
+            }
+        }
+        #expect(probes == [0, 1000, 2000, 3000, 4000, 5000])
+    }
+
+    @Test("ends within 3 s of the last byte")
+    func endsInSilence() {
+        var machine = LaneMachine(at: time(0))
+        machine.heard(at: time(700))
+        var end: UInt64?
+        for moment in stride(from: 700 as UInt64, through: 5000, by: 100) where end == nil {
+            while let output = machine.advance(to: time(moment), isQueueEmpty: true) {
+                if output == .finish(CloseNotice(.silent)) { end = moment }
+            }
+        }
+        #expect(end.map { $0 - 700 <= 3000 } == true)
+    }
+
+    @Test("measures the round trip, and only of what was sent")
+    func measures() throws {
+        var machine = LaneMachine(at: time(0))
+        guard case .send(.heartbeat, let heartbeat?) = machine.advance(to: time(0), isQueueEmpty: true) else {
+            Issue.record("no heartbeat")
+            return
+        }
+        var bytes = [UInt8](repeating: 0, count: 16)
+        var span = bytes.mutableSpan
+        heartbeat.write(to: &span)
+        let event = try machine.receive(.echo, bytes.span, at: time(30))
+        #expect(event == .roundTrip(.milliseconds(30)))
+        bytes[7] = 99
+        let forged = bytes
+        #expect(throws: ProtocolViolation.unexpectedFrame) {
+            var machine = machine
+            _ = try machine.receive(.echo, forged.span, at: time(31))
+        }
+    }
+
+    @Test("owes one echo however many heartbeats come")
+    func owesOneEcho() throws {
+        var machine = LaneMachine(at: time(0))
+        _ = machine.advance(to: time(0), isQueueEmpty: true)
+        for _ in 0..<1000 { _ = try machine.receive(.heartbeat, [UInt8](repeating: 1, count: 16).span, at: time(1)) }
+        var echoes = 0
+        while let output = machine.advance(to: time(1), isQueueEmpty: true) { if case .send(.echo, _) = output { echoes += 1 } }
+        #expect(echoes == 1)
+    }
+
+    @Test("ends when both sides have drained, and gives its peer time to have the successor")
+    func drains() throws {
+        var (old, peer) = (LaneMachine(at: time(0)), LaneMachine(at: time(0)))
+        _ = old.advance(to: time(0), isQueueEmpty: true)
+        _ = peer.advance(to: time(0), isQueueEmpty: true)
+        old.drain(at: time(10))
+        #expect(!old.acceptsPackets)
+        let waiting = old.advance(to: time(10), isQueueEmpty: false)
+        #expect(waiting == nil)
+        let said = old.advance(to: time(11), isQueueEmpty: true)
+        #expect(said == .send(.drain, nil))
+        _ = try peer.receive(.drain, [UInt8]().span, at: time(12))
+        #expect(peer.acceptsPackets)
+        let early = peer.advance(to: time(13), isQueueEmpty: true)
+        #expect(early == nil)
+        peer.drain(at: time(50))
+        let answer = peer.advance(to: time(50), isQueueEmpty: true)
+        let finish = peer.advance(to: time(50), isQueueEmpty: true)
+        #expect(answer == .send(.drain, nil) && finish == .finish(nil))
+        _ = try old.receive(.drain, [UInt8]().span, at: time(51))
+        let end = old.advance(to: time(51), isQueueEmpty: true)
+        #expect(end == .finish(nil))
+    }
+
+    @Test("drains by itself when the successor does not come, and not for ever")
+    func drainsAlone() throws {
+        var machine = LaneMachine(at: time(0))
+        _ = try machine.receive(.drain, [UInt8]().span, at: time(0))
+        machine.heard(at: time(2100))
+        var outputs: [LaneMachine.Output] = []
+        while let output = machine.advance(to: time(2100), isQueueEmpty: true) { outputs.append(output) }
+        #expect(outputs.first == .send(.drain, nil) && outputs.last == .finish(nil))
+        var stuck = LaneMachine(at: time(0))
+        stuck.drain(at: time(0))
+        stuck.heard(at: time(9900))
+        #expect(stuck.overdue(at: time(10_100)) == CloseNotice(.replaced))
+    }
+}
+
+@Suite("A client's link")
+struct LinkMachineTests {
+    private func time(_ milliseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: milliseconds * 1_000_000) }
+
+    @Test("dials one lane first, then as many as both sides want")
+    func opensLanes() {
+        var machine = LinkMachine(at: time(0))
+        let first = machine.due(at: time(0))
+        let again = machine.due(at: time(1))
+        #expect(first == [0] && again == [])
+        machine.opened(0, generation: 1, lanes: 3, at: time(2))
+        let rest = machine.due(at: time(2))
+        #expect(rest == [1, 2] && machine.liveCount == 1)
+    }
+
+    @Test("waits longer after each failure, from 25 ms to 7.5 s")
+    func backsOff() {
+        var backoff = Backoff()
+        var random = SeededGenerator(seed: 1)
+        var waits: [UInt64] = []
+        for _ in 0..<20 { waits.append(backoff.next(random: random.next()).value / 1_000_000) }
+        #expect((25...75).contains(waits[0]) && (50...150).contains(waits[1]) && (2500...7500).contains(waits[19]))
+    }
+
+    @Test("dials at once when a lane that held ends, and ignores an outdated end")
+    func redials() {
+        var machine = LinkMachine(at: time(0))
+        _ = machine.due(at: time(0))
+        machine.opened(0, generation: 1, lanes: 1, at: time(0))
+        machine.renew(0, at: time(2000))
+        let renewal = machine.due(at: time(2000))
+        #expect(renewal == [0] && machine.liveCount == 1)
+        machine.opened(0, generation: 2, lanes: 1, at: time(2010))
+        machine.ended(0, generation: 1, at: time(2020), random: 0)
+        #expect(machine.liveCount == 1 && machine.deadline == nil)
+        machine.ended(0, generation: 2, at: time(5000), random: 0)
+        let redial = machine.due(at: time(5000))
+        #expect(redial == [0] && machine.liveCount == 0)
+    }
+
+    @Test("dials again what was asked to be renewed while it was being dialled")
+    func renewsWhileDialling() {
+        var machine = LinkMachine(at: time(0))
+        _ = machine.due(at: time(0))
+        machine.renew(0, at: time(5))
+        machine.opened(0, generation: 1, lanes: 1, at: time(10))
+        let renewal = machine.due(at: time(10))
+        #expect(renewal == [0])
+    }
+}
+
+@Suite("The server's registry")
+struct ServerRegistryTests {
+    private func hello(_ session: UInt128, _ addresses: [String], _ networks: [String]) -> Hello {
+        Hello(
+            session: session, lane: 0, lanes: 1, mtu: 1500, features: [.packets],
+            addresses: addresses.map { TestPacket.address($0) }, networks: networks.compactMap { IPPrefix($0) }, software: "")
+    }
+
+    private func registry(_ bindings: [String: ClientBinding] = [:]) -> ServerRegistry {
+        ServerRegistry(
+            tunnels: [IPPrefix("10.98.0.0/24")].compactMap { $0 }, own: [TestPacket.address("10.98.0.1")],
+            pool: [IPPrefix("10.2.0.0/16")].compactMap { $0 }, bindings: bindings)
+    }
+
+    private func reason(_ admission: ServerRegistry.Admission) -> CloseNotice.Reason? {
+        if case .refused(let notice) = admission { notice.reason } else { nil }
+    }
+
+    @Test("routes to the link that serves an address, and no more once it is gone")
+    func routes() {
+        var registry = registry()
+        guard case .accepted(let link, _, nil) = registry.admit("a", hello(1, ["10.98.0.2"], ["10.2.1.0/24"]), generation: 1) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.2.1.9")) == link)
+        #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.98.0.2")) == link)
+        let isOver = registry.ended(link, generation: 1)
+        #expect(isOver && registry.policy(services: []).routes.isEmpty)
+    }
+
+    @Test("refuses networks and addresses that are not bound")
+    func refusesUnbound() {
+        var registry = registry()
+        #expect(reason(registry.admit("a", hello(1, [], ["10.3.0.0/24"]), generation: 1)) == .notAuthorised)
+        #expect(reason(registry.admit("a", hello(1, [], ["0.0.0.0/0"]), generation: 1)) == .notAuthorised)
+        #expect(reason(registry.admit("a", hello(1, ["10.99.0.1"], []), generation: 1)) == .notAuthorised)
+        #expect(reason(registry.admit("a", hello(1, ["10.98.0.1"], []), generation: 1)) == .notAuthorised)
+    }
+
+    @Test("knows only the clients of its list, where it has one, and what each of them may be")
+    func knowsItsClients() {
+        let address = TestPacket.address("10.98.0.5")
+        let networks = [IPPrefix("10.2.5.0/24")].compactMap { $0 }
+        var registry = registry(["a": ClientBinding(addresses: [address], networks: networks), "b": ClientBinding(addresses: [], networks: [])])
+        #expect(reason(registry.admit("c", hello(1, [], []), generation: 1)) == .notAuthorised)
+        #expect(reason(registry.admit("b", hello(1, ["10.98.0.5"], []), generation: 1)) == .notAuthorised)
+        #expect(reason(registry.admit("b", hello(1, [], ["10.2.5.0/24"]), generation: 1)) == .notAuthorised)
+        #expect(reason(registry.admit("a", hello(1, ["10.98.0.5"], ["10.2.5.0/24"]), generation: 1)) == nil)
+    }
+
+    @Test("lets a new run of a client replace the old one")
+    func replaces() {
+        var registry = registry()
+        guard case .accepted(let old, _, nil) = registry.admit("a", hello(1, ["10.98.0.2"], []), generation: 1),
+            case .accepted(let new, _, let replaced) = registry.admit("a", hello(2, ["10.98.0.2"], []), generation: 2)
+        else {
+            Issue.record("refused")
+            return
+        }
+        #expect(replaced == old && new != old)
+        #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.98.0.2")) == new)
+        let isOver = registry.ended(old, generation: 1)
+        #expect(!isOver)
+    }
+
+    @Test("bounds the connections of one client")
+    func boundsConnections() {
+        var registry = registry()
+        for generation in 1...32 as ClosedRange<UInt64> {
+            #expect(reason(registry.admit("a", hello(1, [], []), generation: generation)) == nil)
+        }
+        #expect(reason(registry.admit("a", hello(1, [], []), generation: 33)) == .overloaded)
+    }
+}

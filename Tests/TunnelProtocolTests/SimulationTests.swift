@@ -1,0 +1,162 @@
+import TendrilCore
+import TestSupport
+import Testing
+import TunnelProtocol
+
+/// A client's link and a server's lanes in memory: every event comes when a seed says, and every run can be repeated.
+@Suite("Two sides in memory")
+struct SimulationTests {
+    @Test("find each other again after every fault, and never speak on a dead lane", arguments: 1...60 as ClosedRange<UInt64>)
+    func convergesAfterFaults(seed: UInt64) {
+        var world = World(seed: seed)
+        for _ in 0..<400 { world.step() }
+        world.heal()
+        for _ in 0..<300 { world.step() }
+        #expect(world.problems.isEmpty, "seed \(seed)")
+        #expect(world.link.liveCount == World.lanes, "seed \(seed): \(world.link.liveCount) lanes are up")
+    }
+
+    @Test("notice a silent path within 3 s", arguments: 1...20 as ClosedRange<UInt64>)
+    func noticesSilence(seed: UInt64) {
+        var world = World(seed: seed)
+        world.isCalm = true
+        for _ in 0..<60 { world.step() }
+        world.isBlackHole = true
+        let start = world.now
+        while world.link.liveCount > 0, world.now.since(start) < 10_000_000_000 { world.step() }
+        #expect(world.now.since(start) <= 3_000_000_000, "seed \(seed)")
+    }
+}
+
+/// The simulated network with both sides on it; a step is 100 ms.
+private struct World {
+    static let lanes = 2
+
+    private struct Connection {
+        let lane: Int
+        let generation: UInt64
+        var client: LaneMachine
+        var server: LaneMachine
+        var toServer: [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])] = []
+        var toClient: [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])] = []
+        var isSilent = false
+        var isStalled = false
+    }
+
+    private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
+    private(set) var link: LinkMachine
+    private(set) var problems: [String] = []
+    var isCalm = false
+    var isBlackHole = false
+    private var random: SeededGenerator
+    private var connections: [Connection] = []
+    private var nextGeneration: UInt64 = 0
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        link = LinkMachine(at: now)
+    }
+
+    mutating func heal() {
+        isCalm = true
+        isBlackHole = false
+        for index in connections.indices { (connections[index].isSilent, connections[index].isStalled) = (false, false) }
+    }
+
+    mutating func step() {
+        now = now + .milliseconds(100)
+        if !isCalm { causeTrouble() }
+        for lane in link.due(at: now) { dial(lane) }
+        for index in connections.indices.reversed() { advance(index) }
+    }
+
+    private mutating func causeTrouble() {
+        guard !connections.isEmpty else { return }
+        let index = Int(random.next() % UInt64(connections.count))
+        switch random.next() % 40 {
+        case 0: connections[index].isSilent = true
+        case 1: connections[index].isStalled.toggle()
+        case 2: end(index)
+        case 3: link.renew(connections[index].lane, at: now)
+        case 4: connections[index].server.requestRenewal()
+        case 5: while !connections.isEmpty { end(0) }
+        default: break
+        }
+    }
+
+    private mutating func dial(_ lane: Int) {
+        guard !isBlackHole, isCalm || random.next() % 4 != 0 else {
+            link.failed(lane, at: now, random: random.next())
+            return
+        }
+        nextGeneration += 1
+        link.opened(lane, generation: nextGeneration, lanes: Self.lanes, at: now)
+        for index in connections.indices where connections[index].lane == lane {
+            connections[index].client.drain(at: now)
+            connections[index].server.drain(at: now)
+        }
+        connections.append(
+            Connection(lane: lane, generation: nextGeneration, client: LaneMachine(at: now), server: LaneMachine(at: now)))
+    }
+
+    private mutating func end(_ index: Int) {
+        let connection = connections.remove(at: index)
+        link.ended(connection.lane, generation: connection.generation, at: now, random: random.next())
+    }
+
+    private mutating func advance(_ index: Int) {
+        var connection = connections[index]
+        var isOver = deliver(&connection.toServer, to: &connection.server, connection)
+        isOver = deliver(&connection.toClient, to: &connection.client, connection) || isOver
+        // A stalled server neither reads nor writes.
+        if !connection.isStalled { isOver = speak(&connection.server, &connection.toClient, connection) || isOver }
+        isOver = speak(&connection.client, &connection.toServer, connection) || isOver
+        connections[index] = connection
+        if isOver { end(index) }
+    }
+
+    private mutating func deliver(
+        _ queue: inout [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])],
+        to machine: inout LaneMachine,
+        _ connection: Connection
+    ) -> Bool {
+        while let frame = queue.first, frame.at <= now {
+            queue.removeFirst()
+            machine.heard(at: now)
+            do throws(ProtocolViolation) {
+                switch try machine.receive(frame.kind, frame.payload.span, at: now) {
+                case .renew: link.renew(connection.lane, at: now)
+                case .closed: return true
+                case .none, .roundTrip: break
+                }
+            } catch {
+                problems.append("\(error) at \(now)")
+            }
+        }
+        return false
+    }
+
+    /// Sends what a machine has to say; returns whether the connection is over.
+    private mutating func speak(
+        _ machine: inout LaneMachine,
+        _ queue: inout [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])],
+        _ connection: Connection
+    ) -> Bool {
+        while let output = machine.advance(to: now, isQueueEmpty: true) {
+            switch output {
+            case .finish: return true
+            case .send(let kind, let heartbeat):
+                var payload: [UInt8] = []
+                if let heartbeat {
+                    payload = Array(repeating: 0, count: Heartbeat.byteCount)
+                    var span = payload.mutableSpan
+                    heartbeat.write(to: &span)
+                }
+                // A connection keeps its order, however long each frame takes.
+                let arrival = max(queue.last?.at ?? now, now + .milliseconds(random.next() % 200))
+                if !connection.isSilent, !isBlackHole { queue.append((arrival, kind, payload)) }
+            }
+        }
+        return false
+    }
+}
