@@ -119,18 +119,13 @@ extension Worker {
         _ lane: Lane,
         at now: MonotonicTime
     ) throws(PacketRefusal) {
-        var virtio = MutableSpan<UInt8>(
-            _unsafeStart: start.assumingMemoryBound(to: UInt8.self),
-            count: VirtioHeader.byteCount
-        )
-        let bytes = Span<UInt8>(
-            _unsafeStart: UnsafePointer((start + VirtioHeader.byteCount).assumingMemoryBound(to: UInt8.self)),
-            count: count - VirtioHeader.byteCount
-        )
-        guard let offered = VirtioHeader(virtio.span) else { throw PacketRefusal(.offload) }
-        let packet = try InnerPacket.parse(bytes)
+        let frame = FramePointer(behindHeader: start, packetLength: count - VirtioHeader.byteCount)
+        guard let offered = frame.virtioHeader() else { throw PacketRefusal(.offload) }
+        let packet = try frame.withPacket(InnerPacket.parse)
         let header = try offered.validated(for: packet)
-        try side.inward(packet, bytes: bytes, lane: lane, at: now)
-        header.write(to: &virtio)
+        try frame.withPacket { bytes throws(PacketRefusal) in
+            try side.inward(packet, bytes: bytes, lane: lane, at: now)
+        }
+        frame.write(header)
     }
 }

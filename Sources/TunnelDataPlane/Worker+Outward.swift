@@ -50,18 +50,9 @@ extension Worker {
     /// Checks a packet that TUN gave and queues it for its lane.
     private func admit(_ slot: Int32, count: Int, at now: MonotonicTime) throws(PacketRefusal) {
         guard count > VirtioHeader.byteCount else { throw PacketRefusal(.malformed) }
-        let frame = pool.pointer(to: slot)
-        let virtio = MutableSpan<UInt8>(
-            _unsafeStart: (frame + PacketPool.headRoom).assumingMemoryBound(to: UInt8.self),
-            count: VirtioHeader.byteCount
-        )
-        guard let header = VirtioHeader(virtio.span) else { throw PacketRefusal(.offload) }
-        let length = count - VirtioHeader.byteCount
-        var bytes = MutableSpan<UInt8>(
-            _unsafeStart: (frame + PacketPool.packetOffset).assumingMemoryBound(to: UInt8.self),
-            count: length
-        )
-        let packet = try InnerPacket.parse(bytes.span)
+        let frame = FramePointer(pool.pointer(to: slot), packetLength: count - VirtioHeader.byteCount)
+        guard let header = frame.virtioHeader() else { throw PacketRefusal(.offload) }
+        let packet = try frame.withPacket(InnerPacket.parse)
         let hash = FlowKey(outward: packet).hash(Self.spread)
         let link = try side.outward(packet, at: now)
         guard let lane = lane(of: link, hash: hash) else {
@@ -69,10 +60,10 @@ extension Worker {
             return
         }
         guard !PacketTooBig.exceeds(packet, header: header, mtu: lane.peer.mtu) else {
-            answerTooBig(bytes.span, packet, mtu: lane.peer.mtu)
+            frame.withPacket { answerTooBig($0, packet, mtu: lane.peer.mtu) }
             throw PacketRefusal(.tooBig)
         }
-        _ = SegmentSizeClamp.apply(to: &bytes, of: packet, header: header, mtu: lane.peer.mtu)
+        frame.clampSegmentSize(of: packet, header: header, mtu: lane.peer.mtu)
         enqueue(slot, length: PacketPool.headRoom + count, hash: hash, on: lane, at: now)
     }
 
@@ -196,23 +187,15 @@ extension Worker {
     /// Marks or trims a frame's packet; returns the frame's length, or `nil` when it is to be dropped.
     private func slowDown(_ frame: UnsafeMutableRawBufferPointer, _ lane: Lane) -> Int? {
         guard let start = frame.baseAddress else { return nil }
-        var virtio = MutableSpan<UInt8>(
-            _unsafeStart: (start + PacketPool.headRoom).assumingMemoryBound(to: UInt8.self),
-            count: VirtioHeader.byteCount
-        )
-        var bytes = MutableSpan<UInt8>(
-            _unsafeStart: (start + PacketPool.packetOffset).assumingMemoryBound(to: UInt8.self),
-            count: frame.count - PacketPool.packetOffset
-        )
-        guard var header = VirtioHeader(virtio.span), let packet = try? InnerPacket.parse(bytes.span) else {
+        let pointer = FramePointer(start, packetLength: frame.count - PacketPool.packetOffset)
+        guard let header = pointer.virtioHeader(), let packet = try? pointer.withPacket(InnerPacket.parse) else {
             return nil
         }
-        switch CongestionMark.apply(to: &bytes, of: packet, header: &header) {
+        switch pointer.signalCongestion(to: packet, header: header) {
         case .marked:
             lane.counters.add(1, to: .congestionMarks)
             return frame.count
         case .trimmed(let length):
-            header.write(to: &virtio)
             lane.counters.add(1, to: .congestionTrims)
             return PacketPool.packetOffset + length
         case .mustDrop:

@@ -111,9 +111,11 @@ package final class Worker: @unchecked Sendable {
         while turn() {}
     }
 
-    /// Makes one turn, waiting for something to do, and returns whether to go on.
-    package func turn() -> Bool {
-        poller.wait(milliseconds: pending.isEmpty ? wait() : 0) { token, ready in
+    /// Makes one turn and returns whether to go on.
+    ///
+    /// - Parameter isWaiting: whether to wait for something to do where there is nothing.
+    package func turn(isWaiting: Bool = true) -> Bool {
+        poller.wait(milliseconds: isWaiting && pending.isEmpty ? wait() : 0) { token, ready in
             if events.count < events.capacity { events.append((token, ready)) }
         }
         counters.turned()
@@ -145,7 +147,7 @@ package final class Worker: @unchecked Sendable {
         default:
             guard let lane = lanes[token] else { return }
             if ready.contains(.writable) { unblock(lane) }
-            if !ready.isDisjoint(with: [.readable, .broken]) { receive(lane, at: now) }
+            if !ready.isDisjoint(with: .arrival) { receive(lane, at: now) }
         }
     }
 
@@ -217,7 +219,7 @@ package final class Worker: @unchecked Sendable {
     /// Watches a lane for writing until its socket takes more.
     func block(_ lane: Lane) {
         lane.isBlocked = true
-        try? poller.rewatch(lane.socket.rawDescriptor, for: [.readable, .writable], token: lane.token)
+        try? poller.rewatch(lane.socket.rawDescriptor, for: .both, token: lane.token)
     }
 
     private func sendPending(at now: MonotonicTime) {

@@ -55,11 +55,11 @@ struct TLSSessionTests {
         let message = (0..<70_000).map { UInt8(truncatingIfNeeded: $0) }
         try pair.client.encrypt(message.span.bytes, into: &pair.toServer)
         pair.client.updateKey()
-        try pair.client.encrypt([1, 2, 3].span.bytes, into: &pair.toServer)
+        try pair.client.encrypt(([1, 2, 3] as [UInt8]).span.bytes, into: &pair.toServer)
         var plaintext = FlatBuffer(capacity: 128 * 1024)
         let progress = try pair.server.decrypt(&pair.toServer, into: &plaintext, reply: &pair.toClient)
         let received = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
-        #expect(progress == .needsCiphertext && received == message + [1, 2, 3])
+        #expect(progress == .needsCiphertext && received == message + [1, 2, 3], "\(received.count) \(received.suffix(5))")
     }
 
     private func handshake(_ client: borrowing TLSContext, _ server: borrowing TLSContext) throws {
@@ -93,7 +93,7 @@ struct TLSSessionTests {
         let server = try context(try credentials(issuer, .server), .server)
         let pair = try Pair(client: client, server: server)
         try pair.shakeHands()
-        try pair.client.encrypt([7].span.bytes, into: &pair.toServer)
+        try pair.client.encrypt(([7] as [UInt8]).span.bytes, into: &pair.toServer)
         let byte = pair.toServer.readPointer.load(fromByteOffset: 8, as: UInt8.self)
         pair.toServer.readPointer.storeBytes(of: byte ^ 1, toByteOffset: 8, as: UInt8.self)
         var plaintext = FlatBuffer(capacity: 1024)

@@ -41,7 +41,7 @@ struct HostileClientTests {
             ] {
                 harness.send(packet)
                 model.opened(packet)
-                _ = harness.worker.turn()
+                _ = harness.worker.turn(isWaiting: false)
             }
         }
         var expected: UInt64 = 0
@@ -57,10 +57,10 @@ struct HostileClientTests {
             }
             try peer.write(frames)
             repeat {
-                _ = harness.worker.turn()
+                _ = harness.worker.turn(isWaiting: false)
                 while let packet = harness.receive() { delivered &+= Self.digest(packet) }
             } while !peer.flush()
-            _ = harness.worker.turn()
+            _ = harness.worker.turn(isWaiting: false)
             while let packet = harness.receive() { delivered &+= Self.digest(packet) }
         }
         #expect(harness.ends.isEmpty, "\(harness.ends)")
@@ -118,15 +118,14 @@ struct HostileClientTests {
             guard !(first == 10 && (packet[17] == 2 || packet[17] == 3)) else { return false }
             switch packet[9] {
             case 6:
-                let header = Int(packet[32] >> 4) * 4
-                guard packet.count >= 40, header >= 20, 20 + header <= packet.count, packet[20] | packet[21] != 0, packet[22] | packet[23] != 0 else { return false }
+                guard packet.count >= 40, case let header = Int(packet[32] >> 4) * 4, header >= 20, 20 + header <= packet.count, packet[20] | packet[21] != 0, packet[22] | packet[23] != 0 else { return false }
                 if Array(packet[16..<20]) == [10, 1, 0, 9], packet[22] == 1, packet[23] == 187 { return true }
                 return packet[33] & 0x12 != 0x02 && flows.contains(Self.flow(packet, isReply: true))
             case 17:
-                guard Int(packet[24]) << 8 | Int(packet[25]) == packet.count - 20, packet[22] | packet[23] != 0 else { return false }
+                guard packet.count >= 28, Int(packet[24]) << 8 | Int(packet[25]) == packet.count - 20, packet[22] | packet[23] != 0 else { return false }
                 return flows.contains(Self.flow(packet, isReply: true))
             case 1:
-                return packet[20] == 0 && flows.contains(Self.flow(packet, isReply: true))
+                return packet.count >= 28 && packet[20] == 0 && flows.contains(Self.flow(packet, isReply: true))
             default: return false
             }
         }
@@ -158,7 +157,7 @@ struct HostileClientTests {
             if kind == 16, random.next() % 2 == 0 { payload.replaceSubrange(10..<30, with: TestPacket.tcp("10.2.0.5", "10.1.0.1").prefix(20)) }
             try peer.write(RawPeer.frame(kind, payload))
             _ = peer.flush()
-            _ = harness.worker.turn()
+            _ = harness.worker.turn(isWaiting: false)
         }
     }
 }
@@ -188,8 +187,8 @@ struct AllocationTests {
                 _ = send(client.tun.rawValue, back, back.count, CInt(MSG_DONTWAIT))
             }
             for _ in 0..<3 {
-                _ = server.worker.turn()
-                _ = client.worker.turn()
+                _ = server.worker.turn(isWaiting: false)
+                _ = client.worker.turn(isWaiting: false)
             }
             while recv(server.tun.rawValue, &buffer, buffer.count, CInt(MSG_DONTWAIT)) > 0 { carried += 1 }
             while recv(client.tun.rawValue, &buffer, buffer.count, CInt(MSG_DONTWAIT)) > 0 { carried += 1 }

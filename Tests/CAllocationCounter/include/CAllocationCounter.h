@@ -2,7 +2,7 @@
 #pragma once
 #include <stdint.h>
 
-// How often this thread has allocated so far; constant zero in sanitizer builds, which need the functions themselves.
+// How often this thread has allocated so far, OpenSSL's own allocations aside; constant zero in sanitizer builds, which need the functions themselves.
 uint64_t tendril_test_allocation_count(void);
 
 // Whether allocations are counted in this build.
