@@ -120,7 +120,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "TLSEngine", "TunnelProtocol", "LinuxSystem", "TendrilCore", "TestSupport", "CCurl",
+                "TLSEngine", "LinuxSystem", "TendrilCore", "CCurl", "CTendrilShims",
             ],
             swiftSettings: common
         ),

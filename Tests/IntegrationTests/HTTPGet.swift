@@ -1,0 +1,45 @@
+import CCurl
+import CTendrilShims
+import Foundation
+import LinuxSystem
+
+/// Fetches a text over HTTP from within another network namespace (libcurl).
+enum HTTPGet {
+    private final class Body {
+        var bytes: [UInt8] = []
+    }
+
+    /// Fetches `url` on a thread that lives in the namespace at `path`.
+    static func text(_ url: String, inNamespace path: String) throws -> String {
+        let body = Body()
+        nonisolated(unsafe) var failure: String?
+        nonisolated(unsafe) let target = body
+        let thread = try WorkerThread(name: "http") {
+            let handle = open(path, O_RDONLY | O_CLOEXEC)
+            guard handle >= 0, tendril_enter_network_namespace(handle) == 0 else {
+                failure = "could not enter \(path)"
+                return
+            }
+            close(handle)
+            failure = fetch(url, into: target)
+        }
+        thread.join()
+        if let failure { throw LabError("\(url): \(failure)") }
+        return String(decoding: body.bytes, as: UTF8.self)
+    }
+
+    private static func fetch(_ url: String, into body: Body) -> String? {
+        guard let curl = curl_easy_init() else { return "out of memory" }
+        defer { curl_easy_cleanup(curl) }
+        let context = Unmanaged.passUnretained(body).toOpaque()
+        let write: tendril_curl_writer = { bytes, size, count, context in
+            guard let bytes, let context else { return 0 }
+            let body = Unmanaged<Body>.fromOpaque(context).takeUnretainedValue()
+            body.bytes += UnsafeRawBufferPointer(start: bytes, count: size * count)
+            return size * count
+        }
+        tendril_curl_set_get(curl, url, 5, write, context)
+        let code = curl_easy_perform(curl)
+        return code == CURLE_OK ? nil : String(cString: curl_easy_strerror(code))
+    }
+}

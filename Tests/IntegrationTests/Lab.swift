@@ -1,0 +1,230 @@
+import Foundation
+import TLSEngine
+import TendrilCore
+import Testing
+
+/// Four namespaces in a row, `pod-s — seed — shoot — pod-c`, with the programs that run in them; all of it goes away
+/// with the object, whatever the test came to.
+final class Lab {
+    /// Namespace and cable for IPv4 and IPv6; see Tests/Rig/topology.sh for the same as a drawing.
+    private static let cables: [(left: String, right: String, name: String, addresses: [(String, String)])] = [
+        ("seed", "shoot", "wan", [("192.0.2.1/24", "192.0.2.2/24")]),
+        ("pod-s", "seed", "inner", [("10.1.0.10/24", "10.1.0.1/24"), ("fd01::10/64", "fd01::1/64")]),
+        ("shoot", "pod-c", "inside", [("10.2.0.1/24", "10.2.0.10/24"), ("fd02::1/64", "fd02::10/64")]),
+    ]
+
+    let directory: String
+    private let name: String
+    private var programs: [Program] = []
+
+    /// Where the programs are; `make test` says so.
+    static let program = ProcessInfo.processInfo.environment["TENDRIL_VPN"]
+    static let tools = ProcessInfo.processInfo.environment["TENDRIL_BENCH"]
+
+    /// Why namespaces cannot be tested here, or `nil`.
+    static var obstacle: String? {
+        if program == nil || tools == nil { return "TENDRIL_VPN and TENDRIL_BENCH do not name the programs (make test does)" }
+        if geteuid() != 0 { return "network namespaces need root" }
+        return nil
+    }
+
+    init(mtu: Int = 1500) throws {
+        name = "tit\(getpid())x\(UInt16.random(in: 0...9999))"
+        directory = "/tmp/\(name)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        for space in ["pod-s", "seed", "shoot", "pod-c"] {
+            try Self.run(["ip", "netns", "add", path(space)])
+            try Self.run(["ip", "-n", path(space), "link", "set", "lo", "up"])
+            try shell(space, "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+        }
+        for cable in Self.cables { try connect(cable.left, cable.right, cable.name, cable.addresses, mtu: max(mtu, 1500)) }
+        try shell("pod-s", "ip route add default via 10.1.0.1; ip -6 route add default via fd01::1")
+        try shell("pod-c", "ip route add default via 10.2.0.1; ip -6 route add default via fd02::1")
+        try Self.run([try #require(Self.program), "certificates", "--cluster", "test", "--out", "\(directory)/pki"])
+    }
+
+    deinit {
+        for program in programs { program.end(SIGKILL) }
+        for space in ["pod-s", "seed", "shoot", "pod-c"] { _ = try? Self.run(["ip", "netns", "del", path(space)]) }
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    private func path(_ space: String) -> String { "\(name)-\(space)" }
+
+    private func connect(_ left: String, _ right: String, _ cable: String, _ addresses: [(String, String)], mtu: Int) throws {
+        try Self.run([
+            "ip", "link", "add", cable, "netns", path(left), "type", "veth", "peer", "name", cable, "netns", path(right),
+        ])
+        for (space, side) in [(left, 0), (right, 1)] {
+            for pair in addresses {
+                let address = side == 0 ? pair.0 : pair.1
+                let extra = address.contains(":") ? ["nodad"] : []
+                try Self.run(["ip", "-n", path(space), "addr", "add", address, "dev", cable] + extra)
+            }
+            try Self.run(["ip", "-n", path(space), "link", "set", cable, "up", "mtu", "\(mtu)"])
+        }
+    }
+
+    // MARK: - Programs
+
+    /// Starts a program in a namespace.
+    func start(_ space: String, _ command: [String]) throws -> Program {
+        let log = "\(directory)/log-\(programs.count)"
+        let program = try Program(["ip", "netns", "exec", path(space)] + command, log: log)
+        programs.append(program)
+        return program
+    }
+
+    /// Starts one side of the tunnel with the usual options and some more.
+    func startTunnel(_ role: String, _ more: [String] = [], pki: String? = nil, mtu: Int = 1500) throws -> Program {
+        let pki = pki ?? "\(directory)/pki"
+        var command = [
+            try #require(Self.program), role, "--ca", "\(pki)/ca.crt", "--certificate", "\(pki)/\(role).crt", "--key",
+            "\(pki)/\(role).key", "--gate-key", "\(pki)/gate.key", "--network", "10.2.0.0/24", "--network", "fd02::/64",
+            "--socket", "\(directory)/\(role).sock", "--log-level", "debug", "--mtu", "\(mtu)",
+        ]
+        if role == "server" {
+            command += ["--listen", "192.0.2.1:8132", "--address", "10.98.0.1/24", "--address", "fd98::1/64"]
+            command += ["--metrics", "10.1.0.1:8133"]
+            return try start("seed", command + more)
+        }
+        command += ["--server", "192.0.2.1:8132", "--address", "10.98.0.2/24", "--address", "fd98::2/64"]
+        command += ["--remote-network", "10.1.0.0/24", "--remote-network", "fd01::/64"]
+        return try start("shoot", command + more)
+    }
+
+    /// Starts both sides and waits until a packet has come through.
+    func startPair(server: [String] = [], client: [String] = [], mtu: Int = 1500) throws -> (server: Program, client: Program) {
+        let programs = (try startTunnel("server", server, mtu: mtu), try startTunnel("client", client, mtu: mtu))
+        try waitForPing()
+        return programs
+    }
+
+    /// Waits until a ping from behind the seed to behind the shoot is answered.
+    func waitForPing(_ target: String = "10.2.0.10", seconds: Double = 8) throws {
+        try waitUntil("\(target) answers", seconds: seconds) { ping(target) }
+    }
+
+    func ping(_ target: String, from space: String = "pod-s", _ more: [String] = []) -> Bool {
+        (try? output(space, ["ping", "-c", "1", "-W", "1"] + more + [target])) != nil
+    }
+
+    func waitUntil(_ what: String, seconds: Double = 8, _ condition: () throws -> Bool) throws {
+        let end = Date().addingTimeInterval(seconds)
+        while try !condition() {
+            if Date() > end {
+                let logs = programs.map { "\n--- \($0.log)\n" + ((try? String(contentsOfFile: $0.log, encoding: .utf8)) ?? "") }
+                throw LabError("waited \(seconds) s in vain: \(what)\(logs.joined())")
+            }
+            usleep(20_000)
+        }
+    }
+
+    /// Runs a command in a namespace to its end; a failure throws what it said.
+    @discardableResult
+    func output(_ space: String, _ command: [String]) throws -> String {
+        try Self.run(["ip", "netns", "exec", path(space)] + command)
+    }
+
+    @discardableResult
+    func shell(_ space: String, _ script: String) throws -> String { try output(space, ["sh", "-c", script]) }
+
+    /// A workload of tendril-bench; returns one of its figures.
+    func tool(_ space: String, _ command: [String], figure: String) throws -> Double {
+        let text = try output(space, [try #require(Self.tools)] + command)
+        let line = text.split(separator: "\n").last.map(String.init) ?? ""
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Double]
+        return object?[figure] ?? -1
+    }
+
+    /// The status that a side tells.
+    func status(_ role: String) throws -> [String: Any] {
+        let text = try Self.run(
+            [try #require(Self.program), "status", "--socket", "\(directory)/\(role).sock", "--output", "json"], accepting: [0, 1])
+        return try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+    }
+
+    func liveLinks(_ role: String) throws -> Int { try status(role)["linksLive"] as? Int ?? -1 }
+
+    /// The value of a metric of the server, summed over all its series whose labels contain `label`.
+    func metric(_ name: String, _ label: String = "") throws -> Double {
+        let text = try HTTPGet.text("http://10.1.0.1:8133/metrics", inNamespace: "/run/netns/\(path("seed"))")
+        return text.split(separator: "\n").filter { $0.hasPrefix(name) && $0.contains(label) }
+            .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+    }
+
+    func get(_ path: String) throws -> String {
+        try HTTPGet.text("http://10.1.0.1:8133\(path)", inNamespace: "/run/netns/\(self.path("seed"))")
+    }
+
+    /// Runs a command to its end and returns what it printed.
+    @discardableResult
+    static func run(_ command: [String], accepting codes: Set<Int32> = [0]) throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let text = String(decoding: data, as: UTF8.self)
+        guard codes.contains(process.terminationStatus) else {
+            throw LabError("\(command.joined(separator: " ")): \(process.terminationStatus): \(text)")
+        }
+        return text
+    }
+}
+
+/// A program under test.
+final class Program {
+    let log: String
+    private let process = Process()
+
+    init(_ command: [String], log: String) throws {
+        self.log = log
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        let file = try #require(FileHandle(forWritingAtPath: log))
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
+        process.standardOutput = file
+        process.standardError = file
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    /// `ip netns exec` and `env` become the program itself, so that this is its own id.
+    var identifier: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+    var text: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    /// Sends a signal and waits for the end; returns the exit code.
+    @discardableResult
+    func end(_ signal: Int32) -> Int32 {
+        if process.isRunning { kill(process.processIdentifier, signal) }
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// Waits for the program to end by itself.
+    func wait() -> Int32 {
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// A line of /proc/PID/status.
+    func state(_ field: String) -> String {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix(field + ":") } ?? ""
+        return line.dropFirst(field.count + 1).trimmingCharacters(in: .whitespaces)
+    }
+
+    /// Resident memory in KiB.
+    var residentMemory: Int { Int(state("VmRSS").split(separator: " ").first ?? "") ?? 0 }
+}
+
+struct LabError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

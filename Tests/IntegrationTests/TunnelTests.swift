@@ -1,0 +1,177 @@
+import Foundation
+import TLSEngine
+import TendrilCore
+import Testing
+
+@Suite("The tunnel between namespaces", .serialized, .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")"))
+struct TunnelTests {
+    @Test("carries IPv4 and IPv6, small and large, at every MTU", arguments: [1280, 1500, 9000])
+    func carries(mtu: Int) throws {
+        let lab = try Lab(mtu: mtu)
+        _ = try lab.startPair(mtu: mtu)
+        _ = try lab.start("pod-c", ["iperf3", "-s"])
+        try lab.waitForPing("fd02::10")
+        #expect(lab.ping("10.2.0.10", ["-M", "do", "-s", "\(mtu - 28)"]))
+        usleep(300_000)
+        for target in ["10.2.0.10", "fd02::10"] {
+            for direction in [[], ["-R"]] {
+                let text = try lab.output("pod-s", ["iperf3", "-c", target, "-t", "1", "-J"] + direction)
+                let sum = try Self.received(text)
+                #expect(sum > 10_000_000, "\(target) \(direction)")
+            }
+        }
+        // Datagrams too: a tenth of what fits must arrive.
+        let udp = try lab.output("pod-s", ["iperf3", "-c", "10.2.0.10", "-u", "-b", "100M", "-l", "1200", "-t", "1", "-J"])
+        #expect(try Self.received(udp, "sum") > 5_000_000)
+    }
+
+    private static func received(_ json: String, _ key: String = "sum_received") throws -> Double {
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+        let end = object?["end"] as? [String: Any]
+        return (end?[key] as? [String: Any])?["bytes"] as? Double ?? 0
+    }
+
+    @Test("tells a sender the smaller MTU of the far end, and clamps connections to it")
+    func answersTooBig() throws {
+        let lab = try Lab(mtu: 9000)
+        _ = try lab.startTunnel("server", mtu: 9000)
+        _ = try lab.startTunnel("client", mtu: 1400)
+        try lab.waitForPing()
+        let answer = try lab.shell("pod-s", "ping -c 2 -W 1 -M do -s 3000 10.2.0.10 2>&1 || true")
+        #expect(answer.contains("mtu = 1400") || answer.contains("mtu=1400"), "\(answer)")
+        _ = try lab.start("pod-c", ["iperf3", "-s"])
+        usleep(300_000)
+        // A path that swallows ICMP must not hang connections: their segments fit from the start.
+        try lab.shell("seed", "nft add table inet t; nft 'add chain inet t f { type filter hook forward priority 0; }'; nft add rule inet t f icmp type destination-unreachable drop")
+        let text = try lab.output("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "1", "-J"])
+        #expect(try Self.received(text) > 10_000_000)
+    }
+
+    @Test("comes back after either side was killed", arguments: ["server", "client"])
+    func comesBack(role: String) throws {
+        let lab = try Lab()
+        let pair = try lab.startPair()
+        (role == "server" ? pair.server : pair.client).end(SIGKILL)
+        #expect(!lab.ping("10.2.0.10"))
+        _ = try lab.startTunnel(role)
+        try lab.waitForPing(seconds: 5)
+    }
+
+    @Test("notices a path that is cut in one direction within 3 s, and heals", arguments: ["input", "output"])
+    func noticesCut(hook: String) throws {
+        let lab = try Lab()
+        _ = try lab.startPair()
+        try lab.waitUntil("both sides are ready") { try lab.liveLinks("client") == 1 && lab.liveLinks("server") == 1 }
+        try lab.shell("shoot", "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c iifname wan drop; nft add rule inet t c oifname wan drop")
+        let start = Date()
+        try lab.waitUntil("the client notices") { try lab.liveLinks("client") == 0 }
+        #expect(Date().timeIntervalSince(start) < 3.5)
+        try lab.waitUntil("the server notices") { try lab.liveLinks("server") == 0 }
+        #expect(Date().timeIntervalSince(start) < 3.7)
+        #expect(try lab.get("/readyz").hasPrefix("0 of"))
+        try lab.shell("shoot", "nft delete table inet t")
+        try lab.waitForPing(seconds: 15)
+    }
+
+    @Test("changes certificates, CA and gate key under load without losing a link")
+    func changesCertificates() throws {
+        let lab = try Lab()
+        _ = try lab.startPair()
+        _ = try lab.start("pod-c", ["iperf3", "-s"])
+        usleep(300_000)
+        let load = try lab.start("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "8", "-J"])
+        usleep(1_000_000)
+        let before = try lab.status("server")
+        let pki = "\(lab.directory)/pki"
+        let new = "\(lab.directory)/new"
+        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", new])
+        // Two phases, as an operator would: trust both CAs and both gate keys, then use the new ones.
+        try Lab.run(["sh", "-c", "cat \(new)/ca.crt >>\(pki)/ca.crt; cat \(new)/gate.key >>\(pki)/gate.key"])
+        try lab.waitUntil("the server trusts both") { try lab.metric("tendril_vpn_reloads_total", "ok") >= 1 }
+        usleep(1_500_000)
+        try Lab.run(["sh", "-c", "cp \(new)/server.* \(new)/client.* \(pki)/"])
+        try lab.waitUntil("the server has its new certificate") { try lab.metric("tendril_vpn_reloads_total", "ok") >= 2 }
+        #expect(load.wait() == 0)
+        #expect(try Self.received(load.text) > 50_000_000)
+        let after = try lab.status("server")
+        #expect(Self.lanes(before).isDisjoint(with: Self.lanes(after)), "the lanes are new")
+        #expect(Self.reconnects(after) == 0, "\(after)")
+        #expect(try lab.liveLinks("server") == 1)
+    }
+
+    private static func lanes(_ status: [String: Any]) -> Set<String> {
+        let links = status["links"] as? [[String: Any]] ?? []
+        return Set(links.flatMap { $0["lanes"] as? [[String: Any]] ?? [] }.compactMap { $0["address"] as? String })
+    }
+
+    private static func reconnects(_ status: [String: Any]) -> Int {
+        (status["links"] as? [[String: Any]] ?? []).compactMap { $0["reconnects"] as? Int }.reduce(0, +)
+    }
+
+    @Test("ends a link within 5 s when its CA is no longer trusted")
+    func revokes() throws {
+        let lab = try Lab()
+        _ = try lab.startPair()
+        let new = "\(lab.directory)/new"
+        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", new])
+        try Lab.run(["sh", "-c", "cp \(new)/ca.crt \(new)/server.* \(lab.directory)/pki/"])
+        try lab.waitUntil("the server lets go", seconds: 5) { try lab.liveLinks("server") == 0 }
+    }
+
+    @Test("gives up its privileges once it is set up")
+    func givesUpPrivileges() throws {
+        let lab = try Lab()
+        let pair = try lab.startPair(client: ["--masquerade"])
+        for program in [pair.server, pair.client] {
+            #expect(program.state("CapEff").allSatisfy { $0 == "0" } && program.state("CapPrm").allSatisfy { $0 == "0" })
+            #expect(program.state("NoNewPrivs") == "1")
+        }
+    }
+
+    @Test("keeps two clusters with the same addresses apart")
+    func keepsClustersApart() throws {
+        let lab = try Lab()
+        _ = try lab.startPair()
+        let other = "\(lab.directory)/other"
+        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "other", "--out", other])
+        // Its client has everything but its own CA: even our gate key.
+        try Lab.run(["cp", "\(lab.directory)/pki/gate.key", "\(other)/gate.key"])
+        let stranger = try lab.start("shoot", [
+            try #require(Lab.program), "client", "--ca", "\(lab.directory)/pki/ca.crt", "--certificate", "\(other)/client.crt",
+            "--key", "\(other)/client.key", "--gate-key", "\(other)/gate.key", "--server", "192.0.2.1:8132", "--tun", "other0",
+            "--address", "10.98.0.3/24", "--network", "10.2.0.0/24", "--socket", "\(lab.directory)/other.sock",
+        ])
+        try lab.waitUntil("the stranger is refused") { stranger.text.contains("no link") }
+        #expect(try lab.liveLinks("server") == 1)
+        let links = try lab.status("server")["links"] as? [[String: Any]]
+        #expect(links?.count == 1 && links?.first?["name"] as? String == "client")
+    }
+
+    @Test("lets nothing into the seed but what is named")
+    func letsNothingIn() throws {
+        let lab = try Lab()
+        _ = try lab.startPair(server: ["--allow-inbound", "tcp/10.1.0.10:4430"])
+        for port in ["4430", "4431"] {
+            _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:\(port)"])
+        }
+        usleep(300_000)
+        let rate = try lab.tool("pod-c", ["connections", "--connect", "10.1.0.10:4430", "--seconds", "0.3"], figure: "per_second")
+        #expect(rate > 10)
+        #expect(throws: LabError.self) {
+            try lab.output("pod-c", ["timeout", "-s", "KILL", "1", Lab.tools ?? "", "connections", "--connect", "10.1.0.10:4431", "--seconds", "0.3"])
+        }
+        #expect(!lab.ping("10.1.0.10", from: "pod-c"))
+        #expect(try lab.metric("tendril_vpn_dropped_packets_total", "inbound") > 0)
+    }
+
+    @Test("masquerades without a binary, and leaves nothing behind when it is killed")
+    func masquerades() throws {
+        let lab = try Lab()
+        // Nothing behind the shoot knows a way back to the seed.
+        try lab.shell("pod-c", "ip route del default")
+        let pair = try lab.startPair(client: ["--masquerade"])
+        #expect(try lab.shell("shoot", "nft list tables").contains("tendril-tendril0"))
+        pair.client.end(SIGKILL)
+        #expect(try !lab.shell("shoot", "nft list tables; ip -o link").contains("tendril"))
+    }
+}
