@@ -6,7 +6,7 @@ BIN := .build/release
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all build setup test lint check bench demo sanitize install clean
+.PHONY: all build setup test lint mutations bench demo sanitize install clean
 
 all: build
 
@@ -22,8 +22,9 @@ test: setup
 	$(SWIFT_BUILD) $(RELEASE) --product tendril-vpn
 	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
 	Tests/Rig/check-program.sh $(BIN)/tendril-vpn
-	TENDRIL_VPN=$(CURDIR)/$(BIN)/tendril-vpn TENDRIL_BENCH=$(CURDIR)/$(BIN)/tendril-bench \
-		swift test --explicit-target-dependency-import-check error
+	mkdir -p .build/programs && cp $(BIN)/tendril-vpn $(BIN)/tendril-bench .build/programs/
+	TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench \
+		swift test -c release --explicit-target-dependency-import-check error
 
 lint: setup
 	swift format lint --strict --recursive Package.swift Sources Tests
@@ -34,6 +35,10 @@ sanitize: setup
 	swift test --sanitize=thread --scratch-path .build/thread --skip IntegrationTests --skip AllocationTests
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/address \
 		--skip IntegrationTests --skip AllocationTests
+
+# Removes security checks one by one; a test must notice each time.
+mutations: setup
+	Tests/Rig/mutations.py
 
 bench: build
 	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench

@@ -22,7 +22,9 @@ extension Worker {
             case .none: return
             }
             guard case .bytes(let count) = result else {
-                if case .failed(let code) = result { reportLostDevice(SystemError("read from the TUN device", code: code)) }
+                if case .failed(let code) = result {
+                    reportLostDevice(SystemError("read from the TUN device", code: code))
+                }
                 return
             }
             do throws(PacketRefusal) {

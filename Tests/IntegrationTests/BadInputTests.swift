@@ -14,14 +14,24 @@ struct BadInputTests {
         func write(_ file: String, _ identity: TunnelIdentity?, days: Int = 1, from start: Int = 0) throws {
             let issued = try issuer.issue(try #require(identity), days: days, from: start)
             try DurableFile.write(issued.certificate, to: "\(pki)/\(file).crt", mode: 0o644)
-            try DurableFile.write(issued.key.withBytes { $0.withUnsafeBytes { Array($0) } }, to: "\(pki)/\(file).key", mode: 0o600)
+            try DurableFile.write(
+                issued.key.withBytes { $0.withUnsafeBytes { Array($0) } },
+                to: "\(pki)/\(file).key",
+                mode: 0o600
+            )
         }
         try DurableFile.write(try issuer.authorityPEM(), to: "\(pki)/ca.crt", mode: 0o644)
         try write("server", TunnelIdentity(cluster: "test", role: .server, name: "s"))
         let server = try lab.startTunnel("server")
         for (name, identity, start, reason) in [
-            ("other cluster", TunnelIdentity(cluster: "foreign", role: .client, name: "c"), 0, "belongs to cluster foreign"),
-            ("expired", TunnelIdentity(cluster: "test", role: .client, name: "c"), -3 * 86400, "certificate has expired"),
+            (
+                "other cluster", TunnelIdentity(cluster: "foreign", role: .client, name: "c"), 0,
+                "belongs to cluster foreign"
+            ),
+            (
+                "expired", TunnelIdentity(cluster: "test", role: .client, name: "c"), -3 * 86400,
+                "certificate has expired"
+            ),
         ] {
             try write("client", identity, days: 1, from: start)
             let client = try lab.startTunnel("client")
@@ -40,16 +50,31 @@ struct BadInputTests {
         let lab = try Lab()
         let pair = try lab.startPair()
         let memory = pair.server.residentMemory
-        _ = try lab.tool("shoot", ["flood", "--connect", "192.0.2.1:8132", "--rate", "2000", "--seconds", "1.5"], figure: "per_second")
-        let idle = try lab.tool("shoot", ["idle", "--connect", "192.0.2.1:8132", "--count", "5000", "--seconds", "1"], figure: "held")
+        _ = try lab.tool(
+            "shoot",
+            ["flood", "--connect", "192.0.2.1:8132", "--rate", "2000", "--seconds", "1.5"],
+            figure: "per_second"
+        )
+        let idle = try lab.tool(
+            "shoot",
+            ["idle", "--connect", "192.0.2.1:8132", "--count", "5000", "--seconds", "1"],
+            figure: "held"
+        )
         #expect(idle == 5000)
         #expect(try lab.metric("tendril_vpn_handshakes_total", "gate-not-tls") > 1000)
+        // A perfect TLS client without a token hears nothing at all.
+        let silence = try lab.shell("shoot", "openssl s_client -connect 192.0.2.1:8132 -tls1_3 </dev/null 2>&1 || true")
+        #expect(silence.contains("SSL handshake has read 0 bytes"), "\(silence)")
         // The right certificates without the gate key get no answer, not a byte.
         let keyless = "\(lab.directory)/keyless"
         try Lab.run(["cp", "-r", "\(lab.directory)/pki", keyless])
         try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", "\(lab.directory)/other"])
         try Lab.run(["cp", "\(lab.directory)/other/gate.key", "\(keyless)/gate.key"])
-        let stranger = try lab.startTunnel("client", ["--no-packets", "--socket", "\(lab.directory)/other.sock"], pki: keyless)
+        let stranger = try lab.startTunnel(
+            "client",
+            ["--no-packets", "--socket", "\(lab.directory)/other.sock"],
+            pki: keyless
+        )
         try lab.waitUntil("it is turned away") { try lab.metric("tendril_vpn_handshakes_total", "gate-bad-token") > 0 }
         #expect(stranger.text.contains("closed the connection") || stranger.text.contains("no link"))
         stranger.end(SIGTERM)
@@ -70,16 +95,34 @@ struct BadInputTests {
         let second = try lab.startTunnel("server", ["--tun", "second0", "--socket", "\(lab.directory)/second.sock"])
         #expect(second.wait() == 71)
         #expect(second.text.contains("could not listen at 192.0.2.1:8132: Address already in use"))
-        let noCA = try lab.start("seed", [try #require(Lab.program), "server", "--certificate", "x", "--key", "x", "--gate-key", "x", "--no-packets"])
-        #expect(noCA.wait() == 78 && noCA.text.contains("error: ca: is missing: the server would not know whom to trust"))
-        let arguments = "\(Lab.program ?? "") client --ca \(lab.directory)/pki/ca.crt --certificate \(lab.directory)/pki/client.crt --key \(lab.directory)/pki/client.key --gate-key \(lab.directory)/pki/gate.key --server 192.0.2.1:8132 --address 10.98.0.9/24 --network 10.2.0.0/24 --socket \(lab.directory)/x.sock"
-        let noDevice = try lab.start("shoot", ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /dev/net && exec \(arguments)"])
+        let noCA = try lab.start(
+            "seed",
+            [
+                try #require(Lab.program), "server", "--certificate", "x", "--key", "x", "--gate-key", "x",
+                "--no-packets",
+            ]
+        )
+        #expect(
+            noCA.wait() == 78 && noCA.text.contains("error: ca: is missing: the server would not know whom to trust")
+        )
+        let arguments =
+            "\(Lab.program ?? "") client --ca \(lab.directory)/pki/ca.crt --certificate \(lab.directory)/pki/client.crt --key \(lab.directory)/pki/client.key --gate-key \(lab.directory)/pki/gate.key --server 192.0.2.1:8132 --address 10.98.0.9/24 --network 10.2.0.0/24 --socket \(lab.directory)/x.sock"
+        let noDevice = try lab.start(
+            "shoot",
+            ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /dev/net && exec \(arguments)"]
+        )
         #expect(noDevice.wait() == 71 && noDevice.text.contains("/dev/net/tun: No such file or directory"))
-        let powerless = try lab.start("shoot", ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "sh", "-c", "exec \(arguments)"])
+        let powerless = try lab.start(
+            "shoot",
+            ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "sh", "-c", "exec \(arguments)"]
+        )
         #expect(powerless.wait() == 71 && powerless.text.contains("Operation not permitted"))
         let check = try lab.start("shoot", ["sh", "-c", "exec \(arguments) --check --mtu 12 --cipher rot13"])
         #expect(check.wait() == 78)
-        #expect(check.text.contains("error: --mtu: \"12\" is not") && check.text.contains("error: --cipher: \"rot13\" is not"))
+        #expect(
+            check.text.contains("error: --mtu: \"12\" is not")
+                && check.text.contains("error: --cipher: \"rot13\" is not")
+        )
         let unknown = try lab.start("shoot", ["sh", "-c", "exec \(arguments) --congestion-control nosuch"])
         #expect(unknown.wait() == 71 && unknown.text.contains("could not use the congestion control nosuch"))
     }
@@ -90,14 +133,22 @@ struct BadInputTests {
         let options = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
         let pki = "\(lab.directory)/pki"
         let common = ["--gate-key", "\(pki)/gate.key", "--ca", "\(pki)/ca.crt", "--no-packets"]
-        let server = try lab.start("seed", options + [
-            try #require(Lab.program), "server", "--listen", "192.0.2.1:8132", "--certificate", "\(pki)/server.crt", "--key", "\(pki)/server.key",
-            "--socket", "\(lab.directory)/server.sock",
-        ] + common)
-        _ = try lab.start("shoot", options + [
-            try #require(Lab.program), "client", "--server", "192.0.2.1:8132", "--certificate", "\(pki)/client.crt", "--key", "\(pki)/client.key",
-            "--socket", "\(lab.directory)/client.sock",
-        ] + common)
+        let server = try lab.start(
+            "seed",
+            options + [
+                try #require(Lab.program), "server", "--listen", "192.0.2.1:8132", "--certificate", "\(pki)/server.crt",
+                "--key", "\(pki)/server.key",
+                "--socket", "\(lab.directory)/server.sock",
+            ] + common
+        )
+        _ = try lab.start(
+            "shoot",
+            options + [
+                try #require(Lab.program), "client", "--server", "192.0.2.1:8132", "--certificate", "\(pki)/client.crt",
+                "--key", "\(pki)/client.key",
+                "--socket", "\(lab.directory)/client.sock",
+            ] + common
+        )
         try lab.waitUntil("the link is live") { (try? lab.liveLinks("server")) == 1 }
         #expect(server.end(SIGTERM) == 0)
     }

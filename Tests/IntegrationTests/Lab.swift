@@ -23,7 +23,9 @@ final class Lab {
 
     /// Why namespaces cannot be tested here, or `nil`.
     static var obstacle: String? {
-        if program == nil || tools == nil { return "TENDRIL_VPN and TENDRIL_BENCH do not name the programs (make test does)" }
+        if program == nil || tools == nil {
+            return "TENDRIL_VPN and TENDRIL_BENCH do not name the programs (make test does)"
+        }
         if geteuid() != 0 { return "network namespaces need root" }
         return nil
     }
@@ -37,7 +39,9 @@ final class Lab {
             try Self.run(["ip", "-n", path(space), "link", "set", "lo", "up"])
             try shell(space, "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
         }
-        for cable in Self.cables { try connect(cable.left, cable.right, cable.name, cable.addresses, mtu: max(mtu, 1500)) }
+        for cable in Self.cables {
+            try connect(cable.left, cable.right, cable.name, cable.addresses, mtu: max(mtu, 1500))
+        }
         try shell("pod-s", "ip route add default via 10.1.0.1; ip -6 route add default via fd01::1")
         try shell("pod-c", "ip route add default via 10.2.0.1; ip -6 route add default via fd02::1")
         try Self.run([try #require(Self.program), "certificates", "--cluster", "test", "--out", "\(directory)/pki"])
@@ -51,9 +55,12 @@ final class Lab {
 
     private func path(_ space: String) -> String { "\(name)-\(space)" }
 
-    private func connect(_ left: String, _ right: String, _ cable: String, _ addresses: [(String, String)], mtu: Int) throws {
+    private func connect(_ left: String, _ right: String, _ cable: String, _ addresses: [(String, String)], mtu: Int)
+        throws
+    {
         try Self.run([
-            "ip", "link", "add", cable, "netns", path(left), "type", "veth", "peer", "name", cable, "netns", path(right),
+            "ip", "link", "add", cable, "netns", path(left), "type", "veth", "peer", "name", cable, "netns",
+            path(right),
         ])
         for (space, side) in [(left, 0), (right, 1)] {
             for pair in addresses {
@@ -94,7 +101,9 @@ final class Lab {
     }
 
     /// Starts both sides and waits until a packet has come through.
-    func startPair(server: [String] = [], client: [String] = [], mtu: Int = 1500) throws -> (server: Program, client: Program) {
+    func startPair(server: [String] = [], client: [String] = [], mtu: Int = 1500) throws -> (
+        server: Program, client: Program
+    ) {
         let programs = (try startTunnel("server", server, mtu: mtu), try startTunnel("client", client, mtu: mtu))
         try waitForPing()
         return programs
@@ -113,7 +122,9 @@ final class Lab {
         let end = Date().addingTimeInterval(seconds)
         while try !condition() {
             if Date() > end {
-                let logs = programs.map { "\n--- \($0.log)\n" + ((try? String(contentsOfFile: $0.log, encoding: .utf8)) ?? "") }
+                let logs = programs.map {
+                    "\n--- \($0.log)\n" + ((try? String(contentsOfFile: $0.log, encoding: .utf8)) ?? "")
+                }
                 throw LabError("waited \(seconds) s in vain: \(what)\(logs.joined())")
             }
             usleep(20_000)
@@ -140,7 +151,9 @@ final class Lab {
     /// The status that a side tells.
     func status(_ role: String) throws -> [String: Any] {
         let text = try Self.run(
-            [try #require(Self.program), "status", "--socket", "\(directory)/\(role).sock", "--output", "json"], accepting: [0, 1])
+            [try #require(Self.program), "status", "--socket", "\(directory)/\(role).sock", "--output", "json"],
+            accepting: [0, 1]
+        )
         return try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
     }
 

@@ -1,5 +1,5 @@
 import Foundation
-import TLSEngine
+import LinuxSystem
 import TendrilCore
 import Testing
 
@@ -21,7 +21,10 @@ struct TunnelTests {
             }
         }
         // Datagrams too: a tenth of what fits must arrive.
-        let udp = try lab.output("pod-s", ["iperf3", "-c", "10.2.0.10", "-u", "-b", "100M", "-l", "1200", "-t", "1", "-J"])
+        let udp = try lab.output(
+            "pod-s",
+            ["iperf3", "-c", "10.2.0.10", "-u", "-b", "100M", "-l", "1200", "-t", "1", "-J"]
+        )
         #expect(try Self.received(udp, "sum") > 5_000_000)
     }
 
@@ -42,7 +45,10 @@ struct TunnelTests {
         _ = try lab.start("pod-c", ["iperf3", "-s"])
         usleep(300_000)
         // A path that swallows ICMP must not hang connections: their segments fit from the start.
-        try lab.shell("seed", "nft add table inet t; nft 'add chain inet t f { type filter hook forward priority 0; }'; nft add rule inet t f icmp type destination-unreachable drop")
+        try lab.shell(
+            "seed",
+            "nft add table inet t; nft 'add chain inet t f { type filter hook forward priority 0; }'; nft add rule inet t f icmp type destination-unreachable drop"
+        )
         let text = try lab.output("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "1", "-J"])
         #expect(try Self.received(text) > 10_000_000)
     }
@@ -62,7 +68,10 @@ struct TunnelTests {
         let lab = try Lab()
         _ = try lab.startPair()
         try lab.waitUntil("both sides are ready") { try lab.liveLinks("client") == 1 && lab.liveLinks("server") == 1 }
-        try lab.shell("shoot", "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c iifname wan drop; nft add rule inet t c oifname wan drop")
+        try lab.shell(
+            "shoot",
+            "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c iifname wan drop; nft add rule inet t c oifname wan drop"
+        )
         let start = Date()
         try lab.waitUntil("the client notices") { try lab.liveLinks("client") == 0 }
         #expect(Date().timeIntervalSince(start) < 3.5)
@@ -90,7 +99,9 @@ struct TunnelTests {
         try lab.waitUntil("the server trusts both") { try lab.metric("tendril_vpn_reloads_total", "ok") >= 1 }
         usleep(1_500_000)
         try Lab.run(["sh", "-c", "cp \(new)/server.* \(new)/client.* \(pki)/"])
-        try lab.waitUntil("the server has its new certificate") { try lab.metric("tendril_vpn_reloads_total", "ok") >= 2 }
+        try lab.waitUntil("the server has its new certificate") {
+            try lab.metric("tendril_vpn_reloads_total", "ok") >= 2
+        }
         #expect(load.wait() == 0)
         #expect(try Self.received(load.text) > 50_000_000)
         let after = try lab.status("server")
@@ -123,8 +134,95 @@ struct TunnelTests {
         let lab = try Lab()
         let pair = try lab.startPair(client: ["--masquerade"])
         for program in [pair.server, pair.client] {
-            #expect(program.state("CapEff").allSatisfy { $0 == "0" } && program.state("CapPrm").allSatisfy { $0 == "0" })
+            #expect(
+                program.state("CapEff").allSatisfy { $0 == "0" } && program.state("CapPrm").allSatisfy { $0 == "0" }
+            )
             #expect(program.state("NoNewPrivs") == "1")
+        }
+    }
+
+    @Test("links every client to every server, and answers go back where they came from")
+    func linksAll() throws {
+        let lab = try Lab()
+        let pki = "\(lab.directory)/two"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--client-name", "node-1",
+            "--client-name", "node-2",
+        ])
+        func start(_ space: String, _ role: String, _ file: String, _ more: [String]) throws {
+            _ = try lab.start(
+                space,
+                [
+                    try #require(Lab.program), role, "--ca", "\(pki)/ca.crt", "--gate-key", "\(pki)/gate.key",
+                    "--certificate",
+                    "\(pki)/\(file).crt", "--key", "\(pki)/\(file).key", "--socket", "\(lab.directory)/\(space).sock",
+                ] + more
+            )
+        }
+        // The second server needs a name of its own, and stands behind the first one's machine.
+        let issuerless = "\(lab.directory)/b"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", issuerless, "--server-name",
+            "server-b",
+        ])
+        try Lab.run([
+            "sh", "-c",
+            "cat \(issuerless)/ca.crt >>\(pki)/ca.crt; cp \(issuerless)/server.crt \(pki)/b.crt; cp \(issuerless)/server.key \(pki)/b.key",
+        ])
+        try lab.shell(
+            "shoot",
+            "ip route add 10.1.0.0/24 via 192.0.2.1; nft add table ip n; nft 'add chain ip n p { type nat hook postrouting priority 100; }'; nft add rule ip n p ip saddr 10.2.0.10 oifname wan masquerade"
+        )
+        try lab.shell("pod-s", "ip route add 192.0.2.0/24 via 10.1.0.1 2>/dev/null || true")
+        try lab.shell("pod-c", "ip addr add 10.3.0.1/32 dev lo")
+        let networks = ["--network", "10.2.0.0/24", "--network", "10.3.0.0/24"]
+        try start("seed", "server", "server", networks + ["--listen", "192.0.2.1:8132", "--address", "10.98.0.1/24"])
+        try start("pod-s", "server", "b", networks + ["--listen", "10.1.0.10:8132", "--address", "10.97.0.1/24"])
+        let servers = ["--server", "192.0.2.1:8132", "--server", "10.1.0.10:8132"]
+        try start(
+            "shoot",
+            "client",
+            "node-1",
+            servers + ["--network", "10.2.0.0/24", "--address", "10.98.0.2/24", "--address", "10.97.0.2/24"]
+        )
+        try start(
+            "pod-c",
+            "client",
+            "node-2",
+            servers + ["--network", "10.3.0.0/24", "--address", "10.98.0.3/24", "--address", "10.97.0.3/24"]
+        )
+        for space in ["seed", "pod-s"] {
+            for target in ["10.2.0.10", "10.3.0.1"] {
+                try lab.waitUntil("\(target) answers \(space)") { lab.ping(target, from: space) }
+            }
+        }
+        for space in ["seed", "pod-s", "shoot", "pod-c"] { #expect(try lab.liveLinks(space) == 2, "\(space)") }
+        // Neither node reaches the other through a server.
+        #expect(!lab.ping("10.98.0.3", from: "shoot"))
+    }
+
+    @Test("tells systemd that it is ready and that it lives")
+    func notifies() throws {
+        let lab = try Lab()
+        let path = "\(lab.directory)/notify"
+        let address = try #require(SocketAddress(path: path))
+        let socket = try address.bindBlocking(type: 2)  // SOCK_DGRAM
+        let pki = "\(lab.directory)/pki"
+        _ = try lab.start(
+            "seed",
+            [
+                "env", "NOTIFY_SOCKET=\(path)", "WATCHDOG_USEC=3000000", try #require(Lab.program), "server",
+                "--no-packets",
+                "--listen", "192.0.2.1:8132", "--ca", "\(pki)/ca.crt", "--certificate", "\(pki)/server.crt", "--key",
+                "\(pki)/server.key", "--gate-key", "\(pki)/gate.key", "--socket", "\(lab.directory)/server.sock",
+            ]
+        )
+        var heard = ""
+        try lab.waitUntil("READY=1 and WATCHDOG=1", seconds: 5) {
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = recv(socket.rawValue, &bytes, bytes.count, CInt(MSG_DONTWAIT))
+            if count > 0 { heard += String(decoding: bytes.prefix(count), as: UTF8.self) + "\n" }
+            return heard.contains("READY=1") && heard.contains("WATCHDOG=1") && heard.contains("STATUS=0 of 0 links")
         }
     }
 
@@ -136,11 +234,16 @@ struct TunnelTests {
         try Lab.run([try #require(Lab.program), "certificates", "--cluster", "other", "--out", other])
         // Its client has everything but its own CA: even our gate key.
         try Lab.run(["cp", "\(lab.directory)/pki/gate.key", "\(other)/gate.key"])
-        let stranger = try lab.start("shoot", [
-            try #require(Lab.program), "client", "--ca", "\(lab.directory)/pki/ca.crt", "--certificate", "\(other)/client.crt",
-            "--key", "\(other)/client.key", "--gate-key", "\(other)/gate.key", "--server", "192.0.2.1:8132", "--tun", "other0",
-            "--address", "10.98.0.3/24", "--network", "10.2.0.0/24", "--socket", "\(lab.directory)/other.sock",
-        ])
+        let stranger = try lab.start(
+            "shoot",
+            [
+                try #require(Lab.program), "client", "--ca", "\(lab.directory)/pki/ca.crt", "--certificate",
+                "\(other)/client.crt",
+                "--key", "\(other)/client.key", "--gate-key", "\(other)/gate.key", "--server", "192.0.2.1:8132",
+                "--tun", "other0",
+                "--address", "10.98.0.3/24", "--network", "10.2.0.0/24", "--socket", "\(lab.directory)/other.sock",
+            ]
+        )
         try lab.waitUntil("the stranger is refused") { stranger.text.contains("no link") }
         #expect(try lab.liveLinks("server") == 1)
         let links = try lab.status("server")["links"] as? [[String: Any]]
@@ -155,10 +258,20 @@ struct TunnelTests {
             _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:\(port)"])
         }
         usleep(300_000)
-        let rate = try lab.tool("pod-c", ["connections", "--connect", "10.1.0.10:4430", "--seconds", "0.3"], figure: "per_second")
+        let rate = try lab.tool(
+            "pod-c",
+            ["connections", "--connect", "10.1.0.10:4430", "--seconds", "0.3"],
+            figure: "per_second"
+        )
         #expect(rate > 10)
         #expect(throws: LabError.self) {
-            try lab.output("pod-c", ["timeout", "-s", "KILL", "1", Lab.tools ?? "", "connections", "--connect", "10.1.0.10:4431", "--seconds", "0.3"])
+            try lab.output(
+                "pod-c",
+                [
+                    "timeout", "-s", "KILL", "1", Lab.tools ?? "", "connections", "--connect", "10.1.0.10:4431",
+                    "--seconds", "0.3",
+                ]
+            )
         }
         #expect(!lab.ping("10.1.0.10", from: "pod-c"))
         #expect(try lab.metric("tendril_vpn_dropped_packets_total", "inbound") > 0)

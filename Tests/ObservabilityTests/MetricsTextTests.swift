@@ -8,6 +8,8 @@ struct MetricsTextTests {
         var text = MetricsText()
         text.add("a_total", .counter, "Help.", [.init(3, [("l", "x\"\\\n")]), .init(0.25)])
         text.add("empty", .gauge, "Not shown.", [])
-        #expect(text.text == "# HELP a_total Help.\n# TYPE a_total counter\na_total{l=\"x\\\"\\\\\\n\"} 3\na_total 0.25\n")
+        #expect(
+            text.text == "# HELP a_total Help.\n# TYPE a_total counter\na_total{l=\"x\\\"\\\\\\n\"} 3\na_total 0.25\n"
+        )
     }
 }

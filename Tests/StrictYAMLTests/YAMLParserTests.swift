@@ -18,9 +18,11 @@ struct YAMLParserTests {
     @Test(
         "refuses what makes a file mean more than it says",
         arguments: [
-            "", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "a: !!int 1\n", "a: 1\n---\nb: 2\n", "a: [1\n", "? [a]\n: b\n", "\u{0}",
+            "", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "a: !!int 1\n", "a: 1\n---\nb: 2\n", "a: [1\n", "? [a]\n: b\n",
+            "\u{0}",
             "a: \"\\x\"", String(repeating: "[", count: 100) + String(repeating: "]", count: 100),
-        ])
+        ]
+    )
     func refuses(text: String) {
         #expect(throws: YAMLError.self) { try YAMLParser.parse(Array(text.utf8)) }
     }

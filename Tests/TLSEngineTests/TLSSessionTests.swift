@@ -30,13 +30,20 @@ private final class Pair {
 
 @Suite("TLS sessions")
 struct TLSSessionTests {
-    private func credentials(_ issuer: borrowing CertificateIssuer, _ role: TunnelIdentity.Role, days: Int = 1, from start: Int = 0) throws -> Credentials {
+    private func credentials(
+        _ issuer: borrowing CertificateIssuer,
+        _ role: TunnelIdentity.Role,
+        days: Int = 1,
+        from start: Int = 0
+    ) throws -> Credentials {
         let identity = try #require(TunnelIdentity(cluster: "c", role: role, name: "n"))
         let issued = try issuer.issue(identity, days: days, from: start)
         return Credentials(authorities: try issuer.authorityPEM(), certificate: issued.certificate, key: issued.key)
     }
 
-    private func context(_ credentials: Credentials, _ role: TunnelIdentity.Role, ciphers: [CipherSuite] = [.aes128]) throws -> TLSContext {
+    private func context(_ credentials: Credentials, _ role: TunnelIdentity.Role, ciphers: [CipherSuite] = [.aes128])
+        throws -> TLSContext
+    {
         try TLSContext(credentials, role: role, ciphers: ciphers)
     }
 
@@ -59,7 +66,10 @@ struct TLSSessionTests {
         var plaintext = FlatBuffer(capacity: 128 * 1024)
         let progress = try pair.server.decrypt(&pair.toServer, into: &plaintext, reply: &pair.toClient)
         let received = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
-        #expect(progress == .needsCiphertext && received == message + [1, 2, 3], "\(received.count) \(received.suffix(5))")
+        #expect(
+            progress == .needsCiphertext && received == message + [1, 2, 3],
+            "\(received.count) \(received.suffix(5))"
+        )
     }
 
     private func handshake(_ client: borrowing TLSContext, _ server: borrowing TLSContext) throws {
@@ -73,7 +83,11 @@ struct TLSSessionTests {
         let other = try CertificateIssuer(name: "ca", days: 30)
         let good = try context(try credentials(issuer, .server), .server)
         let foreign = try credentials(other, .client)
-        let mixed = Credentials(authorities: try issuer.authorityPEM(), certificate: foreign.certificate, key: foreign.key)
+        let mixed = Credentials(
+            authorities: try issuer.authorityPEM(),
+            certificate: foreign.certificate,
+            key: foreign.key
+        )
         for (name, bad) in [
             ("foreign", mixed), ("expired", try credentials(issuer, .client, days: 1, from: -3 * 86400)),
             ("early", try credentials(issuer, .client, days: 1, from: 86400)),
@@ -115,7 +129,11 @@ struct TLSSessionTests {
         let shown = pair.server.peer()
         let peer = try #require(shown)
         let fresh = try credentials(other, .server)
-        let both = Credentials(authorities: try issuer.authorityPEM() + fresh.authorities, certificate: fresh.certificate, key: fresh.key)
+        let both = Credentials(
+            authorities: try issuer.authorityPEM() + fresh.authorities,
+            certificate: fresh.certificate,
+            key: fresh.key
+        )
         let trusted = try context(both, .server).stillTrusts(peer)
         let distrusted = try context(fresh, .server).stillTrusts(peer)
         #expect(trusted && !distrusted)
@@ -133,10 +151,22 @@ struct TLSSessionTests {
                 return "\(error)"
             }
         }
-        #expect(message(Credentials(authorities: one.authorities, certificate: one.certificate, key: two.key)).contains("key"))
+        #expect(
+            message(Credentials(authorities: one.authorities, certificate: one.certificate, key: two.key)).contains(
+                "key"
+            )
+        )
         #expect(message(Credentials(authorities: [], certificate: one.certificate, key: one.key)).contains("CA bundle"))
-        #expect(message(Credentials(authorities: one.authorities, certificate: Array("junk".utf8), key: one.key)).contains("certificate"))
-        #expect(message(Credentials(authorities: one.authorities, certificate: one.certificate, key: Secret([1]))).contains("key"))
+        #expect(
+            message(Credentials(authorities: one.authorities, certificate: Array("junk".utf8), key: one.key)).contains(
+                "certificate"
+            )
+        )
+        #expect(
+            message(Credentials(authorities: one.authorities, certificate: one.certificate, key: Secret([1]))).contains(
+                "key"
+            )
+        )
     }
 
     @Test("of a client carry a token that the gate lets in")
@@ -157,7 +187,9 @@ struct TLSSessionTests {
             return
         }
         let now = MonotonicTime(nanoseconds: 1)
-        #expect(throws: Gate.Refusal.badToken) { try Gate().admit(hello, unixTime: 1_000_000, at: now, verify: others.verify) }
+        #expect(throws: Gate.Refusal.badToken) {
+            try Gate().admit(hello, unixTime: 1_000_000, at: now, verify: others.verify)
+        }
         try Gate().admit(hello, unixTime: 1_000_000, at: now, verify: keys.verify)
     }
 }
@@ -180,7 +212,8 @@ struct GateKeysTests {
         arguments: [
             "", "# only a comment\n", "AAAA\n", "not base64!\n", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
             "aGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=\naGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=\naGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=\n",
-        ])
+        ]
+    )
     func refusesOthers(text: String) {
         #expect(throws: TLSError.self) { try GateKeys(file: Array(text.utf8)) }
     }

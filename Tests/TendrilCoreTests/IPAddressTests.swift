@@ -10,7 +10,8 @@ struct IPAddressTests {
             ("10.0.0.1", "10.0.0.1"), ("255.255.255.255", "255.255.255.255"), ("0.0.0.0", "0.0.0.0"), ("::", "::"),
             ("::1", "::1"), ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"), ("1:0:0:2:0:0:0:3", "1:0:0:2::3"),
             ("fd00:0:1:1:1:1:1:1", "fd00:0:1:1:1:1:1:1"), ("::ffff:192.0.2.1", "::ffff:c000:201"), ("1::", "1::"),
-        ])
+        ]
+    )
     func printsCanonically(text: String, canonical: String) {
         #expect(IPAddress(text)?.description == canonical)
     }
@@ -21,7 +22,8 @@ struct IPAddressTests {
             "", ".", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.-4", "+1.2.3.4", " 1.2.3.4", "1.2.3.4 ",
             ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "fe80::1%eth0", "::1.2.3", "g::",
             "1:2:3:4:5:6:7::8", "+1::", "0x1::",
-        ])
+        ]
+    )
     func refusesOthers(text: String) {
         #expect(IPAddress(text) == nil)
     }
@@ -42,12 +44,16 @@ struct IPAddressTests {
         arguments: [
             "0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::",
             "::1", "::ffff:10.0.0.1", "::10.0.0.1", "fe80::1", "febf::1", "ff02::1",
-        ])
+        ]
+    )
     func knowsMartians(text: String) {
         #expect(IPAddress(text)?.isRoutableUnicast == false)
     }
 
-    @Test("know what can be routed", arguments: ["10.0.0.1", "8.8.8.8", "223.255.255.255", "fd00::1", "2001:db8::1", "fec0::1"])
+    @Test(
+        "know what can be routed",
+        arguments: ["10.0.0.1", "8.8.8.8", "223.255.255.255", "fd00::1", "2001:db8::1", "fec0::1"]
+    )
     func knowsRoutable(text: String) {
         #expect(IPAddress(text)?.isRoutableUnicast == true)
     }
@@ -55,7 +61,10 @@ struct IPAddressTests {
 
 @Suite("IP prefixes")
 struct IPPrefixTests {
-    @Test("refuse host bits and wrong lengths", arguments: ["10.0.0.1/24", "10.0.0.0/33", "fd00::1/64", "10.0.0.0", "10.0.0.0/", "10.0.0.0/08", "::/129"])
+    @Test(
+        "refuse host bits and wrong lengths",
+        arguments: ["10.0.0.1/24", "10.0.0.0/33", "fd00::1/64", "10.0.0.0", "10.0.0.0/", "10.0.0.0/08", "::/129"]
+    )
     func refusesHostBits(text: String) {
         #expect(IPPrefix(text) == nil)
     }
@@ -77,7 +86,10 @@ struct EndpointTests {
         #expect(Endpoint(text)?.description == text)
     }
 
-    @Test("refuse others", arguments: ["a", "fd00::1:80", "[10.0.0.1]:1", "a:65536", "a:-1", "a:", "-a:1", "a_b:1", "a b:1"])
+    @Test(
+        "refuse others",
+        arguments: ["a", "fd00::1:80", "[10.0.0.1]:1", "a:65536", "a:-1", "a:", "-a:1", "a_b:1", "a b:1"]
+    )
     func refuses(text: String) {
         #expect(Endpoint(text) == nil)
     }
@@ -93,7 +105,8 @@ struct EndpointTests {
         arguments: [
             "spiffe://c/vpn/server", "spiffe://c/vpn/admin/x", "spiffe://c/vpn/server/x/y", "https://c/vpn/server/x",
             "spiffe:///vpn/server/x", "spiffe://c/vpn/server/", "spiffe://c\u{0}d/vpn/server/x", "spiffe://c/agent/x",
-        ])
+        ]
+    )
     func refusesOtherURIs(uri: String) {
         #expect(TunnelIdentity(uri: uri) == nil)
     }

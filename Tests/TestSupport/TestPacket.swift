@@ -30,7 +30,12 @@ package enum TestPacket {
     ) -> [UInt8] {
         let datagram = bytes(ports.0) + bytes(ports.1) + bytes(UInt16(8 + payload)) + [0, 0]
         return packet(
-            source, destination, transport: 17, checksumAt: 6, datagram + Array(repeating: 0x61, count: payload))
+            source,
+            destination,
+            transport: 17,
+            checksumAt: 6,
+            datagram + Array(repeating: 0x61, count: payload)
+        )
     }
 
     /// An ICMP or ICMPv6 message.
@@ -95,7 +100,9 @@ package enum TestPacket {
         let isV4 = packet[0] >> 4 == 4
         let offset = isV4 ? 20 : 40
         if isV4, checksum(Array(packet[..<20])) != 0 { return false }
-        let (from, to) = (IPAddress(bytes: packet[isV4 ? 12..<16 : 8..<24]), IPAddress(bytes: packet[isV4 ? 16..<20 : 24..<40]))
+        let (from, to) = (
+            IPAddress(bytes: packet[isV4 ? 12..<16 : 8..<24]), IPAddress(bytes: packet[isV4 ? 16..<20 : 24..<40])
+        )
         guard let from, let to else { return false }
         let transport = packet[isV4 ? 9 : 6]
         let segment = Array(packet[offset...])

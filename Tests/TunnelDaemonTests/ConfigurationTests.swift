@@ -16,7 +16,11 @@ struct ConfigurationTests {
 
         """
 
-    private func problems(_ text: String, role: TunnelIdentity.Role = .server, flags: (inout RawSettings) -> Void = { _ in }) -> [String] {
+    private func problems(
+        _ text: String,
+        role: TunnelIdentity.Role = .server,
+        flags: (inout RawSettings) -> Void = { _ in }
+    ) -> [String] {
         do throws(ConfigurationError) {
             var raw = try ConfigurationFile.parse(Array(text.utf8), role: role)
             flags(&raw)
@@ -54,14 +58,20 @@ struct ConfigurationTests {
             ("ciphers: [RC4]", "ciphers[0]: \"RC4\""), ("allowInbound: [tcp/10.0.0.1]", "allowInbound[0]:"),
             ("allowInbound: [icmp/10.0.0.1:1]", "allowInbound[0]:"), ("tun: \"a/b\"", "tun:"),
             ("tun: sixteencharacter", "tun:"), ("packets: maybe", "packets: \"maybe\" is not true or false"),
-            ("masquerade: true", "masquerade: is no setting of a server"), ("servers: [a:1]", "servers[0]: is no setting"),
+            ("masquerade: true", "masquerade: is no setting of a server"),
+            ("servers: [a:1]", "servers[0]: is no setting"),
             ("socket: relative", "socket:"), ("logLevel: loud", "logLevel:"), ("offload: all", "offload:"),
             ("congestionControl: \"../x\"", "congestionControl:"), ("clients: 3", "clients: is a scalar"),
             ("clients: [{name: a, color: red}]", "clients[0].color: is no setting"),
-            ("clients: [{name: -}]", "clients[0].name:"), ("clients: [{name: a}, {name: a}]", "clients[1].name: \"a\" comes twice"),
-            ("clients: [{name: a, networks: [10.2.0.0/24]}, {name: b, networks: [10.2.0.0/25]}]", "clients[1].networks[0]: 10.2.0.0/25 overlaps"),
+            ("clients: [{name: -}]", "clients[0].name:"),
+            ("clients: [{name: a}, {name: a}]", "clients[1].name: \"a\" comes twice"),
+            (
+                "clients: [{name: a, networks: [10.2.0.0/24]}, {name: b, networks: [10.2.0.0/25]}]",
+                "clients[1].networks[0]: 10.2.0.0/25 overlaps"
+            ),
             ("clients: [{name: a, networks: [10.9.0.0/24]}]", "clients[0].networks[0]: 10.9.0.0/24 lies in none"),
-        ])
+        ]
+    )
     func isRefused(line: String, expected: String) {
         let found = problems(server + line + "\n")
         #expect(found.contains { $0.hasPrefix(expected) }, "\(found)")
@@ -85,14 +95,20 @@ struct ConfigurationTests {
 
     @Test("of another kind or version is refused")
     func refusesOtherKinds() {
-        #expect(problems("kind: ClientConfiguration\napiVersion: vpn.tendril.dev/v1alpha1\n") == ["kind: must be ServerConfiguration"])
+        #expect(
+            problems("kind: ClientConfiguration\napiVersion: vpn.tendril.dev/v1alpha1\n") == [
+                "kind: must be ServerConfiguration"
+            ]
+        )
         #expect(problems("kind: ServerConfiguration\n").first?.hasPrefix("apiVersion: is missing") == true)
         #expect(problems("- 1\n") == ["configuration file: is a list, not a mapping"])
     }
 
     @Test("needs neither addresses nor networks where no packets are carried")
     func carriesNoPackets() {
-        let text = server.split(separator: "\n").filter { !$0.hasPrefix("addr") && !$0.hasPrefix("netw") }.joined(separator: "\n")
+        let text = server.split(separator: "\n").filter { !$0.hasPrefix("addr") && !$0.hasPrefix("netw") }.joined(
+            separator: "\n"
+        )
         #expect(problems(text).count == 2)
         #expect(problems(text + "\npackets: false\n").isEmpty)
     }

@@ -37,8 +37,14 @@ final class WorkerHarness {
     func adopt(_ socket: CInt, _ session: consuming TLSSession, bound: RouteTable<Bool>, mtu: Int = 1500) {
         let peer = LanePeer(link: 0, lane: 0, generation: 1, bound: bound, mtu: mtu, expiry: .max)
         let lane = Lane(
-            StreamSocket(owning: OwnedDescriptor(owning: socket)), session, peer: peer, counters: LaneCounters(),
-            leftover: [], unsent: [], at: Clock.now())
+            StreamSocket(owning: OwnedDescriptor(owning: socket)),
+            session,
+            peer: peer,
+            counters: LaneCounters(),
+            leftover: [],
+            unsent: [],
+            at: Clock.now()
+        )
         worker.mailbox.post(.adopt(lane))
         _ = worker.turn()
     }
@@ -145,6 +151,7 @@ final class RawPeer {
 
     /// A frame around a payload.
     static func frame(_ kind: UInt8, _ payload: [UInt8]) -> [UInt8] {
-        [kind, UInt8(payload.count >> 16 & 0xFF), UInt8(payload.count >> 8 & 0xFF), UInt8(payload.count & 0xFF)] + payload
+        [kind, UInt8(payload.count >> 16 & 0xFF), UInt8(payload.count >> 8 & 0xFF), UInt8(payload.count & 0xFF)]
+            + payload
     }
 }

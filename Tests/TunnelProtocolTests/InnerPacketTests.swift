@@ -27,7 +27,8 @@ struct InnerPacketTests {
 
     @Test(
         "of an unusual form are refused with their reason",
-        arguments: UnusualPackets.all)
+        arguments: UnusualPackets.all
+    )
     func refusesUnusual(bytes: [UInt8], expected: DropReason) {
         #expect(reason(bytes) == expected)
     }
@@ -36,12 +37,16 @@ struct InnerPacketTests {
     func neverTraps() {
         var random = SeededGenerator(seed: 7)
         let seeds = [
-            UnusualPackets.v4, UnusualPackets.v6, TestPacket.icmp("10.0.0.1", "10.0.0.2", kind: 3, body: UnusualPackets.v4),
-            TestPacket.icmp("fd00::1", "fd00::2", kind: 2, body: UnusualPackets.v6), TestPacket.tcp("fd00::1", "fd00::2", flags: 2, mss: 9000),
+            UnusualPackets.v4, UnusualPackets.v6,
+            TestPacket.icmp("10.0.0.1", "10.0.0.2", kind: 3, body: UnusualPackets.v4),
+            TestPacket.icmp("fd00::1", "fd00::2", kind: 2, body: UnusualPackets.v6),
+            TestPacket.tcp("fd00::1", "fd00::2", flags: 2, mss: 9000),
         ]
         for round in 0..<300_000 {
             var bytes = seeds[round % seeds.count]
-            for _ in 0..<Int(random.next() % 4) { bytes[Int(random.next() % UInt64(bytes.count))] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0..<Int(random.next() % 4) {
+                bytes[Int(random.next() % UInt64(bytes.count))] = UInt8.random(in: 0...255, using: &random)
+            }
             if random.next() % 3 == 0 { bytes.removeLast(Int(random.next() % UInt64(bytes.count))) }
             exercise(bytes, &random)
         }
@@ -76,7 +81,11 @@ private enum UnusualPackets {
         (change(v4) { $0[0] = 0x44 }, .malformed),
         (change(v4) { $0[3] &+= 1 }, .malformed),
         (v4 + [0], .malformed),
-        (change(v4 + [0, 0, 0, 0]) { $0[0] = 0x46; $0[3] &+= 4 }, .options),
+        (
+            change(v4 + [0, 0, 0, 0]) {
+                $0[0] = 0x46; $0[3] &+= 4
+            }, .options
+        ),
         (change(v4) { $0[6] = 0x20 }, .fragment),
         (change(v4) { $0[7] = 1 }, .fragment),
         (change(v4) { $0[6] = 0x80 }, .malformed),
@@ -97,7 +106,11 @@ private enum UnusualPackets {
         (change(v6) { $0[6] = 41 }, .transport),
         (change(v6) { $0[6] = 59 }, .transport),
         (change(v6) { $0[6] = 1 }, .transport),
-        (change(v6) { $0[5] = 0; $0[4] = 0 }, .malformed),
+        (
+            change(v6) {
+                $0[5] = 0; $0[4] = 0
+            }, .malformed
+        ),
         (change(v6) { $0[8] = 0xFF }, .martian),
         (change(v6) { $0[45] &+= 1 }, .malformed),
     ]

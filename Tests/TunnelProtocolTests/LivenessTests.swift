@@ -5,7 +5,9 @@ import TunnelProtocol
 
 @Suite("A lane's life")
 struct LaneMachineTests {
-    private func time(_ milliseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: milliseconds * 1_000_000 + 1) }
+    private func time(_ milliseconds: UInt64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: milliseconds * 1_000_000 + 1)
+    }
 
     @Test("has a heartbeat a second")
     func probes() {
@@ -59,7 +61,9 @@ struct LaneMachineTests {
         _ = machine.advance(to: time(0), isQueueEmpty: true)
         for _ in 0..<1000 { _ = try machine.receive(.heartbeat, [UInt8](repeating: 1, count: 16).span, at: time(1)) }
         var echoes = 0
-        while let output = machine.advance(to: time(1), isQueueEmpty: true) { if case .send(.echo, _) = output { echoes += 1 } }
+        while let output = machine.advance(to: time(1), isQueueEmpty: true) {
+            if case .send(.echo, _) = output { echoes += 1 }
+        }
         #expect(echoes == 1)
     }
 
@@ -157,14 +161,24 @@ struct LinkMachineTests {
 struct ServerRegistryTests {
     private func hello(_ session: UInt128, _ addresses: [String], _ networks: [String]) -> Hello {
         Hello(
-            session: session, lane: 0, lanes: 1, mtu: 1500, features: [.packets],
-            addresses: addresses.map { TestPacket.address($0) }, networks: networks.compactMap { IPPrefix($0) }, software: "")
+            session: session,
+            lane: 0,
+            lanes: 1,
+            mtu: 1500,
+            features: [.packets],
+            addresses: addresses.map { TestPacket.address($0) },
+            networks: networks.compactMap { IPPrefix($0) },
+            software: ""
+        )
     }
 
     private func registry(_ bindings: [String: ClientBinding] = [:]) -> ServerRegistry {
         ServerRegistry(
-            tunnels: [IPPrefix("10.98.0.0/24")].compactMap { $0 }, own: [TestPacket.address("10.98.0.1")],
-            pool: [IPPrefix("10.2.0.0/16")].compactMap { $0 }, bindings: bindings)
+            tunnels: [IPPrefix("10.98.0.0/24")].compactMap { $0 },
+            own: [TestPacket.address("10.98.0.1")],
+            pool: [IPPrefix("10.2.0.0/16")].compactMap { $0 },
+            bindings: bindings
+        )
     }
 
     private func reason(_ admission: ServerRegistry.Admission) -> CloseNotice.Reason? {
@@ -174,7 +188,13 @@ struct ServerRegistryTests {
     @Test("routes to the link that serves an address, and no more once it is gone")
     func routes() {
         var registry = registry()
-        guard case .accepted(let link, _, nil) = registry.admit("a", hello(1, ["10.98.0.2"], ["10.2.1.0/24"]), generation: 1) else {
+        guard
+            case .accepted(let link, _, nil) = registry.admit(
+                "a",
+                hello(1, ["10.98.0.2"], ["10.2.1.0/24"]),
+                generation: 1
+            )
+        else {
             Issue.record("refused")
             return
         }
@@ -197,7 +217,10 @@ struct ServerRegistryTests {
     func knowsItsClients() {
         let address = TestPacket.address("10.98.0.5")
         let networks = [IPPrefix("10.2.5.0/24")].compactMap { $0 }
-        var registry = registry(["a": ClientBinding(addresses: [address], networks: networks), "b": ClientBinding(addresses: [], networks: [])])
+        var registry = registry([
+            "a": ClientBinding(addresses: [address], networks: networks),
+            "b": ClientBinding(addresses: [], networks: []),
+        ])
         #expect(reason(registry.admit("c", hello(1, [], []), generation: 1)) == .notAuthorised)
         #expect(reason(registry.admit("b", hello(1, ["10.98.0.5"], []), generation: 1)) == .notAuthorised)
         #expect(reason(registry.admit("b", hello(1, [], ["10.2.5.0/24"]), generation: 1)) == .notAuthorised)

@@ -20,7 +20,8 @@ struct SegmentSizeClampTests {
     @Test("is left alone where it fits, where there is none, and outside a SYN")
     func leavesOthers() throws {
         for original in [
-            TestPacket.tcp("10.0.0.1", "10.0.0.2", flags: 2, mss: 1200), TestPacket.tcp("10.0.0.1", "10.0.0.2", flags: 2),
+            TestPacket.tcp("10.0.0.1", "10.0.0.2", flags: 2, mss: 1200),
+            TestPacket.tcp("10.0.0.1", "10.0.0.2", flags: 2),
             TestPacket.tcp("10.0.0.1", "10.0.0.2", flags: 0x10, mss: 9000), TestPacket.udp("10.0.0.1", "10.0.0.2"),
         ] {
             var bytes = original
@@ -45,7 +46,10 @@ struct CongestionMarkTests {
         #expect(outcome == .marked && marked.ecn == 3 && TestPacket.isSound(bytes))
     }
 
-    @Test("costs a super-packet its last segment and nothing else", arguments: [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")])
+    @Test(
+        "costs a super-packet its last segment and nothing else",
+        arguments: [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")]
+    )
     func trims(source: String, destination: String) throws {
         for payload in [2001, 3000, 10_000, 1001] {
             let whole = TestPacket.tcp(source, destination, payload: payload)
@@ -173,7 +177,8 @@ struct VirtioHeaderTests {
             { $0.flags = 0x80 }, { $0.checksumStart = 21 }, { $0.checksumOffset = 6 }, { $0.segmentSize = 0 },
             { $0.segmentSize = 5000 }, { $0.segmentSize = 1 }, { $0.segmentation = .tcpv6 }, { $0.segmentation = .udp },
             { $0.flags = 0 },
-        ] as [@Sendable (inout VirtioHeader) -> Void])
+        ] as [@Sendable (inout VirtioHeader) -> Void]
+    )
     func contradictionsAreRefused(edit: @Sendable (inout VirtioHeader) -> Void) throws {
         var (packet, header) = superPacket()
         edit(&header)

@@ -91,8 +91,11 @@ struct CoDelTests {
         var codel = CoDel()
         return (0..<milliseconds).filter { moment in
             codel.signals(
-                sojourn: .milliseconds(sojourn), isLast: false,
-                at: MonotonicTime(nanoseconds: (moment + 1000) * 1_000_000), .init())
+                sojourn: .milliseconds(sojourn),
+                isLast: false,
+                at: MonotonicTime(nanoseconds: (moment + 1000) * 1_000_000),
+                .init()
+            )
         }
     }
 
@@ -112,7 +115,11 @@ struct CoDelTests {
         var codel = CoDel()
         for moment in 0..<2000 as Range<UInt64> {
             let isSignal = codel.signals(
-                sojourn: .milliseconds(50), isLast: true, at: MonotonicTime(nanoseconds: moment * 1_000_000), .init())
+                sojourn: .milliseconds(50),
+                isLast: true,
+                at: MonotonicTime(nanoseconds: moment * 1_000_000),
+                .init()
+            )
             #expect(!isSignal)
         }
     }

@@ -86,7 +86,11 @@ struct ServerPolicyTests {
     private let flows = FlowTable(buckets: 64)
     private let now = MonotonicTime(nanoseconds: 1_000_000_000_000)
     private let policy = ServerPolicy(
-        routes: RouteTable([(IPPrefix("10.2.0.0/16"), 3), (IPPrefix("10.3.0.0/16"), 4)].compactMap { pair in pair.0.map { ($0, pair.1) } }),
+        routes: RouteTable(
+            [(IPPrefix("10.2.0.0/16"), 3), (IPPrefix("10.3.0.0/16"), 4)].compactMap { pair in
+                pair.0.map { ($0, pair.1) }
+            }
+        ),
         shoot: RouteTable([IPPrefix("10.2.0.0/16"), IPPrefix("10.3.0.0/16")].compactMap { $0.map { ($0, true) } }),
         services: [InboundService("tcp/10.1.0.9:443")].compactMap { $0 }
     )
@@ -184,8 +188,12 @@ struct ClientPolicyTests {
 
     @Test("takes only what goes to its networks and comes from the seed's")
     func takesOwn() throws {
-        #expect(throws: PacketRefusal(.destination)) { try policy.inward(try parsed("10.1.0.1", "10.7.0.1"), link: 5, paths: paths) }
-        #expect(throws: PacketRefusal(.source)) { try policy.inward(try parsed("10.7.0.1", "10.2.0.1"), link: 5, paths: paths) }
+        #expect(throws: PacketRefusal(.destination)) {
+            try policy.inward(try parsed("10.1.0.1", "10.7.0.1"), link: 5, paths: paths)
+        }
+        #expect(throws: PacketRefusal(.source)) {
+            try policy.inward(try parsed("10.7.0.1", "10.2.0.1"), link: 5, paths: paths)
+        }
         #expect(throws: PacketRefusal(.source)) { try policy.outward(try parsed("10.7.0.1", "10.1.0.1"), paths: paths) }
     }
 

@@ -6,7 +6,10 @@ import TunnelProtocol
 /// A client's link and a server's lanes in memory: every event comes when a seed says, and every run can be repeated.
 @Suite("Two sides in memory")
 struct SimulationTests {
-    @Test("find each other again after every fault, and never speak on a dead lane", arguments: 1...60 as ClosedRange<UInt64>)
+    @Test(
+        "find each other again after every fault, and never speak on a dead lane",
+        arguments: 1...60 as ClosedRange<UInt64>
+    )
     func convergesAfterFaults(seed: UInt64) {
         var world = World(seed: seed)
         for _ in 0..<400 { world.step() }
@@ -60,7 +63,9 @@ private struct World {
     mutating func heal() {
         isCalm = true
         isBlackHole = false
-        for index in connections.indices { (connections[index].isSilent, connections[index].isStalled) = (false, false) }
+        for index in connections.indices {
+            (connections[index].isSilent, connections[index].isStalled) = (false, false)
+        }
     }
 
     mutating func step() {
@@ -96,7 +101,13 @@ private struct World {
             connections[index].server.drain(at: now)
         }
         connections.append(
-            Connection(lane: lane, generation: nextGeneration, client: LaneMachine(at: now), server: LaneMachine(at: now)))
+            Connection(
+                lane: lane,
+                generation: nextGeneration,
+                client: LaneMachine(at: now),
+                server: LaneMachine(at: now)
+            )
+        )
     }
 
     private mutating func end(_ index: Int) {

@@ -7,7 +7,10 @@ import TunnelProtocol
 struct FrameTests {
     @Test("survive their own bytes")
     func surviveBytes() throws {
-        for header in [FrameHeader(kind: .packet, length: 65_000), FrameHeader(kind: .heartbeat, length: 16), FrameHeader(kind: .drain, length: 0)] {
+        for header in [
+            FrameHeader(kind: .packet, length: 65_000), FrameHeader(kind: .heartbeat, length: 16),
+            FrameHeader(kind: .drain, length: 0),
+        ] {
             var bytes = [UInt8](repeating: 0, count: 4)
             var span = bytes.mutableSpan
             header.write(to: &span)
@@ -18,11 +21,14 @@ struct FrameTests {
     @Test(
         "of an unknown type or an impossible length are violations",
         arguments: [
-            ([0, 0, 0, 1], ProtocolViolation.unknownType), ([7, 0, 0, 1], .unknownType), ([255, 0, 0, 0], .unknownType),
+            ([0, 0, 0, 1], ProtocolViolation.unknownType), ([7, 0, 0, 1], .unknownType),
+            ([255, 0, 0, 0], .unknownType),
             ([2, 0, 0, 15], .badLength), ([2, 0, 0, 17], .badLength), ([5, 0, 0, 1], .badLength),
             ([16, 0, 0, 29], .badLength), ([16, 1, 0, 60], .badLength), ([16, 255, 255, 255], .badLength),
-            ([1, 0, 0, 0], .badLength), ([1, 0, 64, 1], .badLength), ([6, 0, 0, 1], .badLength), ([6, 0, 1, 0], .badLength),
-        ] as [([UInt8], ProtocolViolation)])
+            ([1, 0, 0, 0], .badLength), ([1, 0, 64, 1], .badLength), ([6, 0, 0, 1], .badLength),
+            ([6, 0, 1, 0], .badLength),
+        ] as [([UInt8], ProtocolViolation)]
+    )
     func refusesOthers(bytes: [UInt8], violation: ProtocolViolation) {
         #expect(throws: violation) { try FrameHeader(bytes.span) }
     }
@@ -31,10 +37,15 @@ struct FrameTests {
 @Suite("Hellos")
 struct HelloTests {
     private let hello = Hello(
-        session: 0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF, lane: 1, lanes: 2, mtu: 1500,
+        session: 0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF,
+        lane: 1,
+        lanes: 2,
+        mtu: 1500,
         features: [.packets, .segmentation],
         addresses: [TestPacket.address("10.98.0.2"), TestPacket.address("fd98::2")],
-        networks: [IPPrefix("10.2.0.0/16"), IPPrefix("fd02::/64")].compactMap { $0 }, software: "test 1")
+        networks: [IPPrefix("10.2.0.0/16"), IPPrefix("fd02::/64")].compactMap { $0 },
+        software: "test 1"
+    )
 
     @Test("survive their own bytes")
     func surviveBytes() throws { #expect(try Hello(hello.payload) == hello) }
@@ -47,7 +58,9 @@ struct HelloTests {
         let payload = hello.payload
         #expect(throws: ProtocolViolation.badHello) { try Hello(payload + payload.prefix(5)) }
         #expect(throws: ProtocolViolation.badHello) { try Hello(Array(payload.dropFirst(5))) }
-        for length in 0..<payload.count { #expect(throws: ProtocolViolation.badHello) { try Hello(Array(payload.prefix(length))) } }
+        for length in 0..<payload.count {
+            #expect(throws: ProtocolViolation.badHello) { try Hello(Array(payload.prefix(length))) }
+        }
     }
 
     @Test("never trap, whatever the bytes")
@@ -55,7 +68,9 @@ struct HelloTests {
         var random = SeededGenerator(seed: 3)
         for _ in 0..<100_000 {
             var bytes = hello.payload
-            for _ in 0..<Int(random.next() % 5) { bytes[Int(random.next() % UInt64(bytes.count))] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0..<Int(random.next() % 5) {
+                bytes[Int(random.next() % UInt64(bytes.count))] = UInt8.random(in: 0...255, using: &random)
+            }
             if let read = try? Hello(bytes) { #expect((1...16).contains(read.lanes) && read.lane < 16) }
         }
     }
@@ -126,7 +141,9 @@ struct GateTests {
         let bytes = hello(token(1))
         for length in 5..<bytes.count { #expect(read(Array(bytes.prefix(length))) == .incomplete(needed: bytes.count)) }
         #expect(read([]) == .incomplete(needed: 5))
-        for other in [[0x47, 0x45, 0x54], [22, 2], [22, 3, 1, 0xFF, 0xFF], [22, 3, 1, 0, 2, 1, 1], hello(nil, trailing: [0])] as [[UInt8]] {
+        for other in [
+            [0x47, 0x45, 0x54], [22, 2], [22, 3, 1, 0xFF, 0xFF], [22, 3, 1, 0, 2, 1, 1], hello(nil, trailing: [0]),
+        ] as [[UInt8]] {
             #expect(read(other) == .notTLS)
         }
     }
@@ -137,10 +154,11 @@ struct GateTests {
         let seed = hello(token(1))
         for _ in 0..<200_000 {
             var bytes = seed
-            for _ in 0..<Int(generator.next() % 6) { bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8.random(in: 0...255, using: &generator) }
+            for _ in 0..<Int(generator.next() % 6) {
+                bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8.random(in: 0...255, using: &generator)
+            }
             bytes.removeLast(Int(generator.next() % UInt64(bytes.count)))
             _ = ClientHello.read(bytes.span)
         }
     }
 }
-

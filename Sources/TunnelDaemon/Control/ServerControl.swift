@@ -71,7 +71,7 @@ final class ServerControl: ControlCore.Delegate {
         let everywhere = SocketAddress(IPAddress(v6High: 0, low: 0), port: endpoint.port)
         do throws(SystemError) {
             return try StreamSocket(listeningAt: everywhere)
-        } catch where error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
+        } catch  where error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
             let address = SocketAddress(IPAddress(v4: 0), port: endpoint.port)
             return try StreamSocket(listeningAt: address)
         }
@@ -208,7 +208,9 @@ final class ServerControl: ControlCore.Delegate {
                 bound: bound,
                 at: now
             )
-            if core.isOutdated(greeting) { core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew) }
+            if core.isOutdated(greeting) {
+                core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew)
+            }
         }
     }
 

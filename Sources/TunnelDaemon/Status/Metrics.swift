@@ -104,7 +104,9 @@ enum Metrics {
     }
 
     private static func addLanes(_ state: Board.State, to text: inout MetricsText) {
-        let lanes = state.links.sorted { $0.key < $1.key }.flatMap { _, link in link.currentLanes.map { (link.name, $0) } }
+        let lanes = state.links.sorted { $0.key < $1.key }.flatMap { _, link in
+            link.currentLanes.map { (link.name, $0) }
+        }
         func add(
             _ name: String,
             _ kind: MetricsText.Kind,

@@ -38,7 +38,12 @@ struct StatusSocket: ~Copyable {
         var offset = 0
         while offset < bytes.count, Clock.now() < end {
             let count = bytes.withUnsafeBytes { buffer in
-                Glibc.send(descriptor, buffer.baseAddress.map { $0 + offset }, buffer.count - offset, CInt(MSG_NOSIGNAL))
+                Glibc.send(
+                    descriptor,
+                    buffer.baseAddress.map { $0 + offset },
+                    buffer.count - offset,
+                    CInt(MSG_NOSIGNAL)
+                )
             }
             if count > 0 {
                 offset += count

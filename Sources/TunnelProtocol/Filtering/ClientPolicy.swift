@@ -25,7 +25,9 @@ package struct ClientPolicy: Sendable {
 
     /// Decides on a packet from a server and remembers the way back to its sender.
     package func inward(_ packet: InnerPacket, link: Int, paths: ReturnPaths) throws(PacketRefusal) {
-        guard remote.isEmpty || remote.contains(packet.source), !served.contains(packet.source) else { throw PacketRefusal(.source) }
+        guard remote.isEmpty || remote.contains(packet.source), !served.contains(packet.source) else {
+            throw PacketRefusal(.source)
+        }
         guard served.contains(packet.destination) else { throw PacketRefusal(.destination) }
         paths.note(packet.source, link: link)
     }

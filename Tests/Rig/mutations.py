@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Removes one security check at a time and demands that a test notices.
+
+Works on a copy of the tree; each entry names a file, the text of the check, what takes its place, and the suite that must
+fail. A check whose text is gone from the file fails too, so that the list follows the code.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+P = "Sources/TunnelProtocol"
+MUTATIONS = [
+    (f"{P}/Gate/Gate.swift", "guard verify(GateToken.message(random: hello.random, time: token.time), token.mac)",
+     "guard verify(GateToken.message(random: hello.random, time: token.time), token.mac) || true", "GateTests"),
+    (f"{P}/Gate/Gate.swift", "guard distance <= GateToken.tolerance", "guard true || distance <= GateToken.tolerance",
+     "GateTests"),
+    (f"{P}/Gate/Gate.swift", "guard !seen.wasSeen(hash", "guard true || !seen.wasSeen(hash", "GateTests"),
+    ("Sources/TLSEngine/GateKey.swift", "CRYPTO_memcmp(expected, mac, mac.count) == 0",
+     "CRYPTO_memcmp(expected, mac, mac.count) != 0", "GateKeysTests"),
+    (f"{P}/Filtering/ServerPolicy.swift", "guard bound.contains(packet.source)",
+     "guard true || bound.contains(packet.source)", "HostileClientTests"),
+    (f"{P}/Filtering/ServerPolicy.swift", "guard !shoot.contains(packet.destination)",
+     "guard true || !shoot.contains(packet.destination)", "ServerPolicyTests"),
+    (f"{P}/Filtering/ServerPolicy.swift", "return !packet.opensConnection\n", "return true\n", "HostileClientTests"),
+    (f"{P}/Filtering/ServerPolicy.swift", "bound.contains(quoted.destination)",
+     "true || bound.contains(quoted.destination)", "ServerPolicyTests"),
+    (f"{P}/Filtering/ClientPolicy.swift", "guard served.contains(packet.destination)",
+     "guard true || served.contains(packet.destination)", "ClientPolicyTests"),
+    (f"{P}/Packets/InnerPacket.swift", "guard fragment & 0x3FFF == 0", "guard true || fragment & 0x3FFF == 0",
+     "HostileClientTests"),
+    (f"{P}/Packets/InnerPacket.swift", "guard words == 5", "guard true || words == 5", "InnerPacketTests"),
+    (f"{P}/Packets/VirtioHeader.swift", "guard fits, !opens", "guard fits || true, !opens", "VirtioHeaderTests"),
+    (f"{P}/Links/ServerRegistry.swift", "for network in hello.networks where !networks.contains",
+     "for network in hello.networks where false && !networks.contains", "ServerRegistryTests"),
+    (f"{P}/Links/ServerRegistry.swift", "guard isBound || isNetworks, !isOthers", "guard isBound || isNetworks || true",
+     "ServerRegistryTests"),
+    ("Sources/TLSEngine/TLSContext.swift", "SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT", "SSL_VERIFY_NONE",
+     "TLSSessionTests"),
+]
+
+
+def main():
+    source = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    copy = tempfile.mkdtemp(prefix="tendril-mutations-")
+    try:
+        shutil.copytree(source, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", ".build"))
+        return run(copy)
+    finally:
+        shutil.rmtree(copy)
+
+
+def run(copy):
+    survivors = []
+    for path, check, replacement, suite in MUTATIONS:
+        file = os.path.join(copy, path)
+        with open(file) as handle:
+            text = handle.read()
+        name = f"{os.path.basename(path)}: {check.strip()[:70]}"
+        if text.count(check) != 1:
+            survivors.append(f"{name} (the check is not there once)")
+            continue
+        with open(file, "w") as handle:
+            handle.write(text.replace(check, replacement))
+        # Warnings such as "will never be executed" must not stop a mutation.
+        manifest = os.path.join(copy, "Package.swift")
+        with open(manifest) as handle:
+            lines = [line for line in handle if "treatAllWarnings" not in line]
+        with open(manifest, "w") as handle:
+            handle.writelines(lines)
+        done = subprocess.run(["swift", "test", "-c", "release", "--filter", suite], cwd=copy, capture_output=True, text=True)
+        output = done.stdout + done.stderr
+        noticed = done.returncode != 0 and "error:" not in output.split("Test run started")[0]
+        print(f"{'noticed ' if noticed else 'SURVIVED'}  {name}", flush=True)
+        if not noticed:
+            survivors.append(name)
+        with open(file, "w") as handle:
+            handle.write(text)
+    print(f"{len(MUTATIONS) - len(survivors)} of {len(MUTATIONS)} removed checks were noticed")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
