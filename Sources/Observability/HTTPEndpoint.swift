@@ -90,6 +90,7 @@ package struct HTTPEndpointError: Error, CustomStringConvertible {
     let code: CInt
 
     package var description: String {
-        "could not serve metrics at \(endpoint): \(code == 0 ? "the address cannot be used" : String(cString: strerror(code)))"
+        let reason = code == 0 ? "the address cannot be used" : String(cString: strerror(code))
+        return "could not serve metrics at \(endpoint): \(reason)"
     }
 }

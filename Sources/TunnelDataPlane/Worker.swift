@@ -114,6 +114,7 @@ package final class Worker: @unchecked Sendable {
     /// Makes one turn and returns whether to go on.
     ///
     /// - Parameter isWaiting: whether to wait for something to do where there is nothing.
+    /// - Returns: whether there is to be another turn.
     package func turn(isWaiting: Bool = true) -> Bool {
         poller.wait(milliseconds: isWaiting && pending.isEmpty ? wait() : 0) { token, ready in
             if events.count < events.capacity { events.append((token, ready)) }

@@ -3,8 +3,9 @@ import TLSEngine
 import TendrilCore
 import Testing
 
-/// Four namespaces in a row, `pod-s — seed — shoot — pod-c`, with the programs that run in them; all of it goes away
-/// with the object, whatever the test came to.
+/// Four namespaces in a row, `pod-s — seed — shoot — pod-c`, with the programs that run in them.
+///
+/// All of it goes away with the object, whatever the test came to.
 final class Lab {
     /// Namespace and cable for IPv4 and IPv6; see Tests/Rig/topology.sh for the same as a drawing.
     private static let cables: [(left: String, right: String, name: String, addresses: [(String, String)])] = [

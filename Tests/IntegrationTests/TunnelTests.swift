@@ -192,7 +192,7 @@ struct TunnelTests {
             servers + ["--network", "10.3.0.0/24", "--address", "10.98.0.3/24", "--address", "10.97.0.3/24"]
         )
         for space in ["seed", "pod-s"] {
-            for target in ["10.2.0.10", "10.3.0.1"] {
+            for target in ["10.2.0.1", "10.3.0.1"] {
                 try lab.waitUntil("\(target) answers \(space)") { lab.ping(target, from: space) }
             }
         }

@@ -209,8 +209,25 @@ struct ServerRegistryTests {
         var registry = registry()
         #expect(reason(registry.admit("a", hello(1, [], ["10.3.0.0/24"]), generation: 1)) == .notAuthorised)
         #expect(reason(registry.admit("a", hello(1, [], ["0.0.0.0/0"]), generation: 1)) == .notAuthorised)
-        #expect(reason(registry.admit("a", hello(1, ["10.99.0.1"], []), generation: 1)) == .notAuthorised)
         #expect(reason(registry.admit("a", hello(1, ["10.98.0.1"], []), generation: 1)) == .notAuthorised)
+    }
+
+    @Test("passes over addresses that a client has for other servers")
+    func passesOverForeignAddresses() {
+        var registry = registry()
+        guard
+            case .accepted(_, let bound, nil) = registry.admit(
+                "a",
+                hello(1, ["10.98.0.2", "10.97.0.2"], []),
+                generation: 1
+            )
+        else {
+            Issue.record("refused")
+            return
+        }
+        let routes = registry.policy(services: []).routes
+        #expect(routes.contains(TestPacket.address("10.98.0.2")) && !routes.contains(TestPacket.address("10.97.0.2")))
+        #expect(!bound.contains(TestPacket.address("10.97.0.2")))
     }
 
     @Test("knows only the clients of its list, where it has one, and what each of them may be")

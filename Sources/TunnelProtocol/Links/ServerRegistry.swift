@@ -83,7 +83,7 @@ package struct ServerRegistry: Sendable {
         }
         let taken = Set(links.values.flatMap(\.addresses))
         let carries = hello.features.contains(.packets)
-        let addresses = carries ? hello.addresses.filter { !taken.contains($0) } : []
+        let addresses = carries ? hello.addresses.filter { isBound($0, to: name) && !taken.contains($0) } : []
         nextOrder += 1
         let entry = Link(
             name: name,
@@ -130,17 +130,19 @@ package struct ServerRegistry: Sendable {
             return CloseNotice(.notAuthorised, "network \(network) is not bound to client \(name)")
         }
         for address in hello.addresses {
-            let isBound =
-                if let binding, !binding.addresses.isEmpty { binding.addresses.contains(address) } else {
-                    tunnels.contains { $0.contains(address) }
-                }
             let isOthers = bindings.contains { $0.key != name && $0.value.addresses.contains(address) }
-            let isNetworks = networks.contains { $0.contains(address) }
-            guard isBound || isNetworks, !isOthers, !own.contains(address) else {
+            guard !isOthers, !own.contains(address) else {
                 return CloseNotice(.notAuthorised, "address \(address) is not bound to client \(name)")
             }
         }
         return nil
+    }
+
+    /// Whether a client may have a tunnel address here; it has others for other servers, which are passed over.
+    private func isBound(_ address: IPAddress, to name: String) -> Bool {
+        let binding = bindings[name]
+        if let binding, !binding.addresses.isEmpty { return binding.addresses.contains(address) }
+        return (tunnels + (binding?.networks ?? pool)).contains { $0.contains(address) }
     }
 
     private func bound(to entry: Link) -> RouteTable<Bool> {

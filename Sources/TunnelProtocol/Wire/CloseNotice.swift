@@ -20,7 +20,7 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
             case .replaced: "a newer link of the same identity took its place"
             case .protocolViolation: "the protocol was broken"
             case .wrongIdentity: "the certificate names another cluster or role"
-            case .notAuthorised: "the certificate is not authorised any more"
+            case .notAuthorised: "not authorised"
             case .versionMismatch: "the protocol versions do not match"
             case .expired: "a certificate expired"
             case .silent: "nothing was heard for too long"
