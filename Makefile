@@ -32,9 +32,14 @@ lint: setup
 
 # Thread and address sanitizer; each has a build directory of its own.
 sanitize: setup
-	swift test --sanitize=thread --scratch-path .build/thread --skip IntegrationTests --skip AllocationTests
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/address \
-		--skip IntegrationTests --skip AllocationTests
+	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
+	mkdir -p .build/programs && cp $(BIN)/tendril-bench .build/programs/
+	for kind in thread address; do \
+		export ASAN_OPTIONS=detect_leaks=0; \
+		swift test --sanitize=$$kind --scratch-path .build/$$kind --skip IntegrationTests --skip AllocationTests && \
+		swift build --sanitize=$$kind --scratch-path .build/$$kind --product tendril-vpn && \
+		Tests/Rig/sanitize.sh .build/$$kind/debug/tendril-vpn .build/programs/tendril-bench || exit 1; \
+	done
 
 # Removes security checks one by one; a test must notice each time.
 mutations: setup

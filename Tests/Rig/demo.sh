@@ -25,7 +25,8 @@ clean() {
 trap clean EXIT
 trap 'exit 0' INT TERM
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# Bold on a terminal, plain elsewhere.
+say() { if [[ -t 1 ]]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 
 # start NAME NAMESPACE COMMAND...: in the background, logged, ended with the demo
 start() {
