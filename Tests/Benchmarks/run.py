@@ -199,19 +199,37 @@ class Bench:
                      timeout=timeout).stdout
         return json.loads(output.strip().splitlines()[-1])
 
+    def iperf_server(self):
+        """A server of its own for each run: one that lost its client without a word stays busy. Returns the port."""
+        self.port = 5201 if getattr(self, "port", 0) > 20000 else getattr(self, "port", 5200) + 1
+        server = self.processes.start(B, "iperf3", "-s", "-1", "-p", self.port)
+        time.sleep(0.15)
+        return server, self.port
+
     def iperf(self, seconds, *more, congestion=None):
-        command = ["iperf3", "-c", self.target, "-t", str(seconds), "-J", *more]
+        server, port = self.iperf_server()
+        command = ["iperf3", "-c", self.target, "-p", str(port), "-t", str(seconds), "-J", *more]
         if congestion:
             command += ["-C", congestion]
-        for _ in range(3):
-            done = subprocess.run(inside(A, *command), capture_output=True, text=True, timeout=seconds + 20)
-            try:
-                end = json.loads(done.stdout)["end"]
-                received = end["sum_received"]
-                return received["bits_per_second"] / 1e9, received["bytes"]
-            except (KeyError, ValueError):
-                time.sleep(0.3)
-        return 0.0, 0
+        done = subprocess.run(inside(A, *command), capture_output=True, text=True, timeout=seconds + 20)
+        self.processes.end(server)
+        try:
+            received = json.loads(done.stdout)["end"]["sum_received"]
+        except (KeyError, ValueError) as error:
+            raise TimeoutError(f"iperf3 failed: {done.stdout[-200:]}") from error
+        return received["bits_per_second"] / 1e9, received["bytes"]
+
+    def beside_bulk(self, congestion, settle, seconds):
+        """Request and response beside a bulk flow that must be there from before to after."""
+        server, port = self.iperf_server()
+        bulk = self.processes.start(A, "iperf3", "-c", self.target, "-p", port, "-t", settle + seconds + 3, "-C", congestion)
+        time.sleep(settle)
+        loaded = self.tool(A, "rr", "--connect", f"{self.target}:7", "--seconds", seconds)
+        if bulk.poll() is not None:
+            raise TimeoutError("the bulk flow ended too early")
+        self.processes.end(bulk)
+        self.processes.end(server)
+        return loaded
 
     def with_cpu(self, pids, work):
         before = cpu_seconds(pids) if pids else 0
@@ -234,13 +252,9 @@ class Bench:
         self.note(peer, "CPU s/GB" + suffix, cpu)
         self.note(peer, "reverse Gbit/s" + suffix, self.iperf(seconds, "-R", congestion=congestion)[0])
         self.note(peer, "eight flows Gbit/s" + suffix, self.iperf(seconds, "-P", "8", congestion=congestion)[0])
-        bulk = self.processes.start(A, "iperf3", "-c", self.target, "-t", str(seconds + 2), "-C", congestion)
-        time.sleep(0.7)
-        loaded = self.tool(A, "rr", "--connect", f"{self.target}:7", "--seconds", seconds)
-        self.processes.end(bulk)
+        loaded = self.beside_bulk(congestion, 0.7, seconds)
         self.note(peer, "loaded p50 ms" + suffix, loaded["p50_us"] / 1000)
         self.note(peer, "loaded p99 ms" + suffix, loaded["p99_us"] / 1000)
-        time.sleep(0.3)
 
     def small(self, peer, pids):
         seconds = self.options.seconds
@@ -259,7 +273,6 @@ class Bench:
 
     def servers_up(self):
         self.servers = [
-            self.processes.start(B, "iperf3", "-s"),
             self.processes.start(B, self.options.tools, "echo", "--listen", "0.0.0.0:7"),
         ]
         time.sleep(0.3)
@@ -334,10 +347,7 @@ class Bench:
             self.each_peer(self.wan_loss, lossy)
 
     def wan_latency(self, name, pids):
-        bulk = self.processes.start(A, "iperf3", "-c", self.target, "-t", "7", "-C", "cubic")
-        time.sleep(2.5)
-        loaded = self.tool(A, "rr", "--connect", f"{self.target}:7", "--seconds", "4")
-        self.processes.end(bulk)
+        loaded = self.beside_bulk("cubic", 2.5, 4)
         self.note(name, "WAN loaded p50 ms", loaded["p50_us"] / 1000)
         self.note(name, "WAN loaded p99 ms", loaded["p99_us"] / 1000)
 
