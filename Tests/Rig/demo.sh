@@ -12,28 +12,12 @@ fi
 
 TOPOLOGY=tendril-demo$$
 source Tests/Rig/topology.sh
-work=$(mktemp -d)
-pids=()
+keep_tidy
 
-clean() {
-  local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  topology_down
-  rm -rf "$work"
-}
-trap clean EXIT
 trap 'exit 0' INT TERM
 
 # Bold on a terminal, plain elsewhere.
 say() { if [[ -t 1 ]]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
-
-# start NAME NAMESPACE COMMAND...: in the background, logged, ended with the demo
-start() {
-  local name=$1 space; space=$(ns "$2"); shift 2
-  ip netns exec "$space" "$@" >"$work/$name.log" 2>&1 &
-  pids+=($!)
-}
 
 say "1. Four network namespaces in a row"
 cat <<'PICTURE'

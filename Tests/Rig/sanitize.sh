@@ -5,24 +5,9 @@ cd "$(dirname "$0")/../.."
 program=$1 tools=$2
 TOPOLOGY=tendril-san$$
 source Tests/Rig/topology.sh
-work=$(mktemp -d)
-pids=()
+keep_tidy
 export ASAN_OPTIONS=detect_leaks=0
 
-clean() {
-  local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  topology_down
-  rm -rf "$work"
-}
-trap clean EXIT
-
-start() {
-  local name=$1 space; space=$(ns "$2"); shift 2
-  ip netns exec "$space" "$@" >"$work/$name.log" 2>&1 &
-  pids+=($!)
-}
 
 topology_up
 "$program" certificates --cluster test --out "$work/pki" >/dev/null

@@ -51,3 +51,26 @@ until_ok() {
   local end=$((SECONDS + $1)); shift
   until "$@" >/dev/null 2>&1; do ((SECONDS < end)) || { echo "timed out: $*" >&2; return 1; }; sleep 0.05; done
 }
+
+# keep_tidy: makes the directory $work for logs and keys; at the end of the script it goes away, with everything that
+# `start` started and the namespaces.
+keep_tidy() {
+  work=$(mktemp -d)
+  pids=()
+  trap clean EXIT
+}
+
+clean() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  topology_down
+  rm -rf "$work"
+}
+
+# start NAME NAMESPACE COMMAND...: in the background, logged to $work/NAME.log
+start() {
+  local name=$1 space; space=$(ns "$2"); shift 2
+  ip netns exec "$space" "$@" >"$work/$name.log" 2>&1 &
+  pids+=($!)
+}
