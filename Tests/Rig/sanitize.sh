@@ -28,7 +28,7 @@ sleep 4
 in_ns pod-s ping -c 2 -i 0.3 10.2.0.10 >/dev/null
 kill "${pids[0]}"
 wait "${pids[0]}" || true
-if grep -hE 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer' "$work"/*.log; then
+if grep -hE -A 40 "WARNING: ThreadSanitizer|ERROR: AddressSanitizer" "$work"/*.log; then
   echo "error: $program has findings" >&2
   exit 1
 fi
