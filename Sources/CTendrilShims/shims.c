@@ -106,18 +106,8 @@ int tendril_process_control(int option, unsigned long value) {
     return prctl(option, value, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-int tendril_tcp_info(int fd, struct tendril_tcp_info *out) {
+long tendril_tcp_retransmits(int fd) {
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return -errno;
-    *out = (struct tendril_tcp_info){
-        .rtt_us = info.tcpi_rtt,
-        .total_retransmits = info.tcpi_total_retrans,
-        .congestion_window = info.tcpi_snd_cwnd,
-        .unacked = info.tcpi_unacked,
-        .delivery_rate = info.tcpi_delivery_rate,
-        .min_rtt_us = info.tcpi_min_rtt,
-        .notsent_bytes = info.tcpi_notsent_bytes,
-    };
-    return 0;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? (long)info.tcpi_total_retrans : -errno;
 }

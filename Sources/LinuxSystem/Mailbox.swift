@@ -1,10 +1,8 @@
-import Synchronization
-
 /// Hands messages to a thread that waits in a poller.
 ///
 /// It is bounded only by its senders, which are our own control code.
 package final class Mailbox<Message>: Sendable where Message: Sendable {
-    private let queue = Mutex<[Message]>([])
+    private let queue = Guarded<[Message]>([])
     private let wakeUp: WakeUp
 
     package init() throws(SystemError) { wakeUp = try WakeUp() }

@@ -10,8 +10,6 @@ package struct Poller: ~Copyable, @unchecked Sendable {
 
         package static let readable = Events(rawValue: EPOLLIN.rawValue)
         package static let writable = Events(rawValue: EPOLLOUT.rawValue)
-        /// Error or hang-up; always reported.
-        package static let broken = Events(rawValue: EPOLLERR.rawValue | EPOLLHUP.rawValue)
         /// Something to read, or the end of the connection.
         package static let arrival = Events(rawValue: EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue)
         /// Both directions.

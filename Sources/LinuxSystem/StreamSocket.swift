@@ -101,16 +101,10 @@ package struct StreamSocket: ~Copyable, Sendable {
         _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, CInt(clamping: bytes))
     }
 
-    /// What the kernel knows of the connection.
-    package func information() -> TCPInformation? {
-        var info = tendril_tcp_info()
-        guard tendril_tcp_info(descriptor.rawValue, &info) == 0 else { return nil }
-        return TCPInformation(
-            roundTrip: Nanoseconds(UInt64(info.rtt_us) * 1000),
-            retransmits: UInt64(info.total_retransmits),
-            unsentBytes: UInt64(info.notsent_bytes),
-            deliveryRate: info.delivery_rate
-        )
+    /// Segments sent again since the connection began; `nil` if the kernel does not say.
+    package var retransmits: UInt64? {
+        let count = tendril_tcp_retransmits(descriptor.rawValue)
+        return count < 0 ? nil : UInt64(count)
     }
 
     /// Reads into the room of `buffer`.
@@ -130,15 +124,4 @@ package struct StreamSocket: ~Copyable, Sendable {
         if result > 0 { buffer.consumed(result) }
         return Transfer(result, zeroMeansEnd: false)
     }
-}
-
-/// The parts of TCP_INFO that are reported.
-package struct TCPInformation: Hashable, Sendable {
-    /// The smoothed round trip.
-    package let roundTrip: Nanoseconds
-    /// Segments sent again since the connection began.
-    package let retransmits: UInt64
-    package let unsentBytes: UInt64
-    /// In bytes per second.
-    package let deliveryRate: UInt64
 }

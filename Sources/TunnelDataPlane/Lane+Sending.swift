@@ -87,6 +87,6 @@ extension Lane {
         counters.set(.sendRate, (sent - lastReport.sent) * 1_000_000 / (elapsed / 1000))
         counters.set(.receiveRate, (received - lastReport.received) * 1_000_000 / (elapsed / 1000))
         lastReport = (now, sent, received)
-        if let information = socket.information() { counters.set(.retransmits, information.retransmits) }
+        if let retransmits = socket.retransmits { counters.set(.retransmits, retransmits) }
     }
 }

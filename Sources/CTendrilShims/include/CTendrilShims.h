@@ -58,17 +58,8 @@ int tendril_name_thread(const char *name);
 // Sets this thread's scheduling slice (Linux 6.12, EEVDF) in nanoseconds, keeping policy and nice value. 0 or -errno.
 int tendril_set_slice(uint64_t nanoseconds);
 
-// The parts of TCP_INFO that are reported; 0 or -errno.
-struct tendril_tcp_info {
-    uint32_t rtt_us;
-    uint32_t total_retransmits;
-    uint32_t congestion_window;
-    uint32_t unacked;
-    uint64_t delivery_rate;
-    uint32_t min_rtt_us;
-    uint32_t notsent_bytes;
-};
-int tendril_tcp_info(int fd, struct tendril_tcp_info *info);
+// Segments sent again since the connection began (TCP_INFO), or -errno.
+long tendril_tcp_retransmits(int fd);
 
 // accept4(2), non-blocking and close-on-exec. Returns an owned descriptor or -errno.
 int tendril_accept(int fd, struct sockaddr *address, socklen_t *length);

@@ -1,5 +1,4 @@
 import LinuxSystem
-import Synchronization
 import TendrilCore
 import TunnelDataPlane
 import TunnelProtocol
@@ -68,7 +67,7 @@ final class Board: Sendable {
     let identity: TunnelIdentity
     let workers: [WorkerCounters]
     let startedAt = Clock.unixTime()
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(_ configuration: VPNConfiguration, identity: TunnelIdentity, workers: [WorkerCounters]) {
         self.configuration = configuration
@@ -80,7 +79,7 @@ final class Board: Sendable {
     var snapshot: State { state.withLock { $0 } }
 
     /// Changes the state.
-    func update(_ change: (inout sending State) -> Void) { state.withLock { change(&$0) } }
+    func update(_ change: (inout State) -> Void) { state.withLock { change(&$0) } }
 
     /// A link makes progress while a heartbeat has come back within this time.
     static var progressWindow: Nanoseconds { .seconds(3) }

@@ -62,13 +62,6 @@ package struct LaneMachine: Sendable {
     /// Whether one side has begun to drain.
     package var isDraining: Bool { drainDeadline != nil || peerDrainedAt != nil }
 
-    /// When `advance` next has something to say, as far as it can be known now.
-    package var deadline: MonotonicTime {
-        if owedEcho != nil || owesRenew || isDone { return MonotonicTime(nanoseconds: 0) }
-        let grace = peerDrainedAt.map { $0 + Timing.grace } ?? nextProbe
-        return min(min(nextProbe, grace), min(lastHeard + Timing.patience, drainDeadline ?? nextProbe))
-    }
-
     /// Notes that authenticated bytes arrived.
     package mutating func heard(at now: MonotonicTime) { lastHeard = now }
 
