@@ -48,9 +48,16 @@ let package = Package(
             dependencies: ["TendrilCore", "LinuxSystem", "CLibmnl", "CLibnftnl"],
             swiftSettings: common
         ),
+        .target(
+            name: "HTTPTransfer",
+            dependencies: ["TendrilCore", "LinuxSystem", "CCurl"],
+            swiftSettings: common
+        ),
         .target(name: "StrictYAML", dependencies: ["TendrilCore", "CLibyaml"], swiftSettings: common),
 
         // 2: decisions without input or output.
+        .target(name: "ClusterModel", dependencies: ["TendrilCore"], swiftSettings: pure),
+        .target(name: "NodePlan", dependencies: ["TendrilCore", "ClusterModel"], swiftSettings: pure),
         .target(name: "TunnelProtocol", dependencies: ["TendrilCore"], swiftSettings: pure),
 
         // 3: shells around the decisions.

@@ -69,3 +69,41 @@ static inline int tendril_is_end_of_pem(unsigned long code) {
 }
 
 static inline void tendril_free_chain(STACK_OF(X509) *chain) { sk_X509_pop_free(chain, X509_free); }
+
+// Reads a name of a certificate or a request: its kind as in GENERAL_NAME, and its bytes, borrowed from it. Returns the
+// number of bytes, or -1 for a kind that is not read.
+static inline int tendril_general_name(const GENERAL_NAME *name, int *kind, const unsigned char **bytes) {
+    *kind = name->type;
+    switch (name->type) {
+    case GEN_DNS: case GEN_URI: case GEN_EMAIL:
+        *bytes = ASN1_STRING_get0_data(name->d.ia5);
+        return ASN1_STRING_length(name->d.ia5);
+    case GEN_IPADD:
+        *bytes = ASN1_STRING_get0_data(name->d.iPAddress);
+        return ASN1_STRING_length(name->d.iPAddress);
+    default:
+        return -1;
+    }
+}
+
+static inline int tendril_extension_count(const STACK_OF(X509_EXTENSION) *list) {
+    return list == NULL ? 0 : sk_X509_EXTENSION_num(list);
+}
+static inline int tendril_extension_kind(const STACK_OF(X509_EXTENSION) *list, int index) {
+    return OBJ_obj2nid(X509_EXTENSION_get_object(sk_X509_EXTENSION_value(list, index)));
+}
+static inline void tendril_free_extensions(STACK_OF(X509_EXTENSION) *list) {
+    sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+}
+// Adds one extension to a request through a list of its own; 1 or 0.
+static inline int tendril_request_add_extension(X509_REQ *request, X509_EXTENSION *extension) {
+    STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+    if (list == NULL) return 0;
+    int added = sk_X509_EXTENSION_push(list, extension) > 0 && X509_REQ_add_extensions(request, list) == 1;
+    sk_X509_EXTENSION_free(list);
+    return added;
+}
+
+// The size of the key's group or modulus in bits with its type (EVP_PKEY_EC, EVP_PKEY_RSA, EVP_PKEY_ED25519...).
+static inline int tendril_key_type(EVP_PKEY *key) { return EVP_PKEY_get_base_id(key); }
+static inline int tendril_key_bits(EVP_PKEY *key) { return EVP_PKEY_get_bits(key); }

@@ -26,16 +26,16 @@ package struct CertificateIssuer: ~Copyable {
         let authority = try Self.certificate(subject: name, days: days, from: 0, key: key, issuer: nil, signer: key) {
             certificate,
             issuer throws(TLSError) in
-            try Self.add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0", to: certificate, issuer)
-            try Self.add(NID_key_usage, "critical,keyCertSign,cRLSign", to: certificate, issuer)
-            try Self.add(NID_subject_key_identifier, "hash", to: certificate, issuer)
+            try certificate.add(NID_basic_constraints, "critical,CA:TRUE,pathlen:0", issuer: issuer)
+            try certificate.add(NID_key_usage, "critical,keyCertSign,cRLSign", issuer: issuer)
+            try certificate.add(NID_subject_key_identifier, "hash", issuer: issuer)
         }
         self.key = key
         self.authority = authority
     }
 
     /// The CA's own certificate in PEM.
-    package func authorityPEM() throws(TLSError) -> [UInt8] { try Self.pem(authority) }
+    package func authorityPEM() throws(TLSError) -> [UInt8] { try authority.pem() }
 
     /// Issues a leaf for an identity, good for TLS on both sides of a handshake.
     ///
@@ -58,13 +58,13 @@ package struct CertificateIssuer: ~Copyable {
             issuer: authority,
             signer: key
         ) { certificate, issuer throws(TLSError) in
-            try Self.add(NID_basic_constraints, "critical,CA:FALSE", to: certificate, issuer)
-            try Self.add(NID_key_usage, "critical,digitalSignature", to: certificate, issuer)
-            try Self.add(NID_ext_key_usage, usage, to: certificate, issuer)
-            try Self.add(NID_authority_key_identifier, "keyid", to: certificate, issuer)
-            try Self.add(NID_subject_alt_name, "URI:\(identity)", to: certificate, issuer)
+            try certificate.add(NID_basic_constraints, "critical,CA:FALSE", issuer: issuer)
+            try certificate.add(NID_key_usage, "critical,digitalSignature", issuer: issuer)
+            try certificate.add(NID_ext_key_usage, usage, issuer: issuer)
+            try certificate.add(NID_authority_key_identifier, "keyid", issuer: issuer)
+            try certificate.add(NID_subject_alt_name, "URI:\(identity)", issuer: issuer)
         }
-        return Issued(certificate: try Self.pem(leaf), key: try Self.pem(leafKey))
+        return Issued(certificate: try leaf.pem(), key: try leafKey.pem())
     }
 
     private static func certificate(
@@ -99,40 +99,5 @@ package struct CertificateIssuer: ~Copyable {
             throw .drainingQueue(while: "sign a certificate")
         }
         return certificate
-    }
-
-    private static func add(
-        _ identifier: CInt,
-        _ value: String,
-        to certificate: Certificate,
-        _ issuer: Certificate
-    ) throws(TLSError) {
-        var context = X509V3_CTX()
-        X509V3_set_ctx(&context, issuer.pointer, certificate.pointer, nil, nil, 0)
-        guard let value = X509V3_EXT_conf_nid(nil, &context, identifier, value) else {
-            throw .drainingQueue(while: "add an extension to a certificate")
-        }
-        defer { X509_EXTENSION_free(value) }
-        guard X509_add_ext(certificate.pointer, value, -1) == 1 else {
-            throw .drainingQueue(while: "add an extension to a certificate")
-        }
-    }
-
-    private static func pem(_ certificate: Certificate) throws(TLSError) -> [UInt8] {
-        try text { PEM_write_bio_X509($0, certificate.pointer) }
-    }
-
-    private static func pem(_ key: PrivateKey) throws(TLSError) -> Secret {
-        Secret(try text { PEM_write_bio_PrivateKey($0, key.pointer, nil, nil, 0, nil, nil) })
-    }
-
-    private static func text(_ write: (OpaquePointer) -> CInt) throws(TLSError) -> [UInt8] {
-        guard let bio = BIO_new(BIO_s_mem()) else { throw .drainingQueue(while: "write PEM") }
-        defer { BIO_free(bio) }
-        guard write(bio) == 1 else { throw .drainingQueue(while: "write PEM") }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while case let count = BIO_read(bio, &chunk, CInt(chunk.count)), count > 0 { bytes += chunk[..<Int(count)] }
-        return bytes
     }
 }

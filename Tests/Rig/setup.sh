@@ -7,12 +7,14 @@ packages=(
   pkg-config libssl-dev libmnl-dev libnftnl-dev libyaml-dev libevent-dev libcurl4-openssl-dev make binutils
   # to test and to show
   iproute2 iputils-ping iperf3 nftables systemd openssl
+  # real clusters and machines to test in
+  etcd-server etcd-client systemd-container mmdebstrap zstd iptables golang-go dpkg-dev gcc libc6-dev cloud-init
   # to measure against
   openvpn wireguard-go wireguard-tools python3
 )
 
 missing=()
-installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${packages[@]}" 2>/dev/null | awk '$1 == "ii" { print $2 }')
+installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${packages[@]}" 2>/dev/null | awk '$1 == "ii" { print $2 }' || true)
 for package in "${packages[@]}"; do
   grep -qx "$package" <<<"$installed" || missing+=("$package")
 done

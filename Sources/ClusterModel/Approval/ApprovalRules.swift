@@ -1,0 +1,303 @@
+package import TendrilCore
+
+/// What a request for a certificate holds, read from PKCS#10.
+package struct RequestFacts: Hashable, Sendable {
+    /// The common name, if there is exactly one, and nothing else in the subject but organisations.
+    package var user: String?
+    package var groups: [String]
+    package var hosts: [String]
+    package var addresses: [IPAddress]
+    package var uris: [String]
+    /// Names of other kinds, or malformed ones.
+    package var otherNames: Int
+    /// Extensions besides alternative names.
+    package var otherExtensions: [String]
+    /// P-256 or Ed25519.
+    package var hasGoodKey: Bool
+    /// SHA-256 of the public key in hexadecimal digits.
+    package var keyDigest: String
+
+    package init(
+        user: String?,
+        groups: [String] = [],
+        hosts: [String] = [],
+        addresses: [IPAddress] = [],
+        uris: [String] = [],
+        otherNames: Int = 0,
+        otherExtensions: [String] = [],
+        hasGoodKey: Bool = true,
+        keyDigest: String
+    ) {
+        (self.user, self.groups, self.hosts, self.addresses) = (user, groups, hosts, addresses)
+        (self.uris, self.otherNames, self.otherExtensions) = (uris, otherNames, otherExtensions)
+        (self.hasGoodKey, self.keyDigest) = (hasGoodKey, keyDigest)
+    }
+
+    var namesNothingElse: Bool { hosts.isEmpty && addresses.isEmpty && uris.isEmpty && otherNames == 0 }
+}
+
+/// What was issued for a machine, as the coordinator wrote it down before it issued.
+package struct MachineRecord: Hashable, Sendable {
+    package let machine: String
+    package let pool: String
+    /// SHA-256 of the agent's public key in hexadecimal digits.
+    package let keyDigest: String
+    /// The UID of the request that it was issued for.
+    package let request: String
+    /// The last second of validity of the agent's certificate since 1970.
+    package let expiry: UInt64
+
+    package init(machine: String, pool: String, keyDigest: String, request: String, expiry: UInt64) {
+        (self.machine, self.pool, self.keyDigest) = (machine, pool, keyDigest)
+        (self.request, self.expiry) = (request, expiry)
+    }
+}
+
+/// Who asks for what, and all that is known about it.
+package struct ApprovalCase: Sendable {
+    /// The Node of the machine, as far as it matters.
+    package struct NodeFacts: Hashable, Sendable {
+        package var hosts: Set<String>
+        package var addresses: Set<IPAddress>
+
+        package init(hosts: Set<String>, addresses: Set<IPAddress>) { (self.hosts, self.addresses) = (hosts, addresses) }
+    }
+
+    package var cluster: String
+    package var signer: String
+    package var usages: [String]
+    /// The UID of the request's object.
+    package var uid: String
+    /// The user that the API server saw.
+    package var requestor: String
+    /// The groups that the API server saw.
+    package var requestorGroups: [String]
+    package var request: RequestFacts
+    /// The token that the requestor showed, if it showed one of ours.
+    package var token: TokenGrant?
+    package var record: MachineRecord?
+    package var node: NodeFacts?
+    /// The networks that machines' addresses lie in; empty where they are not known.
+    package var nodeNetworks: [IPPrefix]
+    /// Addresses of the other Nodes.
+    package var foreignAddresses: Set<IPAddress>
+    /// Seconds since 1970.
+    package var now: UInt64
+
+    package init(
+        cluster: String,
+        signer: String,
+        usages: [String],
+        uid: String,
+        requestor: String,
+        requestorGroups: [String],
+        request: RequestFacts,
+        now: UInt64
+    ) {
+        (self.cluster, self.signer, self.usages, self.uid) = (cluster, signer, usages, uid)
+        (self.requestor, self.requestorGroups, self.request, self.now) = (requestor, requestorGroups, request, now)
+        (nodeNetworks, foreignAddresses) = ([], [])
+    }
+
+    /// The machine that the request is about, as its subject says; `nil` where it says none.
+    package var machine: String? {
+        request.user.flatMap { MachineIdentity.machine(ofAgent: $0) ?? MachineIdentity.machine(ofKubelet: $0) }
+            ?? request.uris.first.flatMap { uri in
+                let prefix = "spiffe://\(cluster)/vpn/client/"
+                return uri.hasPrefix(prefix) ? String(uri.dropFirst(prefix.count)) : nil
+            }
+    }
+}
+
+/// What becomes of a request.
+package enum Verdict: Hashable, Sendable {
+    /// A signer that is not judged here.
+    case ignore
+    /// Kubernetes' own signer may sign.
+    case approve
+    /// The coordinator signs: for this subject and these names, for so many seconds.
+    case issue(MachineIdentity, Certificate)
+    case deny(Denial)
+
+    /// What the coordinator's own signers issue.
+    package enum Certificate: Hashable, Sendable {
+        case agent
+        case tunnelClient
+    }
+}
+
+/// Why a request is refused.
+package struct Denial: Hashable, Sendable {
+    /// A word for machines, in the form of condition reasons.
+    package let reason: String
+    /// A sentence for people.
+    package let message: String
+    /// Whether somebody should look: a second claimant of a name, or an attempt to become somebody else.
+    package let isAlarm: Bool
+}
+
+/// The rules by which certificates are given (design decision: a token is worth one certificate for one machine that has
+/// not joined).
+package enum ApprovalRules {
+    /// How long an agent's certificate is valid, in seconds: seven days.
+    package static let agentLifetime: UInt64 = 7 * 86400
+    /// How long a tunnel client's certificate is valid, in seconds: one day.
+    package static let tunnelLifetime: UInt64 = 86400
+
+    /// Judges a request.
+    package static func judge(_ facts: ApprovalCase) -> Verdict {
+        guard let signer = Signer(rawValue: facts.signer) else { return .ignore }
+        if let denial = formDenial(facts, signer) { return .deny(denial) }
+        switch signer {
+        case .agent: return agent(facts)
+        case .tunnelClient: return tunnelClient(facts)
+        case .kubeletClient: return kubeletClient(facts)
+        case .kubeletServing: return kubeletServing(facts)
+        }
+    }
+
+    /// What no request of any signer may have.
+    private static func formDenial(_ facts: ApprovalCase, _ signer: Signer) -> Denial? {
+        guard signer.accepts(facts.usages) else {
+            return denial("WrongUsages", "usages \(list(facts.usages)) are not those of \(signer.rawValue)")
+        }
+        guard facts.request.otherExtensions.isEmpty else {
+            return denial("ForbiddenExtension", "asks for the extension \(list(facts.request.otherExtensions))")
+        }
+        guard facts.request.hasGoodKey else { return denial("WeakKey", "the key is neither P-256 nor Ed25519") }
+        guard facts.request.otherNames == 0 else { return denial("ForbiddenName", "asks for a name of a foreign kind") }
+        return nil
+    }
+
+    private static func agent(_ facts: ApprovalCase) -> Verdict {
+        guard let user = facts.request.user, let machine = MachineIdentity.machine(ofAgent: user) else {
+            return .deny(denial("WrongSubject", "the subject names no agent"))
+        }
+        let pool: String
+        if facts.requestor == user {
+            guard let record = facts.record else {
+                return .deny(denial("UnknownMachine", "nothing was ever issued for \(machine)", isAlarm: true))
+            }
+            pool = record.pool
+        } else {
+            switch claim(machine, facts) {
+            case .failure(let denial): return .deny(denial)
+            case .success(let name): pool = name
+            }
+        }
+        let identity = MachineIdentity(cluster: facts.cluster, machine: machine, pool: pool)
+        guard facts.request.groups == identity.groups else {
+            return .deny(denial("WrongGroups", "asks for the groups \(list(facts.request.groups))", isAlarm: true))
+        }
+        guard facts.request.uris == [identity.agentURI], facts.request.hosts.isEmpty, facts.request.addresses.isEmpty else {
+            return .deny(denial("WrongNames", "the only name must be \(identity.agentURI)"))
+        }
+        return .issue(identity, .agent)
+    }
+
+    /// Whether the bearer of a token may have the identity of a machine; the pool if so.
+    private static func claim(_ machine: String, _ facts: ApprovalCase) -> Result<String, Denial> {
+        guard facts.requestor.hasPrefix(BootstrapToken.userPrefix) else {
+            return .failure(denial("ForeignRequestor", "\(facts.requestor) may not ask for \(machine)", isAlarm: true))
+        }
+        guard let token = facts.token, facts.requestor == BootstrapToken.userPrefix + token.id else {
+            return .failure(denial("UnknownToken", "the token of \(facts.requestor) is none of ours, or is gone"))
+        }
+        if let expiry = token.expiry, expiry <= facts.now {
+            return .failure(denial("TokenExpired", "the token \(token.id) has expired"))
+        }
+        if let bound = token.machine, bound != machine {
+            return .failure(denial("ForeignToken", "the token \(token.id) is for \(bound) only", isAlarm: true))
+        }
+        guard machine.hasPrefix(token.namePrefix) else {
+            let reason = "names of the pool \(token.pool) begin with \(token.namePrefix)"
+            return .failure(denial("ForeignName", reason, isAlarm: true))
+        }
+        if let record = facts.record, record.request != facts.uid, record.expiry > facts.now, !token.allowsRejoin {
+            let reason = "\(machine) has a certificate already, for another key"
+            return .failure(denial("NameTaken", reason, isAlarm: true))
+        }
+        if facts.node != nil, facts.record?.request != facts.uid, !token.allowsRejoin {
+            return .failure(denial("NodeExists", "a Node named \(machine) exists already", isAlarm: true))
+        }
+        return .success(token.pool)
+    }
+
+    private static func tunnelClient(_ facts: ApprovalCase) -> Verdict {
+        guard let machine = MachineIdentity.machine(ofAgent: facts.requestor), let record = facts.record,
+            record.machine == machine
+        else { return .deny(denial("ForeignRequestor", "\(facts.requestor) is no agent that is known", isAlarm: true)) }
+        let identity = MachineIdentity(cluster: facts.cluster, machine: machine, pool: record.pool)
+        guard facts.request.user == machine, facts.request.groups.isEmpty else {
+            return .deny(denial("WrongSubject", "the subject must be \(machine) alone", isAlarm: true))
+        }
+        guard facts.request.uris == [identity.tunnelURI], facts.request.hosts.isEmpty, facts.request.addresses.isEmpty else {
+            return .deny(denial("WrongNames", "the only name must be \(identity.tunnelURI)", isAlarm: true))
+        }
+        return .issue(identity, .tunnelClient)
+    }
+
+    private static func kubeletClient(_ facts: ApprovalCase) -> Verdict {
+        guard let machine = kubeletMachine(facts) else {
+            return .deny(denial("WrongSubject", "the subject is no kubelet's", isAlarm: true))
+        }
+        guard facts.requestor == MachineIdentity.userPrefix + machine || isKubelet(machine, facts) else {
+            let reason = "\(facts.requestor) may not ask for the kubelet of \(machine)"
+            return .deny(denial("ForeignRequestor", reason, isAlarm: true))
+        }
+        guard facts.request.namesNothingElse else { return .deny(denial("WrongNames", "a client has no other names")) }
+        guard facts.record != nil else {
+            return .deny(denial("UnknownMachine", "nothing was ever issued for \(machine)", isAlarm: true))
+        }
+        return .approve
+    }
+
+    private static func kubeletServing(_ facts: ApprovalCase) -> Verdict {
+        guard let machine = kubeletMachine(facts) else {
+            return .deny(denial("WrongSubject", "the subject is no kubelet's", isAlarm: true))
+        }
+        guard isKubelet(machine, facts) else {
+            let reason = "\(facts.requestor) may not ask for the kubelet of \(machine)"
+            return .deny(denial("ForeignRequestor", reason, isAlarm: true))
+        }
+        guard facts.record != nil else {
+            return .deny(denial("UnknownMachine", "nothing was ever issued for \(machine)", isAlarm: true))
+        }
+        guard let node = facts.node else { return .deny(denial("NoNode", "there is no Node named \(machine)")) }
+        let request = facts.request
+        let addresses = Set(request.addresses)
+        guard request.uris.isEmpty, !(request.hosts.isEmpty && request.addresses.isEmpty),
+            Set(request.hosts) == node.hosts, addresses == node.addresses,
+            request.hosts.count == node.hosts.count, request.addresses.count == node.addresses.count
+        else { return .deny(denial("WrongNames", "the names are not exactly the addresses of the Node")) }
+        guard addresses.allSatisfy({ address in
+            facts.nodeNetworks.isEmpty || facts.nodeNetworks.contains { $0.contains(address) }
+        }) else {
+            let reason = "an address lies outside the machines' networks \(list(facts.nodeNetworks.map(\.description)))"
+            return .deny(denial("ForeignAddress", reason, isAlarm: true))
+        }
+        guard addresses.isDisjoint(with: facts.foreignAddresses) else {
+            return .deny(denial("AddressTaken", "an address belongs to another Node", isAlarm: true))
+        }
+        return .approve
+    }
+
+    /// The machine of a kubelet's subject, with exactly the group that kubelets have.
+    private static func kubeletMachine(_ facts: ApprovalCase) -> String? {
+        guard facts.request.groups == [MachineIdentity.kubeletGroup] else { return nil }
+        return facts.request.user.flatMap { MachineIdentity.machine(ofKubelet: $0) }
+    }
+
+    private static func isKubelet(_ machine: String, _ facts: ApprovalCase) -> Bool {
+        facts.requestor == MachineIdentity.kubeletUserPrefix + machine
+            && facts.requestorGroups.contains(MachineIdentity.kubeletGroup)
+    }
+
+    private static func denial(_ reason: String, _ message: String, isAlarm: Bool = false) -> Denial {
+        Denial(reason: reason, message: String(message.prefix(500)), isAlarm: isAlarm)
+    }
+
+    private static func list(_ items: [String]) -> String { items.isEmpty ? "(none)" : items.joined(separator: ", ") }
+}
+
+extension Denial: Error {}

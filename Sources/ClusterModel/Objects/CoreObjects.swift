@@ -1,0 +1,212 @@
+package import FoundationEssentials
+
+/// core/v1 Secret.
+package struct KubernetesSecret: KubernetesObject {
+    package static let resource = ResourceKind(plural: "secrets", isNamespaced: true)
+    package var apiVersion: String? = "v1"
+    package var kind: String? = "Secret"
+    package var metadata: ObjectMetadata
+    package var type: String?
+    package var data: [String: Data]?
+
+    package init(_ metadata: ObjectMetadata, type: String? = nil, data: [String: [UInt8]]) {
+        (self.metadata, self.type, self.data) = (metadata, type, data.mapValues { Data($0) })
+    }
+
+    /// The bytes under a key.
+    package subscript(_ key: String) -> [UInt8]? { data?[key].map { Array($0) } }
+
+    /// The text under a key.
+    package func text(_ key: String) -> String? { self[key].map { String(decoding: $0, as: UTF8.self) } }
+}
+
+/// core/v1 ConfigMap.
+package struct ConfigMap: KubernetesObject {
+    package static let resource = ResourceKind(plural: "configmaps", isNamespaced: true)
+    package var apiVersion: String? = "v1"
+    package var kind: String? = "ConfigMap"
+    package var metadata: ObjectMetadata
+    package var data: [String: String]?
+
+    package init(_ metadata: ObjectMetadata, data: [String: String]) { (self.metadata, self.data) = (metadata, data) }
+}
+
+/// core/v1 Node.
+package struct Node: KubernetesObject {
+    /// What is wanted of it.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var unschedulable: Bool?
+        package var taints: [Taint]?
+        package var podCIDR: String?
+        package var providerID: String?
+    }
+    /// A mark that keeps pods away.
+    package struct Taint: Codable, Hashable, Sendable {
+        package var key: String
+        package var value: String?
+        package var effect: String
+
+        package init(key: String, value: String? = nil, effect: String) {
+            (self.key, self.value, self.effect) = (key, value, effect)
+        }
+    }
+    /// One of its addresses.
+    package struct Address: Codable, Hashable, Sendable {
+        package var type: String
+        package var address: String
+    }
+    /// Its programs.
+    package struct Info: Codable, Hashable, Sendable {
+        package var kubeletVersion: String?
+        package var bootID: String?
+    }
+    /// What is seen of it.
+    package struct Status: Codable, Hashable, Sendable {
+        package var addresses: [Address]?
+        package var conditions: [Condition]?
+        package var nodeInfo: Info?
+    }
+
+    package static let resource = ResourceKind(plural: "nodes", isNamespaced: false)
+    package var apiVersion: String? = "v1"
+    package var kind: String? = "Node"
+    package var metadata: ObjectMetadata
+    package var spec: Spec?
+    package var status: Status?
+
+    /// Whether the condition Ready is true.
+    package var isReady: Bool { status?.conditions?.first { $0.type == "Ready" }?.status == "True" }
+
+    /// Whether it is being emptied or removed, so that nothing on it is worth a restart.
+    package var isLeaving: Bool {
+        metadata.deletionTimestamp != nil || spec?.unschedulable == true
+            || spec?.taints?.contains { $0.key == "ToBeDeletedByClusterAutoscaler" } == true
+    }
+}
+
+/// core/v1 Event.
+package struct Event: KubernetesObject {
+    /// What the event is about.
+    package struct Reference: Codable, Hashable, Sendable {
+        package var apiVersion: String?
+        package var kind: String
+        package var name: String
+        package var namespace: String?
+        package var uid: String?
+
+        package init(apiVersion: String? = nil, kind: String, name: String, namespace: String? = nil, uid: String? = nil) {
+            (self.apiVersion, self.kind, self.name) = (apiVersion, kind, name)
+            (self.namespace, self.uid) = (namespace, uid)
+        }
+    }
+    /// Who reports.
+    package struct Source: Codable, Hashable, Sendable {
+        package var component: String
+        package var host: String?
+
+        package init(component: String, host: String? = nil) { (self.component, self.host) = (component, host) }
+    }
+
+    package static let resource = ResourceKind(plural: "events", isNamespaced: true)
+    package var apiVersion: String? = "v1"
+    package var kind: String? = "Event"
+    package var metadata: ObjectMetadata
+    package var involvedObject: Reference
+    package var reason: String
+    package var message: String
+    /// `Normal` or `Warning`.
+    package var type: String
+    package var source: Source
+    package var firstTimestamp: String?
+    package var lastTimestamp: String?
+    package var count: Int?
+
+    package init(
+        _ reason: String,
+        _ message: String,
+        isWarning: Bool,
+        about object: Reference,
+        from source: Source,
+        at time: UInt64
+    ) {
+        metadata = ObjectMetadata(namespace: object.namespace ?? "default", generateName: "\(object.name.lowercased()).")
+        (involvedObject, self.reason, self.source) = (object, reason, source)
+        // The API takes at most 1 KiB.
+        self.message = String(message.prefix(1000))
+        type = isWarning ? "Warning" : "Normal"
+        let moment = KubernetesTime.text(seconds: time)
+        (firstTimestamp, lastTimestamp, count) = (moment, moment, 1)
+    }
+}
+
+/// coordination/v1 Lease.
+package struct Lease: KubernetesObject {
+    /// Who holds it until when.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var holderIdentity: String?
+        package var leaseDurationSeconds: Int?
+        package var acquireTime: String?
+        package var renewTime: String?
+        package var leaseTransitions: Int?
+
+        package init(holderIdentity: String?, leaseDurationSeconds: Int, renewTime: String?) {
+            (self.holderIdentity, self.leaseDurationSeconds) = (holderIdentity, leaseDurationSeconds)
+            self.renewTime = renewTime
+        }
+    }
+
+    package static let resource = ResourceKind(
+        group: "coordination.k8s.io",
+        plural: "leases",
+        isNamespaced: true
+    )
+    package var apiVersion: String? = "coordination.k8s.io/v1"
+    package var kind: String? = "Lease"
+    package var metadata: ObjectMetadata
+    package var spec: Spec?
+
+    package init(_ metadata: ObjectMetadata, spec: Spec) { (self.metadata, self.spec) = (metadata, spec) }
+}
+
+/// certificates/v1 CertificateSigningRequest.
+package struct CertificateSigningRequest: KubernetesObject {
+    /// What is asked for.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var request: Data
+        package var signerName: String
+        package var usages: [String]
+        package var username: String?
+        package var groups: [String]?
+        package var uid: String?
+        package var expirationSeconds: Int?
+
+        package init(request: [UInt8], signerName: String, usages: [String]) {
+            (self.request, self.signerName, self.usages) = (Data(request), signerName, usages)
+        }
+    }
+    /// What came of it.
+    package struct Status: Codable, Hashable, Sendable {
+        package var conditions: [Condition]?
+        package var certificate: Data?
+
+        package init(conditions: [Condition]? = nil, certificate: Data? = nil) {
+            (self.conditions, self.certificate) = (conditions, certificate)
+        }
+    }
+
+    package static let resource = ResourceKind(
+        group: "certificates.k8s.io",
+        plural: "certificatesigningrequests",
+        isNamespaced: false
+    )
+    package var apiVersion: String? = "certificates.k8s.io/v1"
+    package var kind: String? = "CertificateSigningRequest"
+    package var metadata: ObjectMetadata
+    package var spec: Spec
+    package var status: Status?
+
+    package init(_ metadata: ObjectMetadata, spec: Spec) { (self.metadata, self.spec) = (metadata, spec) }
+
+    /// The condition of this type, if it is there.
+    package func condition(_ type: String) -> Condition? { status?.conditions?.first { $0.type == type } }
+}

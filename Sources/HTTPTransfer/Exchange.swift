@@ -1,0 +1,187 @@
+internal import CCurl
+internal import Glibc
+internal import LinuxSystem
+internal import TendrilCore
+
+/// One request under way. After it was posted only the transfer thread touches it.
+final class Exchange: @unchecked Sendable {
+    let number: UInt64
+    let handle: UnsafeMutableRawPointer?
+    private let request: HTTPRequest
+    private let security: HTTPSecurity
+    private let receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
+    private let resume: @Sendable (Result<HTTPResponse, TransferError>) -> Void
+    private let reason: UnsafeMutablePointer<CChar>
+    private var lines: UnsafeMutablePointer<curl_slist>?
+    private var headers: [String: String] = [:]
+    private var body: [UInt8] = []
+    /// Why a callback stopped the transfer.
+    private var refusal: (kind: TransferError.Kind, reason: String)?
+
+    init(
+        _ number: UInt64,
+        _ request: HTTPRequest,
+        _ security: HTTPSecurity,
+        receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?,
+        resume: @escaping @Sendable (Result<HTTPResponse, TransferError>) -> Void
+    ) {
+        (self.number, self.request, self.security) = (number, request, security)
+        (self.receive, self.resume) = (receive, resume)
+        handle = curl_easy_init()
+        reason = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        reason.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    }
+
+    deinit {
+        curl_easy_cleanup(handle)
+        curl_slist_free_all(lines)
+        reason.deallocate()
+    }
+
+    /// Sets every option; where that fails the exchange has ended.
+    func prepare(isFresh: Bool) -> Bool {
+        if let problem = problem {
+            fail(.badRequest, problem)
+            return false
+        }
+        set(CURLOPT_URL, request.url)
+        set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+        set(CURLOPT_NOSIGNAL, 1)
+        set(CURLOPT_PROTOCOLS_STR, Self.isLoopback(request.url) ? "http,https" : "https")
+        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+        set(CURLOPT_PIPEWAIT, 1)
+        set(CURLOPT_FRESH_CONNECT, isFresh ? 1 : 0)
+        set(CURLOPT_PROXY, security.proxy)
+        set(CURLOPT_NOPROXY, security.noProxy)
+        prepareTimes()
+        prepareSecurity()
+        for (name, value) in request.headers { lines = curl_slist_append(lines, "\(name): \(value)") }
+        // libcurl would add a form's content type, and wait for leave to send a large body.
+        lines = curl_slist_append(lines, "Expect:")
+        tendril_curl_set_headers(handle, lines)
+        if !request.body.isEmpty { tendril_curl_set_body(handle, request.body, request.body.count) }
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        tendril_curl_set_callbacks(
+            handle,
+            { bytes, _, count, context in Exchange.from(context)?.took(body: bytes, count) ?? 0 },
+            { bytes, _, count, context in Exchange.from(context)?.took(header: bytes, count) ?? 0 },
+            context,
+            reason
+        )
+        return true
+    }
+
+    /// Ends the exchange with libcurl's result.
+    func complete(_ code: CURLcode) {
+        if code == CURLE_OK {
+            let status = tendril_curl_status(handle)
+            return resume(.success(HTTPResponse(status: status, headers: headers, body: body)))
+        }
+        if let refusal { return fail(refusal.kind, refusal.reason) }
+        let detail = String(cString: reason)
+        fail(kind(of: code), detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail)
+    }
+
+    /// Ends the exchange without a response.
+    func fail(_ kind: TransferError.Kind, _ reason: String) {
+        resume(.failure(TransferError(kind, url: request.url, reason: reason)))
+    }
+
+    private static func from(_ context: UnsafeMutableRawPointer?) -> Exchange? {
+        context.map { Unmanaged<Exchange>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private func took(body bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        let chunk = UnsafeRawBufferPointer(start: bytes, count: count)
+        if let receive, (200..<300).contains(tendril_curl_status(handle)) {
+            if receive(chunk) { return count }
+            refusal = (.cancelled, "cancelled")
+            return 0
+        }
+        guard body.count + count <= request.bodyLimit else {
+            refusal = (.tooLarge, "the body is larger than \(request.bodyLimit) bytes")
+            return 0
+        }
+        body += chunk
+        return count
+    }
+
+    private func took(header bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        // libcurl itself bounds a line to 100 KiB and all of them to 300.
+        let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+        guard let colon = line.firstIndex(of: ":") else { return count }
+        let value = line[line.index(after: colon)...].drop { $0 == " " }
+        headers[line[..<colon].lowercased()] = String(value.prefix { $0 != "\r" && $0 != "\n" && $0 != "\r\n" })
+        return count
+    }
+
+    private func prepareTimes() {
+        set(CURLOPT_CONNECTTIMEOUT_MS, 10_000)
+        set(CURLOPT_TCP_KEEPALIVE, 1)
+        set(CURLOPT_TCP_KEEPIDLE, 10)
+        set(CURLOPT_TCP_KEEPINTVL, 3)
+        if let timeout = request.timeout {
+            set(CURLOPT_TIMEOUT_MS, Int(clamping: timeout.value / 1_000_000))
+        } else {
+            set(CURLOPT_LOW_SPEED_LIMIT, 1)
+            set(CURLOPT_LOW_SPEED_TIME, max(Int(clamping: request.silence.value / 1_000_000_000), 1))
+        }
+    }
+
+    private func prepareSecurity() {
+        set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        switch security.trust {
+        case .bundle(let bundle): tendril_curl_set_blob(handle, CURLOPT_CAINFO_BLOB, bundle, bundle.count)
+        case .system: break
+        case .unproven:
+            set(CURLOPT_SSL_VERIFYPEER, 0)
+            set(CURLOPT_SSL_VERIFYHOST, 0)
+        }
+        switch security.credential {
+        case .none: break
+        case .certificate(let chain, let key):
+            set(CURLOPT_SSLCERTTYPE, "PEM")
+            set(CURLOPT_SSLKEYTYPE, "PEM")
+            tendril_curl_set_blob(handle, CURLOPT_SSLCERT_BLOB, chain, chain.count)
+            key.withBytes { bytes in
+                bytes.withUnsafeBytes { _ = tendril_curl_set_blob(handle, CURLOPT_SSLKEY_BLOB, $0.baseAddress, $0.count) }
+            }
+        case .token(let token):
+            let text = token.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+            lines = curl_slist_append(lines, "Authorization: Bearer \(text)")
+        }
+    }
+
+    /// What makes the request one that is not sent.
+    private var problem: String? {
+        guard handle != nil else { return "out of memory" }
+        guard request.url.hasPrefix("https://") || Self.isLoopback(request.url) else { return "the URL is not https" }
+        if case (.unproven, let credential) = (security.trust, security.credential) {
+            guard case .none = credential else { return "a credential is never sent to an unproven peer" }
+        }
+        let texts = request.headers.flatMap { [$0.name, $0.value] } + [request.url]
+        let isClean = texts.allSatisfy { $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
+        return isClean ? nil : "the request holds control characters"
+    }
+
+    /// Whether a URL names this host by address, where plain HTTP stays inside.
+    static func isLoopback(_ url: String) -> Bool {
+        ["http://127.0.0.1:", "http://[::1]:"].contains { url.hasPrefix($0) && !url.contains("@") }
+    }
+
+    private func set(_ option: CURLoption, _ value: Int) { tendril_curl_set_number(handle, option, value) }
+    private func set(_ option: CURLoption, _ value: String) { tendril_curl_set_text(handle, option, value) }
+
+    private func kind(of code: CURLcode) -> TransferError.Kind {
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST: .resolve
+        case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY: .proxy
+        case CURLE_COULDNT_CONNECT: .connect
+        case CURLE_OPERATION_TIMEDOUT: .timeout
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR: .untrusted
+        case CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE: .tls
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .badRequest
+        default: .interrupted
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package import TendrilCore
+
+/// node.tendril.dev/v1alpha1 NodeConfiguration: what the machines of a pool are to be, signed by the coordinator.
+package struct NodeConfiguration: Codable, Hashable, Sendable {
+    package static let apiVersion = "node.tendril.dev/v1alpha1"
+    package static let kind = "NodeConfiguration"
+
+    /// Which configuration it is.
+    package struct Metadata: Codable, Hashable, Sendable {
+        package var pool: String
+        /// Grows with every change; an agent takes none that is older than what it has.
+        package var generation: Int
+
+        package init(pool: String, generation: Int) { (self.pool, self.generation) = (pool, generation) }
+    }
+
+    /// What is in a file.
+    package struct Content: Codable, Hashable, Sendable {
+        /// The text itself.
+        package var inline: String?
+        /// The bytes themselves, in base64.
+        package var base64: String?
+        package var secretRef: SecretReference?
+
+        package init(inline: String? = nil, base64: String? = nil, secretRef: SecretReference? = nil) {
+            (self.inline, self.base64, self.secretRef) = (inline, base64, secretRef)
+        }
+    }
+
+    /// A key of a Secret in kube-system.
+    package struct SecretReference: Codable, Hashable, Sendable {
+        package var name: String
+        package var key: String
+
+        package init(name: String, key: String) { (self.name, self.key) = (name, key) }
+    }
+
+    /// One file.
+    package struct File: Codable, Hashable, Sendable {
+        package var path: String
+        /// Octal digits, such as "0644"; "0600" where it is missing.
+        package var mode: String?
+        package var content: Content
+
+        package init(path: String, mode: String? = nil, content: Content) {
+            (self.path, self.mode, self.content) = (path, mode, content)
+        }
+    }
+
+    /// A part laid over a unit.
+    package struct DropIn: Codable, Hashable, Sendable {
+        /// Ends in `.conf`.
+        package var name: String
+        package var content: String
+
+        package init(name: String, content: String) { (self.name, self.content) = (name, content) }
+    }
+
+    /// What a unit does once it is written.
+    package enum UnitState: String, Codable, Sendable {
+        case started
+        case stopped
+        /// Written and enabled as told, but neither started nor stopped.
+        case untouched
+    }
+
+    /// One systemd unit.
+    package struct Unit: Codable, Hashable, Sendable {
+        package var name: String
+        /// The whole unit; `nil` for one of the operating system's.
+        package var content: String?
+        package var dropIns: [DropIn]?
+        /// Whether it starts at boot; left as it is where this is missing.
+        package var enabled: Bool?
+        /// `started` where it is missing.
+        package var state: UnitState?
+        /// Files whose change restarts it.
+        package var restartOn: [String]?
+
+        package init(
+            name: String,
+            content: String? = nil,
+            dropIns: [DropIn]? = nil,
+            enabled: Bool? = nil,
+            state: UnitState? = nil,
+            restartOn: [String]? = nil
+        ) {
+            (self.name, self.content, self.dropIns, self.enabled) = (name, content, dropIns, enabled)
+            (self.state, self.restartOn) = (state, restartOn)
+        }
+    }
+
+    /// A mark that keeps pods away.
+    package struct Taint: Codable, Hashable, Sendable {
+        package var key: String
+        package var value: String?
+        /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+        package var effect: String
+    }
+
+    /// The kubelet.
+    package struct Kubelet: Codable, Hashable, Sendable {
+        /// Such as `1.20.2`.
+        package var version: String
+        /// Where the program is; `/usr/bin/kubelet` where this is missing.
+        package var binary: String?
+        /// Fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that go before ours.
+        package var configuration: JSONValue?
+        package var labels: [String: String]?
+        package var taints: [Taint]?
+        /// Further flags, each as one argument.
+        package var extraArguments: [String]?
+        /// Environment of the unit.
+        package var environment: [String: String]?
+
+        package init(version: String) { self.version = version }
+    }
+
+    /// The container runtime.
+    package struct ContainerRuntime: Codable, Hashable, Sendable {
+        /// `unix:///run/containerd/containerd.sock` where it is missing.
+        package var endpoint: String?
+        /// `containerd.service` where it is missing.
+        package var unit: String?
+
+        package init(endpoint: String? = nil, unit: String? = nil) { (self.endpoint, self.unit) = (endpoint, unit) }
+    }
+
+    /// How long a new generation has to prove itself.
+    package struct Health: Codable, Hashable, Sendable {
+        /// How long all has to be well without a break; 30 where it is missing.
+        package var holdSeconds: Int?
+        /// How long it may take until all is well; 300 where it is missing.
+        package var timeoutSeconds: Int?
+
+        package init(holdSeconds: Int? = nil, timeoutSeconds: Int? = nil) {
+            (self.holdSeconds, self.timeoutSeconds) = (holdSeconds, timeoutSeconds)
+        }
+    }
+
+    /// What is wanted.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var files: [File]?
+        package var units: [Unit]?
+        package var kubelet: Kubelet?
+        package var containerRuntime: ContainerRuntime?
+        package var health: Health?
+        /// How many machines of the cluster may restart what pods depend on at the same time; 1 where it is missing.
+        package var restartBudget: Int?
+
+        package init() {}
+    }
+
+    package var apiVersion: String
+    package var kind: String
+    package var metadata: Metadata
+    package var spec: Spec
+
+    package init(pool: String, generation: Int, spec: Spec) {
+        (apiVersion, kind) = (Self.apiVersion, Self.kind)
+        metadata = Metadata(pool: pool, generation: generation)
+        self.spec = spec
+    }
+}

@@ -1,0 +1,137 @@
+import FoundationEssentials
+
+/// One file as it is to be.
+package struct DesiredFile: Hashable, Sendable {
+    package let content: [UInt8]
+    package let mode: UInt32
+    /// SHA-256 of the content in hexadecimal digits.
+    package let digest: String
+
+    package init(content: [UInt8], mode: UInt32, digest: String) {
+        (self.content, self.mode, self.digest) = (content, mode, digest)
+    }
+}
+
+/// One unit as it is to be; its text is among the files.
+package struct DesiredUnit: Hashable, Sendable {
+    package let name: String
+    /// Left as it is where this is `nil`.
+    package let enabled: Bool?
+    package let state: NodeConfiguration.UnitState
+    /// Files whose change restarts it, besides its own.
+    package let triggers: Set<String>
+}
+
+/// All that a generation wants of a machine.
+package struct DesiredNode: Hashable, Sendable {
+    package var files: [String: DesiredFile]
+    package var units: [DesiredUnit]
+
+    /// Nothing at all: what `reset` wants.
+    package static let nothing = DesiredNode(files: [:], units: [])
+
+    package init(files: [String: DesiredFile], units: [DesiredUnit]) { (self.files, self.units) = (files, units) }
+
+    /// Expands a configuration for one machine.
+    ///
+    /// - Parameters:
+    ///   - configuration: has no problems.
+    ///   - host: the machine.
+    ///   - secrets: the bytes of every file that refers to a Secret, by path.
+    ///   - digest: SHA-256 in hexadecimal digits.
+    /// - Throws: `ConfigurationProblem` where the machine cannot be as it is wanted.
+    package init(
+        _ configuration: NodeConfiguration,
+        on host: HostFacts,
+        secrets: [String: [UInt8]],
+        digest: ([UInt8]) -> String
+    ) throws {
+        var files = configuration.spec.files ?? []
+        var units = configuration.spec.units ?? []
+        if let kubelet = configuration.spec.kubelet {
+            let rendered = try KubeletRendering.render(kubelet, runtime: configuration.spec.containerRuntime, on: host)
+            files += rendered.files
+            units.append(rendered.unit)
+        }
+        self.files = [:]
+        self.units = []
+        for file in files {
+            guard let mode = FileMode(file.mode ?? "0600"), let bytes = file.content.bytes ?? secrets[file.path] else {
+                throw ConfigurationProblem(file.path, "has no content that can be used")
+            }
+            self.files[file.path] = DesiredFile(content: bytes, mode: mode.bits, digest: digest(bytes))
+        }
+        for unit in units {
+            var own: [(path: String, text: String)] = unit.content.map { [(UnitName.path(unit.name), $0)] } ?? []
+            own += (unit.dropIns ?? []).map { (UnitName.path(unit.name, dropIn: $0.name), $0.content) }
+            for (path, text) in own {
+                let bytes = Array(text.utf8)
+                self.files[path] = DesiredFile(content: bytes, mode: 0o644, digest: digest(bytes))
+            }
+            self.units.append(
+                DesiredUnit(
+                    name: unit.name,
+                    enabled: unit.enabled,
+                    state: unit.state ?? .started,
+                    triggers: Set(unit.restartOn ?? [])
+                )
+            )
+        }
+    }
+}
+
+extension NodeConfiguration.Content {
+    /// The bytes, unless they are in a Secret.
+    package var bytes: [UInt8]? { inline.map { Array($0.utf8) } ?? base64.flatMap { Data(base64Encoded: $0) }.map(Array.init) }
+}
+
+/// What is at a path now.
+package enum ObservedFile: Hashable, Sendable {
+    case absent
+    /// SHA-256 in hexadecimal digits, and permission bits.
+    case file(digest: String, mode: UInt32)
+    /// A link, a directory or something else that is never written through.
+    case foreign(String)
+}
+
+/// What a unit does now.
+package struct ObservedUnit: Hashable, Sendable {
+    package var isActive: Bool
+    package var isEnabled: Bool
+
+    package init(isActive: Bool, isEnabled: Bool) { (self.isActive, self.isEnabled) = (isActive, isEnabled) }
+}
+
+/// The machine as it is, as far as a plan needs it.
+package struct ObservedNode: Sendable {
+    package var files: [String: ObservedFile]
+    package var units: [String: ObservedUnit]
+    /// The meaning of unit files that are there, by path.
+    package var unitTexts: [String: String]
+
+    package init(files: [String: ObservedFile], units: [String: ObservedUnit], unitTexts: [String: String] = [:]) {
+        (self.files, self.units, self.unitTexts) = (files, units, unitTexts)
+    }
+}
+
+/// Everything that was ever touched and is not put back yet, written before it is touched.
+package struct Manifest: Codable, Hashable, Sendable {
+    /// What was at a path before the first touch.
+    package enum Original: Codable, Hashable, Sendable {
+        case absent
+        /// It is kept under this name, and had these permission bits.
+        case kept(name: String, mode: UInt32)
+    }
+    /// A unit's state before the first touch.
+    package struct UnitOriginal: Codable, Hashable, Sendable {
+        package var wasEnabled: Bool
+        package var wasActive: Bool
+    }
+
+    package var files: [String: Original]
+    package var units: [String: UnitOriginal]
+    /// Units whose restart is owed: something of theirs was changed, or was about to be.
+    package var owedRestarts: Set<String>
+
+    package init() { (files, units, owedRestarts) = ([:], [:], []) }
+}

@@ -1,0 +1,177 @@
+/// One change to a machine.
+package enum Step: Hashable, Sendable {
+    case write(path: String, DesiredFile)
+    /// Take away what we wrote, and put back what was there.
+    case restore(path: String, Manifest.Original)
+    case reloadUnits
+    case enable(String)
+    case disable(String)
+    case start(String)
+    case stop(String)
+    case restart(String)
+
+    /// Whether pods may notice.
+    package var isDisruptive: Bool {
+        switch self {
+        case .restart, .stop: true
+        default: false
+        }
+    }
+}
+
+/// What has to happen for a machine to be as it is wanted.
+package struct Plan: Hashable, Sendable {
+    /// What is at these paths is kept under these names before anything else, so that it can be put back.
+    package var originals: [String: String]
+    /// To be written then, before the first step.
+    package var ahead: Manifest
+    package var steps: [Step]
+    /// To be written after the last one.
+    package var behind: Manifest
+
+    /// Nothing has to happen.
+    package var isEmpty: Bool { steps.isEmpty && ahead == behind }
+
+    /// The units that are restarted or stopped.
+    package var disrupted: [String] {
+        steps.compactMap { step in
+            switch step {
+            case .restart(let name), .stop(let name): name
+            default: nil
+            }
+        }
+    }
+}
+
+/// Computes a plan as a value, from what is and what is wanted.
+package enum Planner {
+    /// Plans the way to a generation.
+    ///
+    /// - Parameters:
+    ///   - desired: all that is wanted; what the manifest holds beyond it is taken back.
+    ///   - observed: every path and unit of `desired` and of the manifest.
+    ///   - manifest: what was touched so far.
+    /// - Returns: the same plan for the same input, whatever happened before.
+    /// - Throws: `ConfigurationProblem` where something is in the way that is never written through.
+    package static func plan(
+        to desired: DesiredNode,
+        from observed: ObservedNode,
+        manifest: Manifest
+    ) throws(ConfigurationProblem) -> Plan {
+        var plan = Plan(originals: [:], ahead: manifest, steps: [], behind: manifest)
+        var changed: Set<String> = []
+        var removed: Set<String> = []
+        for (path, file) in desired.files.sorted(by: { $0.key < $1.key }) {
+            let now = observed.files[path] ?? .absent
+            if case .foreign(let kind) = now { throw ConfigurationProblem(path, "is \(kind), which is not replaced") }
+            keep(path, now, in: &plan)
+            guard now != .file(digest: file.digest, mode: file.mode) else { continue }
+            plan.steps.append(.write(path: path, file))
+            if isMeant(file, at: path, over: now, observed) { changed.insert(path) }
+        }
+        for (path, original) in manifest.files.sorted(by: { $0.key < $1.key }) where desired.files[path] == nil {
+            plan.steps.append(.restore(path: path, original))
+            plan.behind.files[path] = nil
+            removed.insert(path)
+        }
+        units(desired, observed, manifest, changed.union(removed), &plan)
+        return plan
+    }
+
+    private static func keep(_ path: String, _ now: ObservedFile, in plan: inout Plan) {
+        guard plan.ahead.files[path] == nil else { return }
+        let original: Manifest.Original
+        if case .file(_, let mode) = now {
+            let name = OriginalName.of(path)
+            plan.originals[path] = name
+            original = .kept(name: name, mode: mode)
+        } else {
+            original = .absent
+        }
+        plan.ahead.files[path] = original
+        plan.behind.files[path] = original
+    }
+
+    /// Whether a new content means something else than the old: comments in a unit do not.
+    private static func isMeant(_ file: DesiredFile, at path: String, over now: ObservedFile, _ observed: ObservedNode) -> Bool {
+        guard path.hasPrefix(UnitName.directory + "/"), let old = observed.unitTexts[path], now != .absent else { return true }
+        return UnitText.meaning(old) != UnitText.meaning(String(decoding: file.content, as: UTF8.self))
+    }
+
+    private static func units(
+        _ desired: DesiredNode,
+        _ observed: ObservedNode,
+        _ manifest: Manifest,
+        _ changed: Set<String>,
+        _ plan: inout Plan
+    ) {
+        let wanted = Set(desired.units.map(\.name))
+        let gone = manifest.units.filter { !wanted.contains($0.key) }.sorted { $0.key < $1.key }
+        var stops: [Step] = []
+        for (name, original) in gone {
+            let ownsUnit = manifest.files[UnitName.path(name)] == .absent
+            if ownsUnit || !original.wasActive, observed.units[name]?.isActive == true { stops.append(.stop(name)) }
+            if ownsUnit || !original.wasEnabled, observed.units[name]?.isEnabled == true { stops.append(.disable(name)) }
+            plan.behind.units[name] = nil
+        }
+        // A unit is stopped while systemd still knows it.
+        plan.steps = stops + plan.steps
+        let touchesUnits = plan.steps.contains { step in
+            switch step {
+            case .write(let path, _), .restore(let path, _): path.hasPrefix(UnitName.directory + "/")
+            default: false
+            }
+        }
+        if touchesUnits { plan.steps.append(.reloadUnits) }
+        var after: [Step] = []
+        for (name, original) in gone where manifest.files[UnitName.path(name)] != .absent {
+            // One of the operating system's, without what we laid over it.
+            if original.wasActive, isTouched(name, changed) { after.append(.restart(name)) }
+        }
+        var last: [Step] = []
+        for unit in desired.units {
+            let now = observed.units[unit.name] ?? ObservedUnit(isActive: false, isEnabled: false)
+            if plan.ahead.units[unit.name] == nil {
+                let original = Manifest.UnitOriginal(wasEnabled: now.isEnabled, wasActive: now.isActive)
+                plan.ahead.units[unit.name] = original
+                plan.behind.units[unit.name] = original
+            }
+            if let enabled = unit.enabled, enabled != now.isEnabled {
+                plan.steps.append(enabled ? .enable(unit.name) : .disable(unit.name))
+            }
+            let isDue = isTouched(unit.name, changed) || !unit.triggers.isDisjoint(with: changed)
+                || manifest.owedRestarts.contains(unit.name)
+            switch unit.state {
+            case .untouched: break
+            case .stopped: if now.isActive { after.append(.stop(unit.name)) }
+            case .started:
+                if isDue { plan.ahead.owedRestarts.insert(unit.name) }
+                if isDue || !now.isActive {
+                    let step: Step = isDue && now.isActive ? .restart(unit.name) : .start(unit.name)
+                    // Everything else stands before the kubelet asks for it.
+                    if unit.name == KubeletPaths.unit { last.append(step) } else { after.append(step) }
+                }
+            }
+        }
+        plan.behind.owedRestarts = []
+        plan.steps += after + last
+    }
+
+    private static func isTouched(_ unit: String, _ changed: Set<String>) -> Bool {
+        changed.contains(UnitName.path(unit)) || changed.contains { $0.hasPrefix(UnitName.path(unit) + ".d/") }
+    }
+}
+
+/// Under which names originals are kept.
+package enum OriginalName {
+    /// A name in one directory that no other path has.
+    package static func of(_ path: String) -> String {
+        path.utf8.map { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E: String(UnicodeScalar(byte))
+            case 0x2F: "_"
+            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }.joined()
+    }
+}

@@ -1,0 +1,131 @@
+internal import FoundationEssentials
+package import TendrilCore
+
+/// Decodes a document into a type, and refuses every key that the type does not know.
+package enum StrictDecoder {
+    /// Reads YAML or JSON.
+    ///
+    /// - Parameters:
+    ///   - type: encodes every key that it decodes.
+    ///   - bytes: one document of at most 1 MiB.
+    /// - Returns: the value.
+    /// - Throws: `StrictDecodingError` with every unknown key, or the first value of a wrong kind.
+    package static func decode<Value: Codable>(
+        _ type: Value.Type,
+        from bytes: [UInt8]
+    ) throws(StrictDecodingError) -> Value {
+        let node: YAMLNode
+        do throws(YAMLError) {
+            node = try YAMLParser.parse(bytes)
+        } catch {
+            throw StrictDecodingError([.init(path: "", reason: error.description)])
+        }
+        do {
+            let value = try JSONDecoder().decode(type, from: JSONEncoder().encode(node.json))
+            let known = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+            let unknown = unknownKeys(node, known, path: "")
+            guard unknown.isEmpty else { throw StrictDecodingError(unknown) }
+            return value
+        } catch let error as StrictDecodingError {
+            throw error
+        } catch let error as DecodingError {
+            throw StrictDecodingError([problem(error)])
+        } catch {
+            throw StrictDecodingError([.init(path: "", reason: "\(error)")])
+        }
+    }
+
+    private static func unknownKeys(_ node: YAMLNode, _ known: JSONValue, path: String) -> [StrictDecodingError.Problem] {
+        switch (node.content, known) {
+        case (.mapping(let entries), .object(let fields)):
+            return entries.filter { !$0.value.isNull }.flatMap { entry in
+                let inner = path.isEmpty ? entry.key : "\(path).\(entry.key)"
+                guard let field = fields[entry.key] else {
+                    return [StrictDecodingError.Problem(path: inner, reason: "is no field (line \(entry.value.line))")]
+                }
+                return unknownKeys(entry.value, field, path: inner)
+            }
+        case (.sequence(let items), .array(let values)):
+            return zip(items, values).enumerated().flatMap { index, pair in
+                unknownKeys(pair.0, pair.1, path: "\(path)[\(index)]")
+            }
+        default:
+            return []
+        }
+    }
+
+    private static func problem(_ error: DecodingError) -> StrictDecodingError.Problem {
+        let (path, reason): ([any CodingKey], String) =
+            switch error {
+            case .keyNotFound(let key, let context): (context.codingPath + [key], "is missing")
+            case .valueNotFound(_, let context): (context.codingPath, "is missing")
+            case .typeMismatch(let type, let context): (context.codingPath, "is not \(words(for: type))")
+            case .dataCorrupted(let context): (context.codingPath, context.debugDescription)
+            @unknown default: ([], "\(error)")
+            }
+        let text = path.reduce(into: "") { text, key in
+            if let index = key.intValue { text += "[\(index)]" } else { text += (text.isEmpty ? "" : ".") + key.stringValue }
+        }
+        return StrictDecodingError.Problem(path: text, reason: reason)
+    }
+
+    private static func words(for type: Any.Type) -> String {
+        switch "\(type)" {
+        case "String": "a string"
+        case "Bool": "true or false"
+        case let name where name.hasPrefix("Int") || name.hasPrefix("UInt") || name == "Double": "a number that fits"
+        case let name where name.hasPrefix("Array"): "a list"
+        default: "a mapping"
+        }
+    }
+}
+
+/// A document that does not fit its type; trying again cannot help.
+package struct StrictDecodingError: Error, Hashable, CustomStringConvertible {
+    /// One place and what is wrong there.
+    package struct Problem: Hashable, Sendable {
+        /// Such as `spec.files[2].mode`; empty for the document as a whole.
+        package let path: String
+        package let reason: String
+
+        package init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
+    }
+
+    package let problems: [Problem]
+
+    package init(_ problems: [Problem]) { self.problems = problems }
+
+    package var description: String {
+        problems.map { $0.path.isEmpty ? $0.reason : "\($0.path): \($0.reason)" }.joined(separator: "\n")
+    }
+}
+
+extension YAMLNode {
+    /// The same as a JSON value; plain scalars become numbers, Booleans and null as in YAML 1.2's core schema.
+    package var json: JSONValue {
+        switch content {
+        case .sequence(let items): .array(items.map(\.json))
+        case .mapping(let entries): .object(Dictionary(entries.map { ($0.key, $0.value.json) }) { $1 })
+        case .scalar(let text, isPlain: false): .string(text)
+        case .scalar(let text, isPlain: true): isNull ? .null : Self.plain(text)
+        }
+    }
+
+    private static func plain(_ text: String) -> JSONValue {
+        switch text {
+        case "true", "True", "TRUE": return .bool(true)
+        case "false", "False", "FALSE": return .bool(false)
+        default: break
+        }
+        let digits = text.drop { $0 == "-" }
+        // A leading zero means a mode or an identifier to everyone who writes it.
+        guard let first = digits.utf8.first, (0x30...0x39).contains(first), digits.count == 1 || first != 0x30 else {
+            return .string(text)
+        }
+        if let number = Int(text) { return .integer(number) }
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || [0x2E, 0x65, 0x45, 0x2B, 0x2D].contains($0) }),
+            let number = Double(text), number.isFinite
+        else { return .string(text) }
+        return .number(number)
+    }
+}

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Ends whatever the rig's scripts left, also an interrupted run, and empties $RIG.
+. "$(dirname "$0")/lib.sh"
+for m in "$RIG"/machines/*/; do [[ ! -d $m ]] || "$HERE/machine.sh" down "$(basename "$m")"; done
+for f in "$RIG"/run/*.pid; do [[ ! -e $f ]] || stop "$(basename "$f" .pid)"; done
+for name in cp op; do unport "$name"; done
+[[ ! -e /run/netns/rig-sw ]] || ip netns del rig-sw
+rm -rf --one-file-system "$RIG"

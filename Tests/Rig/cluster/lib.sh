@@ -1,0 +1,70 @@
+# Shared by the scripts of the cluster rig: where things are, background processes, the switch, keys. Source it.
+#
+# State lives under $RIG, which `clean.sh` empties; what takes long to build lives under $CACHE, keyed by content.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export RIG=${RIG:-/tmp/tendril-rig}
+CACHE=${TENDRIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tendril}
+
+# key FILE...: a short name for what these files make
+key() { cat "$@" | sha256sum | cut -c1-12; }
+export KUBERNETES_BIN=${KUBERNETES_BIN:-$CACHE/kubernetes-$(key "$HERE/kubernetes.sh")}
+ROOTFS=$CACHE/rootfs-$(key "$HERE/rootfs.sh")
+IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/image.py" "$HERE/kubernetes.sh")
+mkdir -p "$RIG"/{run,log,pki,machines}
+
+now() { date +%s.%N; }
+took() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
+say() { printf '%s  %s\n' "$(date +%T)" "$*" | tee -a "$RIG/log/rig.log" >&2; }
+
+# start NAME COMMAND...: in the background, pid and log kept. stop NAME: that pid only.
+start() {
+  local name=$1; shift
+  setsid "$@" </dev/null >>"$RIG/log/$name.log" 2>&1 &
+  echo $! >"$RIG/run/$name.pid"
+}
+stop() {
+  local file=$RIG/run/$1.pid pid i
+  [[ -e $file ]] || return 0
+  pid=$(<"$file"); rm -f "$file"
+  kill -TERM "$pid" 2>/dev/null || return 0
+  for i in {1..100}; do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.1; done
+  kill -KILL "$pid" 2>/dev/null || true
+}
+# until_ok SECONDS COMMAND...: repeat until it succeeds.
+until_ok() {
+  local end=$((SECONDS + $1)); shift
+  until "$@" >/dev/null 2>&1; do ((SECONDS < end)) || { say "timed out: $*"; return 1; }; sleep 0.2; done
+}
+
+# One switch namespace, everything else hangs off it: nothing appears in the host's own network.
+NET=10.250.0 NET6=fd25:0 SERVICES=10.96 CONTROL_PLANE=10.250.0.1
+switch_up() {
+  [[ -e /run/netns/rig-sw ]] && return
+  ip netns add rig-sw
+  ip -n rig-sw link set lo up
+  ip -n rig-sw link add br0 type bridge
+  ip -n rig-sw addr add $NET.254/24 dev br0
+  ip -n rig-sw addr add $NET6::fe/64 dev br0 nodad
+  ip -n rig-sw link set br0 up
+  # Everything else is answered with "unreachable": kubelet's AWS provider asks for metadata and would wait for seconds.
+  ip netns exec rig-sw sysctl -qw net.ipv4.ip_forward=1
+  ip -n rig-sw route add unreachable default
+}
+# port NAME NUMBER: namespace rig-NAME whose eth0 on the switch has address NUMBER, in both families
+port() {
+  [[ -e /run/netns/rig-$1 ]] && return
+  ip netns add "rig-$1"
+  ip link add "v-$1" netns rig-sw type veth peer name eth0 netns "rig-$1"
+  ip -n rig-sw link set "v-$1" master br0 up
+  ip -n "rig-$1" link set lo up
+  ip -n "rig-$1" addr add "$NET.$2/24" dev eth0
+  ip -n "rig-$1" addr add "$NET6::$2/64" dev eth0 nodad
+  ip -n "rig-$1" link set eth0 up
+  ip -n "rig-$1" route add default via $NET.254
+}
+unport() { [[ ! -e /run/netns/rig-$1 ]] || ip netns del "rig-$1"; }
+in_ns() { local ns=$1; shift; ip netns exec "rig-$ns" "$@"; }
+
+PKI=$RIG/pki
+kubectl() { in_ns cp "$(PATH=$PATH:$KUBERNETES_BIN type -P kubectl)" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
