@@ -21,6 +21,8 @@ let package = Package(
     name: "tendril",
     products: [
         .executable(name: "tendril-vpn", targets: ["tendril-vpn"]),
+        .executable(name: "tendril-agent", targets: ["tendril-agent"]),
+        .executable(name: "tendril-coordinator", targets: ["tendril-coordinator"]),
         .executable(name: "tendril-bench", targets: ["tendril-bench"]),
     ],
     dependencies: [
@@ -57,13 +59,23 @@ let package = Package(
 
         // 2: decisions without input or output.
         .target(name: "ClusterModel", dependencies: ["TendrilCore"], swiftSettings: pure),
-        .target(name: "NodePlan", dependencies: ["TendrilCore", "ClusterModel"], swiftSettings: pure),
+        .target(
+            name: "NodePlan",
+            dependencies: ["TendrilCore", "ClusterModel"],
+            resources: [.embedInCode("UserData/tendril-agent.service")],
+            swiftSettings: pure
+        ),
         .target(name: "TunnelProtocol", dependencies: ["TendrilCore"], swiftSettings: pure),
 
         // 3: shells around the decisions.
         .target(
             name: "TunnelDataPlane",
             dependencies: ["TendrilCore", "LinuxSystem", "TLSEngine", "TunnelProtocol"],
+            swiftSettings: common
+        ),
+        .target(
+            name: "KubernetesClient",
+            dependencies: ["TendrilCore", "ClusterModel", "HTTPTransfer", "LinuxSystem", "StrictYAML"],
             swiftSettings: common
         ),
         .target(
@@ -82,7 +94,40 @@ let package = Package(
             swiftSettings: common
         ),
 
+        .target(
+            name: "NodeAgent",
+            dependencies: [
+                "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel", "NodePlan",
+                "KubernetesClient", "Observability", logging,
+            ],
+            swiftSettings: common
+        ),
+
+        .target(
+            name: "Coordinator",
+            dependencies: [
+                "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel", "NodePlan",
+                "KubernetesClient", "Observability", logging,
+            ],
+            swiftSettings: common
+        ),
+
         // 5: programs.
+        .executableTarget(
+            name: "tendril-agent",
+            dependencies: [
+                "TendrilCore", "NodeAgent", "NodePlan", "ClusterModel", "LinuxSystem", "StrictYAML", argumentParser,
+            ],
+            swiftSettings: common
+        ),
+        .executableTarget(
+            name: "tendril-coordinator",
+            dependencies: [
+                "TendrilCore", "Coordinator", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPTransfer", "TLSEngine",
+                "LinuxSystem", "Observability", argumentParser, logging,
+            ],
+            swiftSettings: common
+        ),
         .executableTarget(
             name: "tendril-vpn",
             dependencies: ["TendrilCore", "TunnelDaemon", argumentParser],

@@ -6,6 +6,8 @@ package struct BootstrapToken: Sendable {
     package let id: String
     /// All of it.
     package let secret: Secret
+    /// The part behind the dot, with which `cluster-info` is signed.
+    package let signingSecret: Secret
 
     /// Takes the text of a token; `nil` for anything else.
     package init?(_ text: some StringProtocol) {
@@ -13,6 +15,7 @@ package struct BootstrapToken: Sendable {
         guard parts.count == 2, Self.isPart(parts[0], length: 6), Self.isPart(parts[1], length: 16) else { return nil }
         id = String(parts[0])
         secret = Secret(Array(text.utf8))
+        signingSecret = Secret(Array(parts[1].utf8))
     }
 
     /// The user that the API server takes its bearer for.

@@ -5,7 +5,11 @@ import Glibc
 package enum DurableFile {
     /// Reads a file of at most `limit` bytes.
     package static func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
-        let file = try OwnedDescriptor(tendril_open(path, O_RDONLY, 0), "open \(path)")
+        try read(try OwnedDescriptor(tendril_open(path, O_RDONLY, 0), "open \(path)"), path, limit: limit)
+    }
+
+    /// Reads what an open file holds from its position on.
+    static func read(_ file: borrowing OwnedDescriptor, _ path: String, limit: Int) throws(SystemError) -> [UInt8] {
         var content: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
@@ -33,14 +37,7 @@ package enum DurableFile {
                 "create \(temporary)"
             )
             guard fchmod(file.rawValue, mode) == 0 else { throw SystemError("set the mode of \(path)", code: errno) }
-            var offset = 0
-            while offset < content.count {
-                let count = content.withUnsafeBytes { bytes in
-                    retrying { Glibc.write(file.rawValue, bytes.baseAddress.map { $0 + offset }, bytes.count - offset) }
-                }
-                guard count > 0 else { throw SystemError("write \(path)", code: CInt(-count)) }
-                offset += count
-            }
+            try write(content, to: file, path)
             guard fsync(file.rawValue) == 0 else { throw SystemError("write \(path)", code: errno) }
             guard rename(temporary, path) == 0 else { throw SystemError("replace \(path)", code: errno) }
         } catch {
@@ -48,6 +45,19 @@ package enum DurableFile {
             throw error
         }
         try syncDirectory(of: path)
+    }
+
+    /// Writes all of `content` to an open file.
+    static func write(_ content: [UInt8], to file: borrowing OwnedDescriptor, _ path: String) throws(SystemError) {
+        let descriptor = file.rawValue
+        var offset = 0
+        while offset < content.count {
+            let count = content.withUnsafeBytes { bytes in
+                retrying { Glibc.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset) }
+            }
+            guard count > 0 else { throw SystemError("write \(path)", code: CInt(-count)) }
+            offset += count
+        }
     }
 
     /// Writes to a file that exists and takes its content in one write, such as one of /proc/sys.

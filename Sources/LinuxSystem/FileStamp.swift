@@ -1,3 +1,4 @@
+import CTendrilShims
 import Glibc
 
 /// What tells one state of a file from another, behind all symbolic links.

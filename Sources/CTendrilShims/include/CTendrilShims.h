@@ -45,6 +45,15 @@ int tendril_tun_set_offload(int fd, unsigned flags);
 // open(2), close-on-exec. Returns an owned descriptor or -errno.
 int tendril_open(const char *path, int flags, unsigned mode);
 
+// A descriptor that only names a place (open(2)).
+static const int tendril_o_path = __O_PATH;
+
+// pipe2(2), close-on-exec; 0 or -errno.
+int tendril_pipe(int ends[2]);
+
+// openat2(2) below a directory, close-on-exec, through no link of any kind. An owned descriptor or -errno.
+int tendril_open_beneath(int directory, const char *path, int flags, unsigned mode);
+
 // Drops every capability from the effective, permitted, inheritable and ambient sets and the bounding set where it
 // may; those in `keep` (a bit each) stay effective and permitted. 0 or -errno.
 int tendril_capabilities_keep(uint64_t keep);
@@ -71,3 +80,7 @@ int tendril_process_control(int option, unsigned long value);
 static inline int tendril_setsockopt_int(int fd, int level, int option, int value) {
     return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;
 }
+
+// Starts a program (an absolute path) with standard input from /dev/null, output and errors to `output`, no other
+// descriptors, default signals and a process group of its own. Its pid or -errno.
+int tendril_spawn(const char *path, char *const arguments[], char *const environment[], int output);

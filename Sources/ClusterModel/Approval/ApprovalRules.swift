@@ -134,6 +134,10 @@ package struct Denial: Hashable, Sendable {
     package let message: String
     /// Whether somebody should look: a second claimant of a name, or an attempt to become somebody else.
     package let isAlarm: Bool
+
+    package init(reason: String, message: String, isAlarm: Bool) {
+        (self.reason, self.message, self.isAlarm) = (reason, message, isAlarm)
+    }
 }
 
 /// The rules by which certificates are given (design decision: a token is worth one certificate for one machine that has

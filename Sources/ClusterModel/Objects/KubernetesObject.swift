@@ -99,6 +99,8 @@ package struct APIStatus: Codable, Hashable, Sendable {
     package var reason: String?
     package var code: Int?
     package var details: Details?
+
+    package init() {}
 }
 
 /// A condition of an object's status.

@@ -144,6 +144,8 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var units: [Unit]?
         package var kubelet: Kubelet?
         package var containerRuntime: ContainerRuntime?
+        /// The CA bundle of the cluster in PEM, once another one than the user data's is to be believed.
+        package var certificateAuthority: String?
         package var health: Health?
         /// How many machines of the cluster may restart what pods depend on at the same time; 1 where it is missing.
         package var restartBudget: Int?

@@ -35,6 +35,8 @@ package enum NodeConfigurationRules {
         check((1...1000).contains(spec.restartBudget ?? 1), "spec.restartBudget", "must be 1 to 1000")
         check((0...3600).contains(spec.health?.holdSeconds ?? 30), "spec.health.holdSeconds", "must be 0 to 3600")
         check((1...3600).contains(spec.health?.timeoutSeconds ?? 300), "spec.health.timeoutSeconds", "must be 1 to 3600")
+        let authority = spec.certificateAuthority
+        check(authority?.contains("-----BEGIN CERTIFICATE-----") ?? true, "spec.certificateAuthority", "holds no certificate in PEM")
         for (index, file) in files.enumerated() { problems += problemsOf(file, at: "spec.files[\(index)]") }
         for (index, unit) in units.enumerated() { problems += problemsOf(unit, at: "spec.units[\(index)]") }
         problems += repeated(files.map(\.path), "spec.files", "path")

@@ -73,7 +73,7 @@ package enum KubeletRendering {
                 """,
             enabled: true,
             state: .started,
-            restartOn: [KubeletPaths.configuration]
+            restartOn: [KubeletPaths.configuration, KubeletPaths.authority]
         )
         return ([file], unit)
     }

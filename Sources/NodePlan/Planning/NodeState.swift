@@ -53,6 +53,10 @@ package struct DesiredNode: Hashable, Sendable {
             files += rendered.files
             units.append(rendered.unit)
         }
+        if let authority = configuration.spec.certificateAuthority {
+            let content = NodeConfiguration.Content(inline: authority)
+            files.append(NodeConfiguration.File(path: KubeletPaths.authority, mode: "0644", content: content))
+        }
         self.files = [:]
         self.units = []
         for file in files {

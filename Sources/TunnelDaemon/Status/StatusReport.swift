@@ -121,8 +121,3 @@ extension StatusReport.Lane {
         retransmits = counters[.retransmits]
     }
 }
-
-/// The version of these programs.
-package enum Version {
-    package static let text = "0.1.0"
-}

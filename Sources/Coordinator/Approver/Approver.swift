@@ -1,0 +1,315 @@
+package import ClusterModel
+internal import FoundationEssentials
+package import KubernetesClient
+internal import LinuxSystem
+package import Logging
+package import TLSEngine
+package import TendrilCore
+
+/// Judges every request for a certificate that is ours to judge, and signs what our own signers issue.
+package final class Approver: Sendable {
+    /// What it counts, for metrics.
+    package struct Counts: Sendable {
+        package var approved: [String: UInt64] = [:]
+        package var denied: [String: UInt64] = [:]
+        package var alarms: UInt64 = 0
+        package var failures: UInt64 = 0
+    }
+
+    private let client: KubernetesClient
+    private let cluster: String
+    private let authority: RequestAuthority
+    private let nodeNetworks: [IPPrefix]
+    private let logger: Logger
+    private let records: MachineRecords
+    private let kept = Guarded(Counts())
+
+    /// Makes an approver.
+    ///
+    /// - Parameters:
+    ///   - client: speaks to the shoot with the rights of `manifests bootstrap`.
+    ///   - cluster: the technical ID.
+    ///   - authority: signs agents' and tunnel clients' certificates.
+    ///   - nodeNetworks: where machines' addresses lie; empty where that is not known.
+    ///   - logger: hears of every verdict.
+    package init(
+        client: KubernetesClient,
+        cluster: String,
+        authority: RequestAuthority,
+        nodeNetworks: [IPPrefix],
+        logger: Logger
+    ) {
+        (self.client, self.cluster, self.authority) = (client, cluster, authority)
+        (self.nodeNetworks, self.logger) = (nodeNetworks, logger)
+        records = MachineRecords(client: client)
+    }
+
+    package var counts: Counts { kept.withLock { $0 } }
+
+    /// Judges until its task is cancelled.
+    package func run() async {
+        let watcher = Watcher(CertificateSigningRequest.self, client: client)
+        let (queue, feed) = AsyncStream.makeStream(of: CertificateSigningRequest.self)
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                await watcher.run { event in
+                    switch event {
+                    case .all(let requests): for request in requests { feed.yield(request) }
+                    case .changed(let request): feed.yield(request)
+                    case .removed: break
+                    case .failed(let error):
+                        self.logger.warning("cannot watch requests", metadata: ["reason": "\(error)"])
+                    }
+                }
+                feed.finish()
+            }
+            for await request in queue { group.addTask { await self.consider(request) } }
+        }
+    }
+
+    /// Judges one request, unless that was done; a failure is tried again a few times, then with the next event.
+    package func consider(_ request: CertificateSigningRequest) async {
+        guard Signer(rawValue: request.spec.signerName) != nil, request.condition("Denied") == nil,
+            request.condition("Failed") == nil
+        else { return }
+        guard request.status?.certificate == nil else { return await retireToken(of: request) }
+        let isApproved = request.condition("Approved") != nil
+        // What Kubernetes signs needs nothing more of us.
+        if isApproved, Signer(rawValue: request.spec.signerName)?.isKubelet == true { return }
+        var backoff = Backoff(start: .milliseconds(100), limit: .seconds(2))
+        for _ in 0..<5 {
+            do throws(APIError) {
+                return try await judge(request)
+            } catch {
+                kept.withLock { $0.failures += 1 }
+                logger.warning(
+                    "cannot judge",
+                    metadata: ["request": "\(request.metadata.name ?? "")", "reason": "\(error)"]
+                )
+                try? await Task.sleep(nanoseconds: backoff.wait().value)
+            }
+        }
+    }
+
+    private func judge(_ object: CertificateSigningRequest) async throws(APIError) {
+        let name = object.metadata.name ?? ""
+        let request: CertificateRequest
+        do throws(TLSError) {
+            request = try CertificateRequest(pem: Array(object.spec.request))
+        } catch {
+            return try await deny(object, Denial(reason: "Unreadable", message: "\(error)", isAlarm: false))
+        }
+        var facts = ApprovalCase(object, request, cluster: cluster, now: Clock.unixTime())
+        facts.nodeNetworks = nodeNetworks
+        facts.token = try await token(object.spec.username ?? "")
+        var version: String?
+        if let machine = facts.machine, NodeName.isValid(machine) {
+            let found = try await records.find(machine)
+            (facts.record, version) = (found?.record, found?.version)
+            try await fillInNodes(&facts, machine)
+        }
+        switch ApprovalRules.judge(facts) {
+        case .ignore: return
+        case .deny(let denial): try await deny(object, denial)
+        case .approve:
+            try await decide(
+                object,
+                Condition("Approved", status: "True", reason: "TendrilApproved", message: "all rules hold")
+            )
+        case .issue(let identity, .agent):
+            try await issueAgent(object, request, facts, identity, replacing: version)
+        case .issue(let identity, .tunnelClient):
+            try await sign(
+                object,
+                request,
+                subject: SubjectName(user: identity.machine),
+                uri: identity.tunnelURI,
+                lifetime: ApprovalRules.tunnelLifetime
+            )
+        }
+        logger.debug("judged", metadata: ["request": "\(name)"])
+    }
+
+    private func issueAgent(
+        _ object: CertificateSigningRequest,
+        _ request: CertificateRequest,
+        _ facts: ApprovalCase,
+        _ identity: MachineIdentity,
+        replacing version: String?
+    ) async throws(APIError) {
+        let record = MachineRecord(
+            machine: identity.machine,
+            pool: identity.pool,
+            keyDigest: facts.request.keyDigest,
+            request: facts.uid,
+            expiry: facts.now + ApprovalRules.agentLifetime
+        )
+        // A conflict means that somebody was faster: the next look judges by what was written.
+        try await records.write(record, replacing: version)
+        for grant in MachineGrants.all(identity) { try await grant.apply(client) }
+        try await sign(
+            object,
+            request,
+            subject: SubjectName(user: identity.user, groups: identity.groups),
+            uri: identity.agentURI,
+            lifetime: ApprovalRules.agentLifetime
+        )
+    }
+
+    /// Makes a token void that one machine's certificate was issued for: one token, one certificate. The machine has
+    /// some seconds to fetch it.
+    private func retireToken(of request: CertificateSigningRequest) async {
+        let user = request.spec.username ?? ""
+        guard request.spec.signerName == Signer.agent.rawValue, user.hasPrefix(BootstrapToken.userPrefix) else {
+            return
+        }
+        do throws(APIError) {
+            guard let token = try await token(user), token.machine != nil else { return }
+            try? await Task.sleep(nanoseconds: 3_500_000_000)
+            let name = BootstrapToken.secretName(id: token.id)
+            try await client.delete(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)
+            logger.info("token used up", metadata: ["token": "\(token.id)"])
+        } catch {
+            logger.warning("cannot make a token void", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func sign(
+        _ object: CertificateSigningRequest,
+        _ request: CertificateRequest,
+        subject: SubjectName,
+        uri: String,
+        lifetime: UInt64
+    ) async throws(APIError) {
+        let certificate: [UInt8]
+        do throws(TLSError) {
+            certificate = try authority.issue(
+                request,
+                subject: subject,
+                names: AlternativeNames(uris: [uri]),
+                lifetime: lifetime
+            )
+        } catch {
+            throw .malformed(request: "sign \(object.metadata.name ?? "")", reason: "\(error)")
+        }
+        var approved = object
+        if object.condition("Approved") == nil {
+            let condition = Condition("Approved", status: "True", reason: "TendrilApproved", message: "all rules hold")
+            approved = try await decide(object, condition)
+        }
+        var status = approved.status ?? CertificateSigningRequest.Status()
+        status.certificate = Data(certificate)
+        approved.status = status
+        try await client.replace(approved, subresource: "status")
+    }
+
+    private func deny(_ object: CertificateSigningRequest, _ denial: Denial) async throws(APIError) {
+        let name = object.metadata.name ?? ""
+        logger.warning(
+            "denied",
+            metadata: [
+                "request": "\(name)", "requestor": "\(object.spec.username ?? "")", "reason": "\(denial.reason)",
+                "message": "\(denial.message)",
+            ]
+        )
+        try await decide(object, Condition("Denied", status: "True", reason: denial.reason, message: denial.message))
+        kept.withLock { counts in
+            counts.denied[denial.reason, default: 0] += 1
+            if denial.isAlarm { counts.alarms += 1 }
+        }
+        guard denial.isAlarm else { return }
+        let event = Event(
+            "CertificateClaimRefused",
+            "\(object.spec.username ?? "somebody") asked for \(name): \(denial.message)",
+            isWarning: true,
+            about: Event.Reference(
+                apiVersion: "certificates.k8s.io/v1",
+                kind: "CertificateSigningRequest",
+                name: name,
+                uid: object.metadata.uid
+            ),
+            from: Event.Source(component: "tendril-approver"),
+            at: Clock.unixTime()
+        )
+        try await client.create(event)
+    }
+
+    @discardableResult
+    private func decide(_ object: CertificateSigningRequest, _ condition: Condition) async throws(APIError)
+        -> CertificateSigningRequest
+    {
+        var decided = object
+        var status = object.status ?? CertificateSigningRequest.Status()
+        var condition = condition
+        condition.lastUpdateTime = KubernetesTime.text(seconds: Clock.unixTime())
+        status.conditions = (status.conditions ?? []) + [condition]
+        decided.status = status
+        let result = try await client.replace(decided, subresource: "approval")
+        if condition.type == "Approved" { kept.withLock { $0.approved[object.spec.signerName, default: 0] += 1 } }
+        return result
+    }
+
+    private func token(_ user: String) async throws(APIError) -> TokenGrant? {
+        guard user.hasPrefix(BootstrapToken.userPrefix) else { return nil }
+        let name = BootstrapToken.secretName(id: String(user.dropFirst(BootstrapToken.userPrefix.count)))
+        return try await client.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace).flatMap(
+            TokenGrant.init
+        )
+    }
+
+    private func fillInNodes(_ facts: inout ApprovalCase, _ machine: String) async throws(APIError) {
+        guard facts.signer == Signer.kubeletServing.rawValue else {
+            facts.node = try await client.find(Node.self, machine).map(ApprovalCase.NodeFacts.init)
+            return
+        }
+        for node in try await client.list(Node.self).items {
+            let known = ApprovalCase.NodeFacts(node)
+            if node.metadata.name == machine {
+                facts.node = known
+            } else {
+                facts.foreignAddresses.formUnion(known.addresses)
+            }
+        }
+    }
+}
+
+extension ApprovalCase {
+    /// Puts together what a request's object says.
+    init(_ object: CertificateSigningRequest, _ request: CertificateRequest, cluster: String, now: UInt64) {
+        let isGood = request.key == .p256 || request.key == .ed25519
+        self.init(
+            cluster: cluster,
+            signer: object.spec.signerName,
+            usages: object.spec.usages,
+            uid: object.metadata.uid ?? "",
+            requestor: object.spec.username ?? "",
+            requestorGroups: object.spec.groups ?? [],
+            request: RequestFacts(
+                user: request.subject.user,
+                groups: request.subject.groups,
+                hosts: request.names.hosts,
+                addresses: request.names.addresses,
+                uris: request.names.uris,
+                otherNames: request.names.others,
+                otherExtensions: request.otherExtensions,
+                hasGoodKey: isGood,
+                keyDigest: Hex.text(request.keyDigest)
+            ),
+            now: now
+        )
+    }
+}
+
+extension ApprovalCase.NodeFacts {
+    /// Takes a Node's addresses.
+    init(_ node: Node) {
+        let all = node.status?.addresses ?? []
+        let names = ["Hostname", "InternalDNS", "ExternalDNS"]
+        self.init(
+            hosts: Set(all.filter { names.contains($0.type) }.map(\.address)),
+            addresses: Set(
+                all.filter { ["InternalIP", "ExternalIP"].contains($0.type) }.compactMap { IPAddress($0.address) }
+            )
+        )
+    }
+}

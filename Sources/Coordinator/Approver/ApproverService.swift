@@ -1,0 +1,126 @@
+internal import ClusterModel
+internal import Glibc
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import Observability
+internal import TLSEngine
+internal import TendrilCore
+
+/// How an approver is to run, as a person says it.
+package struct ApproverSettings: Sendable {
+    let kubeconfig: String
+    let cluster: String
+    let caCertificate: String
+    let caKey: String
+    let nodeNetworks: [String]
+    let metrics: String?
+    let logLevel: String
+    let logFormat: String
+
+    package init(
+        kubeconfig: String,
+        cluster: String,
+        caCertificate: String,
+        caKey: String,
+        nodeNetworks: [String],
+        metrics: String?,
+        logLevel: String,
+        logFormat: String
+    ) {
+        (self.kubeconfig, self.cluster, self.caCertificate, self.caKey) = (kubeconfig, cluster, caCertificate, caKey)
+        (self.nodeNetworks, self.metrics) = (nodeNetworks, metrics)
+        (self.logLevel, self.logFormat) = (logLevel, logFormat)
+    }
+}
+
+/// Settings that cannot be used.
+package struct SettingsError: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// An approver as a process: with log, metrics and signals.
+package struct ApproverService: Sendable {
+    private let approver: Approver
+    private let logger: Logger
+    private let endpoint: HTTPEndpoint?
+
+    /// Reads everything that the settings name.
+    package init(_ settings: ApproverSettings) throws {
+        guard NodeName.isLabel(settings.cluster) else {
+            throw SettingsError(description: "--cluster: \(settings.cluster) is no DNS label in lower case")
+        }
+        guard let level = Logger.Level(rawValue: settings.logLevel),
+            let format = LogFormat(rawValue: settings.logFormat)
+        else {
+            throw SettingsError(description: "--log-level or --log-format is none of those that are known")
+        }
+        let networks = try settings.nodeNetworks.map { text in
+            guard let network = IPPrefix(text) else {
+                throw SettingsError(description: "--node-network: \(text) is no network")
+            }
+            return network
+        }
+        Privileges.forbidDumps()
+        let logger = Logger(label: "tendril-approver") { LogOutput(label: $0, level: level, format: format) }
+        let kubeconfig = try Kubeconfig(path: settings.kubeconfig)
+        let authority = try RequestAuthority(
+            certificate: try DurableFile.read(settings.caCertificate),
+            key: Secret(try DurableFile.read(settings.caKey))
+        )
+        let client = KubernetesClient(
+            servers: [kubeconfig.server],
+            security: kubeconfig.security,
+            transport: try HTTPTransfer(),
+            agent: "tendril-approver/\(Version.text)"
+        )
+        let approver = Approver(
+            client: client,
+            cluster: settings.cluster,
+            authority: authority,
+            nodeNetworks: networks,
+            logger: logger
+        )
+        (self.approver, self.logger) = (approver, logger)
+        endpoint = try settings.metrics.map { text in
+            guard let address = Endpoint(text) else {
+                throw SettingsError(description: "--metrics: \(text) is not ADDRESS:PORT")
+            }
+            return try HTTPEndpoint(address) { path in
+                switch path {
+                case "/metrics": HTTPEndpoint.Response(ApproverMetrics.text(approver.counts))
+                case "/healthz": HTTPEndpoint.Response("ok\n")
+                default: nil
+                }
+            }
+        }
+    }
+
+    /// Judges until SIGTERM or SIGINT.
+    package func run() async {
+        guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
+        if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        let work = Task { await approver.run() }
+        logger.info("judging requests for certificates")
+        while signals.next() == nil { try? await Task.sleep(nanoseconds: 200_000_000) }
+        work.cancel()
+    }
+}
+
+/// The approver's counters as Prometheus text.
+enum ApproverMetrics {
+    static func text(_ counts: Approver.Counts) -> String {
+        func lines(_ name: String, _ help: String, _ label: String, _ values: [String: UInt64]) -> String {
+            let rows = values.sorted { $0.key < $1.key }.map { "\(name){\(label)=\"\($0.key)\"} \($0.value)\n" }
+            return "# HELP \(name) \(help)\n# TYPE \(name) counter\n" + rows.joined()
+        }
+        func line(_ name: String, _ help: String, _ value: UInt64) -> String {
+            "# HELP \(name) \(help)\n# TYPE \(name) counter\n\(name) \(value)\n"
+        }
+        return lines("tendril_approver_approved_total", "Requests approved.", "signer", counts.approved)
+            + lines("tendril_approver_denied_total", "Requests denied.", "reason", counts.denied)
+            + line("tendril_approver_alarms_total", "Denied requests that somebody should look at.", counts.alarms)
+            + line("tendril_approver_failures_total", "Attempts to judge that failed.", counts.failures)
+    }
+}

@@ -1,0 +1,124 @@
+internal import ClusterModel
+internal import FoundationEssentials
+package import TendrilCore
+
+/// What a shoot needs before its first machine comes, as typed values.
+package enum BootstrapManifests {
+    /// How many machines can hold leave to restart at the same time, at most.
+    package static let restartLeases = 10
+
+    private static let labels = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
+
+    /// All objects, in an order in which they can be made.
+    ///
+    /// - Parameter clusterInfo: the API server's URL and CA bundle, where machines are to trust by a pin.
+    /// - Returns: JSON documents.
+    package static func all(clusterInfo: (server: String, authority: [UInt8])?) throws -> [JSONValue] {
+        var documents = [NodeBootstrap.definition]
+        documents += try [
+            json(tokenRole),
+            json(
+                ClusterRoleBinding(
+                    tokenRole.metadata,
+                    role: tokenName,
+                    subject: RoleSubject(group: BootstrapToken.group)
+                )
+            ),
+            json(agentRole),
+            json(
+                ClusterRoleBinding(
+                    agentRole.metadata,
+                    role: agentName,
+                    subject: RoleSubject(group: MachineIdentity.group)
+                )
+            ),
+            json(restartRole),
+            json(
+                RoleBinding(restartRole.metadata, role: restartName, subject: RoleSubject(group: MachineIdentity.group))
+            ),
+        ]
+        documents += try (0..<restartLeases).map { index in
+            let metadata = ObjectMetadata(
+                name: "tendril-restart-\(index)",
+                namespace: TendrilAPI.namespace,
+                labels: labels
+            )
+            return try json(
+                Lease(metadata, spec: Lease.Spec(holderIdentity: "", leaseDurationSeconds: 900, renewTime: nil))
+            )
+        }
+        if let clusterInfo { documents += try trust(clusterInfo.server, clusterInfo.authority) }
+        return documents
+    }
+
+    private static let tokenName = "tendril:bootstrap-token"
+    private static let agentName = "tendril:agents"
+    private static let restartName = "tendril:restart-budget"
+
+    /// What the bearer of a token may do: ask for one certificate, fetch it, and say how far it is.
+    private static var tokenRole: ClusterRole {
+        ClusterRole(
+            ObjectMetadata(name: tokenName, labels: labels),
+            rules: [
+                PolicyRule(["create", "get"], ["certificatesigningrequests"], group: "certificates.k8s.io"),
+                PolicyRule(["create"], ["nodebootstraps"], group: TendrilAPI.group),
+                PolicyRule(["patch"], ["nodebootstraps/status"], group: TendrilAPI.group),
+            ]
+        )
+    }
+
+    /// What every agent may do, besides what is granted to it alone.
+    private static var agentRole: ClusterRole {
+        ClusterRole(
+            ObjectMetadata(name: agentName, labels: labels),
+            rules: [
+                PolicyRule(["create", "get"], ["certificatesigningrequests"], group: "certificates.k8s.io"),
+                PolicyRule(["create"], ["events"]),
+            ]
+        )
+    }
+
+    private static var restartRole: Role {
+        let names = (0..<restartLeases).map { "tendril-restart-\($0)" }
+        return Role(
+            ObjectMetadata(name: restartName, namespace: TendrilAPI.namespace, labels: labels),
+            rules: [PolicyRule(["get", "update"], ["leases"], group: "coordination.k8s.io", names: names)]
+        )
+    }
+
+    /// kube-public/cluster-info, which everybody may read and kube-controller-manager signs with every token.
+    private static func trust(_ server: String, _ authority: [UInt8]) throws -> [JSONValue] {
+        let kubeconfig: JSONValue = [
+            "apiVersion": "v1", "kind": "Config", "current-context": "", "contexts": [], "users": [],
+            "preferences": [:],
+            "clusters": [
+                [
+                    "name": "",
+                    "cluster": [
+                        "server": .string(server),
+                        "certificate-authority-data": .string(Data(authority).base64EncodedString()),
+                    ],
+                ]
+            ],
+        ]
+        let name = "cluster-info"
+        let metadata = ObjectMetadata(name: name, namespace: "kube-public", labels: labels)
+        let roleMetadata = ObjectMetadata(name: "tendril:cluster-info", namespace: "kube-public", labels: labels)
+        return try [
+            json(ConfigMap(metadata, data: ["kubeconfig": try CanonicalJSON.text(kubeconfig)])),
+            json(Role(roleMetadata, rules: [PolicyRule(["get"], ["configmaps"], names: [name])])),
+            json(
+                RoleBinding(
+                    roleMetadata,
+                    role: "tendril:cluster-info",
+                    subject: RoleSubject(group: "system:unauthenticated")
+                )
+            ),
+        ]
+    }
+
+    /// An object as a JSON value.
+    package static func json(_ object: some Encodable) throws -> JSONValue {
+        try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(object))
+    }
+}

@@ -1,0 +1,57 @@
+internal import ClusterModel
+internal import FoundationEssentials
+package import NodePlan
+internal import StrictYAML
+package import TLSEngine
+package import TendrilCore
+
+/// A pool's configuration, signed, with what leads the pool's machines to it and lets them read it.
+package enum NodeConfigurationManifests {
+    /// Reads and judges a configuration.
+    package static func read(_ bytes: [UInt8]) throws -> NodeConfiguration {
+        let configuration = try StrictDecoder.decode(NodeConfiguration.self, from: bytes)
+        let problems = NodeConfigurationRules.problems(configuration)
+        guard problems.isEmpty else {
+            throw StrictDecodingError(problems.map { StrictDecodingError.Problem(path: $0.path, reason: $0.reason) })
+        }
+        return configuration
+    }
+
+    /// All objects of a pool.
+    ///
+    /// - Parameters:
+    ///   - configuration: has no problems.
+    ///   - keys: each of them signs, so that machines that believe in any of them take it.
+    /// - Returns: JSON documents.
+    package static func all(_ configuration: NodeConfiguration, keys: [SigningKey]) throws -> [JSONValue] {
+        let document = try CanonicalJSON.bytes(configuration)
+        let pool = configuration.metadata.pool
+        let secretName = "tendril-node-\(pool)-\(Digest.hex(document).prefix(16))"
+        let pointerName = "tendril-node-\(pool)"
+        let labels = ["app.kubernetes.io/managed-by": "tendril-coordinator", TokenGrant.poolLabel: pool]
+        let signatures =
+            try keys.map { Data(try $0.sign(document)).base64EncodedString() }.joined(separator: "\n") + "\n"
+        func metadata(_ name: String) -> ObjectMetadata {
+            ObjectMetadata(name: name, namespace: TendrilAPI.namespace, labels: labels)
+        }
+        let references = (configuration.spec.files ?? []).compactMap { $0.content.secretRef?.name }
+        let role = Role(
+            metadata(pointerName),
+            rules: [
+                PolicyRule(["get", "watch"], ["configmaps"], names: [pointerName]),
+                PolicyRule(["get"], ["secrets"], names: Array(Set([secretName] + references)).sorted()),
+            ]
+        )
+        let group = RoleSubject(group: MachineIdentity.group(pool: pool))
+        let data = ["node.json": document, "signature": Array(signatures.utf8)]
+        return try [
+            BootstrapManifests.json(
+                KubernetesSecret(metadata(secretName), type: "tendril.dev/node-configuration", data: data)
+            ),
+            BootstrapManifests.json(role),
+            BootstrapManifests.json(RoleBinding(metadata(pointerName), role: pointerName, subject: group)),
+            // Last: it leads to what is there already.
+            BootstrapManifests.json(ConfigMap(metadata(pointerName), data: ["secret": secretName])),
+        ]
+    }
+}

@@ -1,0 +1,20 @@
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import TLSEngine
+internal import TendrilCore
+
+/// The file of a key that signs configurations.
+package enum SigningKeyFile {
+    /// Makes a key in a new file.
+    ///
+    /// - Parameter path: where nothing is yet.
+    /// - Returns: the public half in base64.
+    /// - Throws: where the file exists or cannot be written.
+    package static func make(at path: String) throws -> String {
+        if FileStamp(path) != nil { throw SettingsError(description: "--out: \(path) exists already") }
+        let key = try SigningKey()
+        let pem = try key.pem().withBytes { span in span.withUnsafeBytes { Array($0) } }
+        try DurableFile.write(pem, to: path, mode: 0o600)
+        return Data(try key.verifyingKey().bytes).base64EncodedString()
+    }
+}

@@ -1,0 +1,51 @@
+/// JSON that is nested too deep.
+struct JSONDepthError: Error, CustomStringConvertible {
+    var description: String { "nested deeper than \(JSONDepth.maximum) levels" }
+}
+
+/// Bounds the nesting of JSON before a recursive decoder sees it.
+enum JSONDepth {
+    static let maximum = 64
+
+    static func check(_ bytes: [UInt8]) throws(JSONDepthError) {
+        var depth = 0
+        var (isText, isEscaped) = (false, false)
+        for byte in bytes {
+            if isText {
+                if isEscaped { isEscaped = false } else if byte == 0x5C { isEscaped = true } else if byte == 0x22 { isText = false }
+                continue
+            }
+            switch byte {
+            case 0x22: isText = true
+            case 0x5B, 0x7B:
+                depth += 1
+                if depth > maximum { throw JSONDepthError() }
+            case 0x5D, 0x7D: depth -= 1
+            default: break
+            }
+        }
+    }
+}
+
+/// Cuts a stream of bytes into lines.
+struct LineSplitter: Sendable {
+    private let limit: Int
+    private var rest: [UInt8] = []
+
+    init(limit: Int) { self.limit = limit }
+
+    /// The whole lines that are there now, without their ends; `nil` where one is longer than the limit.
+    mutating func take(_ bytes: UnsafeRawBufferPointer) -> [[UInt8]]? {
+        var lines: [[UInt8]] = []
+        for byte in bytes {
+            if byte == 0x0A {
+                if !rest.isEmpty { lines.append(rest) }
+                rest = []
+            } else {
+                guard rest.count < limit else { return nil }
+                rest.append(byte)
+            }
+        }
+        return lines
+    }
+}

@@ -1,0 +1,75 @@
+internal import FoundationEssentials
+package import HTTPTransfer
+internal import LinuxSystem
+internal import StrictYAML
+internal import TendrilCore
+
+/// A kubeconfig that cannot be used; trying again cannot help.
+package struct KubeconfigError: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// Where an API server is and how to speak to it, from a kubeconfig's current context (Kubernetes documentation,
+/// "Organizing Cluster Access Using kubeconfig Files"). Programs that bring credentials are not run.
+package struct Kubeconfig: Sendable {
+    package let server: String
+    package let security: HTTPSecurity
+
+    /// Reads a file.
+    package init(path: String) throws {
+        try self.init(try DurableFile.read(path), directory: path.lastIndex(of: "/").map { String(path[...$0]) } ?? "")
+    }
+
+    /// Reads a document; relative paths in it begin at `directory`.
+    package init(_ bytes: [UInt8], directory: String) throws {
+        let document = try YAMLParser.parse(bytes).json
+        guard let current = document["current-context"]?.text,
+            let context = Self.named(current, in: document["contexts"])?["context"],
+            let cluster = context["cluster"]?.text.flatMap({ Self.named($0, in: document["clusters"]) })?["cluster"],
+            let server = cluster["server"]?.text
+        else { throw KubeconfigError(description: "the kubeconfig's current context leads to no server") }
+        guard server.hasPrefix("https://") else { throw KubeconfigError(description: "the server \(server) is not https") }
+        let user = context["user"]?.text.flatMap { Self.named($0, in: document["users"]) }?["user"] ?? .object([:])
+        for key in ["exec", "auth-provider", "username"] where user[key] != nil {
+            throw KubeconfigError(description: "users.user.\(key) is not supported: use a certificate or a token")
+        }
+        guard cluster["insecure-skip-tls-verify"] != .bool(true) else {
+            throw KubeconfigError(description: "insecure-skip-tls-verify is not supported")
+        }
+        let material = Material(directory: directory)
+        let trust = try material.bytes(cluster, "certificate-authority").map { HTTPSecurity.Trust.bundle($0) } ?? .system
+        var credential = HTTPSecurity.Credential.none
+        if let certificate = try material.bytes(user, "client-certificate"), let key = try material.bytes(user, "client-key") {
+            credential = .certificate(certificate, key: Secret(key))
+        } else if let token = user["token"]?.text {
+            credential = .token(Secret(Array(token.utf8)))
+        } else if let file = user["tokenFile"]?.text {
+            credential = .token(Secret(try material.read(file).prefix { $0 > 0x20 }))
+        }
+        self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
+        security = HTTPSecurity(trust: trust, credential: credential, proxy: cluster["proxy-url"]?.text ?? "")
+    }
+
+    private static func named(_ name: String, in list: JSONValue?) -> JSONValue? {
+        guard case .array(let items)? = list else { return nil }
+        return items.first { $0["name"]?.text == name }
+    }
+
+    private struct Material {
+        let directory: String
+
+        func bytes(_ fields: JSONValue, _ name: String) throws -> [UInt8]? {
+            if let text = fields["\(name)-data"]?.text {
+                guard let data = Data(base64Encoded: text) else {
+                    throw KubeconfigError(description: "\(name)-data is not base64")
+                }
+                return Array(data)
+            }
+            return try fields[name]?.text.map(read)
+        }
+
+        func read(_ path: String) throws -> [UInt8] {
+            try DurableFile.read(path.hasPrefix("/") ? path : directory + path)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package import ClusterModel
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import TendrilCore
+
+/// What a watcher tells.
+package enum WatchEvent<Object: KubernetesObject>: Sendable {
+    /// All objects that there are; what was known before is to be forgotten.
+    case all([Object])
+    /// An object is new or has changed.
+    case changed(Object)
+    case removed(Object)
+    /// The API server does not answer as it should; the watcher goes on trying.
+    case failed(APIError)
+}
+
+/// Follows a collection, or one object in it: lists, then watches, and begins again where it has to. It never ends by
+/// itself; failures are events.
+package struct Watcher<Object: KubernetesObject>: Sendable {
+    /// An event of the API (meta/v1 WatchEvent).
+    private struct Line: Decodable, Sendable {
+        let type: String
+        let object: Object
+    }
+    private struct Failure: Decodable, Sendable {
+        let type: String
+        let object: APIStatus
+    }
+    private struct Kind: Decodable { let type: String }
+
+    private let client: KubernetesClient
+    private let namespace: String?
+    private let name: String?
+
+    /// Follows a whole collection, or the object called `name` only.
+    package init(_ type: Object.Type, client: KubernetesClient, namespace: String? = nil, name: String? = nil) {
+        (self.client, self.namespace, self.name) = (client, namespace, name)
+    }
+
+    /// Tells every event until the task is cancelled.
+    package func run(_ tell: @escaping @Sendable (WatchEvent<Object>) async -> Void) async {
+        var backoff = Backoff(start: .milliseconds(500), limit: .seconds(60))
+        var version = ""
+        while !Task.isCancelled {
+            do throws(APIError) {
+                if version.isEmpty {
+                    let (items, start) = try await list()
+                    version = start
+                    await tell(.all(items))
+                }
+                version = try await watch(from: version, tell)
+                backoff.reset()
+            } catch {
+                if Task.isCancelled { return }
+                // Gone is the way in which the API asks for a fresh list.
+                if error.isGone {
+                    version = ""
+                    continue
+                }
+                if error.code != nil { version = "" }
+                await tell(.failed(error))
+                let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
+                try? await Task.sleep(nanoseconds: pause.value)
+            }
+        }
+    }
+
+    private func list() async throws(APIError) -> (items: [Object], version: String) {
+        guard let name else { return try await client.list(Object.self, namespace: namespace) }
+        // Rights on one object are no rights to list; a watch from no version begins with what is there.
+        let object = try await client.find(Object.self, name, namespace: namespace)
+        return (object.map { [$0] } ?? [], object?.metadata.resourceVersion ?? "0")
+    }
+
+    /// Follows one watch to its end and returns the newest version that was seen.
+    private func watch(
+        from version: String,
+        _ tell: @escaping @Sendable (WatchEvent<Object>) async -> Void
+    ) async throws(APIError) -> String {
+        // Bounded: a server that is faster than this side loses the watch, and a fresh list makes up for it.
+        let (lines, feed) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(1024))
+        let (client, namespace, name) = (client, namespace, name)
+        async let transfer: Result<Void, APIError> = {
+            defer { feed.finish() }
+            do throws(APIError) {
+                try await client.watchLines(Object.self, namespace: namespace, name: name, from: version) { line in
+                    if case .enqueued = feed.yield(line) { true } else { false }
+                }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }()
+        var newest = version
+        var failure: APIError?
+        for await line in lines {
+            switch read(line) {
+            case .success(let event?):
+                if let told = event.told { await tell(told) }
+                newest = event.version ?? newest
+            case .success(nil): break
+            case .failure(let error): failure = error
+            }
+            if failure != nil { break }
+        }
+        let result = await transfer
+        if let failure { throw failure }
+        try result.get()
+        return newest
+    }
+
+    private func read(_ bytes: [UInt8]) -> Result<(told: WatchEvent<Object>?, version: String?)?, APIError> {
+        let data = Data(bytes)
+        do {
+            try JSONDepth.check(bytes)
+            switch try JSONDecoder().decode(Kind.self, from: data).type {
+            case "ADDED", "MODIFIED":
+                let object = try JSONDecoder().decode(Line.self, from: data).object
+                return .success((.changed(object), object.metadata.resourceVersion))
+            case "DELETED":
+                let object = try JSONDecoder().decode(Line.self, from: data).object
+                return .success((.removed(object), object.metadata.resourceVersion))
+            case "BOOKMARK":
+                let object = try JSONDecoder().decode(Bookmark.self, from: data).object
+                return .success((nil, object.metadata.resourceVersion))
+            case "ERROR":
+                let status = try JSONDecoder().decode(Failure.self, from: data).object
+                return .failure(.status(code: status.code ?? 500, request: "watch", status, retryAfter: nil))
+            default: return .success(nil)
+            }
+        } catch {
+            return .failure(.malformed(request: "watch", reason: "\(error)"))
+        }
+    }
+
+    private struct Bookmark: Decodable {
+        struct Object: Decodable { let metadata: ObjectMetadata }
+        let object: Object
+    }
+}

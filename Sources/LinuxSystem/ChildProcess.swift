@@ -1,0 +1,96 @@
+import CTendrilShims
+import Glibc
+package import TendrilCore
+
+/// Programs that are run to their end, with bounds on their time and output.
+package enum ChildProcess {
+    /// What came of a program.
+    package struct Outcome: Hashable, Sendable {
+        /// The exit code; 128 and the signal's number where a signal ended it.
+        package let code: Int
+        /// Standard output and errors together, cut at the limit.
+        package let output: String
+
+        package var isSuccess: Bool { code == 0 }
+    }
+
+    /// Runs a program; a shell is never involved. Blocks the thread.
+    ///
+    /// - Parameters:
+    ///   - path: an absolute path.
+    ///   - arguments: after the program's name.
+    ///   - environment: all of it; the parent's is not handed on.
+    ///   - timeout: after it the program is killed with its children, and the run fails.
+    ///   - limit: how much of the output is kept, in bytes.
+    /// - Returns: what came of it.
+    /// - Throws: `SystemError`, with ETIMEDOUT after the timeout.
+    package static func run(
+        _ path: String,
+        _ arguments: [String],
+        environment: [String] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"],
+        timeout: Nanoseconds,
+        limit: Int = 64 * 1024
+    ) throws(SystemError) -> Outcome {
+        let attempt = "run \(path) \(arguments.first ?? "")"
+        var ends: [CInt] = [-1, -1]
+        let result = tendril_pipe(&ends)
+        guard result == 0 else { throw SystemError(attempt, code: -result) }
+        let reader = OwnedDescriptor(owning: ends[0])
+        let pid = try spawn(path, arguments, environment, output: OwnedDescriptor(owning: ends[1]), attempt)
+        let deadline = Clock.now() + timeout
+        var output: [UInt8] = []
+        let isInTime = collect(from: reader, into: &output, limit: limit, until: deadline)
+        if !isInTime { kill(-pid, SIGKILL) }
+        var status: CInt = 0
+        _ = retrying { waitpid(pid, &status, 0) }
+        guard isInTime else { throw SystemError(attempt, code: ETIMEDOUT) }
+        let signal = status & 0x7F
+        let code = signal == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(signal)
+        return Outcome(code: code, output: String(decoding: output, as: UTF8.self))
+    }
+
+    private static func spawn(
+        _ path: String,
+        _ arguments: [String],
+        _ environment: [String],
+        output: consuming OwnedDescriptor,
+        _ attempt: String
+    ) throws(SystemError) -> pid_t {
+        var argv = ([path] + arguments).map { strdup($0) } + [nil]
+        var envp = environment.map { strdup($0) } + [nil]
+        defer { for text in argv + envp { free(text) } }
+        let pid = tendril_spawn(path, &argv, &envp, output.rawValue)
+        guard pid > 0 else { throw SystemError(attempt, code: -pid) }
+        return pid
+    }
+
+    /// Reads until the program closes its output; whether that came in time.
+    private static func collect(
+        from reader: borrowing OwnedDescriptor,
+        into output: inout [UInt8],
+        limit: Int,
+        until deadline: MonotonicTime
+    ) -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            var poll = pollfd(fd: reader.rawValue, events: Int16(POLLIN), revents: 0)
+            let left = deadline.since(Clock.now())
+            guard left > 0, tendril_poll(&poll, 1, left) >= 0 else { return left > 0 }
+            if poll.revents == 0 { continue }
+            let descriptor = reader.rawValue
+            let count = retrying { read(descriptor, &chunk, chunk.count) }
+            guard count > 0 else { return true }
+            output += chunk[..<min(count, limit - output.count)]
+        }
+    }
+}
+
+/// The machine's own name.
+package enum HostName {
+    /// The host name of the kernel (gethostname(2)).
+    package static var current: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,157 @@
+import CTendrilShims
+import Glibc
+
+/// Files below one directory, reached through no link of any kind (openat2(2)): whoever swaps a directory for a link
+/// gains an error.
+package final class ConfinedFiles: Sendable {
+    /// What is at a path.
+    package enum Kind: Hashable, Sendable {
+        case absent
+        case file(mode: UInt32)
+        /// In words.
+        case other(String)
+    }
+
+    private let root: OwnedDescriptor
+
+    /// Opens the directory that paths begin at: `/a/b` is `a/b` below it.
+    package init(root path: String = "/") throws(SystemError) {
+        root = try OwnedDescriptor(tendril_open(path, tendril_o_path | O_DIRECTORY, 0), "open \(path)")
+    }
+
+    /// What is at a path.
+    package func kind(_ path: String) throws(SystemError) -> Kind {
+        guard let place = try parent(of: path, "look at \(path)") else { return .absent }
+        var status = stat()
+        guard fstatat(place.directory.rawValue, place.name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            let code = errno
+            if code == ENOENT { return .absent }
+            throw SystemError("look at \(path)", code: code)
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return status.st_nlink > 1 ? .other("a file with several names") : .file(mode: status.st_mode & 0o7777)
+        case S_IFLNK: return .other("a symbolic link")
+        case S_IFDIR: return .other("a directory")
+        default: return .other("no regular file")
+        }
+    }
+
+    /// The content of a regular file; `nil` where nothing is.
+    package func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8]? {
+        // A pipe must not hold this side up.
+        let result = tendril_open_beneath(root.rawValue, Self.relative(path), O_RDONLY | O_NONBLOCK, 0)
+        if result == -ENOENT || result == -ENOTDIR { return nil }
+        let file = try OwnedDescriptor(result, "open \(path)")
+        var status = stat()
+        guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw SystemError("read \(path)", code: EINVAL)
+        }
+        return try DurableFile.read(file, path, limit: limit)
+    }
+
+    /// Writes the new content of a file beside it, not yet durable.
+    package func createTemporary(for path: String, _ content: [UInt8], mode: UInt32) throws(SystemError) {
+        let attempt = "write \(path)"
+        guard let place = try parent(of: path, attempt) else { throw SystemError(attempt, code: ENOENT) }
+        let name = Self.temporary(place.name)
+        unlinkat(place.directory.rawValue, name, 0)
+        let file = try OwnedDescriptor(
+            tendril_open_beneath(place.directory.rawValue, name, O_WRONLY | O_CREAT | O_EXCL, mode),
+            attempt
+        )
+        do throws(SystemError) {
+            guard fchmod(file.rawValue, mode) == 0 else { throw SystemError(attempt, code: errno) }
+            try DurableFile.write(content, to: file, path)
+        } catch {
+            unlinkat(place.directory.rawValue, name, 0)
+            throw error
+        }
+    }
+
+    /// Makes the new content durable.
+    package func syncTemporary(for path: String) throws(SystemError) {
+        let attempt = "write \(path)"
+        guard let place = try parent(of: path, attempt) else { throw SystemError(attempt, code: ENOENT) }
+        let file = try OwnedDescriptor(
+            tendril_open_beneath(place.directory.rawValue, Self.temporary(place.name), O_WRONLY, 0),
+            attempt
+        )
+        guard fsync(file.rawValue) == 0 else { throw SystemError(attempt, code: errno) }
+    }
+
+    /// Puts the new content in the file's place.
+    package func publish(_ path: String) throws(SystemError) {
+        let attempt = "replace \(path)"
+        guard let place = try parent(of: path, attempt) else { throw SystemError(attempt, code: ENOENT) }
+        let directory = place.directory.rawValue
+        guard renameat(directory, Self.temporary(place.name), directory, place.name) == 0 else {
+            throw SystemError(attempt, code: errno)
+        }
+    }
+
+    /// Removes a file, and what is left of a new content for it; nothing happens where nothing is.
+    package func remove(_ path: String) throws(SystemError) {
+        guard let place = try parent(of: path, "remove \(path)") else { return }
+        unlinkat(place.directory.rawValue, Self.temporary(place.name), 0)
+        guard unlinkat(place.directory.rawValue, place.name, 0) == 0 || errno == ENOENT else {
+            throw SystemError("remove \(path)", code: errno)
+        }
+    }
+
+    /// Removes what is left of a new content that never came into its place.
+    package func removeTemporary(for path: String) throws(SystemError) {
+        guard let place = try parent(of: path, "tidy \(path)") else { return }
+        unlinkat(place.directory.rawValue, Self.temporary(place.name), 0)
+    }
+
+    /// Makes what happened to names beside a path durable.
+    package func syncDirectory(of path: String) throws(SystemError) {
+        guard let place = try parent(of: path, "sync the directory of \(path)") else { return }
+        let handle = try OwnedDescriptor(
+            tendril_open_beneath(place.directory.rawValue, ".", O_RDONLY | O_DIRECTORY, 0),
+            "sync the directory of \(path)"
+        )
+        guard fsync(handle.rawValue) == 0 else { throw SystemError("sync the directory of \(path)", code: errno) }
+    }
+
+    /// Makes the directories that lead to a path, where they are missing.
+    package func makeDirectories(for path: String, mode: UInt32 = 0o755) throws(SystemError) {
+        var parts = Self.relative(path).split(separator: "/").map(String.init)
+        parts.removeLast()
+        var made = ""
+        for part in parts {
+            made += "/" + part
+            if try kind(made) != .absent { continue }
+            guard let place = try parent(of: made, "make \(made)") else { throw SystemError("make \(made)", code: ENOENT) }
+            guard mkdirat(place.directory.rawValue, place.name, mode) == 0 || errno == EEXIST else {
+                throw SystemError("make the directory \(made)", code: errno)
+            }
+            try syncDirectory(of: made)
+        }
+    }
+
+    /// Removes a directory if it is there and empty; whether it is gone.
+    package func removeDirectory(_ path: String) throws(SystemError) -> Bool {
+        guard let place = try parent(of: path, "remove \(path)") else { return true }
+        return unlinkat(place.directory.rawValue, place.name, AT_REMOVEDIR) == 0 || errno == ENOENT
+    }
+
+    private struct Place: ~Copyable {
+        let directory: OwnedDescriptor
+        let name: String
+    }
+
+    /// The directory of a path; `nil` where it does not exist.
+    private func parent(of path: String, _ attempt: String) throws(SystemError) -> Place? {
+        let parts = Self.relative(path).split(separator: "/").map(String.init)
+        guard let name = parts.last, !parts.contains("..") else { throw SystemError(attempt, code: EINVAL) }
+        let directory = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/")
+        let result = tendril_open_beneath(root.rawValue, directory, tendril_o_path | O_DIRECTORY, 0)
+        if result == -ENOENT { return nil }
+        return Place(directory: try OwnedDescriptor(result, attempt), name: name)
+    }
+
+    private static func relative(_ path: String) -> String { String(path.drop { $0 == "/" }) }
+
+    private static func temporary(_ name: String) -> String { ".\(name.prefix(200)).tendril-new" }
+}

@@ -1,0 +1,79 @@
+package import ClusterModel
+internal import FoundationEssentials
+package import HTTPTransfer
+package import KubernetesClient
+package import LinuxSystem
+package import Logging
+package import NodePlan
+package import TLSEngine
+internal import TendrilCore
+
+/// What every part of the agent works with.
+package struct AgentContext: Sendable {
+    package let configuration: AgentConfiguration
+    /// Who this machine is.
+    package let identity: MachineIdentity
+    package let files: ConfinedFiles
+    package let units: any UnitControl
+    package let transport: any HTTPTransport
+    package let logger: Logger
+    package let service: ServiceManager
+
+    package init(_ configuration: AgentConfiguration, transport: any HTTPTransport, logger: Logger) throws {
+        self.configuration = configuration
+        identity = try Self.identity(configuration)
+        files = try ConfinedFiles()
+        units = Systemctl()
+        self.transport = transport
+        self.logger = logger
+        service = ServiceManager()
+    }
+
+    package var store: StateStore<ConfinedFiles> { StateStore(files) }
+    package var host: HostFacts { HostFacts(nodeName: identity.machine, hierarchy: Self.hierarchy) }
+
+    /// A client that believes the cluster's CA.
+    package func client(trust authority: [UInt8], as credential: HTTPSecurity.Credential) -> KubernetesClient {
+        client(security(.bundle(authority), credential))
+    }
+
+    package func client(_ security: HTTPSecurity) -> KubernetesClient {
+        KubernetesClient(
+            servers: configuration.apiServers,
+            security: security,
+            transport: transport,
+            agent: "tendril-agent/\(Version.text)"
+        )
+    }
+
+    /// Credentials with the configured proxy.
+    package func security(_ trust: HTTPSecurity.Trust, _ credential: HTTPSecurity.Credential) -> HTTPSecurity {
+        HTTPSecurity(
+            trust: trust,
+            credential: credential,
+            proxy: configuration.proxy?.url ?? "",
+            noProxy: (configuration.proxy?.noProxy ?? []).joined(separator: ",")
+        )
+    }
+
+    /// The keys that sign configurations.
+    package func verifyingKeys() throws(TLSError) -> [VerifyingKey] {
+        try configuration.configurationKeys.map { text throws(TLSError) in
+            try VerifyingKey(Data(base64Encoded: text).map { Array($0) } ?? [])
+        }
+    }
+
+    /// Who a machine with this configuration is.
+    package static func identity(_ configuration: AgentConfiguration) throws(AgentFailure) -> MachineIdentity {
+        let name = configuration.machineName ?? HostName.current.lowercased()
+        guard NodeName.isValid(name), name != "localhost" else {
+            throw AgentFailure(.invalidConfiguration, "the host name \"\(name)\" is no name that a Node can have")
+        }
+        return MachineIdentity(cluster: configuration.cluster, machine: name, pool: configuration.pool)
+    }
+
+    /// cgroup v2 alone has this file at the top (kernel documentation, cgroup-v2).
+    private static var hierarchy: CgroupHierarchy {
+        (try? DurableFile.read("/sys/fs/cgroup/cgroup.controllers")) == nil ? .v1 : .v2
+    }
+}

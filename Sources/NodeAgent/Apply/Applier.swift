@@ -1,0 +1,78 @@
+internal import LinuxSystem
+package import NodePlan
+
+/// Brings a machine to what is wanted, so that a stop at any moment loses nothing: the manifest is written ahead, every
+/// file is replaced as a whole, and whoever comes back plans again from what is there.
+package struct Applier<Files: FileLayer>: Sendable {
+    private let files: Files
+    private let units: any UnitControl
+    private let store: StateStore<Files>
+
+    package init(files: Files, units: any UnitControl) {
+        (self.files, self.units) = (files, units)
+        store = StateStore(files)
+    }
+
+    /// Plans the way to `desired` from what is there now.
+    package func plan(to desired: DesiredNode) throws -> Plan {
+        let manifest = try manifest()
+        let paths = Set(desired.files.keys).union(manifest.files.keys)
+        var observed = ObservedNode(files: [:], units: [:])
+        for path in paths {
+            observed.files[path] = try files.observe(path)
+            if path.hasPrefix(UnitName.directory + "/"), let text = try files.read(path, limit: 1 << 20) {
+                observed.unitTexts[path] = String(decoding: text, as: UTF8.self)
+            }
+        }
+        let names = Set(desired.units.map(\.name)).union(manifest.units.keys).sorted()
+        observed.units = try units.observe(names).mapValues(\.observed)
+        return try Planner.plan(to: desired, from: observed, manifest: manifest)
+    }
+
+    /// Carries a plan out.
+    package func carryOut(_ plan: Plan) throws {
+        for (path, name) in plan.originals.sorted(by: { $0.key < $1.key }) { try keep(path, as: name) }
+        try store.save(plan.ahead, AgentPaths.manifest)
+        for step in plan.steps { try perform(step) }
+        if plan.behind != plan.ahead { try store.save(plan.behind, AgentPaths.manifest) }
+    }
+
+    /// What was touched so far.
+    package func manifest() throws -> Manifest { try store.load(Manifest.self, AgentPaths.manifest) ?? Manifest() }
+
+    private func perform(_ step: Step) throws {
+        switch step {
+        case .write(let path, let file): try files.replace(path, file.content, mode: file.mode)
+        case .restore(let path, let original): try restore(path, original)
+        case .reloadUnits: try units.reload()
+        case .enable(let name): try units.perform(.enable, name)
+        case .disable(let name): try units.perform(.disable, name)
+        case .start(let name): try units.perform(.start, name)
+        case .stop(let name): try units.perform(.stop, name)
+        case .restart(let name): try units.perform(.restart, name)
+        }
+    }
+
+    private func keep(_ path: String, as name: String) throws {
+        guard let content = try files.read(path, limit: 16 << 20) else { return }
+        try files.replace("\(AgentPaths.originals)/\(name)", content, mode: 0o600)
+    }
+
+    private func restore(_ path: String, _ original: Manifest.Original) throws {
+        switch original {
+        case .absent:
+            try files.remove(path)
+            if try files.kind(path.directory) != .absent { try files.syncDirectory(of: path) }
+        case .kept(let name, let mode):
+            let kept = "\(AgentPaths.originals)/\(name)"
+            // It is gone only where it was put back before a stop.
+            guard let content = try files.read(kept, limit: 16 << 20) else { return }
+            try files.replace(path, content, mode: mode)
+        }
+    }
+}
+
+extension String {
+    /// The path of the directory that a path is in.
+    var directory: String { lastIndex(of: "/").map { String(self[..<$0]) } ?? "" }
+}

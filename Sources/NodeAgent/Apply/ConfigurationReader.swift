@@ -1,0 +1,68 @@
+package import ClusterModel
+internal import FoundationEssentials
+package import NodePlan
+internal import StrictYAML
+package import TLSEngine
+
+/// Reads a signed NodeConfiguration and believes only what is proven (Contracts: unsigned, older or another pool's is
+/// refused).
+package struct ConfigurationReader: Sendable {
+    /// The largest document that is read, in bytes.
+    package static let maximumBytes = 1 << 20
+
+    private let keys: [VerifyingKey]
+    private let pool: String
+
+    package init(keys: [VerifyingKey], pool: String) { (self.keys, self.pool) = (keys, pool) }
+
+    /// Proves what came in a Secret: `node.json`, and in `signature` one or several signatures in base64, a line each.
+    package func prove(_ secret: KubernetesSecret) throws(AgentFailure) -> SignedConfiguration {
+        let name = secret.metadata.name ?? "?"
+        guard let document = secret["node.json"] else {
+            throw AgentFailure(.noDesiredState, "the Secret \(name) has no node.json")
+        }
+        guard document.count <= Self.maximumBytes else {
+            throw AgentFailure(
+                .badDesiredState,
+                "the configuration in \(name) is larger than \(Self.maximumBytes) bytes"
+            )
+        }
+        let signatures = (secret.text("signature") ?? "").split(separator: "\n").compactMap {
+            Data(base64Encoded: String($0))
+        }
+        guard !signatures.isEmpty else { throw AgentFailure(.forged, "the configuration in \(name) is not signed") }
+        guard signatures.contains(where: { signature in keys.contains { $0.isValid(Array(signature), of: document) } })
+        else {
+            throw AgentFailure(.forged, "the configuration in \(name) is signed by none of the keys that are believed")
+        }
+        let configuration = try read(document, name)
+        guard configuration.metadata.pool == pool else {
+            throw AgentFailure(
+                .foreignPool,
+                "the configuration in \(name) is for the pool \(configuration.metadata.pool)"
+            )
+        }
+        let generation = configuration.metadata.generation
+        return SignedConfiguration(
+            name: name,
+            document: document,
+            checksum: Digest.hex(document),
+            generation: generation
+        )
+    }
+
+    /// Reads a document that was proven.
+    package func read(_ document: [UInt8], _ name: String) throws(AgentFailure) -> NodeConfiguration {
+        let configuration: NodeConfiguration
+        do throws(StrictDecodingError) {
+            configuration = try StrictDecoder.decode(NodeConfiguration.self, from: document)
+        } catch {
+            throw AgentFailure(.badDesiredState, "the configuration in \(name): \(error)")
+        }
+        let problems = NodeConfigurationRules.problems(configuration)
+        guard problems.isEmpty else {
+            throw AgentFailure(.badDesiredState, "the configuration in \(name): \(problems[0])")
+        }
+        return configuration
+    }
+}

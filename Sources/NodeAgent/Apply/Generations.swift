@@ -1,0 +1,178 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TLSEngine
+internal import TendrilCore
+
+/// A generation on its way.
+package struct PendingGeneration: Codable, Hashable, Sendable {
+    package var configuration: SignedConfiguration
+}
+
+/// Brings generations into force, one at a time: what is on its way is kept until it has proven itself, and what was in
+/// force until then can be brought back as a whole.
+package struct Generations: Sendable {
+    private let context: AgentContext
+    private let membership: Membership
+    private var store: StateStore<ConfinedFiles> { context.store }
+
+    package init(_ context: AgentContext, _ membership: Membership) {
+        (self.context, self.membership) = (context, membership)
+    }
+
+    package func applied() throws -> SignedConfiguration? {
+        try store.load(SignedConfiguration.self, AgentPaths.applied)
+    }
+    package func pending() throws -> SignedConfiguration? {
+        try store.load(PendingGeneration.self, AgentPaths.pending)?.configuration
+    }
+    package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
+
+    /// Takes a proven configuration as the next generation, unless it is the one in force; whether it did.
+    package func accept(_ new: SignedConfiguration) throws(AgentFailure) -> Bool {
+        do {
+            let newest = try pending() ?? applied()
+            if newest?.checksum == new.checksum { return try pending() != nil }
+            let kept = try rejections()
+            if let rejection = kept.first(where: { $0.checksum == new.checksum }) {
+                throw AgentFailure(.badDesiredState, "generation \(new.generation) was taken back: \(rejection.reason)")
+            }
+            if let newest, new.generation <= max(newest.generation, kept.map(\.generation).max() ?? 0) {
+                throw AgentFailure(
+                    .outdated,
+                    "generation \(new.generation) is not newer than \(newest.generation), which is here already"
+                )
+            }
+            try store.save(PendingGeneration(configuration: new), AgentPaths.pending)
+            return true
+        } catch {
+            throw AgentFailure(error, doing: "take generation \(new.generation)")
+        }
+    }
+
+    /// The first generation of a machine: taken and applied; it proves itself by the Node that comes of it.
+    func bring(_ new: SignedConfiguration) async throws(AgentFailure) {
+        _ = try accept(new)
+        _ = try await apply(new, permit: { _ in true })
+    }
+
+    /// What applying came to.
+    package enum Outcome: Hashable, Sendable {
+        case nothingToDo
+        case changed(units: [String])
+        /// It would disturb pods, and that is not allowed now.
+        case deferred(units: [String])
+    }
+
+    /// Makes the machine as a configuration wants it.
+    ///
+    /// - Parameters:
+    ///   - configuration: was proven.
+    ///   - permit: asked before units are restarted or stopped.
+    /// - Returns: what it came to.
+    /// - Throws: `AgentFailure`; what was done stays, and the next attempt goes on from there.
+    func apply(
+        _ configuration: SignedConfiguration,
+        permit: ([String]) async -> Bool
+    ) async throws(AgentFailure) -> Outcome {
+        let document = try document(configuration)
+        let plan = try await plan(configuration)
+        let applier = Applier(files: context.files, units: context.units)
+        do {
+            guard !plan.isEmpty else { return .nothingToDo }
+            if !plan.disrupted.isEmpty, !(await permit(plan.disrupted)) { return .deferred(units: plan.disrupted) }
+            context.logger.info(
+                "applying",
+                metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
+            )
+            try await Blocking.run("apply") { try applier.carryOut(plan) }
+            if let authority = document.spec.certificateAuthority { try adopt(Array(authority.utf8)) }
+            return .changed(units: plan.disrupted)
+        } catch {
+            throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
+        }
+    }
+
+    /// The way from what is to what a proven configuration wants.
+    func plan(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Plan {
+        let document = try document(configuration)
+        let secrets = try await fetchSecrets(document)
+        let applier = Applier(files: context.files, units: context.units)
+        do {
+            let desired = try DesiredNode(document, on: context.host, secrets: secrets) { Digest.hex($0) }
+            return try await Blocking.run("plan") { try applier.plan(to: desired) }
+        } catch {
+            throw AgentFailure(error, doing: "plan generation \(configuration.generation)")
+        }
+    }
+
+    /// Puts the pending generation into force.
+    func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
+        do {
+            try store.save(configuration, AgentPaths.applied)
+            try store.remove(AgentPaths.pending)
+        } catch {
+            throw AgentFailure(error, doing: "keep generation \(configuration.generation)")
+        }
+    }
+
+    /// Notes that a generation is not to be tried again, before the last one is brought back.
+    func reject(_ configuration: SignedConfiguration, _ reason: String) throws(AgentFailure) {
+        do {
+            var list = try rejections().filter { $0.checksum != configuration.checksum }
+            list.append(
+                Rejection(checksum: configuration.checksum, generation: configuration.generation, reason: reason)
+            )
+            try store.save(Array(list.suffix(16)), AgentPaths.rejected)
+        } catch {
+            throw AgentFailure(error, doing: "keep the reason of a roll-back")
+        }
+    }
+
+    /// Forgets the pending generation.
+    func dropPending() throws(AgentFailure) {
+        do { try store.remove(AgentPaths.pending) } catch { throw AgentFailure(error, doing: "forget a generation") }
+    }
+
+    /// What a document wants of health, and how it is checked.
+    func document(_ configuration: SignedConfiguration) throws(AgentFailure) -> NodeConfiguration {
+        let reader = ConfigurationReader(keys: [], pool: context.identity.pool)
+        return try reader.read(Array(configuration.document), configuration.name)
+    }
+
+    private func adopt(_ authority: [UInt8]) throws {
+        guard try context.files.read(AgentPaths.authority) != authority else { return }
+        try context.files.replace(AgentPaths.authority, authority, mode: 0o600)
+        membership.client.use(context.security(.bundle(authority), membership.credential))
+    }
+
+    private func fetchSecrets(_ document: NodeConfiguration) async throws(AgentFailure) -> [String: [UInt8]] {
+        var contents: [String: [UInt8]] = [:]
+        for file in document.spec.files ?? [] {
+            guard let reference = file.content.secretRef else { continue }
+            let secret: KubernetesSecret
+            do {
+                secret = try await membership.client.get(
+                    KubernetesSecret.self,
+                    reference.name,
+                    namespace: TendrilAPI.namespace
+                )
+            } catch {
+                throw AgentFailure(error, doing: "read the Secret \(reference.name) for \(file.path)")
+            }
+            // Never put an empty credential in the place of a good one.
+            guard let bytes = secret[reference.key], !bytes.isEmpty else {
+                throw AgentFailure(
+                    .badDesiredState,
+                    "the Secret \(reference.name) has nothing under \(reference.key) for \(file.path)"
+                )
+            }
+            contents[file.path] = bytes
+        }
+        return contents
+    }
+}

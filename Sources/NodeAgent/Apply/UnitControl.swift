@@ -1,0 +1,91 @@
+internal import LinuxSystem
+package import NodePlan
+internal import TendrilCore
+
+/// What is asked of systemd; every call ends within a bounded time.
+package protocol UnitControl: Sendable {
+    func observe(_ units: [String]) throws -> [String: UnitReport]
+    func reload() throws
+    /// One of the steps that name a unit.
+    func perform(_ verb: UnitVerb, _ unit: String) throws
+}
+
+/// What can be done to a unit (systemctl(1)).
+package enum UnitVerb: String, Sendable {
+    case enable, disable, start, stop, restart
+}
+
+/// What systemd says of a unit (org.freedesktop.systemd1(5)).
+package struct UnitReport: Hashable, Sendable {
+    package var load: String
+    package var active: String
+    package var sub: String
+    package var file: String
+
+    package init(load: String, active: String, sub: String, file: String) {
+        (self.load, self.active, self.sub, self.file) = (load, active, sub, file)
+    }
+
+    package var observed: ObservedUnit {
+        ObservedUnit(
+            isActive: ["active", "activating", "reloading"].contains(active),
+            isEnabled: ["enabled", "enabled-runtime", "static", "alias", "generated"].contains(file)
+        )
+    }
+
+    package var hasFailed: Bool { active == "failed" }
+}
+
+/// Speaks to systemd through systemctl.
+package struct Systemctl: UnitControl {
+    private let timeout: Nanoseconds
+
+    /// Waits for each call at most `seconds`.
+    package init(timeoutSeconds seconds: UInt64 = 90) { timeout = .seconds(seconds) }
+
+    package func observe(_ units: [String]) throws -> [String: UnitReport] {
+        guard !units.isEmpty else { return [:] }
+        let output = try run(["show", "--property=Id,LoadState,ActiveState,SubState,UnitFileState", "--"] + units)
+        // One block a unit, in the order asked for; Id may be another name of it.
+        let blocks = output.split(separator: "\n\n", omittingEmptySubsequences: true)
+        var reports: [String: UnitReport] = [:]
+        for (unit, block) in zip(units, blocks) {
+            var fields: [Substring: String] = [:]
+            for line in block.split(separator: "\n") {
+                guard let equals = line.firstIndex(of: "=") else { continue }
+                fields[line[..<equals]] = String(line[line.index(after: equals)...])
+            }
+            reports[unit] = UnitReport(
+                load: fields["LoadState"] ?? "",
+                active: fields["ActiveState"] ?? "",
+                sub: fields["SubState"] ?? "",
+                file: fields["UnitFileState"] ?? ""
+            )
+        }
+        return reports
+    }
+
+    package func reload() throws { _ = try run(["daemon-reload"]) }
+
+    package func perform(_ verb: UnitVerb, _ unit: String) throws {
+        if verb == .restart || verb == .start {
+            // A unit that failed too often is not started again without this.
+            _ = try? run(["reset-failed", "--", unit])
+        }
+        _ = try run([verb.rawValue, "--", unit])
+    }
+
+    private func run(_ arguments: [String]) throws -> String {
+        let outcome: ChildProcess.Outcome
+        do throws(SystemError) {
+            outcome = try ChildProcess.run("/usr/bin/systemctl", arguments, timeout: timeout, limit: 256 * 1024)
+        } catch {
+            throw AgentFailure(.systemd, "systemd does not answer: \(error)")
+        }
+        guard outcome.isSuccess else {
+            let reason = outcome.output.split(separator: "\n").first ?? "exit code \(outcome.code)"
+            throw AgentFailure(.systemd, "systemctl \(arguments[0]) \(arguments.last ?? ""): \(reason)")
+        }
+        return outcome.output
+    }
+}

@@ -1,0 +1,270 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TLSEngine
+internal import TendrilCore
+
+/// Turns a bare machine into a node, phase by phase. Every phase looks for what is done already, so that a stop at any
+/// moment costs nothing but its own work.
+package final class Bootstrap: Sendable {
+    let context: AgentContext
+    private let progress: Guarded<Progress>
+    let reporter: BootstrapReporter
+    private let began = Clock.now()
+
+    package init(_ context: AgentContext) throws {
+        self.context = context
+        let kept = try context.store.load(Progress.self, AgentPaths.progress)
+        progress = Guarded(kept ?? Progress(at: Clock.unixTime()))
+        reporter = BootstrapReporter(context)
+    }
+
+    /// How far it is.
+    package var state: Progress { progress.withLock { $0 } }
+
+    /// Runs all phases that are not done.
+    ///
+    /// - Returns: what steady state goes on with.
+    /// - Throws: `AgentFailure` of the phase that `state` names.
+    package func run() async throws(AgentFailure) -> Membership {
+        // A machine that has an identity needs no token, whatever it did before.
+        try await step(.preflight) { () async throws(AgentFailure) in try preflight() }
+        let authority = try await step(.trust) { () async throws(AgentFailure) in try await trust() }
+        let kept = keptIdentity()
+        if kept == nil {
+            try await step(.authenticate) { () async throws(AgentFailure) in try await authenticate(authority) }
+        }
+        let identity = try await step(.identity) { () async throws(AgentFailure) in
+            if let kept { return kept }
+            return try await requestIdentity(authority)
+        }
+        let client = context.client(trust: authority, as: identity.credential)
+        reporter.use(client)
+        let desired = try await step(.desiredState) { () async throws(AgentFailure) in try await desiredState(client) }
+        let membership = Membership(client: client, authority: authority, identity: identity)
+        try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, membership) }
+        try await step(.kubelet) { () async throws(AgentFailure) in try await awaitKubelet() }
+        try await step(.ready) { () async throws(AgentFailure) in try await awaitReady(client) }
+        try await step(.cleanup) { () async throws(AgentFailure) in try cleanUp() }
+        try await step(.done) { () async throws(AgentFailure) in }
+        return membership
+    }
+
+    /// Runs a phase and keeps what came of it.
+    private func step<Result: Sendable>(
+        _ phase: BootstrapPhase,
+        _ body: () async throws(AgentFailure) -> Result
+    ) async throws(AgentFailure) -> Result {
+        progress.withLock { $0.phase = phase }
+        await show()
+        do throws(AgentFailure) {
+            let result = try await body()
+            let milliseconds = Int(Clock.now().since(began) / 1_000_000)
+            progress.withLock { progress in
+                (progress.error, progress.cause) = (nil, nil)
+                if !progress.timings.contains(where: { $0.phase == phase }) {
+                    progress.timings.append(NodeBootstrap.Timing(phase, milliseconds: milliseconds))
+                }
+            }
+            context.logger.debug("phase done", metadata: ["phase": "\(phase.rawValue)"])
+            if phase == .done { await show() }
+            return result
+        } catch {
+            progress.withLock { progress in
+                progress.attempts += 1
+                (progress.error, progress.cause) = (error.message, error.cause)
+            }
+            await show()
+            throw error
+        }
+    }
+
+    private func show() async {
+        let now = state
+        try? context.store.save(now, AgentPaths.progress)
+        StatusFile.write(context, progress: now)
+        context.service.notify("STATUS=bootstrap: \(now.phase.rawValue)" + (now.error.map { ": \($0)" } ?? ""))
+        await reporter.report(now)
+    }
+
+    // MARK: - Phases
+
+    private func preflight() throws(AgentFailure) {
+        let problems = context.configuration.problems
+        guard problems.isEmpty else {
+            throw AgentFailure(.invalidConfiguration, "\(AgentConfiguration.path): \(problems[0])")
+        }
+        for program in ["/usr/bin/systemctl"] where !Program.exists(program) {
+            throw AgentFailure(.missingProgram, "\(program) is missing")
+        }
+        // Before 2020 no certificate of ours was valid; a machine without a battery starts there.
+        guard Clock.unixTime() > 1_577_836_800 else {
+            throw AgentFailure(
+                .clock,
+                "the clock says \(KubernetesTime.text(seconds: Clock.unixTime())); is time synchronised?"
+            )
+        }
+        do {
+            try context.files.makeDirectories(for: AgentPaths.progress, mode: 0o700)
+            try context.store.save(state, AgentPaths.progress)
+        } catch {
+            throw AgentFailure(error, doing: "keep state in \(AgentPaths.state)")
+        }
+    }
+
+    private func trust() async throws(AgentFailure) -> [UInt8] {
+        if let bundle = context.configuration.certificateAuthority { return try keepAuthority(Array(bundle.utf8)) }
+        if let kept = try? context.files.read(AgentPaths.authority) { return kept }
+        let token = try token()
+        let open = context.client(context.security(.unproven, .none))
+        let map: ConfigMap
+        do {
+            map = try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
+        } catch {
+            throw AgentFailure(error, doing: "fetch cluster-info")
+        }
+        let pins = context.configuration.certificateAuthorityPins ?? []
+        return try keepAuthority(try ClusterInfo.authority(map, token: token, pins: pins))
+    }
+
+    private func keepAuthority(_ bundle: [UInt8]) throws(AgentFailure) -> [UInt8] {
+        guard let facts = try? CertificateFacts.bundle(bundle, "CA bundle"), !facts.isEmpty else {
+            throw AgentFailure(.invalidConfiguration, "certificateAuthority cannot be read")
+        }
+        do {
+            if try context.files.read(AgentPaths.authority) != bundle {
+                try context.files.replace(AgentPaths.authority, bundle, mode: 0o600)
+            }
+        } catch {
+            throw AgentFailure(error, doing: "keep the CA")
+        }
+        return bundle
+    }
+
+    private func authenticate(_ authority: [UInt8]) async throws(AgentFailure) {
+        let token = try token()
+        let client = context.client(trust: authority, as: .token(token.secret))
+        reporter.use(client)
+        let response: [String: String]
+        do {
+            // Every user that is known may read this, and no one else.
+            response = try await client.raw("/api").headers
+        } catch {
+            if case .transfer(let transfer) = error, transfer.kind == .untrusted, let minutes = await clockError() {
+                throw AgentFailure(
+                    .clock,
+                    "the clock is off by \(minutes) min, so that the API server's certificate is not valid"
+                )
+            }
+            throw AgentFailure(error, doing: "authenticate with the token \(token.id)")
+        }
+        if let minutes = ServerClock.error(response["date"], at: Clock.unixTime()) {
+            throw AgentFailure(.clock, "the clock is off by \(minutes) min against the API server's")
+        }
+        await reporter.report(state)
+    }
+
+    /// How many minutes the clock is off, as somebody says who answers at the API server's address; only to explain.
+    private func clockError() async -> Int? {
+        let open = context.client(context.security(.unproven, .none))
+        let headers: [String: String]?
+        do throws(APIError) {
+            headers = try await open.raw("/version").headers
+        } catch {
+            headers = nil
+        }
+        return ServerClock.error(headers?["date"], at: Clock.unixTime())
+    }
+
+    private func keptIdentity() -> AgentIdentity? {
+        guard let pem = try? context.files.read(AgentPaths.identity) else { return nil }
+        guard let identity = AgentIdentity(pem: pem, of: context.identity), identity.isValid(at: Clock.unixTime())
+        else {
+            context.logger.warning("the agent's certificate is no longer valid; a new token is needed to rejoin")
+            return nil
+        }
+        return identity
+    }
+
+    private func requestIdentity(_ authority: [UInt8]) async throws(AgentFailure) -> AgentIdentity {
+        let token = try token()
+        let client = context.client(trust: authority, as: .token(token.secret))
+        return try await IdentityRequest(context, client).obtain()
+    }
+
+    private func desiredState(_ client: KubernetesClient) async throws(AgentFailure) -> SignedConfiguration {
+        try await DesiredState(context, client).fetch()
+    }
+
+    private func apply(_ desired: SignedConfiguration, _ membership: Membership) async throws(AgentFailure) {
+        try KubeletCredentials.write(context, membership)
+        try await Generations(context, membership).bring(desired)
+    }
+
+    private func awaitKubelet() async throws(AgentFailure) {
+        try await until("the kubelet has its certificate and is healthy", seconds: 60) {
+            guard Program.exists(KubeletPaths.clientCertificate) else { return "it has no client certificate yet" }
+            return await LocalHealth.kubelet(self.context.transport)
+        }
+    }
+
+    private func awaitReady(_ client: KubernetesClient) async throws(AgentFailure) {
+        let name = context.identity.machine
+        try await until("the Node \(name) is Ready", seconds: 300) {
+            let node: Node?
+            do throws(APIError) {
+                node = try await client.find(Node.self, name)
+            } catch {
+                return "\(error)"
+            }
+            guard let node else { return "it does not exist" }
+            if node.isReady { return nil }
+            return node.status?.conditions?.first { $0.type == "Ready" }?.message ?? "it has no condition Ready"
+        }
+    }
+
+    private func cleanUp() throws(AgentFailure) {
+        try TokenCleanUp(context).run()
+    }
+
+    /// The token from its file.
+    private func token() throws(AgentFailure) -> BootstrapToken {
+        let path = context.configuration.tokenFile ?? AgentConfiguration.tokenPath
+        let bytes: [UInt8]?
+        do {
+            bytes = try context.files.read(path, limit: 4096)
+        } catch {
+            throw AgentFailure(error, doing: "read the token")
+        }
+        guard let bytes else {
+            throw AgentFailure(.tokenMissing, "there is no bootstrap token in \(path), and no identity that is valid")
+        }
+        let text = String(decoding: bytes, as: UTF8.self).split { $0 == "\n" || $0 == "\r" || $0 == " " }.first ?? ""
+        guard let token = BootstrapToken(text) else {
+            throw AgentFailure(.invalidConfiguration, "\(path) holds no bootstrap token")
+        }
+        return token
+    }
+
+    /// Asks again and again, at first often, until nothing is missing.
+    private func until(
+        _ what: String,
+        seconds: UInt64,
+        _ missing: @Sendable () async -> String?
+    ) async throws(AgentFailure) {
+        let deadline = Clock.now() + .seconds(seconds)
+        var pause: UInt64 = 50_000_000
+        var reason = ""
+        while Clock.now() < deadline {
+            guard let now = await missing() else { return }
+            reason = now
+            do { try await Task.sleep(nanoseconds: pause) } catch { break }
+            pause = min(pause * 3 / 2, 1_000_000_000)
+        }
+        throw AgentFailure(.unhealthy, "waited in vain until \(what): \(reason)")
+    }
+}

@@ -1,0 +1,51 @@
+package import ClusterModel
+package import KubernetesClient
+internal import TLSEngine
+
+/// Finds and proves the configuration of the machine's pool.
+package struct DesiredState: Sendable {
+    private let context: AgentContext
+    private let client: KubernetesClient
+
+    package init(_ context: AgentContext, _ client: KubernetesClient) {
+        (self.context, self.client) = (context, client)
+    }
+
+    /// The name of the ConfigMap that says which Secret holds a pool's configuration.
+    package static func pointerName(pool: String) -> String { "tendril-node-\(pool)" }
+    package static let pointerKey = "secret"
+
+    /// Fetches what the pool's pointer leads to.
+    package func fetch() async throws(AgentFailure) -> SignedConfiguration {
+        let pointer: ConfigMap?
+        let name = Self.pointerName(pool: context.identity.pool)
+        do {
+            pointer = try await client.find(ConfigMap.self, name, namespace: TendrilAPI.namespace)
+        } catch {
+            throw AgentFailure(error, doing: "read the ConfigMap \(name)")
+        }
+        guard let pointer else {
+            throw AgentFailure(.noDesiredState, "there is no ConfigMap \(name): nothing is wanted of the pool yet")
+        }
+        return try await fetch(pointer)
+    }
+
+    /// Fetches what a pointer leads to.
+    package func fetch(_ pointer: ConfigMap) async throws(AgentFailure) -> SignedConfiguration {
+        guard let name = pointer.data?[Self.pointerKey], NodeName.isValid(name) else {
+            throw AgentFailure(.noDesiredState, "the ConfigMap \(pointer.metadata.name ?? "") names no Secret")
+        }
+        let secret: KubernetesSecret?
+        do {
+            secret = try await client.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)
+        } catch {
+            throw AgentFailure(error, doing: "read the Secret \(name)")
+        }
+        guard let secret else {
+            throw AgentFailure(.noDesiredState, "there is no Secret \(name), to which the pool's pointer leads")
+        }
+        let keys: [VerifyingKey]
+        do { keys = try context.verifyingKeys() } catch { throw AgentFailure(error, doing: "read configurationKeys") }
+        return try ConfigurationReader(keys: keys, pool: context.identity.pool).prove(secret)
+    }
+}

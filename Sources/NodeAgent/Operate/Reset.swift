@@ -1,0 +1,121 @@
+internal import Glibc
+internal import LinuxSystem
+internal import NodePlan
+internal import TendrilCore
+
+/// Takes everything back that was ever done to the machine, by the manifest.
+package struct Reset {
+    private let isDryRun: Bool
+    private let files: ConfinedFiles
+    private let units = Systemctl()
+
+    package init(isDryRun: Bool) throws {
+        self.isDryRun = isDryRun
+        files = try ConfinedFiles()
+    }
+
+    /// Resets, or only tells what would be done.
+    ///
+    /// - Returns: one line for every change.
+    /// - Throws: what keeps it from going on; it can be run again.
+    package func run() throws -> [String] {
+        var lines: [String] = []
+        func change(_ line: String, _ body: () throws -> Void) rethrows {
+            lines.append(line)
+            if !isDryRun { try body() }
+        }
+        let applier = Applier(files: files, units: units)
+        let manifest = try applier.manifest()
+        change("stop tendril-agent.service") { try? units.perform(.stop, "tendril-agent.service") }
+        if manifest.units[KubeletPaths.unit] != nil {
+            change("stop \(KubeletPaths.unit) and all pods") {
+                try? units.perform(.stop, KubeletPaths.unit)
+                PodSandboxes.removeAll()
+            }
+        }
+        let plan = try applier.plan(to: .nothing)
+        for step in plan.steps { lines.append(Self.words(step)) }
+        if !isDryRun { try applier.carryOut(plan) }
+        for path in KubeletCredentials.paths + [AgentConfiguration.tokenPath] where try files.kind(path) != .absent {
+            try change("remove \(path)") { try files.remove(path) }
+        }
+        for directory in [KubeletPaths.certificates, "/var/lib/kubelet", AgentPaths.state]
+        where Program.exists(directory) {
+            change("empty \(directory)") { FileTree.removeContents(of: directory) }
+        }
+        change("remove \(AgentPaths.status)") { try? files.remove(AgentPaths.status) }
+        return lines
+    }
+
+    /// A step in words.
+    static func words(_ step: Step) -> String {
+        switch step {
+        case .write(let path, let file):
+            "write \(path) (\(file.content.count) bytes, mode \(String(file.mode, radix: 8)))"
+        case .restore(let path, .absent): "remove \(path)"
+        case .restore(let path, .kept): "put \(path) back as it was"
+        case .reloadUnits: "reload systemd's units"
+        case .enable(let name): "enable \(name)"
+        case .disable(let name): "disable \(name)"
+        case .start(let name): "start \(name)"
+        case .stop(let name): "stop \(name)"
+        case .restart(let name): "restart \(name)"
+        }
+    }
+}
+
+/// The pods that a kubelet leaves behind when it stops.
+enum PodSandboxes {
+    /// Ends and removes every task and container of Kubernetes in containerd; what cannot be removed stays.
+    static func removeAll() {
+        guard Program.exists("/usr/bin/ctr") else { return }
+        func ctr(_ arguments: [String]) -> String {
+            let all = ["-n", "k8s.io"] + arguments
+            return (try? ChildProcess.run("/usr/bin/ctr", all, timeout: .seconds(20)))?.output ?? ""
+        }
+        for name in ctr(["tasks", "list", "--quiet"]).split(separator: "\n").map(String.init) {
+            _ = ctr(["tasks", "kill", "--signal", "SIGKILL", "--all", name])
+            _ = ctr(["tasks", "delete", "--force", name])
+        }
+        for name in ctr(["containers", "list", "--quiet"]).split(separator: "\n").map(String.init) {
+            _ = ctr(["containers", "delete", name])
+        }
+    }
+}
+
+extension FileTree {
+    /// Removes what is in a directory. What is mounted in it is unmounted first, and never looked into.
+    package static func removeContents(of directory: String) {
+        for path in mountPoints(below: directory).sorted(by: { $0.count > $1.count }) {
+            umount2(path, CInt(MNT_DETACH))
+        }
+        removeEntries(of: directory)
+    }
+
+    private static func removeEntries(of directory: String) {
+        guard let handle = opendir(directory) else { return }
+        defer { closedir(handle) }
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name == "." || name == ".." { continue }
+            let path = "\(directory)/\(name)"
+            if entry.pointee.d_type == UInt8(DT_DIR) {
+                removeEntries(of: path)
+                rmdir(path)
+            } else {
+                unlink(path)
+            }
+        }
+    }
+
+    private static func mountPoints(below directory: String) -> [String] {
+        let table = (try? DurableFile.read("/proc/self/mounts", limit: 4 << 20)) ?? []
+        return String(decoding: table, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ")
+            guard fields.count > 1, fields[1].hasPrefix(directory + "/") else { return nil }
+            return String(fields[1])
+        }
+    }
+}

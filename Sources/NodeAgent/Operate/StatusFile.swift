@@ -1,0 +1,61 @@
+package import ClusterModel
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import TLSEngine
+internal import TendrilCore
+
+/// What `tendril-agent status` shows.
+package struct AgentStatus: Codable, Hashable, Sendable {
+    package var machine: String
+    package var pool: String
+    package var cluster: String
+    package var version: String
+    package var phase: BootstrapPhase
+    package var attempts: Int
+    package var error: String?
+    package var cause: AgentFailure.Cause?
+    package var timings: [NodeBootstrap.Timing]
+    /// Absent before the first generation is in force.
+    package var generation: Int?
+    package var checksum: String?
+    package var pendingGeneration: Int?
+    package var certificateExpiry: String?
+    package var updatedAt: String
+}
+
+/// The status, kept in a file of the run-time directory that anybody may read: it holds no secrets.
+package enum StatusFile {
+    /// Writes the status; what fails is not worth stopping for.
+    static func write(_ context: AgentContext, progress: Progress) {
+        let store = context.store
+        let applied = try? store.load(SignedConfiguration.self, AgentPaths.applied)
+        let pending = try? store.load(PendingGeneration.self, AgentPaths.pending)
+        let identity = (try? context.files.read(AgentPaths.identity)).flatMap {
+            AgentIdentity(pem: $0, of: context.identity)
+        }
+        let status = AgentStatus(
+            machine: context.identity.machine,
+            pool: context.identity.pool,
+            cluster: context.identity.cluster,
+            version: Version.text,
+            phase: progress.phase,
+            attempts: progress.attempts,
+            error: progress.error,
+            cause: progress.cause,
+            timings: progress.timings,
+            generation: applied?.generation,
+            checksum: applied?.checksum,
+            pendingGeneration: pending?.configuration.generation,
+            certificateExpiry: identity.map { KubernetesTime.text(seconds: $0.facts.expiry) },
+            updatedAt: KubernetesTime.text(seconds: Clock.unixTime())
+        )
+        guard let bytes = try? CanonicalJSON.bytes(status) else { return }
+        try? context.files.replace(AgentPaths.status, bytes, mode: 0o644)
+    }
+
+    /// Reads what a running agent wrote; `nil` where none has run since the boot.
+    package static func read() throws -> AgentStatus? {
+        guard let bytes = try ConfinedFiles().read(AgentPaths.status) else { return nil }
+        return try JSONDecoder().decode(AgentStatus.self, from: Data(bytes))
+    }
+}

@@ -1,0 +1,23 @@
+/// Where the agent's own files are.
+package enum AgentPaths {
+    package static let state = "/var/lib/tendril"
+    /// How far the bootstrap is.
+    package static let progress = "/var/lib/tendril/bootstrap.json"
+    /// The agent's certificate and key, one file so that they change together.
+    package static let identity = "/var/lib/tendril/agent.pem"
+    /// A key whose certificate was asked for.
+    package static let requestedKey = "/var/lib/tendril/agent-requested.key"
+    /// The cluster's CA bundle as it was proven.
+    package static let authority = "/var/lib/tendril/ca.crt"
+    package static let manifest = "/var/lib/tendril/manifest.json"
+    /// The generation that is in force.
+    package static let applied = "/var/lib/tendril/applied.json"
+    /// The generation on its way.
+    package static let pending = "/var/lib/tendril/pending.json"
+    /// The generations that were taken back.
+    package static let rejected = "/var/lib/tendril/rejected.json"
+    /// What was there before us.
+    package static let originals = "/var/lib/tendril/originals"
+    /// What `status` shows.
+    package static let status = "/run/tendril/agent.json"
+}

@@ -1,0 +1,46 @@
+internal import Glibc
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import TendrilCore
+
+/// Waits between attempts, and notices cheaply that a fault is over.
+struct FaultWatch: Sendable {
+    private let context: AgentContext
+
+    init(_ context: AgentContext) { self.context = context }
+
+    /// Waits at most `limit`, but only until the fault is over as far as `probe` can tell; it looks every five seconds.
+    func pause(_ probe: AgentFailure.Probe, atMost limit: Nanoseconds) async {
+        let deadline = Clock.now() + limit
+        while Clock.now() < deadline, !Task.isCancelled {
+            let left = deadline.since(Clock.now())
+            try? await Task.sleep(nanoseconds: min(left, probe == .none ? left : 5_000_000_000))
+            if await isOver(probe) { return }
+        }
+    }
+
+    private func isOver(_ probe: AgentFailure.Probe) async -> Bool {
+        switch probe {
+        case .none: return false
+        case .connection:
+            // Without a credential: any answer shows that somebody is there.
+            let open = context.client(context.security(.unproven, .none))
+            do {
+                _ = try await open.raw("/healthz")
+                return true
+            } catch {
+                return error.code != nil
+            }
+        case .disk:
+            let path = AgentPaths.state + "/.probe"
+            do {
+                try context.files.replace(path, [UInt8](repeating: 0, count: 64 * 1024), mode: 0o600)
+                try context.files.remove(path)
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+}

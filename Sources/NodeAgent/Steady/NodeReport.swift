@@ -1,0 +1,79 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import TendrilCore
+
+/// What an agent writes to its Node, and the events that it tells.
+struct NodeReport: Sendable {
+    static let generationAnnotation = "tendril.dev/applied-generation"
+    static let checksumAnnotation = "tendril.dev/applied-checksum"
+    static let kubeletAnnotation = "tendril.dev/kubelet-version"
+    /// A comma-separated list of units; the agent restarts them and removes the annotation.
+    static let restartAnnotation = "tendril.dev/restart-units"
+
+    let client: KubernetesClient
+    let machine: String
+    let logger: Logger
+
+    /// Tells what is in force, in one patch.
+    func tellApplied(_ configuration: SignedConfiguration, kubelet: String) async throws(APIError) {
+        let values = [
+            Self.generationAnnotation: "\(configuration.generation)",
+            Self.checksumAnnotation: configuration.checksum,
+            Self.kubeletAnnotation: kubelet,
+        ]
+        try await client.patch(
+            Node.self,
+            machine,
+            ["metadata": ["annotations": .object(values.mapValues { .string($0) })]]
+        )
+    }
+
+    /// Removes the wish for restarts.
+    func clearRestart() async throws(APIError) {
+        try await client.patch(
+            Node.self,
+            machine,
+            ["metadata": ["annotations": .object([Self.restartAnnotation: .null])]]
+        )
+    }
+
+    /// Sets a condition of the Node.
+    func tell(_ condition: Condition) async {
+        var condition = condition
+        let now = KubernetesTime.text(seconds: Clock.unixTime())
+        condition.lastHeartbeatTime = now
+        condition.lastTransitionTime = now
+        do {
+            let value = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(condition))
+            try await client.patch(
+                Node.self,
+                machine,
+                subresource: "status",
+                kind: .strategic,
+                ["status": ["conditions": [value]]]
+            )
+        } catch {
+            logger.debug("cannot set a condition", metadata: ["condition": "\(condition.type)", "reason": "\(error)"])
+        }
+    }
+
+    /// Tells an event about the Node.
+    func event(_ reason: String, _ message: String, isWarning: Bool) async {
+        let event = Event(
+            reason,
+            message,
+            isWarning: isWarning,
+            about: Event.Reference(apiVersion: "v1", kind: "Node", name: machine, uid: machine),
+            from: Event.Source(component: "tendril-agent", host: machine),
+            at: Clock.unixTime()
+        )
+        do throws(APIError) {
+            try await client.create(event)
+        } catch {
+            logger.debug("cannot tell an event", metadata: ["event": "\(reason)", "reason": "\(error)"])
+        }
+    }
+}

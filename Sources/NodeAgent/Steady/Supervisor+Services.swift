@@ -1,0 +1,138 @@
+internal import ClusterModel
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TLSEngine
+internal import TendrilCore
+
+extension Supervisor {
+    /// The name of a machine's own Lease.
+    static func leaseName(machine: String) -> String { "tendril-agent-\(machine)" }
+
+    /// Shows that the agent lives.
+    func heartbeat() async {
+        let now = KubernetesTime.microText(seconds: Clock.unixTime())
+        let spec: JSONValue = [
+            "holderIdentity": .string(context.identity.machine), "leaseDurationSeconds": 60, "renewTime": .string(now),
+        ]
+        let name = Self.leaseName(machine: context.identity.machine)
+        do throws(APIError) {
+            try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
+        } catch {
+            context.logger.debug("heartbeat failed", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Looks for wishes on the Node, and whether the machine is still called as it was.
+    func lookAtNode() async {
+        if context.configuration.machineName == nil, HostName.current.lowercased() != context.identity.machine {
+            context.logger.error("the host name has changed; a node cannot be renamed: reset it and let it join again")
+            await report.event("HostNameChanged", "the host name is now \(HostName.current)", isWarning: true)
+        }
+        guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return }
+        state.withLock { $0.isLeaving = node.isLeaving }
+        guard let wish = node.metadata.annotations?[NodeReport.restartAnnotation] else { return }
+        let names = wish.split(separator: ",").map { String($0.filter { $0 != " " }) }.filter(UnitName.isValid)
+        // First, so that a restart that fails is not tried for ever.
+        try? await report.clearRestart()
+        for name in names.prefix(16) {
+            let units = context.units
+            do {
+                try await Blocking.run("restart") { try units.perform(.restart, name) }
+                await report.event("UnitRestarted", "restarted \(name), as an annotation wished", isWarning: false)
+            } catch {
+                await report.event("UnitRestartFailed", "\(error)", isWarning: true)
+            }
+        }
+    }
+
+    /// Renews the agent's certificate when 70 to 80 % of its life have passed, each machine at its own moment.
+    func renewCertificate() async {
+        let share = 0.7 + Double(Digest.sha256(Array(context.identity.machine.utf8))[0]) / 2560
+        let now = Clock.unixTime()
+        guard now >= membership.identity.facts.moment(at: share) else { return }
+        do throws(AgentFailure) {
+            let renewed = try await IdentityRequest(context, membership.client).obtain()
+            membership.identity = renewed
+            let authority = (try? context.files.read(AgentPaths.authority)) ?? membership.authority
+            membership.client.use(context.security(.bundle(authority), renewed.credential))
+            context.logger.notice(
+                "certificate renewed",
+                metadata: ["expiry": "\(KubernetesTime.text(seconds: renewed.facts.expiry))"]
+            )
+        } catch {
+            context.logger.error("cannot renew the certificate", metadata: ["reason": "\(error)"])
+            let left = Int(membership.identity.facts.expiry) - Int(now)
+            await report.event(
+                "CertificateRenewalFailed",
+                "\(error.message); \(left / 3600) h are left",
+                isWarning: true
+            )
+            try? await Task.sleep(nanoseconds: 60_000_000_000)
+        }
+    }
+
+    /// Restarts the kubelet and the container runtime when they are unhealthy, within reason, and tells which units fail.
+    func watchServices() async {
+        var kubelet = Remediation()
+        var runtime = Remediation()
+        var lastUnits: [String]?
+        while !Task.isCancelled {
+            try? await Task.sleep(nanoseconds: 20_000_000_000)
+            // While a generation is on its way its own judge decides.
+            guard let applied = try? generations.applied(), (try? generations.pending()) == .some(nil),
+                let document = try? generations.document(applied)
+            else { continue }
+            let problem = document.spec.kubelet == nil ? nil : await LocalHealth.kubelet(context.transport)
+            await act(kubelet.observe(isHealthy: problem == nil, at: Clock.now()), KubeletPaths.unit, problem ?? "")
+            let runtimeUnit = document.spec.containerRuntime?.unit ?? "containerd.service"
+            var names = (document.spec.units ?? []).filter { ($0.state ?? .started) == .started && !$0.isOneShot }.map(
+                \.name
+            )
+            if document.spec.kubelet != nil { names += [KubeletPaths.unit, runtimeUnit] }
+            let failing = await LocalHealth.units(context.units, names)
+            let runtimeProblem = failing.first { $0.hasPrefix(runtimeUnit) }
+            await act(
+                runtime.observe(isHealthy: runtimeProblem == nil, at: Clock.now()),
+                runtimeUnit,
+                runtimeProblem ?? ""
+            )
+            if failing != lastUnits {
+                lastUnits = failing
+                let isWell = failing.isEmpty
+                await report.tell(
+                    Condition(
+                        "SystemdUnitsReady",
+                        status: isWell ? "True" : "False",
+                        reason: isWell ? "AllUnitsActive" : "UnitsNotActive",
+                        message: isWell ? "all units are as they are wanted" : failing.joined(separator: "; ")
+                    )
+                )
+            }
+        }
+    }
+
+    private func act(_ action: Remediation.Action, _ unit: String, _ problem: String) async {
+        switch action {
+        case .nothing: return
+        case .giveUp:
+            context.logger.error("restarts do not help", metadata: ["unit": "\(unit)", "problem": "\(problem)"])
+            await report.event(
+                "RemediationSuspended",
+                "\(unit) stays unhealthy after several restarts: \(problem)",
+                isWarning: true
+            )
+        case .restart:
+            context.logger.warning("restarting", metadata: ["unit": "\(unit)", "problem": "\(problem)"])
+            let units = context.units
+            do {
+                try await Blocking.run("remedy") { try units.perform(.restart, unit) }
+                await report.event("UnhealthyUnitRestarted", "restarted \(unit): \(problem)", isWarning: true)
+            } catch {
+                context.logger.error("\(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TendrilCore
+
+/// Keeps a node as it is wanted, until its task is cancelled.
+final class Supervisor: Sendable {
+    struct State: Sendable {
+        /// What the pool's pointer led to last.
+        var wanted: SignedConfiguration?
+        var failure: AgentFailure?
+        var isLeaving = false
+        var mayRetryAt = MonotonicTime(nanoseconds: 0)
+        var lastRestartWish = ""
+    }
+
+    let context: AgentContext
+    let membership: Membership
+    let generations: Generations
+    let report: NodeReport
+    let state = Guarded(State())
+    private let progress: Progress
+    private let reporter: BootstrapReporter
+    private let wakes: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+
+    init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
+        (self.context, self.membership) = (context, membership)
+        generations = Generations(context, membership)
+        report = NodeReport(client: membership.client, machine: context.identity.machine, logger: context.logger)
+        (progress, reporter) = (bootstrap.state, bootstrap.reporter)
+        (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    func run() async {
+        context.logger.info("the node is kept as it is wanted")
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.followPool() }
+            group.addTask { await self.reconcileForever() }
+            group.addTask { await self.every(seconds: 15) { await self.heartbeat() } }
+            group.addTask { await self.every(seconds: 60) { await self.lookAtNode() } }
+            group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
+            group.addTask { await self.watchServices() }
+            group.addTask { await self.every(seconds: 600) { self.wake.yield() } }
+        }
+    }
+
+    // MARK: - What is wanted
+
+    private func followPool() async {
+        let name = DesiredState.pointerName(pool: context.identity.pool)
+        let watcher = Watcher(ConfigMap.self, client: membership.client, namespace: TendrilAPI.namespace, name: name)
+        await watcher.run { event in
+            switch event {
+            case .all(let maps):
+                if let map = maps.first { await self.follow(map) } else { await self.missing(name) }
+            case .changed(let map): await self.follow(map)
+            case .removed: await self.missing(name)
+            case .failed(let error):
+                self.context.logger.warning("cannot follow what is wanted", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+
+    private func follow(_ pointer: ConfigMap) async {
+        do throws(AgentFailure) {
+            let wanted = try await DesiredState(context, membership.client).fetch(pointer)
+            state.withLock { $0.wanted = wanted }
+            wake.yield()
+        } catch {
+            await note(error, event: "DesiredStateRefused")
+        }
+    }
+
+    private func missing(_ name: String) async {
+        await note(
+            AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force"),
+            event: "DesiredStateMissing"
+        )
+    }
+
+    // MARK: - Reconciling
+
+    private func reconcileForever() async {
+        var backoff = Backoff(start: .seconds(2), limit: .seconds(60))
+        wake.yield()
+        for await _ in wakes {
+            do throws(AgentFailure) {
+                try await reconcile()
+                backoff.reset()
+                if state.withLock({ $0.failure }) != nil { await clearFailure() }
+            } catch {
+                await note(error, event: "ReconcileFailed")
+                let pause = backoff.wait()
+                // Not in line: a new wish is looked at at once.
+                Task { [wake] in
+                    await FaultWatch(self.context).pause(error.probe, atMost: pause)
+                    wake.yield()
+                }
+            }
+            showStatus()
+        }
+    }
+
+    private func reconcile() async throws(AgentFailure) {
+        var refusal: AgentFailure?
+        if let wanted = state.withLock({ $0.wanted }) {
+            do throws(AgentFailure) {
+                _ = try generations.accept(wanted)
+            } catch {
+                // What is in force is looked after all the same.
+                refusal = error
+            }
+        }
+        if let pending = try load({ try self.generations.pending() }) {
+            try await bringIntoForce(pending)
+        } else if let applied = try load({ try self.generations.applied() }) {
+            if case .changed = try await apply(applied) {
+                await report.event("DriftRepaired", "what had changed on the machine was put back", isWarning: false)
+            }
+        }
+        if let refusal { throw refusal }
+    }
+
+    private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
+        let document = try generations.document(pending)
+        let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
+        var lease: Int?
+        if try load({ try self.generations.rejections() }).contains(where: { $0.checksum == pending.checksum }) {
+            return try await rollBack(pending, "it was being taken back before a restart")
+        }
+        let isFirst = try load({ try self.generations.applied() }) == nil
+        let outcome: Generations.Outcome
+        do throws(AgentFailure) {
+            outcome = try await generations.apply(pending) { units in
+                if isFirst { return true }
+                if await self.isLeaving() { return false }
+                lease = try? await budget.acquire(budget: document.spec.restartBudget ?? 1)
+                return lease != nil
+            }
+        } catch  where error.cause == .systemd && !isFirst {
+            try await rollBack(pending, error.message)
+            if let lease { await budget.release(lease) }
+            return
+        }
+        if case .deferred(let units) = outcome {
+            throw AgentFailure(
+                .undecided,
+                "generation \(pending.generation) waits for leave to restart \(units.joined(separator: ", "))"
+            )
+        }
+        let health = document.spec.health
+        let hold = isFirst ? 0 : health?.holdSeconds ?? 30
+        if let reason = await HealthHold(self).wait(document, hold: hold, timeout: health?.timeoutSeconds ?? 300) {
+            if isFirst { throw AgentFailure(.unhealthy, reason) }
+            try await rollBack(pending, reason)
+        } else {
+            try generations.promote(pending)
+            context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
+            await tellApplied(pending, document)
+        }
+        if let lease { await budget.release(lease) }
+    }
+
+    private func rollBack(_ pending: SignedConfiguration, _ reason: String) async throws(AgentFailure) {
+        context.logger.error("taken back", metadata: ["generation": "\(pending.generation)", "reason": "\(reason)"])
+        try generations.reject(pending, reason)
+        if let applied = try load({ try self.generations.applied() }) {
+            // Back to what worked: nobody is asked for leave, for what is there now does not work.
+            _ = try await generations.apply(applied) { _ in true }
+        }
+        try generations.dropPending()
+        await report.event(
+            "GenerationRolledBack",
+            "generation \(pending.generation) was taken back: \(reason)",
+            isWarning: true
+        )
+        await reporter.report(generation: (try? generations.applied())??.generation ?? 0, progress)
+    }
+
+    private func apply(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Generations.Outcome {
+        try await generations.apply(configuration) { _ in true }
+    }
+
+    private func tellApplied(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async {
+        do throws(APIError) {
+            let node = try await membership.client.get(Node.self, context.identity.machine)
+            let kubelet = node.status?.nodeInfo?.kubeletVersion ?? document.spec.kubelet?.version ?? "unknown"
+            try await report.tellApplied(configuration, kubelet: kubelet)
+        } catch {
+            context.logger.warning("cannot tell what is in force", metadata: ["reason": "\(error)"])
+        }
+        await report.event("GenerationApplied", "generation \(configuration.generation) is in force", isWarning: false)
+        await reporter.report(generation: configuration.generation, progress)
+    }
+
+    private func isLeaving() async -> Bool {
+        guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return true }
+        return node.isLeaving
+    }
+
+    private func load<Value>(_ body: () throws -> Value) throws(AgentFailure) -> Value {
+        do { return try body() } catch { throw AgentFailure(error, doing: "read the state") }
+    }
+
+    // MARK: - Telling
+
+    private func note(_ failure: AgentFailure, event: String) async {
+        let isNew = state.withLock { state in
+            defer { state.failure = failure }
+            return state.failure != failure
+        }
+        showStatus()
+        guard isNew else { return }
+        context.logger.warning("\(failure.message)", metadata: ["cause": "\(failure.cause.rawValue)"])
+        await report.event(event, failure.message, isWarning: true)
+        await report.tell(Condition("TendrilAgentReady", status: "False", reason: event, message: failure.message))
+    }
+
+    private func clearFailure() async {
+        state.withLock { $0.failure = nil }
+        await report.tell(
+            Condition("TendrilAgentReady", status: "True", reason: "AsWanted", message: "the node is as it is wanted")
+        )
+    }
+
+    func showStatus() {
+        var shown = progress
+        let failure = state.withLock { $0.failure }
+        (shown.error, shown.cause) = (failure?.message, failure?.cause)
+        StatusFile.write(context, progress: shown)
+        context.service.notify("STATUS=" + (failure?.message ?? "the node is as it is wanted"))
+    }
+
+    // MARK: - Time
+
+    private func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
+        while !Task.isCancelled {
+            await body()
+            try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import ClusterModel
+import FoundationEssentials
+
+/// agent.tendril.dev/v1alpha1 AgentConfiguration: how an agent finds and believes its cluster.
+package struct AgentConfiguration: Codable, Hashable, Sendable {
+    package static let apiVersion = "agent.tendril.dev/v1alpha1"
+    package static let kind = "AgentConfiguration"
+    package static let path = "/etc/tendril/agent.yaml"
+    package static let tokenPath = "/etc/tendril/bootstrap-token"
+
+    /// A proxy for the API server's address.
+    package struct Proxy: Codable, Hashable, Sendable {
+        /// `http://host:port`
+        package var url: String
+        /// Hosts that are reached directly.
+        package var noProxy: [String]?
+    }
+
+    package var apiVersion: String
+    package var kind: String
+    /// The cluster's technical ID.
+    package var cluster: String
+    package var pool: String
+    /// `https://host:port` of each of the API server's addresses, tried in this order.
+    package var apiServers: [String]
+    /// The CA bundle of the API server in PEM.
+    package var certificateAuthority: String?
+    /// `sha256:` and the hexadecimal digest of a CA's public key, as kubeadm has it; the bundle is then fetched.
+    package var certificateAuthorityPins: [String]?
+    /// Ed25519 keys, in base64, of which one signs every NodeConfiguration.
+    package var configurationKeys: [String]
+    /// The file with the bootstrap token; `/etc/tendril/bootstrap-token` where it is missing.
+    package var tokenFile: String?
+    /// The name of the Node; the machine's host name in lower case where it is missing.
+    package var machineName: String?
+    package var proxy: Proxy?
+    /// `ADDRESS:PORT` for metrics and health; none where it is missing.
+    package var metrics: String?
+    /// `trace` to `critical`; `info` where it is missing.
+    package var logLevel: String?
+    /// `text` or `json`; `text` where it is missing.
+    package var logFormat: String?
+
+    package init(cluster: String, pool: String, apiServers: [String], configurationKeys: [String]) {
+        (apiVersion, kind) = (Self.apiVersion, Self.kind)
+        (self.cluster, self.pool, self.apiServers) = (cluster, pool, apiServers)
+        self.configurationKeys = configurationKeys
+    }
+
+    /// Every problem; none means that it can be used.
+    package var problems: [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        func check(_ holds: Bool, _ path: String, _ reason: String) {
+            if !holds { problems.append(ConfigurationProblem(path, reason)) }
+        }
+        check(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
+        check(kind == Self.kind, "kind", "must be \(Self.kind)")
+        check(NodeName.isLabel(cluster), "cluster", "is no DNS label in lower case")
+        check(NodeName.isLabel(pool), "pool", "is no DNS label in lower case")
+        check(!apiServers.isEmpty, "apiServers", "is empty")
+        for (index, server) in apiServers.enumerated() {
+            check(Self.isServer(server), "apiServers[\(index)]", "is not https://HOST:PORT")
+        }
+        let pins = certificateAuthorityPins ?? []
+        check(certificateAuthority != nil || !pins.isEmpty, "certificateAuthority", "is missing, and so are certificateAuthorityPins")
+        check(certificateAuthority == nil || pins.isEmpty, "certificateAuthorityPins", "go not together with certificateAuthority")
+        check(certificateAuthority?.contains("-----BEGIN CERTIFICATE-----") ?? true, "certificateAuthority", "holds no certificate in PEM")
+        for (index, pin) in pins.enumerated() {
+            check(Self.isPin(pin), "certificateAuthorityPins[\(index)]", "is not sha256: and 64 hexadecimal digits")
+        }
+        check(!configurationKeys.isEmpty, "configurationKeys", "is empty")
+        for (index, key) in configurationKeys.enumerated() {
+            check(Data(base64Encoded: key)?.count == 32, "configurationKeys[\(index)]", "is no Ed25519 key in base64")
+        }
+        check(tokenFile.map(NodePath.isPlain) ?? true, "tokenFile", "is no absolute path")
+        check(machineName.map(NodeName.isValid) ?? true, "machineName", "is no DNS name in lower case")
+        check(proxy.map { $0.url.hasPrefix("http://") && Self.isPlain($0.url) } ?? true, "proxy.url", "is not http://HOST:PORT")
+        check((proxy?.noProxy ?? []).allSatisfy(Self.isPlain), "proxy.noProxy", "holds spaces, commas or control characters")
+        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+        check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
+        check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
+        return problems
+    }
+
+    private static func isServer(_ text: String) -> Bool {
+        let rest = text.dropFirst("https://".count)
+        return text.hasPrefix("https://") && !rest.isEmpty && isPlain(String(rest)) && !rest.contains { "/@?#".contains($0) }
+    }
+
+    private static func isPin(_ text: String) -> Bool {
+        text.hasPrefix("sha256:") && text.utf8.count == 71
+            && text.utf8.dropFirst(7).allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+
+    private static func isPlain(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2C && $0 != 0x22 && $0 != 0x5C }
+    }
+}

@@ -1,0 +1,198 @@
+import ClusterModel
+import FoundationEssentials
+import TendrilCore
+
+/// agent.tendril.dev/v1alpha1 UserData: what goes into a machine's user data.
+package struct UserDataConfiguration: Codable, Hashable, Sendable {
+    package static let kind = "UserData"
+
+    /// Where the agent's program comes from; exactly one of the ways.
+    package struct Program: Codable, Hashable, Sendable {
+        /// It is in the machine's image, at /usr/bin/tendril-agent.
+        package var baked: Bool?
+        /// `https://…` of the program itself.
+        package var url: String?
+        /// An OCI image that holds it at /usr/bin/tendril-agent, pulled by containerd.
+        package var image: String?
+        /// The digest of the program in hexadecimal digits; with `url` and `image`.
+        package var sha256: String?
+    }
+
+    package var apiVersion: String
+    package var kind: String
+    package var agent: AgentConfiguration
+    package var program: Program
+    /// The bootstrap token.
+    package var token: String
+
+    /// Every problem; none means that it can be rendered.
+    package var problems: [ConfigurationProblem] {
+        var problems = agent.problems.map { ConfigurationProblem("agent.\($0.path)", $0.reason) }
+        func check(_ holds: Bool, _ path: String, _ reason: String) {
+            if !holds { problems.append(ConfigurationProblem(path, reason)) }
+        }
+        check(apiVersion == AgentConfiguration.apiVersion, "apiVersion", "must be \(AgentConfiguration.apiVersion)")
+        check(kind == Self.kind, "kind", "must be \(Self.kind)")
+        check(BootstrapToken(token) != nil, "token", "is no bootstrap token (six characters, a dot, sixteen characters)")
+        check(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
+        let ways = [program.baked == true, program.url != nil, program.image != nil].filter { $0 }.count
+        check(ways == 1, "program", "needs one of baked, url and image")
+        check(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
+        check((program.url ?? program.image ?? "x").utf8.allSatisfy { (0x21...0x7E).contains($0) }, "program", "holds spaces or control characters")
+        let isHex = program.sha256?.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) } ?? true
+        check(isHex && (program.sha256.map { $0.utf8.count == 64 } ?? true), "program.sha256", "is not 64 hexadecimal digits")
+        check(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
+        return problems
+    }
+}
+
+/// Renders user data. Values are encoded by JSON encoders, which YAML readers read too; there is no template.
+package enum UserData {
+    /// The lowest limit of the providers, in bytes.
+    package static let maximumBytes = 16 * 1024
+
+    /// The forms that machines read.
+    package enum Format: String, CaseIterable, Sendable {
+        /// cloud-init's `#cloud-config`.
+        case cloudConfig = "cloud-config"
+        /// Ignition 3.3.0.
+        case ignition
+    }
+
+    /// User data that is too large or cannot be encoded.
+    package struct RenderingError: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private struct File {
+        let path: String
+        let mode: Int
+        let text: String
+    }
+
+    /// Renders a configuration that has no problems.
+    ///
+    /// - Parameters:
+    ///   - configuration: is secret, for it holds the token.
+    ///   - format: the form.
+    ///   - unit: the text of tendril-agent.service.
+    /// - Returns: the user data.
+    /// - Throws: `RenderingError` for more than `maximumBytes`.
+    package static func render(
+        _ configuration: UserDataConfiguration,
+        as format: Format,
+        unit: String
+    ) throws -> [UInt8] {
+        var agent = configuration.agent
+        agent.tokenFile = AgentConfiguration.tokenPath
+        var files = [
+            File(path: AgentConfiguration.path, mode: 0o600, text: try CanonicalJSON.text(agent) + "\n"),
+            File(path: AgentConfiguration.tokenPath, mode: 0o600, text: configuration.token + "\n"),
+        ]
+        var units = [("tendril-agent.service", unit)]
+        if let source = configuration.program.url ?? configuration.program.image {
+            let values = [source, configuration.program.sha256 ?? ""].joined(separator: "\n") + "\n"
+            files.append(File(path: "/etc/tendril/program", mode: 0o600, text: values))
+            files.append(File(path: "/etc/tendril/fetch-program", mode: 0o700, text: FetchProgram.script))
+            units.append(("tendril-fetch.service", FetchProgram.unit))
+        }
+        let bytes =
+            switch format {
+            case .cloudConfig: try cloudConfig(files, units)
+            case .ignition: try ignition(files, units)
+            }
+        guard bytes.count <= maximumBytes else {
+            throw RenderingError(description: "the user data has \(bytes.count) bytes; providers take \(maximumBytes)")
+        }
+        return bytes
+    }
+
+    private static func cloudConfig(_ files: [File], _ units: [(name: String, text: String)]) throws -> [UInt8] {
+        let all = files + units.map { File(path: "/etc/systemd/system/\($0.name)", mode: 0o644, text: $0.text) }
+        let document: JSONValue = [
+            "write_files": .array(
+                all.map { file in
+                    let digits = String(file.mode, radix: 8)
+                    return ["path": .string(file.path), "permissions": .string("0" + digits), "content": .string(file.text)]
+                }
+            ),
+            "runcmd": [
+                ["systemctl", "daemon-reload"],
+                .array((["systemctl", "enable", "--now", "--no-block"] + units.map(\.name)).map { .string($0) }),
+            ],
+        ]
+        return Array("#cloud-config\n".utf8) + (try CanonicalJSON.bytes(document)) + [0x0A]
+    }
+
+    private static func ignition(_ files: [File], _ units: [(name: String, text: String)]) throws -> [UInt8] {
+        let document: JSONValue = [
+            "ignition": ["version": "3.3.0"],
+            "storage": [
+                "files": .array(
+                    files.map { file in
+                        let source = "data:;base64," + Data(file.text.utf8).base64EncodedString()
+                        return [
+                            "path": .string(file.path), "mode": .integer(file.mode), "overwrite": true,
+                            "contents": ["source": .string(source)],
+                        ]
+                    }
+                )
+            ],
+            "systemd": [
+                "units": .array(
+                    units.map { ["name": .string($0.name), "enabled": true, "contents": .string($0.text)] }
+                )
+            ],
+        ]
+        return try CanonicalJSON.bytes(document) + [0x0A]
+    }
+}
+
+/// Brings the agent's program to a machine whose image lacks it. The text is always the same; what differs between
+/// machines it reads from a file.
+private enum FetchProgram {
+    static let unit = """
+        [Unit]
+        Description=Fetch tendril-agent
+        After=network-online.target containerd.service
+        Wants=network-online.target
+        Before=tendril-agent.service
+        ConditionPathExists=!/usr/bin/tendril-agent
+
+        [Service]
+        Type=oneshot
+        ExecStart=/etc/tendril/fetch-program
+        Restart=on-failure
+        RestartSec=5
+        UMask=0077
+
+        [Install]
+        WantedBy=multi-user.target
+
+        """
+
+    static let script = """
+        #!/bin/sh
+        # Fetches tendril-agent by URL or from an OCI image, and checks its digest before it is put in place.
+        set -eu
+        { read -r source; read -r sha256; } </etc/tendril/program
+        new=/usr/bin/.tendril-agent.new
+        case $source in
+        https://*) curl -fsS --proto =https --max-time 300 -o "$new" "$source" ;;
+        *)
+          ctr -n tendril images pull "$source" >/dev/null
+          mount=$(mktemp -d)
+          ctr -n tendril images mount "$source" "$mount" >/dev/null
+          cp "$mount/usr/bin/tendril-agent" "$new"
+          ctr -n tendril images unmount --rm "$mount" >/dev/null
+          rmdir "$mount"
+          ;;
+        esac
+        echo "$sha256  $new" | sha256sum -c --quiet -
+        chmod 0755 "$new"
+        sync "$new"
+        mv "$new" /usr/bin/tendril-agent
+        systemctl --no-block restart tendril-agent.service
+
+        """
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import ClusterModel
+import NodeAgent
+import NodePlan
+
+/// The option that commands with a configuration share.
+struct ConfigurationOption: ParsableArguments {
+    @Option(name: .long, help: "The agent's configuration in YAML.")
+    var config = AgentConfiguration.path
+
+    func load() throws -> AgentConfiguration {
+        do {
+            return try NodeAgent.configuration(config)
+        } catch {
+            throw Failure(error, code: Failure.invalidConfiguration)
+        }
+    }
+}
+
+/// The command `tendril-agent run`.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Join the cluster if that is not done yet, then keep the node as it is wanted (the systemd service)."
+    )
+
+    @OptionGroup var option: ConfigurationOption
+
+    func run() async throws {
+        let configuration = try option.load()
+        do {
+            try await NodeAgent.run(configuration)
+        } catch {
+            throw Failure(error, code: Failure.operatingSystem)
+        }
+    }
+}
+
+/// The command `tendril-agent bootstrap`.
+struct BootstrapCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bootstrap",
+        abstract: "Run the phases of joining once and exit.",
+        discussion: """
+            Phases that are done are not done again. Exits with 0 when all are done; else with 20 to 28, one for each of \
+            preflight, trust, authenticate, identity, desired-state, apply, kubelet, ready and cleanup.
+            """
+    )
+
+    @OptionGroup var option: ConfigurationOption
+
+    @Flag(name: .long, help: "Only print what would be done to the machine; needs an identity or a token.")
+    var dryRun = false
+
+    func run() async throws {
+        let configuration = try option.load()
+        if dryRun { return try await printPlan(configuration) }
+        let failed: (BootstrapPhase, AgentFailure)?
+        do {
+            failed = try await NodeAgent.bootstrap(configuration)
+        } catch {
+            throw Failure(error, code: Failure.operatingSystem)
+        }
+        if let (phase, failure) = failed {
+            throw Failure(failure, code: AgentFailure.exitCode(of: phase))
+        }
+    }
+
+    private func printPlan(_ configuration: AgentConfiguration) async throws {
+        do {
+            for line in try await NodeAgent.dryRun(configuration) { print(line) }
+        } catch {
+            throw Failure(error, code: Failure.unavailable)
+        }
+    }
+}
+
+/// The command `tendril-agent check`.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Validate the agent's configuration without touching machine or network."
+    )
+
+    @OptionGroup var option: ConfigurationOption
+
+    func run() throws {
+        _ = try option.load()
+        print("The configuration is valid.")
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import TendrilCore
+
+/// The command line of the node agent.
+@main
+struct TendrilAgent: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tendril-agent",
+        abstract: "Turns a machine into a node of a remote Kubernetes API server, and keeps it so.",
+        version: Version.text,
+        subcommands: [
+            RunCommand.self, BootstrapCommand.self, CheckCommand.self, StatusCommand.self, ResetCommand.self,
+            SupportBundleCommand.self, UserDataCommand.self,
+        ]
+    )
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as Failure {
+            failure.exit()
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import NodePlan
+import StrictYAML
+
+extension UserData.Format: ExpressibleByArgument {}
+
+/// The command `tendril-agent user-data`.
+struct UserDataCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user-data",
+        abstract: "Render the user data of a pool's machines, or of one machine.",
+        discussion: "The output holds the bootstrap token: keep it from others' eyes."
+    )
+
+    @Option(name: .long, help: "A UserData document in YAML; - reads standard input.")
+    var config: String
+
+    @Option(name: .long, help: "cloud-config or ignition.")
+    var format = UserData.Format.cloudConfig
+
+    @Option(name: .long, help: "The file to write, with mode 0600 (default: standard output).")
+    var out: String?
+
+    func run() throws {
+        let bytes: [UInt8]
+        do {
+            let document = try DurableFile.read(config == "-" ? "/dev/stdin" : config)
+            let configuration = try StrictDecoder.decode(UserDataConfiguration.self, from: document)
+            let problems = configuration.problems
+            guard problems.isEmpty else {
+                throw StrictDecodingError(
+                    problems.map { StrictDecodingError.Problem(path: $0.path, reason: $0.reason) }
+                )
+            }
+            bytes = try UserData.render(configuration, as: format, unit: AgentUnit.text)
+        } catch {
+            throw Failure(error, code: Failure.invalidConfiguration)
+        }
+        do {
+            if let out {
+                try DurableFile.write(bytes, to: out, mode: 0o600)
+            } else {
+                print(String(decoding: bytes, as: UTF8.self), terminator: "")
+            }
+        } catch {
+            throw Failure(error, code: Failure.operatingSystem)
+        }
+    }
+}

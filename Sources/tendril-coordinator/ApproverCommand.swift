@@ -1,0 +1,59 @@
+import ArgumentParser
+import Coordinator
+import TendrilCore
+
+/// The command `tendril-coordinator approver`.
+struct ApproverCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "approver",
+        abstract: "Approve and sign the certificates of nodes, and deny all others with a reason."
+    )
+
+    @Option(name: .long, help: "The kubeconfig of the shoot.")
+    var kubeconfig: String
+
+    @Option(name: .long, help: "The cluster's technical ID.")
+    var cluster: String
+
+    @Option(name: .long, help: "The certificate in PEM of the CA that signs agents; the API server has to believe it.")
+    var caCertificate: String
+
+    @Option(name: .long, help: "The CA's key in PEM.")
+    var caKey: String
+
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "A network that the machines' addresses lie in; may be given several times."
+    )
+    var nodeNetwork: [String] = []
+
+    @Option(name: .long, help: "ADDRESS:PORT for /metrics and /healthz (default: none).")
+    var metrics: String?
+
+    @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "info"
+
+    @Option(name: .long, help: "text or json.")
+    var logFormat = "text"
+
+    func run() async throws {
+        let settings = ApproverSettings(
+            kubeconfig: kubeconfig,
+            cluster: cluster,
+            caCertificate: caCertificate,
+            caKey: caKey,
+            nodeNetworks: nodeNetwork,
+            metrics: metrics,
+            logLevel: logLevel,
+            logFormat: logFormat
+        )
+        let service: ApproverService
+        do {
+            service = try ApproverService(settings)
+        } catch {
+            throw Failure(error, code: Failure.invalidConfiguration)
+        }
+        await service.run()
+    }
+}

@@ -1,0 +1,145 @@
+import ArgumentParser
+import ClusterModel
+import Coordinator
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+
+/// The command `tendril-coordinator manifests`.
+struct ManifestsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "manifests",
+        abstract: "Print objects for a shoot, for `kubectl apply -f -`.",
+        subcommands: [BootstrapManifestsCommand.self, TokenCommand.self, NodeConfigurationCommand.self]
+    )
+}
+
+/// Prints documents as a List, which kubectl takes as JSON.
+enum ManifestOutput {
+    static func write(_ documents: [JSONValue]) throws {
+        print(
+            try CanonicalJSON.text(JSONValue.object(["apiVersion": "v1", "kind": "List", "items": .array(documents)]))
+        )
+    }
+}
+
+/// The command `tendril-coordinator manifests bootstrap`.
+struct BootstrapManifestsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bootstrap",
+        abstract: "What a shoot needs before its first machine comes: definitions, roles, Leases."
+    )
+
+    @Option(
+        name: .long,
+        help: "With --ca: the API server's URL for kube-public/cluster-info, for machines that trust by a pin."
+    )
+    var server: String?
+
+    @Option(name: .long, help: "With --server: the CA bundle of the API server in PEM.")
+    var ca: String?
+
+    func run() throws {
+        do {
+            let clusterInfo = try server.flatMap { server in try ca.map { (server, try DurableFile.read($0)) } }
+            try ManifestOutput.write(try BootstrapManifests.all(clusterInfo: clusterInfo))
+        } catch {
+            throw Failure(error, code: Failure.invalidConfiguration)
+        }
+    }
+}
+
+/// The command `tendril-coordinator manifests token`.
+struct TokenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token",
+        abstract: "A bootstrap token of a pool, or of one machine.",
+        discussion: "Prints the Secret; the token's text goes to the file that --token-file names, with mode 0600."
+    )
+
+    @Option(name: .long, help: "The pool whose machines may use it.")
+    var pool: String
+
+    @Option(name: .long, help: "The one machine that it is for; it is void once that has its certificate.")
+    var machine: String?
+
+    @Option(name: .long, help: "What the names of the pool's machines begin with.")
+    var namePrefix = ""
+
+    @Option(name: .long, help: "For how many minutes it is valid: 1 to 10080.")
+    var minutes = 10
+
+    @Flag(name: .long, help: "Let the machine replace an identity that it has lost; needs --machine.")
+    var allowRejoin = false
+
+    @Option(name: .long, help: "Where to write the token's text.")
+    var tokenFile: String
+
+    func validate() throws {
+        guard NodeName.isLabel(pool) else { throw ValidationError("--pool is no DNS label in lower case") }
+        guard machine.map(NodeName.isValid) ?? true else {
+            throw ValidationError("--machine is no DNS name in lower case")
+        }
+        guard (1...10080).contains(minutes) else { throw ValidationError("--minutes must be 1 to 10080") }
+        guard !allowRejoin || machine != nil else { throw ValidationError("--allow-rejoin needs --machine") }
+    }
+
+    func run() throws {
+        do {
+            let (text, secret) = try TokenManifest.make(
+                pool: pool,
+                machine: machine,
+                namePrefix: namePrefix,
+                lifetime: UInt64(minutes) * 60,
+                allowsRejoin: allowRejoin
+            )
+            try DurableFile.write(Array((text + "\n").utf8), to: tokenFile, mode: 0o600)
+            try ManifestOutput.write([try BootstrapManifests.json(secret)])
+        } catch {
+            throw Failure(error, code: Failure.operatingSystem)
+        }
+    }
+}
+
+/// The command `tendril-coordinator manifests node-configuration`.
+struct NodeConfigurationCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node-configuration",
+        abstract: "A pool's configuration, signed, with what leads the pool's machines to it."
+    )
+
+    @Option(name: .long, help: "A NodeConfiguration in YAML.")
+    var config: String
+
+    @Option(name: .long, parsing: .singleValue, help: "A signing key in PEM; several during a rotation.")
+    var signingKey: [String]
+
+    func run() throws {
+        do {
+            let configuration = try NodeConfigurationManifests.read(try DurableFile.read(config))
+            let keys = try signingKey.map { try SigningKey(pem: Secret(try DurableFile.read($0))) }
+            try ManifestOutput.write(try NodeConfigurationManifests.all(configuration, keys: keys))
+        } catch {
+            throw Failure(error, code: Failure.invalidConfiguration)
+        }
+    }
+}
+
+/// The command `tendril-coordinator signing-key`.
+struct SigningKeyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "signing-key",
+        abstract: "Make a key that signs configurations, and print its public half for `configurationKeys`."
+    )
+
+    @Option(name: .long, help: "Where the private key is written, with mode 0600; it must not exist.")
+    var out: String
+
+    func run() throws {
+        do {
+            print(try SigningKeyFile.make(at: out))
+        } catch {
+            throw Failure(error, code: Failure.operatingSystem)
+        }
+    }
+}
