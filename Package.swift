@@ -154,6 +154,29 @@ let package = Package(
             dependencies: ["TLSEngine", "TunnelProtocol", "TendrilCore"],
             swiftSettings: common
         ),
+        .testTarget(
+            name: "ClusterModelTests",
+            dependencies: ["ClusterModel", "TendrilCore", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "NodePlanTests",
+            dependencies: ["NodePlan", "ClusterModel", "TendrilCore", "StrictYAML", "TLSEngine", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "NodeAgentTests",
+            dependencies: [
+                "NodeAgent", "NodePlan", "ClusterModel", "TendrilCore", "LinuxSystem", "TLSEngine", "TestSupport",
+                "HTTPTransfer", "KubernetesClient",
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "KubernetesClientTests",
+            dependencies: ["KubernetesClient", "ClusterModel", "HTTPTransfer", "TendrilCore", "LinuxSystem"],
+            swiftSettings: common
+        ),
         .testTarget(name: "StrictYAMLTests", dependencies: ["StrictYAML"], swiftSettings: common),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging], swiftSettings: common),
         .testTarget(

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "CTendrilShims.h"
 
-#include <linux/openat2.h>
 #include <linux/securebits.h>
 #include <linux/tcp.h>
 #include <sched.h>
@@ -114,17 +113,9 @@ long tendril_tcp_retransmits(int fd) {
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? (long)info.tcpi_total_retrans : -errno;
 }
 
-int tendril_open_beneath(int directory, const char *path, int flags, unsigned mode) {
-    struct open_how how = {
-        .flags = (unsigned)(flags | O_CLOEXEC),
-        .mode = mode,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
-    long fd;
-    // A rename anywhere above may make the kernel give up for now.
-    do fd = syscall(SYS_openat2, directory, path, &how, sizeof how);
-    while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-    return fd < 0 ? -errno : (int)fd;
+int tendril_open_at(int directory, const char *path, int flags, unsigned mode) {
+    int fd = openat(directory, path, flags | O_CLOEXEC, mode);
+    return fd >= 0 ? fd : -errno;
 }
 
 int tendril_spawn(const char *path, char *const arguments[], char *const environment[], int output) {

@@ -1,8 +1,9 @@
 import CTendrilShims
 import Glibc
 
-/// Files below one directory, reached through no link of any kind (openat2(2)): whoever swaps a directory for a link
-/// gains an error.
+/// Files below one directory, reached through no link of any kind: every directory on the way is opened by itself, below
+/// the one before it (openat(2) with O_NOFOLLOW), so that whoever swaps one for a link gains an error. openat2(2) would
+/// do it in one call, but systemd's RestrictSUIDSGID= forbids it.
 package final class ConfinedFiles: Sendable {
     /// What is at a path.
     package enum Kind: Hashable, Sendable {
@@ -38,9 +39,11 @@ package final class ConfinedFiles: Sendable {
 
     /// The content of a regular file; `nil` where nothing is.
     package func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8]? {
+        guard let place = try parent(of: path, "open \(path)") else { return nil }
         // A pipe must not hold this side up.
-        let result = tendril_open_beneath(root.rawValue, Self.relative(path), O_RDONLY | O_NONBLOCK, 0)
-        if result == -ENOENT || result == -ENOTDIR { return nil }
+        let flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW
+        let result = tendril_open_at(place.directory.rawValue, place.name, flags, 0)
+        if result == -ENOENT { return nil }
         let file = try OwnedDescriptor(result, "open \(path)")
         var status = stat()
         guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -56,7 +59,7 @@ package final class ConfinedFiles: Sendable {
         let name = Self.temporary(place.name)
         unlinkat(place.directory.rawValue, name, 0)
         let file = try OwnedDescriptor(
-            tendril_open_beneath(place.directory.rawValue, name, O_WRONLY | O_CREAT | O_EXCL, mode),
+            tendril_open_at(place.directory.rawValue, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode),
             attempt
         )
         do throws(SystemError) {
@@ -73,7 +76,7 @@ package final class ConfinedFiles: Sendable {
         let attempt = "write \(path)"
         guard let place = try parent(of: path, attempt) else { throw SystemError(attempt, code: ENOENT) }
         let file = try OwnedDescriptor(
-            tendril_open_beneath(place.directory.rawValue, Self.temporary(place.name), O_WRONLY, 0),
+            tendril_open_at(place.directory.rawValue, Self.temporary(place.name), O_WRONLY | O_NOFOLLOW, 0),
             attempt
         )
         guard fsync(file.rawValue) == 0 else { throw SystemError(attempt, code: errno) }
@@ -106,9 +109,10 @@ package final class ConfinedFiles: Sendable {
 
     /// Makes what happened to names beside a path durable.
     package func syncDirectory(of path: String) throws(SystemError) {
+        // Where the directory itself is gone, nothing can come back.
         guard let place = try parent(of: path, "sync the directory of \(path)") else { return }
         let handle = try OwnedDescriptor(
-            tendril_open_beneath(place.directory.rawValue, ".", O_RDONLY | O_DIRECTORY, 0),
+            tendril_open_at(place.directory.rawValue, ".", O_RDONLY | O_DIRECTORY, 0),
             "sync the directory of \(path)"
         )
         guard fsync(handle.rawValue) == 0 else { throw SystemError("sync the directory of \(path)", code: errno) }
@@ -145,11 +149,17 @@ package final class ConfinedFiles: Sendable {
     private func parent(of path: String, _ attempt: String) throws(SystemError) -> Place? {
         let parts = Self.relative(path).split(separator: "/").map(String.init)
         guard let name = parts.last, !parts.contains("..") else { throw SystemError(attempt, code: EINVAL) }
-        let directory = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/")
-        let result = tendril_open_beneath(root.rawValue, directory, tendril_o_path | O_DIRECTORY, 0)
-        if result == -ENOENT { return nil }
-        return Place(directory: try OwnedDescriptor(result, attempt), name: name)
+        var descriptor = tendril_open_at(root.rawValue, ".", Self.passage, 0)
+        for part in parts.dropLast() {
+            let above = try OwnedDescriptor(descriptor, attempt)
+            descriptor = tendril_open_at(above.rawValue, part, Self.passage, 0)
+            if descriptor == -ENOENT { return nil }
+        }
+        return Place(directory: try OwnedDescriptor(descriptor, attempt), name: name)
     }
+
+    /// A directory that is only passed through, and is none that a link leads to.
+    private static let passage = tendril_o_path | O_DIRECTORY | O_NOFOLLOW
 
     private static func relative(_ path: String) -> String { String(path.drop { $0 == "/" }) }
 

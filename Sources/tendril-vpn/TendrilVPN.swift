@@ -1,4 +1,5 @@
 import ArgumentParser
+import TendrilCore
 import TunnelDaemon
 
 /// The command line of the tunnel daemon.

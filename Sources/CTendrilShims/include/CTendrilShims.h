@@ -51,8 +51,8 @@ static const int tendril_o_path = __O_PATH;
 // pipe2(2), close-on-exec; 0 or -errno.
 int tendril_pipe(int ends[2]);
 
-// openat2(2) below a directory, close-on-exec, through no link of any kind. An owned descriptor or -errno.
-int tendril_open_beneath(int directory, const char *path, int flags, unsigned mode);
+// openat(2), close-on-exec. An owned descriptor or -errno.
+int tendril_open_at(int directory, const char *path, int flags, unsigned mode);
 
 // Drops every capability from the effective, permitted, inheritable and ambient sets and the bounding set where it
 // may; those in `keep` (a bit each) stay effective and permitted. 0 or -errno.

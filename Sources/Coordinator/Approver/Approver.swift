@@ -23,6 +23,8 @@ package final class Approver: Sendable {
     private let logger: Logger
     private let records: MachineRecords
     private let kept = Guarded(Counts())
+    /// The requests that are being judged: what is written of them comes back as events.
+    private let underWay = Guarded<Set<String>>([])
 
     /// Makes an approver.
     ///
@@ -69,26 +71,35 @@ package final class Approver: Sendable {
 
     /// Judges one request, unless that was done; a failure is tried again a few times, then with the next event.
     package func consider(_ request: CertificateSigningRequest) async {
-        guard Signer(rawValue: request.spec.signerName) != nil, request.condition("Denied") == nil,
-            request.condition("Failed") == nil
+        guard let signer = Signer(rawValue: request.spec.signerName), request.condition("Denied") == nil,
+            request.condition("Failed") == nil, let name = request.metadata.name
         else { return }
-        guard request.status?.certificate == nil else { return await retireToken(of: request) }
-        let isApproved = request.condition("Approved") != nil
-        // What Kubernetes signs needs nothing more of us.
-        if isApproved, Signer(rawValue: request.spec.signerName)?.isKubelet == true { return }
+        guard underWay.withLock({ $0.insert(name).inserted }) else { return }
+        defer { _ = underWay.withLock { $0.remove(name) } }
+        // What Kubernetes signs needs nothing more of us once it is approved.
+        let isDone = request.status?.certificate != nil || (signer.isKubelet && request.condition("Approved") != nil)
+        if !isDone, !(await judgeAgainAndAgain(request)) { return }
+        if signer == .agent { await retireToken(of: request) }
+    }
+
+    private func judgeAgainAndAgain(_ first: CertificateSigningRequest) async -> Bool {
+        var request = first
         var backoff = Backoff(start: .milliseconds(100), limit: .seconds(2))
         for _ in 0..<5 {
             do throws(APIError) {
-                return try await judge(request)
+                try await judge(request)
+                return true
             } catch {
                 kept.withLock { $0.failures += 1 }
-                logger.warning(
-                    "cannot judge",
-                    metadata: ["request": "\(request.metadata.name ?? "")", "reason": "\(error)"]
-                )
+                logger.warning("cannot judge", metadata: ["request": "\(first.metadata.name ?? "")", "reason": "\(error)"])
                 try? await Task.sleep(nanoseconds: backoff.wait().value)
             }
+            let newest = try? await client.find(CertificateSigningRequest.self, first.metadata.name ?? "")
+            guard let newest, newest.condition("Denied") == nil else { return false }
+            if newest.status?.certificate != nil { return true }
+            request = newest
         }
+        return false
     }
 
     private func judge(_ object: CertificateSigningRequest) async throws(APIError) {

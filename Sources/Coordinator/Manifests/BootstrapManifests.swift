@@ -72,7 +72,8 @@ package enum BootstrapManifests {
         ClusterRole(
             ObjectMetadata(name: agentName, labels: labels),
             rules: [
-                PolicyRule(["create", "get"], ["certificatesigningrequests"], group: "certificates.k8s.io"),
+                // A kubelet waits for its certificate by a watch; requests hold nothing that is secret.
+                PolicyRule(["create", "get", "list", "watch"], ["certificatesigningrequests"], group: "certificates.k8s.io"),
                 PolicyRule(["create"], ["events"]),
             ]
         )

@@ -37,6 +37,16 @@ package struct Applier<Files: FileLayer>: Sendable {
         if plan.behind != plan.ahead { try store.save(plan.behind, AgentPaths.manifest) }
     }
 
+    /// Removes what a stop in the middle of a replacement left beside any file that was ever touched.
+    package func tidy() throws {
+        for path in try manifest().files.keys.sorted() {
+            try files.removeTemporary(for: path)
+        }
+        for path in [AgentPaths.manifest, AgentPaths.pending, AgentPaths.applied, AgentPaths.rejected] {
+            try files.removeTemporary(for: path)
+        }
+    }
+
     /// What was touched so far.
     package func manifest() throws -> Manifest { try store.load(Manifest.self, AgentPaths.manifest) ?? Manifest() }
 
@@ -62,7 +72,7 @@ package struct Applier<Files: FileLayer>: Sendable {
         switch original {
         case .absent:
             try files.remove(path)
-            if try files.kind(path.directory) != .absent { try files.syncDirectory(of: path) }
+            try files.syncDirectory(of: path)
         case .kept(let name, let mode):
             let kept = "\(AgentPaths.originals)/\(name)"
             // It is gone only where it was put back before a stop.
@@ -70,9 +80,4 @@ package struct Applier<Files: FileLayer>: Sendable {
             try files.replace(path, content, mode: mode)
         }
     }
-}
-
-extension String {
-    /// The path of the directory that a path is in.
-    var directory: String { lastIndex(of: "/").map { String(self[..<$0]) } ?? "" }
 }

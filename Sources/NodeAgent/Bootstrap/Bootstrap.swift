@@ -111,6 +111,7 @@ package final class Bootstrap: Sendable {
         do {
             try context.files.makeDirectories(for: AgentPaths.progress, mode: 0o700)
             try context.store.save(state, AgentPaths.progress)
+            try Applier(files: context.files, units: context.units).tidy()
         } catch {
             throw AgentFailure(error, doing: "keep state in \(AgentPaths.state)")
         }

@@ -39,6 +39,15 @@ export GOPATH=$work/gopath GO111MODULE=off CGO_ENABLED=0 GOCACHE=$work/gocache G
 mkdir -p "$GOPATH/src/k8s.io"
 mv "$work"/src/kubernetes-* "$GOPATH/src/k8s.io/kubernetes"
 cd "$GOPATH/src/k8s.io/kubernetes"
+# The vendored reflect2 calls Go's map iterator with the arguments that it had before Go 1.18: a later Go overwrites
+# memory, and kube-apiserver dies as soon as there is a custom resource. Room for the whole iterator, handed in, mends it.
+reflect2=vendor/github.com/modern-go/reflect2
+if grep -q 'm unsafe.Pointer) \*hiter' $reflect2/unsafe_link.go; then
+  sed -i -e 's/^func mapiterinit(\(.*\)) \*hiter$/func mapiterinit(\1, it *hiter)/' \
+    -e 's#// rest fields are ignored#rest [14]unsafe.Pointer // of the runtime'"'"'s own#' $reflect2/unsafe_link.go
+  sed -i -e 's/^\treturn &UnsafeMapIterator{/\titerator := new(hiter)\n\tmapiterinit(type2.rtype, *(*unsafe.Pointer)(obj), iterator)\n&/' \
+    -e 's/mapiterinit(type2.rtype, \*(\*unsafe.Pointer)(obj)),$/iterator,/' $reflect2/unsafe_map.go
+fi
 version=$(dpkg-parsechangelog -S Version | sed -E 's/^.*really//; s/-.*$//')
 if [[ ! -e pkg/generated/openapi/zz_generated.openapi.go ]]; then
   go build -o "$work/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen

@@ -1,0 +1,117 @@
+import NodePlan
+import StrictYAML
+import TendrilCore
+import TestSupport
+import Testing
+
+@Suite("User data")
+struct UserDataTests {
+    static let document = """
+        apiVersion: agent.tendril.dev/v1alpha1
+        kind: UserData
+        token: abcdef.0123456789abcdef
+        program: {baked: true}
+        agent:
+          apiVersion: agent.tendril.dev/v1alpha1
+          kind: AgentConfiguration
+          cluster: shoot--a--b
+          pool: worker
+          apiServers: ["https://api.example.org:6443"]
+          certificateAuthorityPins: ["sha256:0000000000000000000000000000000000000000000000000000000000000000"]
+          configurationKeys: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
+        """
+
+    static func configuration(_ text: String = document) throws -> UserDataConfiguration {
+        try StrictDecoder.decode(UserDataConfiguration.self, from: Array(text.utf8))
+    }
+
+    @Test("fits into eight KiB, and is YAML that holds the agent's configuration and the token")
+    func cloudConfig() throws {
+        let configuration = try Self.configuration()
+        #expect(configuration.problems.isEmpty)
+        let bytes = try UserData.render(configuration, as: .cloudConfig, unit: AgentUnit.text)
+        #expect(bytes.count <= 8 * 1024, "\(bytes.count) bytes")
+        #expect(String(decoding: bytes.prefix(14), as: UTF8.self) == "#cloud-config\n")
+        let files = try Self.files(bytes)
+        #expect(files["/etc/tendril/bootstrap-token"] == "abcdef.0123456789abcdef\n")
+        #expect(files["/etc/systemd/system/tendril-agent.service"]?.contains("ExecStart=/usr/bin/tendril-agent run") == true)
+        let agent = try StrictDecoder.decode(AgentConfiguration.self, from: Array((files["/etc/tendril/agent.yaml"] ?? "").utf8))
+        #expect(agent.cluster == "shoot--a--b" && agent.problems.isEmpty)
+    }
+
+    @Test("is refused beyond sixteen KiB")
+    func tooLarge() throws {
+        var configuration = try Self.configuration()
+        configuration.agent.certificateAuthorityPins = nil
+        configuration.agent.certificateAuthority = "-----BEGIN CERTIFICATE-----\n" + String(repeating: "A", count: 16 * 1024)
+        #expect(throws: UserData.RenderingError.self) {
+            try UserData.render(configuration, as: .cloudConfig, unit: AgentUnit.text)
+        }
+    }
+
+    @Test("Whatever stands in a field stays in that field")
+    func injection() throws {
+        let payloads = [
+            "\n- [sh, -c, reboot]\n", "${jndi:x}", "{{ x }}", "%", "`id`", "\u{202E}evil", "!!python/object:x", "&a *a", "# x", "'\"\\",
+            "\u{01}\u{7F}", "- a\n- b", "|\n  x", "\u{85}\u{2028}",
+        ]
+        var generator = SeededGenerator(seed: 7)
+        for round in 0..<500 {
+            var configuration = try Self.configuration()
+            let payload = payloads[round % payloads.count] + payloads[Int.random(in: 0..<payloads.count, using: &generator)]
+            configuration.agent.certificateAuthorityPins = nil
+            configuration.agent.certificateAuthority = payload
+            configuration.agent.machineName = payload
+            for format in UserData.Format.allCases {
+                let bytes = try UserData.render(configuration, as: format, unit: AgentUnit.text)
+                guard format == .cloudConfig else { continue }
+                let tree = try YAMLParser.parse(bytes).json
+                guard case .array(let commands)? = tree["runcmd"], case .object(let top) = tree else {
+                    Issue.record("no commands")
+                    continue
+                }
+                #expect(commands.count == 2 && Set(top.keys) == ["runcmd", "write_files"])
+                let text = try Self.files(bytes)["/etc/tendril/agent.yaml"] ?? ""
+                let agent = try StrictDecoder.decode(AgentConfiguration.self, from: Array(text.utf8))
+                #expect(agent.certificateAuthority == payload && agent.machineName == payload)
+            }
+        }
+    }
+
+    @Test(
+        "Bad fields are refused by name",
+        arguments: [
+            ("abcdef.0123456789abcdef", "nonsense", "token"), ("shoot--a--b", "Shoot", "agent.cluster"),
+            ("https://api", "http://api", "agent.apiServers[0]"), (":6443", ":6443/path", "agent.apiServers[0]"),
+            ("sha256:0", "sha1:0", "agent.certificateAuthorityPins[0]"), ("AAA=", "AA=", "agent.configurationKeys[0]"),
+            ("{baked: true}", "{}", "program"), ("{baked: true}", "{url: 'http://x', sha256: 00}", "program.url"),
+            ("{baked: true}", "{url: 'https://x'}", "program.sha256"), ("pool: worker", "pool: Worker", "agent.pool"),
+        ]
+    )
+    func badFields(change: (from: String, to: String, place: String)) throws {
+        let start = try #require(Self.document.range(of: change.from))
+        let text = Self.document.replacingCharacters(in: start, with: change.to)
+        let places = try Self.configuration(text).problems.map(\.path)
+        #expect(places.contains(change.place), "\(places)")
+    }
+
+    private static func files(_ bytes: [UInt8]) throws -> [String: String] {
+        guard case .array(let files)? = try YAMLParser.parse(bytes).json["write_files"] else { return [:] }
+        return Dictionary(files.map { ($0["path"]?.text ?? "", $0["content"]?.text ?? "") }) { $1 }
+    }
+}
+
+extension String {
+    func range(of text: String) -> Range<String.Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+
+    func replacingCharacters(in range: Range<String.Index>, with text: String) -> String {
+        String(self[..<range.lowerBound]) + text + String(self[range.upperBound...])
+    }
+}
