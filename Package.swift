@@ -123,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "tendril-coordinator",
             dependencies: [
-                "TendrilCore", "Coordinator", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPTransfer", "TLSEngine",
+                "TendrilCore", "Coordinator", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPTransfer",
+                "TLSEngine",
                 "LinuxSystem", "Observability", argumentParser, logging,
             ],
             swiftSettings: common

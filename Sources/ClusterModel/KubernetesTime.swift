@@ -9,7 +9,8 @@ package enum KubernetesTime {
     /// Seconds since 1970; `nil` for anything but RFC 3339 between 1970 and 9999. Fractions are dropped.
     package static func seconds(_ text: String) -> UInt64? {
         let bytes = Array(text.utf8)
-        guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, [0x54, 0x74].contains(bytes[10]), bytes[13] == 0x3A,
+        guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, [0x54, 0x74].contains(bytes[10]),
+            bytes[13] == 0x3A,
             bytes[16] == 0x3A,
             let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), let day = number(bytes[8..<10]),
             let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]), let second = number(bytes[17..<19]),

@@ -144,7 +144,9 @@ final class Exchange: @unchecked Sendable {
             set(CURLOPT_SSLKEYTYPE, "PEM")
             tendril_curl_set_blob(handle, CURLOPT_SSLCERT_BLOB, chain, chain.count)
             key.withBytes { bytes in
-                bytes.withUnsafeBytes { _ = tendril_curl_set_blob(handle, CURLOPT_SSLKEY_BLOB, $0.baseAddress, $0.count) }
+                bytes.withUnsafeBytes {
+                    _ = tendril_curl_set_blob(handle, CURLOPT_SSLKEY_BLOB, $0.baseAddress, $0.count)
+                }
             }
         case .token(let token):
             let text = token.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }

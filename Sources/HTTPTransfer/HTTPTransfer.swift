@@ -47,7 +47,9 @@ package final class HTTPTransfer: HTTPTransport {
         }
         let result: Result<HTTPResponse, TransferError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let exchange = Exchange(number, request, security, receive: receive) { continuation.resume(returning: $0) }
+                let exchange = Exchange(number, request, security, receive: receive) {
+                    continuation.resume(returning: $0)
+                }
                 mailbox.post(.start(exchange))
             }
         } onCancel: {

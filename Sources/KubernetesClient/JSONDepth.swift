@@ -12,7 +12,13 @@ enum JSONDepth {
         var (isText, isEscaped) = (false, false)
         for byte in bytes {
             if isText {
-                if isEscaped { isEscaped = false } else if byte == 0x5C { isEscaped = true } else if byte == 0x22 { isText = false }
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == 0x5C {
+                    isEscaped = true
+                } else if byte == 0x22 {
+                    isText = false
+                }
                 continue
             }
             switch byte {

@@ -28,7 +28,9 @@ package struct Kubeconfig: Sendable {
             let cluster = context["cluster"]?.text.flatMap({ Self.named($0, in: document["clusters"]) })?["cluster"],
             let server = cluster["server"]?.text
         else { throw KubeconfigError(description: "the kubeconfig's current context leads to no server") }
-        guard server.hasPrefix("https://") else { throw KubeconfigError(description: "the server \(server) is not https") }
+        guard server.hasPrefix("https://") else {
+            throw KubeconfigError(description: "the server \(server) is not https")
+        }
         let user = context["user"]?.text.flatMap { Self.named($0, in: document["users"]) }?["user"] ?? .object([:])
         for key in ["exec", "auth-provider", "username"] where user[key] != nil {
             throw KubeconfigError(description: "users.user.\(key) is not supported: use a certificate or a token")
@@ -37,9 +39,12 @@ package struct Kubeconfig: Sendable {
             throw KubeconfigError(description: "insecure-skip-tls-verify is not supported")
         }
         let material = Material(directory: directory)
-        let trust = try material.bytes(cluster, "certificate-authority").map { HTTPSecurity.Trust.bundle($0) } ?? .system
+        let trust =
+            try material.bytes(cluster, "certificate-authority").map { HTTPSecurity.Trust.bundle($0) } ?? .system
         var credential = HTTPSecurity.Credential.none
-        if let certificate = try material.bytes(user, "client-certificate"), let key = try material.bytes(user, "client-key") {
+        if let certificate = try material.bytes(user, "client-certificate"),
+            let key = try material.bytes(user, "client-key")
+        {
             credential = .certificate(certificate, key: Secret(key))
         } else if let token = user["token"]?.text {
             credential = .token(Secret(Array(token.utf8)))

@@ -61,7 +61,7 @@ package final class KubernetesClient: Sendable {
     ) async throws(APIError) -> Object? {
         do {
             return try await get(type, name, namespace: namespace)
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
     }
@@ -139,7 +139,7 @@ package final class KubernetesClient: Sendable {
         do {
             _ = try await perform(.delete, Object.resource.path(namespace: namespace, name: name))
             return true
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return false
         }
     }
@@ -148,7 +148,7 @@ package final class KubernetesClient: Sendable {
     package func apply<Object: KubernetesObject>(_ object: Object) async throws(APIError) {
         do {
             try await create(object)
-        } catch where error.isConflict {
+        } catch  where error.isConflict {
             let old = try await get(Object.self, object.metadata.name ?? "", namespace: object.metadata.namespace)
             var new = object
             new.metadata.resourceVersion = old.metadata.resourceVersion
@@ -177,7 +177,8 @@ package final class KubernetesClient: Sendable {
     ) async throws(APIError) {
         // The server ends a watch after this time; spread, so that not all nodes come back at once.
         let seconds = Int.random(in: 300...600)
-        var path = Object.resource.path(namespace: namespace) + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=\(seconds)"
+        var path =
+            Object.resource.path(namespace: namespace) + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=\(seconds)"
         if let name { path += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
         if !version.isEmpty { path += "&resourceVersion=\(ResourceKind.encoded(version))" }
         let splitter = Guarded(LineSplitter(limit: 4 << 20))
@@ -215,12 +216,16 @@ package final class KubernetesClient: Sendable {
             do throws(APIError) {
                 return try await attempt(method, path, body: body, type: type, bodyLimit: bodyLimit)
             } catch {
-                guard method == .get || isUntouched(error), error.isRetryable, attempts < 2 + servers.count else { throw error }
+                guard method == .get || isUntouched(error), error.isRetryable, attempts < 2 + servers.count else {
+                    throw error
+                }
                 attempts += 1
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
                 // A caller that waits longer than this has better things to do.
                 guard pause <= .seconds(10) else { throw error }
-                do { try await Task.sleep(nanoseconds: pause.value) } catch is CancellationError { throw error } catch { continue }
+                do { try await Task.sleep(nanoseconds: pause.value) } catch is CancellationError { throw error } catch {
+                    continue
+                }
             }
         }
     }

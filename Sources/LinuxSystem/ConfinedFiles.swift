@@ -30,7 +30,8 @@ package final class ConfinedFiles: Sendable {
             throw SystemError("look at \(path)", code: code)
         }
         switch status.st_mode & S_IFMT {
-        case S_IFREG: return status.st_nlink > 1 ? .other("a file with several names") : .file(mode: status.st_mode & 0o7777)
+        case S_IFREG:
+            return status.st_nlink > 1 ? .other("a file with several names") : .file(mode: status.st_mode & 0o7777)
         case S_IFLNK: return .other("a symbolic link")
         case S_IFDIR: return .other("a directory")
         default: return .other("no regular file")
@@ -126,7 +127,9 @@ package final class ConfinedFiles: Sendable {
         for part in parts {
             made += "/" + part
             if try kind(made) != .absent { continue }
-            guard let place = try parent(of: made, "make \(made)") else { throw SystemError("make \(made)", code: ENOENT) }
+            guard let place = try parent(of: made, "make \(made)") else {
+                throw SystemError("make \(made)", code: ENOENT)
+            }
             guard mkdirat(place.directory.rawValue, place.name, mode) == 0 || errno == EEXIST else {
                 throw SystemError("make the directory \(made)", code: errno)
             }
@@ -139,6 +142,33 @@ package final class ConfinedFiles: Sendable {
         guard let place = try parent(of: path, "remove \(path)") else { return true }
         return unlinkat(place.directory.rawValue, place.name, AT_REMOVEDIR) == 0 || errno == ENOENT
     }
+
+    /// The names in a directory; none where it does not exist.
+    package func list(_ directory: String) throws(SystemError) -> [String] {
+        guard let place = try parent(of: directory + "/.", "list \(directory)") else { return [] }
+        let result = tendril_open_at(place.directory.rawValue, ".", O_RDONLY | O_DIRECTORY, 0)
+        guard result >= 0 else { throw SystemError("list \(directory)", code: -result) }
+        guard let handle = fdopendir(result) else {
+            close(result)
+            throw SystemError("list \(directory)", code: ENOMEM)
+        }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// The name of the file that a temporary name stands for; `nil` for any other name.
+    package static func target(ofTemporary name: String) -> String? {
+        name.hasPrefix(".") && name.hasSuffix(suffix) ? String(name.dropFirst().dropLast(suffix.count)) : nil
+    }
+
+    private static let suffix = ".tendril-new"
 
     private struct Place: ~Copyable {
         let directory: OwnedDescriptor
@@ -163,5 +193,5 @@ package final class ConfinedFiles: Sendable {
 
     private static func relative(_ path: String) -> String { String(path.drop { $0 == "/" }) }
 
-    private static func temporary(_ name: String) -> String { ".\(name.prefix(200)).tendril-new" }
+    private static func temporary(_ name: String) -> String { ".\(name)\(suffix)" }
 }

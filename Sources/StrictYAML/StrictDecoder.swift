@@ -35,7 +35,8 @@ package enum StrictDecoder {
         }
     }
 
-    private static func unknownKeys(_ node: YAMLNode, _ known: JSONValue, path: String) -> [StrictDecodingError.Problem] {
+    private static func unknownKeys(_ node: YAMLNode, _ known: JSONValue, path: String) -> [StrictDecodingError.Problem]
+    {
         switch (node.content, known) {
         case (.mapping(let entries), .object(let fields)):
             return entries.filter { !$0.value.isNull }.flatMap { entry in
@@ -64,7 +65,11 @@ package enum StrictDecoder {
             @unknown default: ([], "\(error)")
             }
         let text = path.reduce(into: "") { text, key in
-            if let index = key.intValue { text += "[\(index)]" } else { text += (text.isEmpty ? "" : ".") + key.stringValue }
+            if let index = key.intValue {
+                text += "[\(index)]"
+            } else {
+                text += (text.isEmpty ? "" : ".") + key.stringValue
+            }
         }
         return StrictDecodingError.Problem(path: text, reason: reason)
     }

@@ -31,7 +31,9 @@ struct ApprovalRulesTests {
         }
         #expect(denial.reason == "NameTaken" && denial.isAlarm)
         facts.record = MachineRecord(machine: "w1", pool: "worker", keyDigest: "key", request: "uid-1", expiry: 2000)
-        #expect(ApprovalRules.judge(facts) == .issue(MachineIdentity(cluster: "c", machine: "w1", pool: "worker"), .agent))
+        #expect(
+            ApprovalRules.judge(facts) == .issue(MachineIdentity(cluster: "c", machine: "w1", pool: "worker"), .agent)
+        )
     }
 
     @Test("Signers that are not ours are left alone")
@@ -64,7 +66,9 @@ struct ApprovalRulesTests {
 /// Says which requests are granted by building the only ones that are, instead of looking for what is wrong.
 private enum Oracle {
     static func grants(_ facts: ApprovalCase) -> Bool {
-        guard facts.request.hasGoodKey, facts.request.otherExtensions == [], facts.request.otherNames == 0 else { return false }
+        guard facts.request.hasGoodKey, facts.request.otherExtensions == [], facts.request.otherNames == 0 else {
+            return false
+        }
         switch facts.signer {
         case "tendril.dev/agent": return agents(facts).contains { matches(facts, $0) }
         case "tendril.dev/vpn-client": return tunnels(facts).contains { matches(facts, $0) }
@@ -114,7 +118,9 @@ private enum Oracle {
             else { continue }
             let isResumed = facts.record?.request == facts.uid
             let isFree = facts.node == nil && (facts.record.map { $0.expiry <= facts.now } ?? true)
-            if isResumed || isFree || token.allowsRejoin { found.append(wanted("system:bootstrap:\(token.id)", token.pool)) }
+            if isResumed || isFree || token.allowsRejoin {
+                found.append(wanted("system:bootstrap:\(token.id)", token.pool))
+            }
         }
         return found
     }
@@ -147,13 +153,17 @@ private enum Oracle {
 
     private static func servings(_ facts: ApprovalCase) -> [Wanted] {
         guard facts.record != nil, let node = facts.node, facts.requestorGroups.contains("system:nodes"),
-            !(node.hosts.isEmpty && node.addresses.isEmpty), facts.foreignAddresses.intersection(node.addresses).isEmpty,
-            facts.nodeNetworks.isEmpty || node.addresses.allSatisfy({ a in facts.nodeNetworks.contains { $0.contains(a) } })
+            !(node.hosts.isEmpty && node.addresses.isEmpty),
+            facts.foreignAddresses.intersection(node.addresses).isEmpty,
+            facts.nodeNetworks.isEmpty
+                || node.addresses.allSatisfy({ a in facts.nodeNetworks.contains { $0.contains(a) } })
         else { return [] }
         return Cases.machines.map { machine in
             Wanted(
                 requestors: ["system:node:\(machine)"],
-                usages: [["digital signature", "server auth"], ["digital signature", "key encipherment", "server auth"]],
+                usages: [
+                    ["digital signature", "server auth"], ["digital signature", "key encipherment", "server auth"],
+                ],
                 user: "system:node:\(machine)",
                 groups: ["system:nodes"],
                 hosts: node.hosts,

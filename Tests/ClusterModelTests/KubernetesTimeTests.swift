@@ -3,7 +3,10 @@ import Testing
 
 @Suite("Times of the Kubernetes API")
 struct KubernetesTimeTests {
-    @Test("are written and read alike", arguments: [0, 951_782_399, 951_782_400, 1_582_934_400, 4_102_444_799] as [UInt64])
+    @Test(
+        "are written and read alike",
+        arguments: [0, 951_782_399, 951_782_400, 1_582_934_400, 4_102_444_799] as [UInt64]
+    )
     func roundTrip(seconds: UInt64) {
         #expect(KubernetesTime.seconds(KubernetesTime.text(seconds: seconds)) == seconds)
         #expect(KubernetesTime.seconds(KubernetesTime.microText(seconds: seconds)) == seconds)
@@ -18,7 +21,10 @@ struct KubernetesTimeTests {
 
     @Test(
         "are refused in any other form",
-        arguments: ["", "2026-11-22", "2026-13-01T00:00:00Z", "2026-11-22T25:00:00Z", "2026-11-22T10:00:00", "1969-12-31T23:59:59Z"]
+        arguments: [
+            "", "2026-11-22", "2026-13-01T00:00:00Z", "2026-11-22T25:00:00Z", "2026-11-22T10:00:00",
+            "1969-12-31T23:59:59Z",
+        ]
     )
     func malformed(text: String) { #expect(KubernetesTime.seconds(text) == nil) }
 }
@@ -28,7 +34,10 @@ struct BootstrapTokenTests {
     @Test("have six and sixteen characters")
     func form() {
         #expect(BootstrapToken("abcdef.0123456789abcdef")?.id == "abcdef")
-        for text in ["", "abcdef", "abcdef.", "ABCDEF.0123456789abcdef", "abcdef.0123456789abcde", "abcdef.0123456789abcdef.x", "abcde\u{0456}.0123456789abcdef"] {
+        for text in [
+            "", "abcdef", "abcdef.", "ABCDEF.0123456789abcdef", "abcdef.0123456789abcde", "abcdef.0123456789abcdef.x",
+            "abcde\u{0456}.0123456789abcdef",
+        ] {
             #expect(BootstrapToken(text) == nil, "\(text)")
         }
     }
@@ -39,7 +48,11 @@ struct BootstrapTokenTests {
             var metadata = ObjectMetadata(name: "bootstrap-token-abcdef", namespace: "kube-system")
             metadata.labels = ["tendril.dev/pool": "worker"]
             let fields = ["token-id": "abcdef", "usage-bootstrap-authentication": "true"]
-            var secret = KubernetesSecret(metadata, type: "bootstrap.kubernetes.io/token", data: fields.mapValues { Array($0.utf8) })
+            var secret = KubernetesSecret(
+                metadata,
+                type: "bootstrap.kubernetes.io/token",
+                data: fields.mapValues { Array($0.utf8) }
+            )
             change(&secret)
             return secret
         }

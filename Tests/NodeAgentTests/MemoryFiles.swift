@@ -27,7 +27,9 @@ final class MemoryFiles: FileLayer, @unchecked Sendable {
         var content: [UInt8]
         var durable: [UInt8]?
         var mode: UInt32
-        init(_ content: [UInt8], mode: UInt32, durable: [UInt8]?) { (self.content, self.mode, self.durable) = (content, mode, durable) }
+        init(_ content: [UInt8], mode: UInt32, durable: [UInt8]?) {
+            (self.content, self.mode, self.durable) = (content, mode, durable)
+        }
     }
 
     /// What a crash leaves.
@@ -109,8 +111,14 @@ final class MemoryFiles: FileLayer, @unchecked Sendable {
         }
     }
 
+    func list(_ directory: String) throws -> [String] {
+        names.keys.filter { self.directory($0) == directory }.map { String($0.dropFirst(directory.count + 1)) }
+    }
+
     private func directory(_ path: String) -> Substring { path[..<(path.lastIndex(of: "/") ?? path.startIndex)] }
-    private func temporary(_ path: String) -> String { directory(path) + "/." + path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...] + ".tendril-new" }
+    private func temporary(_ path: String) -> String {
+        directory(path) + "/." + path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...] + ".tendril-new"
+    }
 }
 
 /// Units in memory that remember with which files they were started.
@@ -133,7 +141,8 @@ final class MemoryUnits: UnitControl, @unchecked Sendable {
     /// The machine boots: what is enabled starts, all else does not run.
     func boot() {
         for name in units.keys {
-            units[name]?.isActive = units[name]?.isEnabled == true
+            let isEnabled = units[name]?.isEnabled == true
+            units[name]?.isActive = isEnabled
             units[name]?.startedWith = now(name)
         }
     }
@@ -141,11 +150,16 @@ final class MemoryUnits: UnitControl, @unchecked Sendable {
     func isCurrent(_ name: String) -> Bool { units[name]?.isActive == true && units[name]?.startedWith == now(name) }
 
     func observe(_ names: [String]) throws -> [String: UnitReport] {
-        Dictionary(uniqueKeysWithValues: names.map { name in
-            let unit = units[name] ?? Unit()
-            let active = unit.isActive ? "active" : "inactive"
-            return (name, UnitReport(load: "loaded", active: active, sub: "", file: unit.isEnabled ? "enabled" : "disabled"))
-        })
+        Dictionary(
+            uniqueKeysWithValues: names.map { name in
+                let unit = units[name] ?? Unit()
+                let active = unit.isActive ? "active" : "inactive"
+                return (
+                    name,
+                    UnitReport(load: "loaded", active: active, sub: "", file: unit.isEnabled ? "enabled" : "disabled")
+                )
+            }
+        )
     }
 
     func reload() throws { try clock.tick() }

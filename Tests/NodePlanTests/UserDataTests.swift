@@ -34,8 +34,13 @@ struct UserDataTests {
         #expect(String(decoding: bytes.prefix(14), as: UTF8.self) == "#cloud-config\n")
         let files = try Self.files(bytes)
         #expect(files["/etc/tendril/bootstrap-token"] == "abcdef.0123456789abcdef\n")
-        #expect(files["/etc/systemd/system/tendril-agent.service"]?.contains("ExecStart=/usr/bin/tendril-agent run") == true)
-        let agent = try StrictDecoder.decode(AgentConfiguration.self, from: Array((files["/etc/tendril/agent.yaml"] ?? "").utf8))
+        #expect(
+            files["/etc/systemd/system/tendril-agent.service"]?.contains("ExecStart=/usr/bin/tendril-agent run") == true
+        )
+        let agent = try StrictDecoder.decode(
+            AgentConfiguration.self,
+            from: Array((files["/etc/tendril/agent.yaml"] ?? "").utf8)
+        )
         #expect(agent.cluster == "shoot--a--b" && agent.problems.isEmpty)
     }
 
@@ -43,7 +48,8 @@ struct UserDataTests {
     func tooLarge() throws {
         var configuration = try Self.configuration()
         configuration.agent.certificateAuthorityPins = nil
-        configuration.agent.certificateAuthority = "-----BEGIN CERTIFICATE-----\n" + String(repeating: "A", count: 16 * 1024)
+        configuration.agent.certificateAuthority =
+            "-----BEGIN CERTIFICATE-----\n" + String(repeating: "A", count: 16 * 1024)
         #expect(throws: UserData.RenderingError.self) {
             try UserData.render(configuration, as: .cloudConfig, unit: AgentUnit.text)
         }
@@ -52,13 +58,15 @@ struct UserDataTests {
     @Test("Whatever stands in a field stays in that field")
     func injection() throws {
         let payloads = [
-            "\n- [sh, -c, reboot]\n", "${jndi:x}", "{{ x }}", "%", "`id`", "\u{202E}evil", "!!python/object:x", "&a *a", "# x", "'\"\\",
+            "\n- [sh, -c, reboot]\n", "${jndi:x}", "{{ x }}", "%", "`id`", "\u{202E}evil", "!!python/object:x", "&a *a",
+            "# x", "'\"\\",
             "\u{01}\u{7F}", "- a\n- b", "|\n  x", "\u{85}\u{2028}",
         ]
         var generator = SeededGenerator(seed: 7)
         for round in 0..<500 {
             var configuration = try Self.configuration()
-            let payload = payloads[round % payloads.count] + payloads[Int.random(in: 0..<payloads.count, using: &generator)]
+            let payload =
+                payloads[round % payloads.count] + payloads[Int.random(in: 0..<payloads.count, using: &generator)]
             configuration.agent.certificateAuthorityPins = nil
             configuration.agent.certificateAuthority = payload
             configuration.agent.machineName = payload

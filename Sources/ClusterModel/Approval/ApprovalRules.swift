@@ -60,7 +60,9 @@ package struct ApprovalCase: Sendable {
         package var hosts: Set<String>
         package var addresses: Set<IPAddress>
 
-        package init(hosts: Set<String>, addresses: Set<IPAddress>) { (self.hosts, self.addresses) = (hosts, addresses) }
+        package init(hosts: Set<String>, addresses: Set<IPAddress>) {
+            (self.hosts, self.addresses) = (hosts, addresses)
+        }
     }
 
     package var cluster: String
@@ -193,7 +195,8 @@ package enum ApprovalRules {
         guard facts.request.groups == identity.groups else {
             return .deny(denial("WrongGroups", "asks for the groups \(list(facts.request.groups))", isAlarm: true))
         }
-        guard facts.request.uris == [identity.agentURI], facts.request.hosts.isEmpty, facts.request.addresses.isEmpty else {
+        guard facts.request.uris == [identity.agentURI], facts.request.hosts.isEmpty, facts.request.addresses.isEmpty
+        else {
             return .deny(denial("WrongNames", "the only name must be \(identity.agentURI)"))
         }
         return .issue(identity, .agent)
@@ -235,7 +238,8 @@ package enum ApprovalRules {
         guard facts.request.user == machine, facts.request.groups.isEmpty else {
             return .deny(denial("WrongSubject", "the subject must be \(machine) alone", isAlarm: true))
         }
-        guard facts.request.uris == [identity.tunnelURI], facts.request.hosts.isEmpty, facts.request.addresses.isEmpty else {
+        guard facts.request.uris == [identity.tunnelURI], facts.request.hosts.isEmpty, facts.request.addresses.isEmpty
+        else {
             return .deny(denial("WrongNames", "the only name must be \(identity.tunnelURI)", isAlarm: true))
         }
         return .issue(identity, .tunnelClient)
@@ -274,9 +278,11 @@ package enum ApprovalRules {
             Set(request.hosts) == node.hosts, addresses == node.addresses,
             request.hosts.count == node.hosts.count, request.addresses.count == node.addresses.count
         else { return .deny(denial("WrongNames", "the names are not exactly the addresses of the Node")) }
-        guard addresses.allSatisfy({ address in
-            facts.nodeNetworks.isEmpty || facts.nodeNetworks.contains { $0.contains(address) }
-        }) else {
+        guard
+            addresses.allSatisfy({ address in
+                facts.nodeNetworks.isEmpty || facts.nodeNetworks.contains { $0.contains(address) }
+            })
+        else {
             let reason = "an address lies outside the machines' networks \(list(facts.nodeNetworks.map(\.description)))"
             return .deny(denial("ForeignAddress", reason, isAlarm: true))
         }

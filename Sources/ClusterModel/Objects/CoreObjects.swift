@@ -94,7 +94,13 @@ package struct Event: KubernetesObject {
         package var namespace: String?
         package var uid: String?
 
-        package init(apiVersion: String? = nil, kind: String, name: String, namespace: String? = nil, uid: String? = nil) {
+        package init(
+            apiVersion: String? = nil,
+            kind: String,
+            name: String,
+            namespace: String? = nil,
+            uid: String? = nil
+        ) {
             (self.apiVersion, self.kind, self.name) = (apiVersion, kind, name)
             (self.namespace, self.uid) = (namespace, uid)
         }
@@ -129,7 +135,10 @@ package struct Event: KubernetesObject {
         from source: Source,
         at time: UInt64
     ) {
-        metadata = ObjectMetadata(namespace: object.namespace ?? "default", generateName: "\(object.name.lowercased()).")
+        metadata = ObjectMetadata(
+            namespace: object.namespace ?? "default",
+            generateName: "\(object.name.lowercased())."
+        )
         (involvedObject, self.reason, self.source) = (object, reason, source)
         // The API takes at most 1 KiB.
         self.message = String(message.prefix(1000))

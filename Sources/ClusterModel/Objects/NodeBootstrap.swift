@@ -29,7 +29,9 @@ package struct NodeBootstrap: KubernetesObject {
         /// Milliseconds since the agent's first start on this machine.
         package var milliseconds: Int
 
-        package init(_ phase: BootstrapPhase, milliseconds: Int) { (self.phase, self.milliseconds) = (phase, milliseconds) }
+        package init(_ phase: BootstrapPhase, milliseconds: Int) {
+            (self.phase, self.milliseconds) = (phase, milliseconds)
+        }
     }
     /// How far it is.
     package struct Status: Codable, Hashable, Sendable {

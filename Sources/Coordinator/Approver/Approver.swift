@@ -91,7 +91,10 @@ package final class Approver: Sendable {
                 return true
             } catch {
                 kept.withLock { $0.failures += 1 }
-                logger.warning("cannot judge", metadata: ["request": "\(first.metadata.name ?? "")", "reason": "\(error)"])
+                logger.warning(
+                    "cannot judge",
+                    metadata: ["request": "\(first.metadata.name ?? "")", "reason": "\(error)"]
+                )
                 try? await Task.sleep(nanoseconds: backoff.wait().value)
             }
             let newest = try? await client.find(CertificateSigningRequest.self, first.metadata.name ?? "")

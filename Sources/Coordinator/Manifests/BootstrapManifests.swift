@@ -73,7 +73,11 @@ package enum BootstrapManifests {
             ObjectMetadata(name: agentName, labels: labels),
             rules: [
                 // A kubelet waits for its certificate by a watch; requests hold nothing that is secret.
-                PolicyRule(["create", "get", "list", "watch"], ["certificatesigningrequests"], group: "certificates.k8s.io"),
+                PolicyRule(
+                    ["create", "get", "list", "watch"],
+                    ["certificatesigningrequests"],
+                    group: "certificates.k8s.io"
+                ),
                 PolicyRule(["create"], ["events"]),
             ]
         )

@@ -39,12 +39,10 @@ package struct Applier<Files: FileLayer>: Sendable {
 
     /// Removes what a stop in the middle of a replacement left beside any file that was ever touched.
     package func tidy() throws {
-        for path in try manifest().files.keys.sorted() {
-            try files.removeTemporary(for: path)
+        let state = try [AgentPaths.state, AgentPaths.originals].flatMap { directory in
+            try files.list(directory).compactMap { ConfinedFiles.target(ofTemporary: $0) }.map { "\(directory)/\($0)" }
         }
-        for path in [AgentPaths.manifest, AgentPaths.pending, AgentPaths.applied, AgentPaths.rejected] {
-            try files.removeTemporary(for: path)
-        }
+        for path in try manifest().files.keys.sorted() + state { try files.removeTemporary(for: path) }
     }
 
     /// What was touched so far.

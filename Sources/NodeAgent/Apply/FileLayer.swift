@@ -13,6 +13,8 @@ package protocol FileLayer: Sendable {
     func remove(_ path: String) throws
     func removeTemporary(for path: String) throws
     func syncDirectory(of path: String) throws
+    /// The names in a directory; none where it does not exist.
+    func list(_ directory: String) throws -> [String]
 }
 
 extension FileLayer {

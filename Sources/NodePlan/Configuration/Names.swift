@@ -10,6 +10,8 @@ package enum NodePath {
     /// The longest path in bytes.
     package static let maximumBytes = 512
     package static let maximumDepth = 16
+    /// The longest name of a file or directory in bytes; a temporary name beside it is 14 bytes longer.
+    package static let maximumNameBytes = 240
 
     /// What is wrong with a path; `nil` where it may be managed.
     package static func problem(_ path: String) -> String? {
@@ -17,18 +19,21 @@ package enum NodePath {
         guard roots.contains(where: { path.hasPrefix($0) && path.utf8.count > $0.utf8.count }) else {
             return "lies below none of \(roots.joined(separator: ", "))"
         }
-        guard !forbidden.contains(where: { path == $0 || path.hasPrefix($0 + "/") }) else { return "is not to be managed" }
+        guard !forbidden.contains(where: { path == $0 || path.hasPrefix($0 + "/") }) else {
+            return "is not to be managed"
+        }
         return nil
     }
 
     /// Whether a path is absolute and in its shortest form, of printable characters.
     package static func isPlain(_ path: String) -> Bool {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count >= 2, parts.count <= maximumDepth + 1, path.utf8.count <= maximumBytes, parts[0].isEmpty else {
+        guard parts.count >= 2, parts.count <= maximumDepth + 1, path.utf8.count <= maximumBytes, parts[0].isEmpty
+        else {
             return false
         }
         return parts.dropFirst().allSatisfy { part in
-            !part.isEmpty && part != "." && part != ".." && part.utf8.count <= 255
+            !part.isEmpty && part != "." && part != ".." && part.utf8.count <= maximumNameBytes
                 && part.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
         }
     }
@@ -88,7 +93,9 @@ package enum LabelRules {
         guard let name = parts.last, parts.count <= 2, !name.isEmpty, isValue(String(name)) else { return false }
         guard parts.count == 2 else { return true }
         return (1...253).contains(parts[0].utf8.count)
-            && parts[0].utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E }
+            && parts[0].utf8.allSatisfy {
+                (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E
+            }
     }
 
     package static func isValue(_ text: String) -> Bool {

@@ -23,7 +23,11 @@ package enum NodeConfigurationRules {
         func check(_ holds: Bool, _ path: String, _ reason: @autoclosure () -> String) {
             if !holds { problems.append(ConfigurationProblem(path, reason())) }
         }
-        check(configuration.apiVersion == NodeConfiguration.apiVersion, "apiVersion", "must be \(NodeConfiguration.apiVersion)")
+        check(
+            configuration.apiVersion == NodeConfiguration.apiVersion,
+            "apiVersion",
+            "must be \(NodeConfiguration.apiVersion)"
+        )
         check(configuration.kind == NodeConfiguration.kind, "kind", "must be \(NodeConfiguration.kind)")
         check(!configuration.metadata.pool.isEmpty, "metadata.pool", "is empty")
         check(configuration.metadata.generation > 0, "metadata.generation", "must be 1 or more")
@@ -34,9 +38,17 @@ package enum NodeConfigurationRules {
         check(units.count <= maximumUnits, "spec.units", "more than \(maximumUnits)")
         check((1...1000).contains(spec.restartBudget ?? 1), "spec.restartBudget", "must be 1 to 1000")
         check((0...3600).contains(spec.health?.holdSeconds ?? 30), "spec.health.holdSeconds", "must be 0 to 3600")
-        check((1...3600).contains(spec.health?.timeoutSeconds ?? 300), "spec.health.timeoutSeconds", "must be 1 to 3600")
+        check(
+            (1...3600).contains(spec.health?.timeoutSeconds ?? 300),
+            "spec.health.timeoutSeconds",
+            "must be 1 to 3600"
+        )
         let authority = spec.certificateAuthority
-        check(authority?.contains("-----BEGIN CERTIFICATE-----") ?? true, "spec.certificateAuthority", "holds no certificate in PEM")
+        check(
+            authority?.contains("-----BEGIN CERTIFICATE-----") ?? true,
+            "spec.certificateAuthority",
+            "holds no certificate in PEM"
+        )
         for (index, file) in files.enumerated() { problems += problemsOf(file, at: "spec.files[\(index)]") }
         for (index, unit) in units.enumerated() { problems += problemsOf(unit, at: "spec.units[\(index)]") }
         problems += repeated(files.map(\.path), "spec.files", "path")

@@ -6,7 +6,9 @@ package struct HostFacts: Hashable, Sendable {
     package var nodeName: String
     package var hierarchy: CgroupHierarchy
 
-    package init(nodeName: String, hierarchy: CgroupHierarchy) { (self.nodeName, self.hierarchy) = (nodeName, hierarchy) }
+    package init(nodeName: String, hierarchy: CgroupHierarchy) {
+        (self.nodeName, self.hierarchy) = (nodeName, hierarchy)
+    }
 }
 
 /// Where the kubelet's files are.
@@ -35,7 +37,10 @@ package enum KubeletRendering {
         }
         let traits = KubeletTraits(version, on: host.hierarchy)
         guard traits.supportsHierarchy else {
-            throw ConfigurationProblem("spec.kubelet.version", "\(version) does not run on cgroup \(host.hierarchy.rawValue)")
+            throw ConfigurationProblem(
+                "spec.kubelet.version",
+                "\(version) does not run on cgroup \(host.hierarchy.rawValue)"
+            )
         }
         let endpoint = runtime?.endpoint ?? "unix:///run/containerd/containerd.sock"
         let merged = defaults(kubelet, traits, endpoint).merging(kubelet.configuration ?? [:])
@@ -47,7 +52,9 @@ package enum KubeletRendering {
         )
         let runtimeUnit = runtime?.unit ?? "containerd.service"
         let arguments = flags(kubelet, traits, endpoint, host) + (kubelet.extraArguments ?? [])
-        let command = ([kubelet.binary ?? "/usr/bin/kubelet"] + arguments).map(UnitText.argument).joined(separator: " \\\n  ")
+        let command = ([kubelet.binary ?? "/usr/bin/kubelet"] + arguments).map(UnitText.argument).joined(
+            separator: " \\\n  "
+        )
         let environment = (kubelet.environment ?? [:]).sorted { $0.key < $1.key }
             .map { "Environment=\(UnitText.quoted("\($0.key)=\($0.value)"))\n" }.joined()
         let unit = NodeConfiguration.Unit(
@@ -102,9 +109,11 @@ package enum KubeletRendering {
         if traits.hasRuntimeEndpointField { fields["containerRuntimeEndpoint"] = .string(endpoint) }
         if traits.allowsCgroupV1Explicitly { fields["failCgroupV1"] = false }
         if traits.hasTaintsField, let taints = kubelet.taints, !taints.isEmpty {
-            fields["registerWithTaints"] = .array(taints.map { taint in
-                ["key": .string(taint.key), "value": .string(taint.value ?? ""), "effect": .string(taint.effect)]
-            })
+            fields["registerWithTaints"] = .array(
+                taints.map { taint in
+                    ["key": .string(taint.key), "value": .string(taint.value ?? ""), "effect": .string(taint.effect)]
+                }
+            )
         }
         return .object(fields)
     }
@@ -140,7 +149,9 @@ extension ConfigurationProblem: Error {}
 /// Texts inside unit files.
 package enum UnitText {
     /// One argument of a command line (systemd.service(5), "Command lines"), whatever it holds.
-    package static func argument(_ text: String) -> String { quoted(text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")) }
+    package static func argument(_ text: String) -> String {
+        quoted(text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
+    }
 
     /// One word of a setting that takes several (systemd.syntax(7), "Quoting"), whatever it holds.
     package static func quoted(_ text: String) -> String {

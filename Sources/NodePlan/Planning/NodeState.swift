@@ -86,7 +86,9 @@ package struct DesiredNode: Hashable, Sendable {
 
 extension NodeConfiguration.Content {
     /// The bytes, unless they are in a Secret.
-    package var bytes: [UInt8]? { inline.map { Array($0.utf8) } ?? base64.flatMap { Data(base64Encoded: $0) }.map(Array.init) }
+    package var bytes: [UInt8]? {
+        inline.map { Array($0.utf8) } ?? base64.flatMap { Data(base64Encoded: $0) }.map(Array.init)
+    }
 }
 
 /// What is at a path now.

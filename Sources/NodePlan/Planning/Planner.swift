@@ -82,7 +82,7 @@ package enum Planner {
         guard plan.ahead.files[path] == nil else { return }
         let original: Manifest.Original
         if case .file(_, let mode) = now {
-            let name = OriginalName.of(path)
+            let name = freeName(plan.ahead)
             plan.originals[path] = name
             original = .kept(name: name, mode: mode)
         } else {
@@ -92,9 +92,22 @@ package enum Planner {
         plan.behind.files[path] = original
     }
 
+    /// A name for an original that none in the manifest has.
+    private static func freeName(_ manifest: Manifest) -> String {
+        let taken = manifest.files.values.compactMap { original -> Int? in
+            guard case .kept(let name, _) = original else { return nil }
+            return Int(name.drop { $0 < "0" || $0 > "9" })
+        }
+        return "original-\((taken.max() ?? 0) + 1)"
+    }
+
     /// Whether a new content means something else than the old: comments in a unit do not.
-    private static func isMeant(_ file: DesiredFile, at path: String, over now: ObservedFile, _ observed: ObservedNode) -> Bool {
-        guard path.hasPrefix(UnitName.directory + "/"), let old = observed.unitTexts[path], now != .absent else { return true }
+    private static func isMeant(_ file: DesiredFile, at path: String, over now: ObservedFile, _ observed: ObservedNode)
+        -> Bool
+    {
+        guard path.hasPrefix(UnitName.directory + "/"), let old = observed.unitTexts[path], now != .absent else {
+            return true
+        }
         return UnitText.meaning(old) != UnitText.meaning(String(decoding: file.content, as: UTF8.self))
     }
 
@@ -111,7 +124,9 @@ package enum Planner {
         for (name, original) in gone {
             let ownsUnit = manifest.files[UnitName.path(name)] == .absent
             if ownsUnit || !original.wasActive, observed.units[name]?.isActive == true { stops.append(.stop(name)) }
-            if ownsUnit || !original.wasEnabled, observed.units[name]?.isEnabled == true { stops.append(.disable(name)) }
+            if ownsUnit || !original.wasEnabled, observed.units[name]?.isEnabled == true {
+                stops.append(.disable(name))
+            }
             plan.behind.units[name] = nil
         }
         // A unit is stopped while systemd still knows it.
@@ -139,7 +154,8 @@ package enum Planner {
             if let enabled = unit.enabled, enabled != now.isEnabled {
                 plan.steps.append(enabled ? .enable(unit.name) : .disable(unit.name))
             }
-            let isDue = isTouched(unit.name, changed) || !unit.triggers.isDisjoint(with: changed)
+            let isDue =
+                isTouched(unit.name, changed) || !unit.triggers.isDisjoint(with: changed)
                 || manifest.owedRestarts.contains(unit.name)
             switch unit.state {
             case .untouched: break
@@ -159,19 +175,5 @@ package enum Planner {
 
     private static func isTouched(_ unit: String, _ changed: Set<String>) -> Bool {
         changed.contains(UnitName.path(unit)) || changed.contains { $0.hasPrefix(UnitName.path(unit) + ".d/") }
-    }
-}
-
-/// Under which names originals are kept.
-package enum OriginalName {
-    /// A name in one directory that no other path has.
-    package static func of(_ path: String) -> String {
-        path.utf8.map { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E: String(UnicodeScalar(byte))
-            case 0x2F: "_"
-            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }
-        }.joined()
     }
 }

@@ -62,9 +62,21 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
             check(Self.isServer(server), "apiServers[\(index)]", "is not https://HOST:PORT")
         }
         let pins = certificateAuthorityPins ?? []
-        check(certificateAuthority != nil || !pins.isEmpty, "certificateAuthority", "is missing, and so are certificateAuthorityPins")
-        check(certificateAuthority == nil || pins.isEmpty, "certificateAuthorityPins", "go not together with certificateAuthority")
-        check(certificateAuthority?.contains("-----BEGIN CERTIFICATE-----") ?? true, "certificateAuthority", "holds no certificate in PEM")
+        check(
+            certificateAuthority != nil || !pins.isEmpty,
+            "certificateAuthority",
+            "is missing, and so are certificateAuthorityPins"
+        )
+        check(
+            certificateAuthority == nil || pins.isEmpty,
+            "certificateAuthorityPins",
+            "go not together with certificateAuthority"
+        )
+        check(
+            certificateAuthority?.contains("-----BEGIN CERTIFICATE-----") ?? true,
+            "certificateAuthority",
+            "holds no certificate in PEM"
+        )
         for (index, pin) in pins.enumerated() {
             check(Self.isPin(pin), "certificateAuthorityPins[\(index)]", "is not sha256: and 64 hexadecimal digits")
         }
@@ -74,8 +86,16 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
         }
         check(tokenFile.map(NodePath.isPlain) ?? true, "tokenFile", "is no absolute path")
         check(machineName.map(NodeName.isValid) ?? true, "machineName", "is no DNS name in lower case")
-        check(proxy.map { $0.url.hasPrefix("http://") && Self.isPlain($0.url) } ?? true, "proxy.url", "is not http://HOST:PORT")
-        check((proxy?.noProxy ?? []).allSatisfy(Self.isPlain), "proxy.noProxy", "holds spaces, commas or control characters")
+        check(
+            proxy.map { $0.url.hasPrefix("http://") && Self.isPlain($0.url) } ?? true,
+            "proxy.url",
+            "is not http://HOST:PORT"
+        )
+        check(
+            (proxy?.noProxy ?? []).allSatisfy(Self.isPlain),
+            "proxy.noProxy",
+            "holds spaces, commas or control characters"
+        )
         let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
         check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
         check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
@@ -84,7 +104,8 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
 
     private static func isServer(_ text: String) -> Bool {
         let rest = text.dropFirst("https://".count)
-        return text.hasPrefix("https://") && !rest.isEmpty && isPlain(String(rest)) && !rest.contains { "/@?#".contains($0) }
+        return text.hasPrefix("https://") && !rest.isEmpty && isPlain(String(rest))
+            && !rest.contains { "/@?#".contains($0) }
     }
 
     private static func isPin(_ text: String) -> Bool {

@@ -3,6 +3,8 @@ package enum AgentUnit {
     /// The text of tendril-agent.service, without comments.
     package static var text: String {
         let whole = String(decoding: PackageResources.tendril_agent_service, as: UTF8.self)
-        return whole.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.hasPrefix("#") }.joined(separator: "\n")
+        return whole.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.hasPrefix("#") }.joined(
+            separator: "\n"
+        )
     }
 }

@@ -33,14 +33,26 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
         }
         check(apiVersion == AgentConfiguration.apiVersion, "apiVersion", "must be \(AgentConfiguration.apiVersion)")
         check(kind == Self.kind, "kind", "must be \(Self.kind)")
-        check(BootstrapToken(token) != nil, "token", "is no bootstrap token (six characters, a dot, sixteen characters)")
+        check(
+            BootstrapToken(token) != nil,
+            "token",
+            "is no bootstrap token (six characters, a dot, sixteen characters)"
+        )
         check(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
         let ways = [program.baked == true, program.url != nil, program.image != nil].filter { $0 }.count
         check(ways == 1, "program", "needs one of baked, url and image")
         check(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
-        check((program.url ?? program.image ?? "x").utf8.allSatisfy { (0x21...0x7E).contains($0) }, "program", "holds spaces or control characters")
+        check(
+            (program.url ?? program.image ?? "x").utf8.allSatisfy { (0x21...0x7E).contains($0) },
+            "program",
+            "holds spaces or control characters"
+        )
         let isHex = program.sha256?.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) } ?? true
-        check(isHex && (program.sha256.map { $0.utf8.count == 64 } ?? true), "program.sha256", "is not 64 hexadecimal digits")
+        check(
+            isHex && (program.sha256.map { $0.utf8.count == 64 } ?? true),
+            "program.sha256",
+            "is not 64 hexadecimal digits"
+        )
         check(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
         return problems
     }
@@ -113,7 +125,9 @@ package enum UserData {
             "write_files": .array(
                 all.map { file in
                     let digits = String(file.mode, radix: 8)
-                    return ["path": .string(file.path), "permissions": .string("0" + digits), "content": .string(file.text)]
+                    return [
+                        "path": .string(file.path), "permissions": .string("0" + digits), "content": .string(file.text),
+                    ]
                 }
             ),
             "runcmd": [

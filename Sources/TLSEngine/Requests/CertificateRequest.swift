@@ -99,7 +99,9 @@ package final class CertificateRequest: @unchecked Sendable {
             var name = [CChar](repeating: 0, count: 64)
             var count = 0
             EVP_PKEY_get_group_name(key, &name, name.count, &count)
-            if String(decoding: name.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) == "prime256v1" { return .p256 }
+            if String(decoding: name.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) == "prime256v1" {
+                return .p256
+            }
         }
         let text = OBJ_nid2sn(type).map { String(cString: $0) } ?? "unknown"
         return .other("\(text) of \(tendril_key_bits(key)) bits")

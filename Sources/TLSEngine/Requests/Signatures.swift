@@ -7,7 +7,9 @@ package final class SigningKey: @unchecked Sendable {
 
     /// Makes a fresh key.
     package init() throws(TLSError) {
-        guard let context = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nil) else { throw .drainingQueue(while: "make a key") }
+        guard let context = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nil) else {
+            throw .drainingQueue(while: "make a key")
+        }
         defer { EVP_PKEY_CTX_free(context) }
         var pointer: OpaquePointer?
         guard EVP_PKEY_keygen_init(context) == 1, EVP_PKEY_keygen(context, &pointer) == 1, let pointer else {

@@ -46,7 +46,8 @@ package struct SubjectName: Hashable, Sendable {
     func add(to name: OpaquePointer?) throws(TLSError) {
         for part in parts {
             let text = Array(part.text.utf8)
-            guard X509_NAME_add_entry_by_txt(name, part.kind, MBSTRING_UTF8, text, CInt(clamping: text.count), -1, 0) == 1
+            guard
+                X509_NAME_add_entry_by_txt(name, part.kind, MBSTRING_UTF8, text, CInt(clamping: text.count), -1, 0) == 1
             else { throw .drainingQueue(while: "name \(part.text)") }
         }
     }

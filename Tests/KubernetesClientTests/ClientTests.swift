@@ -1,0 +1,157 @@
+import ClusterModel
+import HTTPTransfer
+import KubernetesClient
+import LinuxSystem
+import TendrilCore
+import Testing
+
+/// Answers from a script, to give the faults that a real API server will not.
+final class ScriptedTransport: HTTPTransport {
+    enum Answer: Sendable {
+        case response(Int, String, [String: String] = [:])
+        case lines([String])
+        case failure(TransferError.Kind)
+    }
+
+    private let answers: Guarded<[Answer]>
+    private let log = Guarded<[String]>([])
+
+    init(_ answers: [Answer]) { self.answers = Guarded(answers) }
+
+    /// The requests that came, as method and URL.
+    var requests: [String] { log.withLock { $0 } }
+
+    func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
+        switch next(request) {
+        case .response(let status, let body, let headers):
+            return HTTPResponse(status: status, headers: headers, body: Array(body.utf8))
+        case .lines: return HTTPResponse(status: 500)
+        case .failure(let kind): throw TransferError(kind, url: request.url, reason: "scripted")
+        }
+    }
+
+    func stream(
+        _ request: HTTPRequest,
+        _ security: HTTPSecurity,
+        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
+    ) async throws(TransferError) -> HTTPResponse {
+        switch next(request) {
+        case .lines(let lines):
+            for line in lines {
+                let goesOn = Array((line + "\n").utf8).withUnsafeBytes { receive($0) }
+                if !goesOn { throw TransferError(.cancelled, url: request.url, reason: "cancelled") }
+            }
+            return HTTPResponse(status: 200)
+        case .response(let status, let body, _): return HTTPResponse(status: status, body: Array(body.utf8))
+        case .failure(let kind): throw TransferError(kind, url: request.url, reason: "scripted")
+        }
+    }
+
+    private func next(_ request: HTTPRequest) -> Answer {
+        log.withLock { $0.append("\(request.method.rawValue) \(request.url)") }
+        return answers.withLock { $0.isEmpty ? .failure(.connect) : $0.removeFirst() }
+    }
+}
+
+@Suite("The Kubernetes client")
+struct ClientTests {
+    private static let node = #"{"metadata":{"name":"n1","resourceVersion":"5"}}"#
+
+    private func client(_ transport: ScriptedTransport, servers: [String] = ["https://a", "https://b"]) -> KubernetesClient {
+        KubernetesClient(servers: servers, security: HTTPSecurity(trust: .system), transport: transport, agent: "test")
+    }
+
+    @Test("goes to the next server while one does not answer, and stays there")
+    func failOver() async throws {
+        let transport = ScriptedTransport([.failure(.connect), .response(200, Self.node), .response(200, Self.node)])
+        let client = client(transport)
+        #expect(try await client.get(Node.self, "n1").metadata.name == "n1")
+        #expect(try await client.get(Node.self, "n1").metadata.name == "n1")
+        #expect(transport.requests.map { $0.prefix(13) } == ["GET https://a", "GET https://b", "GET https://b"])
+    }
+
+    @Test("sends a request that changes something once, unless it certainly did nothing")
+    func writes() async {
+        let transport = ScriptedTransport([.failure(.timeout), .response(200, Self.node)])
+        await #expect(throws: APIError.self) { try await self.client(transport).patch(Node.self, "n1", [:]) }
+        #expect(transport.requests.count == 1)
+        let refused = ScriptedTransport([.failure(.connect), .response(429, "{}", ["retry-after": "0"]), .response(200, Self.node)])
+        _ = try? await client(refused).patch(Node.self, "n1", [:])
+        #expect(refused.requests.count == 3)
+    }
+
+    @Test("waits as long as the server asks, and gives the wait to its caller where that is long")
+    func retryAfter() async {
+        let transport = ScriptedTransport([.response(429, "{}", ["retry-after": "120"])])
+        do {
+            _ = try await client(transport).get(Node.self, "n1")
+            Issue.record("answered")
+        } catch {
+            #expect(error.code == 429 && error.retryAfter == 120)
+        }
+        #expect(transport.requests.count == 1)
+    }
+
+    @Test("refuses answers that are nested too deep or no JSON", arguments: [String(repeating: "[", count: 65), "<html>", ""])
+    func malformed(body: String) async {
+        let transport = ScriptedTransport([.response(200, body)])
+        do {
+            _ = try await client(transport).get(Node.self, "n1")
+            Issue.record("taken")
+        } catch {
+            guard case .malformed = error else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+    }
+
+    @Test("encodes names in paths", arguments: [("a/../b", "a%2F..%2Fb"), ("a?b", "a%3Fb"), ("ä", "%C3%A4")])
+    func paths(name: String, encoded: String) {
+        #expect(KubernetesSecret.resource.path(namespace: "kube-system", name: name) == "/api/v1/namespaces/kube-system/secrets/\(encoded)")
+    }
+}
+
+@Suite("Watching")
+struct WatcherTests {
+    @Test("lists, follows events and bookmarks, and lists again after 410")
+    func follows() async {
+        let list = #"{"metadata":{"resourceVersion":"10"},"items":[{"metadata":{"name":"a"}}]}"#
+        let transport = ScriptedTransport([
+            .response(200, list),
+            .lines([
+                #"{"type":"ADDED","object":{"metadata":{"name":"b","resourceVersion":"11"}}}"#,
+                #"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"20"}}}"#,
+            ]),
+            .lines([#"{"type":"ERROR","object":{"code":410,"reason":"Expired"}}"#]),
+            .response(200, list),
+            .lines([#"{"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"12"}}}"#]),
+        ])
+        let client = KubernetesClient(
+            servers: ["https://a"],
+            security: HTTPSecurity(trust: .system),
+            transport: transport,
+            agent: "test"
+        )
+        let told = Guarded<[String]>([])
+        let watcher = Task {
+            await Watcher(ConfigMap.self, client: client, namespace: "x").run { event in
+                let text =
+                    switch event {
+                    case .all(let maps): "all \(maps.count)"
+                    case .changed(let map): "changed \(map.metadata.name ?? "")"
+                    case .removed(let map): "removed \(map.metadata.name ?? "")"
+                    case .failed: "failed"
+                    }
+                told.withLock { $0.append(text) }
+            }
+        }
+        while told.withLock({ $0.count }) < 5 { await Task.yield() }
+        watcher.cancel()
+        #expect(told.withLock { Array($0.prefix(5)) } == ["all 1", "changed b", "all 1", "removed a", "failed"])
+        let versions = transport.requests.compactMap { request in
+            request.split(separator: "resourceVersion=").dropFirst().first.map { $0.prefix { $0 != "&" } }
+        }
+        #expect(versions.prefix(3) == ["10", "20", "10"])
+    }
+}
