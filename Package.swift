@@ -155,6 +155,7 @@ let package = Package(
             dependencies: ["TLSEngine", "TunnelProtocol", "TendrilCore"],
             swiftSettings: common
         ),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TendrilCore"], swiftSettings: common),
         .testTarget(
             name: "ClusterModelTests",
             dependencies: ["ClusterModel", "TendrilCore", "TestSupport"],

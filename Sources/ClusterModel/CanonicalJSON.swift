@@ -28,7 +28,8 @@ package enum CanonicalJSON {
             }
             for unit in String(scalar).utf16 {
                 let digits = String(unit, radix: 16)
-                bytes += Array("\\u".utf8) + Array(String(repeating: "0", count: 4 - digits.count).utf8) + Array(digits.utf8)
+                bytes +=
+                    Array("\\u".utf8) + Array(String(repeating: "0", count: 4 - digits.count).utf8) + Array(digits.utf8)
             }
         }
         return bytes

@@ -36,6 +36,9 @@ package final class KubernetesClient: Sendable {
         self.security = Guarded(security)
     }
 
+    /// The address that answered last.
+    package var server: String { servers[current.withLock { $0 } % servers.count] }
+
     /// Speaks with another credential or trust from now on.
     package func use(_ new: HTTPSecurity) { security.withLock { $0 = new } }
 

@@ -20,6 +20,8 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
         case forbidden
         case denied
         case undecided
+        /// For leave to disturb pods.
+        case waiting
         case noDesiredState = "no-desired-state"
         case forged
         case outdated

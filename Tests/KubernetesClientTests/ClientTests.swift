@@ -57,7 +57,9 @@ final class ScriptedTransport: HTTPTransport {
 struct ClientTests {
     private static let node = #"{"metadata":{"name":"n1","resourceVersion":"5"}}"#
 
-    private func client(_ transport: ScriptedTransport, servers: [String] = ["https://a", "https://b"]) -> KubernetesClient {
+    private func client(_ transport: ScriptedTransport, servers: [String] = ["https://a", "https://b"])
+        -> KubernetesClient
+    {
         KubernetesClient(servers: servers, security: HTTPSecurity(trust: .system), transport: transport, agent: "test")
     }
 
@@ -75,7 +77,9 @@ struct ClientTests {
         let transport = ScriptedTransport([.failure(.timeout), .response(200, Self.node)])
         await #expect(throws: APIError.self) { try await self.client(transport).patch(Node.self, "n1", [:]) }
         #expect(transport.requests.count == 1)
-        let refused = ScriptedTransport([.failure(.connect), .response(429, "{}", ["retry-after": "0"]), .response(200, Self.node)])
+        let refused = ScriptedTransport([
+            .failure(.connect), .response(429, "{}", ["retry-after": "0"]), .response(200, Self.node),
+        ])
         _ = try? await client(refused).patch(Node.self, "n1", [:])
         #expect(refused.requests.count == 3)
     }
@@ -92,7 +96,10 @@ struct ClientTests {
         #expect(transport.requests.count == 1)
     }
 
-    @Test("refuses answers that are nested too deep or no JSON", arguments: [String(repeating: "[", count: 65), "<html>", ""])
+    @Test(
+        "refuses answers that are nested too deep or no JSON",
+        arguments: [String(repeating: "[", count: 65), "<html>", ""]
+    )
     func malformed(body: String) async {
         let transport = ScriptedTransport([.response(200, body)])
         do {
@@ -108,7 +115,10 @@ struct ClientTests {
 
     @Test("encodes names in paths", arguments: [("a/../b", "a%2F..%2Fb"), ("a?b", "a%3Fb"), ("ä", "%C3%A4")])
     func paths(name: String, encoded: String) {
-        #expect(KubernetesSecret.resource.path(namespace: "kube-system", name: name) == "/api/v1/namespaces/kube-system/secrets/\(encoded)")
+        #expect(
+            KubernetesSecret.resource.path(namespace: "kube-system", name: name)
+                == "/api/v1/namespaces/kube-system/secrets/\(encoded)"
+        )
     }
 }
 

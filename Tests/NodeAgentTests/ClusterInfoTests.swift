@@ -33,7 +33,9 @@ struct ClusterInfoTests {
         }
 
         static func url(_ bytes: [UInt8]) -> String {
-            String(Data(bytes).base64EncodedString().filter { $0 != "=" }.map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
+            String(
+                Data(bytes).base64EncodedString().filter { $0 != "=" }.map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 }
+            )
         }
     }
 

@@ -16,7 +16,8 @@ struct ConfigurationReaderTests {
         reader = ConfigurationReader(keys: [try key.verifyingKey()], pool: "worker")
     }
 
-    private static let document = #"{"apiVersion":"node.tendril.dev/v1alpha1","kind":"NodeConfiguration","metadata":{"generation":3,"pool":"worker"},"spec":{}}"#
+    private static let document =
+        #"{"apiVersion":"node.tendril.dev/v1alpha1","kind":"NodeConfiguration","metadata":{"generation":3,"pool":"worker"},"spec":{}}"#
 
     @Test("are taken when one of their signatures is of a key that is believed")
     func good() throws {
@@ -44,7 +45,10 @@ struct ConfigurationReaderTests {
         #expect(cause(try secret(foreign, signers: [key])) == .foreignPool)
         let large = Self.document + String(repeating: " ", count: 3 << 20)
         #expect(cause(try secret(large, signers: [key])) == .badDesiredState)
-        for text in ["", "[]", "{}", Self.document + "{}", "{\"a\":{\"a\":", Self.document.split(separator: "\"spec\":{}").joined() + "\"spec\":{\"x\":1}}"] {
+        for text in [
+            "", "[]", "{}", Self.document + "{}", "{\"a\":{\"a\":",
+            Self.document.split(separator: "\"spec\":{}").joined() + "\"spec\":{\"x\":1}}",
+        ] {
             #expect(cause(try secret(text, signers: [key])) == .badDesiredState, "\(text)")
         }
         let bomb = String(repeating: "[", count: 100_000)

@@ -30,8 +30,10 @@ struct SecretsTests {
     @Test(
         "A support bundle shows no secrets",
         arguments: [
-            "the token abcdef.0123456789abcdef was used", "Authorization: Bearer s3cr3t-value", "password: s3cr3t-value",
-            "{\"token\":\"s3cr3t-value\"}", "eyJhbGciOi.eyJzdWIi.c2lnbg x", "-----BEGIN PRIVATE KEY-----\ns3cr3t-value\n-----END PRIVATE KEY-----\nafter",
+            "the token abcdef.0123456789abcdef was used", "Authorization: Bearer s3cr3t-value",
+            "password: s3cr3t-value",
+            "{\"token\":\"s3cr3t-value\"}", "eyJhbGciOi.eyJzdWIi.c2lnbg x",
+            "-----BEGIN PRIVATE KEY-----\ns3cr3t-value\n-----END PRIVATE KEY-----\nafter",
         ]
     )
     func redaction(text: String) {
@@ -41,7 +43,8 @@ struct SecretsTests {
 
     @Test("A support bundle keeps what is no secret")
     func kept() {
-        let line = "2026-11-22T10:00:00Z ERROR tendril-agent: no API server answers: could not reach https://10.0.0.1:6443/api"
+        let line =
+            "2026-11-22T10:00:00Z ERROR tendril-agent: no API server answers: could not reach https://10.0.0.1:6443/api"
         #expect(Redaction.clean(line) == line)
     }
 }
@@ -65,7 +68,10 @@ struct RemediationTests {
         var remediation = Remediation()
         for second in stride(from: UInt64(0), through: 2000, by: 20) {
             let isHealthy = second % 60 == 0
-            let action = remediation.observe(isHealthy: isHealthy, at: MonotonicTime(nanoseconds: second * 1_000_000_000))
+            let action = remediation.observe(
+                isHealthy: isHealthy,
+                at: MonotonicTime(nanoseconds: second * 1_000_000_000)
+            )
             #expect(action == .nothing)
         }
     }

@@ -31,6 +31,7 @@ package final class Bootstrap: Sendable {
     /// - Returns: what steady state goes on with.
     /// - Throws: `AgentFailure` of the phase that `state` names.
     package func run() async throws(AgentFailure) -> Membership {
+        if let membership = joined() { return membership }
         // A machine that has an identity needs no token, whatever it did before.
         try await step(.preflight) { () async throws(AgentFailure) in try preflight() }
         let authority = try await step(.trust) { () async throws(AgentFailure) in try await trust() }
@@ -52,6 +53,18 @@ package final class Bootstrap: Sendable {
         try await step(.cleanup) { () async throws(AgentFailure) in try cleanUp() }
         try await step(.done) { () async throws(AgentFailure) in }
         return membership
+    }
+
+    /// What a machine has that was a node before: it needs nobody's answer to be looked after.
+    private func joined() -> Membership? {
+        guard let identity = keptIdentity(), let authority = try? context.files.read(AgentPaths.authority),
+            let applied = try? context.store.load(SignedConfiguration.self, AgentPaths.applied), applied.generation > 0
+        else { return nil }
+        try? Applier(files: context.files, units: context.units).tidy()
+        progress.withLock { ($0.phase, $0.error, $0.cause) = (.done, nil, nil) }
+        let client = context.client(trust: authority, as: identity.credential)
+        reporter.use(client)
+        return Membership(client: client, authority: authority, identity: identity)
     }
 
     /// Runs a phase and keeps what came of it.

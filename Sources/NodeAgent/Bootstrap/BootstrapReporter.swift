@@ -10,7 +10,6 @@ internal import TendrilCore
 package final class BootstrapReporter: Sendable {
     private struct State: Sendable {
         var client: KubernetesClient?
-        var isCreated = false
         var last: NodeBootstrap.Status?
     }
 
@@ -52,25 +51,22 @@ package final class BootstrapReporter: Sendable {
     private func send(_ status: NodeBootstrap.Status, _ client: KubernetesClient) async {
         let name = context.identity.machine
         do {
-            if !state.withLock({ $0.isCreated }) {
-                try await create(name, client)
-                state.withLock { $0.isCreated = true }
-            }
             let change = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(["status": status]))
             // What is not said any more has to go.
             let whole = status.error == nil ? change.merging(["status": ["error": .null]]) : change
-            try await client.patch(NodeBootstrap.self, name, subresource: "status", whole)
+            try await put(whole, name, client)
         } catch {
             context.logger.debug("cannot report the progress", metadata: ["reason": "\(error)"])
         }
     }
 
-    private func create(_ name: String, _ client: KubernetesClient) async throws(APIError) {
+    private func put(_ change: JSONValue, _ name: String, _ client: KubernetesClient) async throws(APIError) {
         do throws(APIError) {
-            try await client.create(NodeBootstrap(name: name, pool: context.identity.pool))
+            try await client.patch(NodeBootstrap.self, name, subresource: "status", change)
         } catch {
-            // An earlier start made it.
-            guard error.isConflict else { throw error }
+            guard error.isNotFound else { throw error }
+            try await client.create(NodeBootstrap(name: name, pool: context.identity.pool))
+            try await client.patch(NodeBootstrap.self, name, subresource: "status", change)
         }
     }
 }

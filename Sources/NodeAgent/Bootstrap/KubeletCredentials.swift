@@ -1,5 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
+internal import KubernetesClient
 internal import LinuxSystem
 internal import NodePlan
 internal import TendrilCore
@@ -17,7 +18,8 @@ package enum KubeletCredentials {
                 [
                     "name": "cluster",
                     "cluster": [
-                        "server": .string(context.configuration.apiServers[0]),
+                        // A kubelet knows one address: the one that answers.
+                        "server": .string(membership.client.server),
                         "certificate-authority": .string(KubeletPaths.authority),
                     ],
                 ]

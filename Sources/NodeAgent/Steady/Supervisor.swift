@@ -93,7 +93,8 @@ final class Supervisor: Sendable {
                 if state.withLock({ $0.failure }) != nil { await clearFailure() }
             } catch {
                 await note(error, event: "ReconcileFailed")
-                let pause = backoff.wait()
+                // Others give the budget back any moment.
+                let pause = error.cause == .waiting ? Nanoseconds.seconds(5) : backoff.wait()
                 // Not in line: a new wish is looked at at once.
                 Task { [wake] in
                     await FaultWatch(self.context).pause(error.probe, atMost: pause)
@@ -147,7 +148,7 @@ final class Supervisor: Sendable {
         }
         if case .deferred(let units) = outcome {
             throw AgentFailure(
-                .undecided,
+                .waiting,
                 "generation \(pending.generation) waits for leave to restart \(units.joined(separator: ", "))"
             )
         }

@@ -56,7 +56,9 @@ package final class RequestAuthority: @unchecked Sendable {
         try leaf.add(NID_basic_constraints, "critical,CA:FALSE", issuer: certificate)
         try leaf.add(NID_key_usage, "critical,digitalSignature", issuer: certificate)
         try leaf.add(NID_ext_key_usage, "clientAuth", issuer: certificate)
-        try leaf.add(NID_authority_key_identifier, "keyid", issuer: certificate)
+        if X509_get0_subject_key_id(certificate.pointer) != nil {
+            try leaf.add(NID_authority_key_identifier, "keyid", issuer: certificate)
+        }
         if !names.isEmpty {
             guard names.isPlain else { throw TLSError("issue a certificate", reasons: ["a name is not plain"]) }
             try leaf.add(NID_subject_alt_name, names.configuration, issuer: certificate)
