@@ -6,7 +6,10 @@ BIN := .build/release
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all build setup test lint mutations bench demo sanitize install clean
+PROGRAMS := tendril-vpn tendril-agent tendril-coordinator
+PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
+
+.PHONY: all build setup test test-unit test-node lint mutations bench demo sanitize install deb clean
 
 all: build
 
@@ -15,16 +18,30 @@ setup:
 	@Tests/Rig/setup.sh
 
 build: setup
-	$(SWIFT_BUILD) $(RELEASE) --product tendril-vpn
+	$(call PRODUCTS,$(PROGRAMS))
 
-# Unit tests, then real namespaces.
-test: setup
-	$(SWIFT_BUILD) $(RELEASE) --product tendril-vpn
-	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
-	Tests/Rig/check-program.sh $(BIN)/tendril-vpn
-	mkdir -p .build/programs && cp $(BIN)/tendril-vpn $(BIN)/tendril-bench .build/programs/
+# Unit tests and real namespaces, then real machines that join a real Kubernetes API server.
+test: test-unit test-node
+
+test-unit: programs
 	TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench \
 		swift test -c release --explicit-target-dependency-import-check error
+
+# The first run builds Kubernetes and a machine image (six minutes) and keeps them in ~/.cache/tendril.
+test-node: programs
+	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
+		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator Tests/Rig/cluster/node-test.sh $(SCENARIOS)
+
+# The programs as they are shipped: testing links them anew, dynamically.
+.PHONY: programs
+programs: setup
+	$(call PRODUCTS,$(PROGRAMS) tendril-bench)
+	mkdir -p .build/programs
+	cp $(foreach name,$(PROGRAMS) tendril-bench,$(BIN)/$(name)) .build/programs/
+	Tests/Rig/check-program.sh .build/programs/tendril-vpn 20
+	Tests/Rig/check-program.sh .build/programs/tendril-agent 25
+	Tests/Rig/check-program.sh .build/programs/tendril-coordinator 25
+	strip .build/programs/tendril-agent
 
 lint: setup
 	swift format lint --strict --recursive Package.swift Sources Tests
@@ -53,11 +70,11 @@ demo: build
 	TENDRIL_VPN=$(CURDIR)/$(BIN)/tendril-vpn Tests/Rig/demo.sh
 
 install: build
-	install -D -m 0755 $(BIN)/tendril-vpn $(DESTDIR)$(PREFIX)/bin/tendril-vpn
-	strip $(DESTDIR)$(PREFIX)/bin/tendril-vpn
-	install -D -m 0644 systemd/tendril-vpn-server.service $(DESTDIR)/lib/systemd/system/tendril-vpn-server.service
-	install -D -m 0644 systemd/tendril-vpn-client.service $(DESTDIR)/lib/systemd/system/tendril-vpn-client.service
-	install -D -m 0644 systemd/tendril-vpn.sysusers $(DESTDIR)/usr/lib/sysusers.d/tendril-vpn.conf
+	packaging/install.sh "$(BIN)" "$(DESTDIR)" "$(PREFIX)"
+
+# Debian packages in .build/packages: tendril-node for machines, tendril-coordinator for the control plane's side.
+deb: build
+	packaging/deb.sh "$(BIN)" .build/packages
 
 clean:
 	rm -rf .build

@@ -39,7 +39,7 @@ package struct Generations: Sendable {
             if newest?.checksum == new.checksum { return try pending() != nil }
             let kept = try rejections()
             if let rejection = kept.first(where: { $0.checksum == new.checksum }) {
-                throw AgentFailure(.badDesiredState, "generation \(new.generation) was taken back: \(rejection.reason)")
+                throw Self.takenBack(new.generation, rejection.reason)
             }
             if let newest, new.generation <= max(newest.generation, kept.map(\.generation).max() ?? 0) {
                 throw AgentFailure(
@@ -52,6 +52,11 @@ package struct Generations: Sendable {
         } catch {
             throw AgentFailure(error, doing: "take generation \(new.generation)")
         }
+    }
+
+    /// What is shown of a generation that did not prove itself.
+    static func takenBack(_ generation: Int, _ reason: String) -> AgentFailure {
+        AgentFailure(.badDesiredState, "generation \(generation) was taken back: \(reason)")
     }
 
     /// The first generation of a machine: taken and applied; it proves itself by the Node that comes of it.

@@ -126,46 +126,60 @@ final class Supervisor: Sendable {
     }
 
     private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
-        let document = try generations.document(pending)
-        let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
-        var lease: Int?
         if try load({ try self.generations.rejections() }).contains(where: { $0.checksum == pending.checksum }) {
-            return try await rollBack(pending, "it was being taken back before a restart")
+            throw try await rollBack(pending, "it was being taken back when the agent stopped")
         }
+        let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
+        let lease = Guarded<Int?>(nil)
+        let result: Result<Void, AgentFailure>
+        do throws(AgentFailure) {
+            try await prove(pending, budget, lease)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        if let held = lease.withLock({ $0 }) { await budget.release(held) }
+        try result.get()
+    }
+
+    /// Applies a generation and waits until it has proven itself; else brings the last one back.
+    private func prove(
+        _ pending: SignedConfiguration,
+        _ budget: RestartBudget,
+        _ lease: Guarded<Int?>
+    ) async throws(AgentFailure) {
+        let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
         let outcome: Generations.Outcome
         do throws(AgentFailure) {
-            outcome = try await generations.apply(pending) { units in
+            outcome = try await generations.apply(pending) { _ in
                 if isFirst { return true }
                 if await self.isLeaving() { return false }
-                lease = try? await budget.acquire(budget: document.spec.restartBudget ?? 1)
-                return lease != nil
+                let held = try? await budget.acquire(budget: document.spec.restartBudget ?? 1)
+                lease.withLock { $0 = held }
+                return held != nil
             }
-        } catch  where error.cause == .systemd && !isFirst {
-            try await rollBack(pending, error.message)
-            if let lease { await budget.release(lease) }
-            return
+        } catch {
+            guard error.cause == .systemd, !isFirst else { throw error }
+            throw try await rollBack(pending, error.message)
         }
         if case .deferred(let units) = outcome {
-            throw AgentFailure(
-                .waiting,
-                "generation \(pending.generation) waits for leave to restart \(units.joined(separator: ", "))"
-            )
+            let names = units.joined(separator: ", ")
+            throw AgentFailure(.waiting, "generation \(pending.generation) waits for leave to restart \(names)")
         }
         let health = document.spec.health
         let hold = isFirst ? 0 : health?.holdSeconds ?? 30
         if let reason = await HealthHold(self).wait(document, hold: hold, timeout: health?.timeoutSeconds ?? 300) {
-            if isFirst { throw AgentFailure(.unhealthy, reason) }
-            try await rollBack(pending, reason)
-        } else {
-            try generations.promote(pending)
-            context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
-            await tellApplied(pending, document)
+            if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
+            throw try await rollBack(pending, reason)
         }
-        if let lease { await budget.release(lease) }
+        try generations.promote(pending)
+        context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
+        await tellApplied(pending, document)
     }
 
-    private func rollBack(_ pending: SignedConfiguration, _ reason: String) async throws(AgentFailure) {
+    /// Brings the last generation back as a whole; the failure that is to be shown from then on.
+    private func rollBack(_ pending: SignedConfiguration, _ reason: String) async throws(AgentFailure) -> AgentFailure {
         context.logger.error("taken back", metadata: ["generation": "\(pending.generation)", "reason": "\(reason)"])
         try generations.reject(pending, reason)
         if let applied = try load({ try self.generations.applied() }) {
@@ -173,12 +187,10 @@ final class Supervisor: Sendable {
             _ = try await generations.apply(applied) { _ in true }
         }
         try generations.dropPending()
-        await report.event(
-            "GenerationRolledBack",
-            "generation \(pending.generation) was taken back: \(reason)",
-            isWarning: true
-        )
+        let failure = Generations.takenBack(pending.generation, reason)
+        await report.event("GenerationRolledBack", failure.message, isWarning: true)
         await reporter.report(generation: (try? generations.applied())??.generation ?? 0, progress)
+        return failure
     }
 
     private func apply(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Generations.Outcome {

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# install.sh PROGRAMS DESTDIR PREFIX [PROGRAM...]: puts programs, their completions and units where distributions expect them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+from=$1 to=$2 prefix=${3:-/usr}; shift 3
+(($# > 0)) || set -- tendril-vpn tendril-agent tendril-coordinator
+
+for program in "$@"; do
+  install -D -m 0755 "$from/$program" "$to$prefix/bin/$program"
+  strip "$to$prefix/bin/$program"
+  mkdir -p "$to$prefix/share/bash-completion/completions" "$to$prefix/share/zsh/vendor-completions" "$to$prefix/share/fish/vendor_completions.d"
+  "$from/$program" --generate-completion-script bash >"$to$prefix/share/bash-completion/completions/$program"
+  "$from/$program" --generate-completion-script zsh >"$to$prefix/share/zsh/vendor-completions/_$program"
+  "$from/$program" --generate-completion-script fish >"$to$prefix/share/fish/vendor_completions.d/$program.fish"
+done
+for unit in systemd/*.service; do
+  for program in "$@"; do
+    [[ $(basename "$unit") != $program* ]] || install -D -m 0644 "$unit" "$to/lib/systemd/system/$(basename "$unit")"
+  done
+done
+if [[ " $* " == *" tendril-vpn "* ]]; then install -D -m 0644 systemd/tendril-vpn.sysusers "$to/usr/lib/sysusers.d/tendril-vpn.conf"; fi
