@@ -88,6 +88,8 @@ package struct Generations: Sendable {
         let plan = try await plan(configuration)
         let applier = Applier(files: context.files, units: context.units)
         do {
+            // First: a stop after the plan was carried out must not leave the agent with the old CA.
+            if let authority = document.spec.certificateAuthority { try adopt(Array(authority.utf8)) }
             guard !plan.isEmpty else { return .nothingToDo }
             if !plan.disrupted.isEmpty, !(await permit(plan.disrupted)) { return .deferred(units: plan.disrupted) }
             context.logger.info(
@@ -95,7 +97,6 @@ package struct Generations: Sendable {
                 metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
             )
             try await Blocking.run("apply") { try applier.carryOut(plan) }
-            if let authority = document.spec.certificateAuthority { try adopt(Array(authority.utf8)) }
             return .changed(units: plan.disrupted)
         } catch {
             throw AgentFailure(error, doing: "apply generation \(configuration.generation)")

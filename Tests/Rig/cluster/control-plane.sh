@@ -5,6 +5,15 @@
 . "$(dirname "$0")/pki.sh"
 
 apiserver() {
+  # Every request of an agent is written down: that is how they are counted.
+  cat >"$RIG/audit-policy.yaml" <<'YAML'
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, userGroups: ["tendril:agents"]}
+  - {level: None}
+YAML
   start apiserver ip netns exec rig-cp "$KUBERNETES_BIN/kube-apiserver" \
     --etcd-servers=https://127.0.0.1:2379 --etcd-cafile="$PKI/etcd-ca.crt" --etcd-certfile="$PKI/etcd-client.crt" --etcd-keyfile="$PKI/etcd-client.key" \
     --advertise-address=$CONTROL_PLANE --bind-address=:: --secure-port=6443 --allow-privileged=true --service-cluster-ip-range=$SERVICES.0.0/16 \
@@ -14,7 +23,8 @@ apiserver() {
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$PKI/sa.pub" --service-account-signing-key-file="$PKI/sa.key" \
     --requestheader-client-ca-file="$PKI/front-proxy-ca.crt" --requestheader-allowed-names=front-proxy --requestheader-extra-headers-prefix=X-Remote-Extra- \
     --requestheader-group-headers=X-Remote-Group --requestheader-username-headers=X-Remote-User \
-    --proxy-client-cert-file="$PKI/front-proxy.crt" --proxy-client-key-file="$PKI/front-proxy.key" --profiling=false "$@"
+    --proxy-client-cert-file="$PKI/front-proxy.crt" --proxy-client-key-file="$PKI/front-proxy.key" --profiling=false \
+    --audit-policy-file="$RIG/audit-policy.yaml" --audit-log-path="$RIG/log/audit.log" "$@"
 }
 up() {
   local t f; t=$(now)

@@ -3,6 +3,7 @@
 # Each scenario says what it shows; one that fails does not keep the others from running. KEEP=1 leaves the rig up.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/tendril.sh"
+. "$HERE/pki.sh"
 
 agent() { "$HERE/machine.sh" sh "$1" /usr/bin/tendril-agent "${@:2}"; }
 machine() { "$HERE/machine.sh" "$@"; }
@@ -207,7 +208,7 @@ scenario_kill() { # the agent is killed a hundred times while generations come: 
   for i in {1..100}; do
     if ((i % 10 == 0)); then generation=$((generation + 1)); configured $generation -e "s/10.96.0.10/10.96.0.$((i % 200))/"; fi
     # Between two starts there is no process, and kill 0 would end this script.
-    on w1 sh -c 'pid=$(systemctl show -P MainPID tendril-agent); [ "$pid" = 0 ] || kill -KILL "$pid"; systemctl reset-failed tendril-agent; systemctl start tendril-agent' 2>/dev/null || true
+    on w1 sh -c 'pid=$(systemctl show -P MainPID tendril-agent); [ "$pid" = 0 ] || kill -KILL "$pid"; systemctl reset-failed tendril-agent; systemctl restart tendril-agent' 2>/dev/null || true
     sleep 0.0$((RANDOM % 10))
   done
   until_ok 60 eval "[[ \$(annotation w1 applied-generation) == $generation ]]" || fail "w1: $(status w1)"
@@ -234,6 +235,28 @@ scenario_restart_wish() { # an annotation restarts units, once
   until_ok 90 event "UnitRestarted w1"
   [[ -z $(annotation w1 restart-units) ]] || fail "the wish is still there"
   kubectl get pod web -o jsonpath='{.status.phase}' | grep -q Running || fail "the pod did not survive"
+}
+
+scenario_rotate_ca() { # the cluster gets another CA: machines believe both, the API server changes, pods notice nothing
+  local uid; uid=$(kubectl get pod web -o jsonpath='{.metadata.uid}{.status.containerStatuses[0].containerID}')
+  authority next
+  cat "$PKI/cluster-ca.crt" "$PKI/next-ca.crt" >"$PKI/both-ca.crt"
+  # The last configuration, with both CAs, one generation on.
+  kubectl -n kube-system get secret "$(kubectl -n kube-system get cm tendril-node-worker -o jsonpath='{.data.secret}')" -o jsonpath='{.data.node\.json}' | base64 -d |
+    python3 -c 'import json,sys; d=json.load(sys.stdin); d["metadata"]["generation"]+=1; d["spec"]["certificateAuthority"]=open(sys.argv[1]).read(); json.dump(d,sys.stdout)' "$PKI/both-ca.crt" >"$WORK/configuration.json"
+  publish "$WORK/configuration.json"
+  local generation; generation=$(field metadata.generation <"$WORK/configuration.json")
+  local m; for m in w1 w2 w3; do until_ok 150 eval "[[ \$(annotation $m applied-generation) == $generation ]]" || fail "$m: $(status $m)"; done
+  rm "$PKI/apiserver.crt"; cp "$PKI/cluster-ca.crt" "$PKI/old-ca.crt"
+  leaf next apiserver /CN=kube-apiserver "IP:$CONTROL_PLANE,IP:$NET6::1,IP:127.0.0.1,DNS:localhost"
+  sed -i "s/certificate-authority-data: \"[^\"]*\"/certificate-authority-data: \"$(base64 -w0 <"$PKI/both-ca.crt")\"/" "$PKI"/*.kubeconfig
+  "$HERE/control-plane.sh" restart-apiserver
+  for m in w1 w2 w3; do
+    local before; before=$(kubectl -n kube-system get lease tendril-agent-$m -o jsonpath='{.spec.renewTime}')
+    until_ok 60 eval "[[ \$(kubectl -n kube-system get lease tendril-agent-$m -o jsonpath='{.spec.renewTime}') > '$before' ]]" || fail "$m does not believe the new CA: $(status $m)"
+    until_ok 60 node_ready $m
+  done
+  [[ $(kubectl get pod web -o jsonpath='{.metadata.uid}{.status.containerStatuses[0].containerID}') == "$uid" ]] || fail "the pod was restarted"
 }
 
 scenario_reboot() { # a machine that boots again is a node again, without a token
@@ -277,8 +300,8 @@ scenario_idle() { # an idle node asks little of the API server, and its agent is
   ((after - before <= 8)) || fail "$((after - before)) requests"
   ((rss <= 24 * 1024)) || fail "$rss KiB"
 }
-# requests NAME: how many requests a machine's agent has sent, counted on its connection's own side
-requests() { on "$1" journalctl --no-pager -u tendril-agent -o cat | grep -c "DEBUG.*request" || true; }
+# requests NAME: how many requests a machine's agent has sent so far
+requests() { grep -c "\"username\":\"tendril:agent:$1\"" "$RIG/log/audit.log" || true; }
 
 scenario_reset() { # reset leaves nothing of ours behind
   agent w2 reset --yes >/dev/null
