@@ -6,7 +6,9 @@ package enum KubernetesTime {
     /// `2026-11-22T10:00:00.000000Z`, as in meta/v1 MicroTime.
     package static func microText(seconds: UInt64) -> String { "\(dateAndTime(seconds)).000000Z" }
 
-    /// Seconds since 1970; `nil` for anything but RFC 3339 between 1970 and 9999. Fractions are dropped.
+    /// Seconds since 1970; `nil` for anything but RFC 3339 between 1970 and 9999.
+    ///
+    /// Fractions are dropped.
     package static func seconds(_ text: String) -> UInt64? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, [0x54, 0x74].contains(bytes[10]),

@@ -3,7 +3,9 @@ internal import Glibc
 internal import LinuxSystem
 internal import TendrilCore
 
-/// One request under way. After it was posted only the transfer thread touches it.
+/// One request under way.
+///
+/// After it was posted only the transfer thread touches it.
 final class Exchange: @unchecked Sendable {
     let number: UInt64
     let handle: UnsafeMutableRawPointer?

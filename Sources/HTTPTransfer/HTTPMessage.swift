@@ -81,7 +81,9 @@ package struct HTTPSecurity: Sendable {
 
     package var trust: Trust
     package var credential: Credential
-    /// The proxy's URL; empty for none. The environment's settings are not looked at.
+    /// The proxy's URL; empty for none.
+    ///
+    /// The environment's settings are not looked at.
     package var proxy: String
     /// Hosts that are reached directly, comma-separated as in NO_PROXY.
     package var noProxy: String

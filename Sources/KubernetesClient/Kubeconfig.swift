@@ -10,7 +10,9 @@ package struct KubeconfigError: Error, CustomStringConvertible {
 }
 
 /// Where an API server is and how to speak to it, from a kubeconfig's current context (Kubernetes documentation,
-/// "Organizing Cluster Access Using kubeconfig Files"). Programs that bring credentials are not run.
+/// "Organizing Cluster Access Using kubeconfig Files").
+///
+/// Programs that bring credentials are not run.
 package struct Kubeconfig: Sendable {
     package let server: String
     package let security: HTTPSecurity

@@ -14,8 +14,9 @@ package enum WatchEvent<Object: KubernetesObject>: Sendable {
     case failed(APIError)
 }
 
-/// Follows a collection, or one object in it: lists, then watches, and begins again where it has to. It never ends by
-/// itself; failures are events.
+/// Follows a collection, or one object in it: lists, then watches, and begins again where it has to.
+///
+/// It never ends by itself; failures are events.
 package struct Watcher<Object: KubernetesObject>: Sendable {
     /// An event of the API (meta/v1 WatchEvent).
     private struct Line: Decodable, Sendable {

@@ -14,7 +14,9 @@ package enum ChildProcess {
         package var isSuccess: Bool { code == 0 }
     }
 
-    /// Runs a program; a shell is never involved. Blocks the thread.
+    /// Runs a program; a shell is never involved.
+    ///
+    /// Blocks the thread.
     ///
     /// - Parameters:
     ///   - path: an absolute path.

@@ -1,9 +1,10 @@
 import CTendrilShims
 import Glibc
 
-/// Files below one directory, reached through no link of any kind: every directory on the way is opened by itself, below
-/// the one before it (openat(2) with O_NOFOLLOW), so that whoever swaps one for a link gains an error. openat2(2) would
-/// do it in one call, but systemd's RestrictSUIDSGID= forbids it.
+/// Files below one directory, reached through no link of any kind: every directory on the way is opened by itself,
+/// below the one before it (openat(2) with O_NOFOLLOW), so that whoever swaps one for a link gains an error.
+///
+/// openat2(2) would do it in one call, but systemd's RestrictSUIDSGID= forbids it.
 package final class ConfinedFiles: Sendable {
     /// What is at a path.
     package enum Kind: Hashable, Sendable {

@@ -41,6 +41,11 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
     /// What may be over soon without anybody's help, and how that can be noticed cheaply.
     package var probe: Probe { [.noRoute].contains(cause) ? .connection : cause == .disk ? .disk : .none }
 
+    /// Whether it is what is wanted that is not taken.
+    var isRefusal: Bool {
+        [.noDesiredState, .forged, .outdated, .foreignPool, .badDesiredState].contains(cause)
+    }
+
     /// How the end of a fault can be noticed without trying everything again.
     package enum Probe: Sendable {
         case none

@@ -43,7 +43,9 @@ package enum NodeAgent {
         }
     }
 
-    /// What would be done to the machine for the generation that is wanted, a line each. Nothing is changed.
+    /// What would be done to the machine for the generation that is wanted, a line each.
+    ///
+    /// Nothing is changed.
     package static func dryRun(_ configuration: AgentConfiguration) async throws -> [String] {
         let context = try AgentContext(configuration, transport: HTTPTransfer(), logger: logger(configuration))
         guard let pem = try context.files.read(AgentPaths.identity),

@@ -170,8 +170,9 @@ package final class Approver: Sendable {
         )
     }
 
-    /// Makes a token void that one machine's certificate was issued for: one token, one certificate. The machine has
-    /// some seconds to fetch it.
+    /// Makes a token void that one machine's certificate was issued for: one token, one certificate.
+    ///
+    /// The machine has some seconds to fetch it.
     private func retireToken(of request: CertificateSigningRequest) async {
         let user = request.spec.username ?? ""
         guard request.spec.signerName == Signer.agent.rawValue, user.hasPrefix(BootstrapToken.userPrefix) else {

@@ -3,8 +3,10 @@ internal import KubernetesClient
 internal import LinuxSystem
 internal import TendrilCore
 
-/// What was issued to which machine: one ConfigMap each, written before a certificate is, which only the coordinator may
-/// write. Making one is atomic in the API server, so of two claimants one loses, whoever asks whichever replica.
+/// What was issued to which machine: one ConfigMap each, written before a certificate is, which only the coordinator
+/// may write.
+///
+/// Making one is atomic in the API server, so of two claimants one loses, whoever asks whichever replica.
 struct MachineRecords: Sendable {
     let client: KubernetesClient
 

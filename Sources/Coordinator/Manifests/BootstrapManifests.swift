@@ -13,6 +13,7 @@ package enum BootstrapManifests {
     ///
     /// - Parameter clusterInfo: the API server's URL and CA bundle, where machines are to trust by a pin.
     /// - Returns: JSON documents.
+    /// - Throws: where a value cannot be encoded.
     package static func all(clusterInfo: (server: String, authority: [UInt8])?) throws -> [JSONValue] {
         var documents = [NodeBootstrap.definition]
         documents += try [

@@ -23,6 +23,7 @@ package enum NodeConfigurationManifests {
     ///   - configuration: has no problems.
     ///   - keys: each of them signs, so that machines that believe in any of them take it.
     /// - Returns: JSON documents.
+    /// - Throws: where a value cannot be encoded or signed.
     package static func all(_ configuration: NodeConfiguration, keys: [SigningKey]) throws -> [JSONValue] {
         let document = try CanonicalJSON.bytes(configuration)
         let pool = configuration.metadata.pool

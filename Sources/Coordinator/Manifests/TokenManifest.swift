@@ -13,6 +13,7 @@ package enum TokenManifest {
     ///   - lifetime: in seconds from now.
     ///   - allowsRejoin: whether it replaces an identity that is lost; only with `machine`.
     /// - Returns: the token's text and its Secret.
+    /// - Throws: where no random bytes are to be had.
     package static func make(
         pool: String,
         machine: String?,

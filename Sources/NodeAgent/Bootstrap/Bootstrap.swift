@@ -8,8 +8,9 @@ internal import NodePlan
 internal import TLSEngine
 internal import TendrilCore
 
-/// Turns a bare machine into a node, phase by phase. Every phase looks for what is done already, so that a stop at any
-/// moment costs nothing but its own work.
+/// Turns a bare machine into a node, phase by phase.
+///
+/// Every phase looks for what is done already, so that a stop at any moment costs nothing but its own work.
 package final class Bootstrap: Sendable {
     let context: AgentContext
     private let progress: Guarded<Progress>

@@ -5,8 +5,9 @@ internal import LinuxSystem
 internal import Logging
 internal import TendrilCore
 
-/// Tells the cluster how far a machine is, before there is a Node: in its NodeBootstrap object. What cannot be told is
-/// no reason to stop.
+/// Tells the cluster how far a machine is, before there is a Node: in its NodeBootstrap object.
+///
+/// What cannot be told is no reason to stop.
 package final class BootstrapReporter: Sendable {
     private struct State: Sendable {
         var client: KubernetesClient?

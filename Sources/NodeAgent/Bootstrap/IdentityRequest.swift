@@ -6,8 +6,9 @@ internal import LinuxSystem
 internal import TLSEngine
 internal import TendrilCore
 
-/// Obtains the agent's certificate by a CertificateSigningRequest. The key is kept before it is asked for, so that a
-/// stop in between asks for the same certificate again.
+/// Obtains the agent's certificate by a CertificateSigningRequest.
+///
+/// The key is kept before it is asked for, so that a stop in between asks for the same certificate again.
 struct IdentityRequest: Sendable {
     private let context: AgentContext
     private let client: KubernetesClient

@@ -84,7 +84,9 @@ enum PodSandboxes {
 }
 
 extension FileTree {
-    /// Removes what is in a directory. What is mounted in it is unmounted first, and never looked into.
+    /// Removes what is in a directory.
+    ///
+    /// What is mounted in it is unmounted first, and never looked into.
     package static func removeContents(of directory: String) {
         for path in mountPoints(below: directory).sorted(by: { $0.count > $1.count }) {
             umount2(path, CInt(MNT_DETACH))

@@ -2,7 +2,9 @@ package import HTTPTransfer
 package import KubernetesClient
 internal import LinuxSystem
 
-/// What a machine has that is part of its cluster. Certificates change while it runs.
+/// What a machine has that is part of its cluster.
+///
+/// Certificates change while it runs.
 package final class Membership: Sendable {
     package let client: KubernetesClient
     package let authority: [UInt8]

@@ -4,7 +4,9 @@ internal import LinuxSystem
 internal import Logging
 
 /// Limits how many machines of a cluster disturb their pods at the same time: whoever restarts holds one of a fixed
-/// number of Leases. The Leases exist already; an agent may change but not make them.
+/// number of Leases.
+///
+/// The Leases exist already; an agent may change but not make them.
 struct RestartBudget: Sendable {
     /// How long a machine may hold a Lease without renewing it, in seconds.
     static let duration = 900

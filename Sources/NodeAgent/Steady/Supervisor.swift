@@ -8,12 +8,15 @@ internal import TendrilCore
 /// Keeps a node as it is wanted, until its task is cancelled.
 final class Supervisor: Sendable {
     struct State: Sendable {
+        /// What says what is wanted; `nil` where that is gone.
+        var pointer: ConfigMap?
+        /// Whether the pointer was not followed to a proven configuration yet.
+        var isUnread = false
         /// What the pool's pointer led to last.
         var wanted: SignedConfiguration?
         var failure: AgentFailure?
-        var isLeaving = false
-        var mayRetryAt = MonotonicTime(nanoseconds: 0)
-        var lastRestartWish = ""
+        /// When what failed is tried again; `nil` while nothing has failed.
+        var retryAt: MonotonicTime?
     }
 
     let context: AgentContext
@@ -39,6 +42,7 @@ final class Supervisor: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.followPool() }
             group.addTask { await self.reconcileForever() }
+            group.addTask { await self.retryWhenDue() }
             group.addTask { await self.every(seconds: 15) { await self.heartbeat() } }
             group.addTask { await self.every(seconds: 60) { await self.lookAtNode() } }
             group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
@@ -54,31 +58,34 @@ final class Supervisor: Sendable {
         let watcher = Watcher(ConfigMap.self, client: membership.client, namespace: TendrilAPI.namespace, name: name)
         await watcher.run { event in
             switch event {
-            case .all(let maps):
-                if let map = maps.first { await self.follow(map) } else { await self.missing(name) }
-            case .changed(let map): await self.follow(map)
-            case .removed: await self.missing(name)
+            case .all(let maps): self.follow(maps.first)
+            case .changed(let map): self.follow(map)
+            case .removed: self.follow(nil)
             case .failed(let error):
                 self.context.logger.warning("cannot follow what is wanted", metadata: ["reason": "\(error)"])
             }
         }
     }
 
-    private func follow(_ pointer: ConfigMap) async {
-        do throws(AgentFailure) {
-            let wanted = try await DesiredState(context, membership.client).fetch(pointer)
-            state.withLock { $0.wanted = wanted }
-            wake.yield()
-        } catch {
-            await note(error, event: "DesiredStateRefused")
-        }
+    private func follow(_ pointer: ConfigMap?) {
+        state.withLock { ($0.pointer, $0.isUnread) = (pointer, true) }
+        wake.yield()
     }
 
-    private func missing(_ name: String) async {
-        await note(
-            AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force"),
-            event: "DesiredStateMissing"
-        )
+    /// Reads what is wanted, if that has changed or could not be read.
+    private func read() async throws(AgentFailure) {
+        let (pointer, isUnread) = state.withLock { ($0.pointer, $0.isUnread) }
+        guard isUnread else { return }
+        guard let pointer else {
+            let name = DesiredState.pointerName(pool: context.identity.pool)
+            throw AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force")
+        }
+        let wanted = try await DesiredState(context, membership.client).fetch(pointer)
+        state.withLock { state in
+            state.wanted = wanted
+            // Another change may have come meanwhile.
+            if state.pointer?.metadata.resourceVersion == pointer.metadata.resourceVersion { state.isUnread = false }
+        }
     }
 
     // MARK: - Reconciling
@@ -90,30 +97,41 @@ final class Supervisor: Sendable {
             do throws(AgentFailure) {
                 try await reconcile()
                 backoff.reset()
+                state.withLock { $0.retryAt = nil }
                 if state.withLock({ $0.failure }) != nil { await clearFailure() }
             } catch {
-                await note(error, event: "ReconcileFailed")
+                await note(error)
                 // Others give the budget back any moment.
                 let pause = error.cause == .waiting ? Nanoseconds.seconds(5) : backoff.wait()
-                // Not in line: a new wish is looked at at once.
-                Task { [wake] in
-                    await FaultWatch(self.context).pause(error.probe, atMost: pause)
-                    wake.yield()
-                }
+                state.withLock { $0.retryAt = Clock.now() + pause }
             }
             showStatus()
         }
     }
 
+    /// Wakes the reconciling when a failure is to be tried again, or its fault is seen to be over.
+    private func retryWhenDue() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(nanoseconds: 1_000_000_000)
+            let (due, failure) = state.withLock { ($0.retryAt, $0.failure) }
+            guard let due else { continue }
+            let now = Clock.now()
+            if now < due {
+                await FaultWatch(context).pause(failure?.probe ?? .none, atMost: Nanoseconds(due.since(now)))
+            }
+            state.withLock { $0.retryAt = nil }
+            wake.yield()
+        }
+    }
+
     private func reconcile() async throws(AgentFailure) {
         var refusal: AgentFailure?
-        if let wanted = state.withLock({ $0.wanted }) {
-            do throws(AgentFailure) {
-                _ = try generations.accept(wanted)
-            } catch {
-                // What is in force is looked after all the same.
-                refusal = error
-            }
+        do throws(AgentFailure) {
+            try await read()
+            if let wanted = state.withLock({ $0.wanted }) { _ = try generations.accept(wanted) }
+        } catch {
+            // What is in force is looked after all the same.
+            refusal = error
         }
         if let pending = try load({ try self.generations.pending() }) {
             try await bringIntoForce(pending)
@@ -220,7 +238,8 @@ final class Supervisor: Sendable {
 
     // MARK: - Telling
 
-    private func note(_ failure: AgentFailure, event: String) async {
+    private func note(_ failure: AgentFailure) async {
+        let event = failure.isRefusal ? "DesiredStateRefused" : "ReconcileFailed"
         let isNew = state.withLock { state in
             defer { state.failure = failure }
             return state.failure != failure

@@ -11,7 +11,9 @@ package struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible
     package var description: String { "\(path): \(reason)" }
 }
 
-/// What a NodeConfiguration may say. It is applied with all rights, so it is judged even after its signature was good.
+/// What a NodeConfiguration may say.
+///
+/// It is applied with all rights, so it is judged even after its signature was good.
 package enum NodeConfigurationRules {
     package static let maximumFiles = 512
     package static let maximumUnits = 128

@@ -29,10 +29,14 @@ package enum CgroupHierarchy: String, Codable, Sendable {
     case v2
 }
 
-/// What differs between the releases of Kubernetes for a kubelet, each with its source. Nothing else asks for a version.
+/// What differs between the releases of Kubernetes for a kubelet, each with its source.
+///
+/// Nothing else asks for a version.
 package struct KubeletTraits: Hashable, Sendable {
-    /// `--container-runtime=remote` had to be said while dockershim was there. The flag is gone in 1.27
-    /// (CHANGELOG-1.27, "Removed the --container-runtime kubelet flag"); dockershim went in 1.24 (CHANGELOG-1.24).
+    /// `--container-runtime=remote` had to be said while dockershim was there.
+    ///
+    /// The flag is gone in 1.27 (CHANGELOG-1.27, "Removed the --container-runtime kubelet flag"); dockershim went in
+    /// 1.24 (CHANGELOG-1.24).
     package let needsRemoteRuntimeFlag: Bool
     /// `--network-plugin=cni` belongs to dockershim and went with it in 1.24 (CHANGELOG-1.24).
     package let needsNetworkPluginFlag: Bool

@@ -10,7 +10,7 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
 
     /// A proxy for the API server's address.
     package struct Proxy: Codable, Hashable, Sendable {
-        /// `http://host:port`
+        /// Its address, as `http://host:port`.
         package var url: String
         /// Hosts that are reached directly.
         package var noProxy: [String]?

@@ -58,7 +58,9 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
     }
 }
 
-/// Renders user data. Values are encoded by JSON encoders, which YAML readers read too; there is no template.
+/// Renders user data.
+///
+/// Values are encoded by JSON encoders, which YAML readers read too; there is no template.
 package enum UserData {
     /// The lowest limit of the providers, in bytes.
     package static let maximumBytes = 16 * 1024
@@ -162,8 +164,9 @@ package enum UserData {
     }
 }
 
-/// Brings the agent's program to a machine whose image lacks it. The text is always the same; what differs between
-/// machines it reads from a file.
+/// Brings the agent's program to a machine whose image lacks it.
+///
+/// The text is always the same; what differs between machines it reads from a file.
 private enum FetchProgram {
     static let unit = """
         [Unit]

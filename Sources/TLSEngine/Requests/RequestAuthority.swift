@@ -2,8 +2,9 @@ internal import COpenSSL
 internal import Glibc
 package import TendrilCore
 
-/// A CA that issues client certificates for requests. What stands in them the caller says; of the request only the key
-/// is taken.
+/// A CA that issues client certificates for requests.
+///
+/// What stands in them the caller says; of the request only the key is taken.
 package final class RequestAuthority: @unchecked Sendable {
     private let certificate: Certificate
     private let key: PrivateKey

@@ -88,8 +88,9 @@ package struct AlternativeNames: Hashable, Sendable {
         }
     }
 
-    /// The names in the form that OpenSSL's configuration takes. Every text has to be checked before: it is one that
-    /// this side chose, with neither commas nor line breaks.
+    /// The names in the form that OpenSSL's configuration takes.
+    ///
+    /// Every text has to be checked before: it is one that this side chose, with neither commas nor line breaks.
     var configuration: String {
         (hosts.map { "DNS:\($0)" } + addresses.map { "IP:\($0)" } + uris.map { "URI:\($0)" }).joined(separator: ",")
     }
