@@ -74,18 +74,21 @@ package final class KubernetesClient: Sendable {
     /// - Parameters:
     ///   - type: of which kind.
     ///   - namespace: `nil` for all of them.
+    ///   - name: one object only; `nil` for all.
     ///   - selector: labels; empty for all.
     /// - Returns: the objects, and the version from which a watch goes on.
     /// - Throws: `APIError`.
     package func list<Object: KubernetesObject>(
         _ type: Object.Type,
         namespace: String? = nil,
+        name: String? = nil,
         selector: String = ""
     ) async throws(APIError) -> (items: [Object], version: String) {
         var items: [Object] = []
         var token = ""
         while true {
             var query = "?limit=500"
+            if let name { query += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
             if !selector.isEmpty { query += "&labelSelector=\(ResourceKind.encoded(selector))" }
             if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
             let page: ObjectList<Object> = try decode(

@@ -1,7 +1,7 @@
 package import ClusterModel
 internal import FoundationEssentials
 internal import LinuxSystem
-internal import TendrilCore
+package import TendrilCore
 
 /// What a watcher tells.
 package enum WatchEvent<Object: KubernetesObject>: Sendable {
@@ -39,8 +39,14 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
     }
 
     /// Tells every event until the task is cancelled.
-    package func run(_ tell: @escaping @Sendable (WatchEvent<Object>) async -> Void) async {
-        var backoff = Backoff(start: .milliseconds(500), limit: .seconds(60))
+    ///
+    /// - Parameters:
+    ///   - limit: how far apart attempts may grow while the API server does not answer.
+    ///   - tell: is called with one event after the other.
+    package func run(limit: Nanoseconds = .seconds(10), _ tell: @escaping @Sendable (WatchEvent<Object>) async -> Void)
+        async
+    {
+        var backoff = Backoff(start: .milliseconds(500), limit: limit)
         var version = ""
         while !Task.isCancelled {
             do throws(APIError) {
@@ -53,13 +59,9 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                 backoff.reset()
             } catch {
                 if Task.isCancelled { return }
-                // Gone is the way in which the API asks for a fresh list.
-                if error.isGone {
-                    version = ""
-                    continue
-                }
+                // After any answer that is no watch a fresh list is needed; gone is the way in which the API asks for one.
                 if error.code != nil { version = "" }
-                await tell(.failed(error))
+                if !error.isGone { await tell(.failed(error)) }
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
                 try? await Task.sleep(nanoseconds: pause.value)
             }
@@ -67,10 +69,9 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
     }
 
     private func list() async throws(APIError) -> (items: [Object], version: String) {
-        guard let name else { return try await client.list(Object.self, namespace: namespace) }
-        // Rights on one object are no rights to list; a watch from no version begins with what is there.
-        let object = try await client.find(Object.self, name, namespace: namespace)
-        return (object.map { [$0] } ?? [], object?.metadata.resourceVersion ?? "0")
+        // A right on one object by its name covers lists that select it by its name (Kubernetes documentation, "Using RBAC
+        // Authorization"). The object's own version will not do: it may be too old to watch from.
+        try await client.list(Object.self, namespace: namespace, name: name)
     }
 
     /// Follows one watch to its end and returns the newest version that was seen.

@@ -124,6 +124,24 @@ struct ClientTests {
 
 @Suite("Watching")
 struct WatcherTests {
+    @Test("does not turn in circles when every watch is too old at once")
+    func gone() async throws {
+        let list = #"{"metadata":{"resourceVersion":"10"},"items":[]}"#
+        let round: [ScriptedTransport.Answer] = [.response(200, list), .response(410, #"{"reason":"Expired"}"#)]
+        let transport = ScriptedTransport(Array(repeating: round, count: 1000).flatMap { $0 })
+        let client = KubernetesClient(
+            servers: ["https://a"],
+            security: HTTPSecurity(trust: .system),
+            transport: transport,
+            agent: "test"
+        )
+        let watcher = Task { await Watcher(ConfigMap.self, client: client, namespace: "x", name: "a").run { _ in } }
+        try await Task.sleep(nanoseconds: 600_000_000)
+        watcher.cancel()
+        #expect(transport.requests.count <= 6, "\(transport.requests.count) requests")
+        #expect(transport.requests.first?.contains("fieldSelector=metadata.name%3Da") == true)
+    }
+
     @Test("lists, follows events and bookmarks, and lists again after 410")
     func follows() async {
         let list = #"{"metadata":{"resourceVersion":"10"},"items":[{"metadata":{"name":"a"}}]}"#

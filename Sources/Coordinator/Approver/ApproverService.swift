@@ -43,6 +43,8 @@ package struct SettingsError: Error, CustomStringConvertible {
 /// An approver as a process: with log, metrics and signals.
 package struct ApproverService: Sendable {
     private let approver: Approver
+    private let client: KubernetesClient
+    private let kubeconfig: String
     private let logger: Logger
     private let endpoint: HTTPEndpoint?
 
@@ -82,7 +84,8 @@ package struct ApproverService: Sendable {
             nodeNetworks: networks,
             logger: logger
         )
-        (self.approver, self.logger) = (approver, logger)
+        (self.approver, self.client, self.logger) = (approver, client, logger)
+        self.kubeconfig = settings.kubeconfig
         endpoint = try settings.metrics.map { text in
             guard let address = Endpoint(text) else {
                 throw SettingsError(description: "--metrics: \(text) is not ADDRESS:PORT")
@@ -101,10 +104,32 @@ package struct ApproverService: Sendable {
     package func run() async {
         guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
         if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
-        let work = Task { await approver.run() }
+        let work = Task {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await approver.run() }
+                group.addTask { await followKubeconfig() }
+            }
+        }
         logger.info("judging requests for certificates")
         while signals.next() == nil { try? await Task.sleep(nanoseconds: 200_000_000) }
         work.cancel()
+    }
+
+    /// Speaks with new credentials, and believes another CA, once the file says so.
+    private func followKubeconfig() async {
+        var stamp = FileStamp(kubeconfig)
+        while !Task.isCancelled {
+            try? await Task.sleep(nanoseconds: 5_000_000_000)
+            let newest = FileStamp(kubeconfig)
+            guard newest != stamp else { continue }
+            stamp = newest
+            do {
+                client.use(try Kubeconfig(path: kubeconfig).security)
+                logger.notice("kubeconfig read again")
+            } catch {
+                logger.error("cannot read the kubeconfig", metadata: ["reason": "\(error)"])
+            }
+        }
     }
 }
 

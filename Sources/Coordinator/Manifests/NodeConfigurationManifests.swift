@@ -39,7 +39,7 @@ package enum NodeConfigurationManifests {
         let role = Role(
             metadata(pointerName),
             rules: [
-                PolicyRule(["get", "watch"], ["configmaps"], names: [pointerName]),
+                PolicyRule(["get", "list", "watch"], ["configmaps"], names: [pointerName]),
                 PolicyRule(["get"], ["secrets"], names: Array(Set([secretName] + references)).sorted()),
             ]
         )

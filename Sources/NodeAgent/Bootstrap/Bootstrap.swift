@@ -56,11 +56,18 @@ package final class Bootstrap: Sendable {
         return membership
     }
 
+    /// Whether a generation was in force on this machine.
+    private var wasNode: Bool {
+        let applied = try? context.store.load(SignedConfiguration.self, AgentPaths.applied)
+        return applied != nil
+    }
+
     /// What a machine has that was a node before: it needs nobody's answer to be looked after.
     private func joined() -> Membership? {
-        guard let identity = keptIdentity(), let authority = try? context.files.read(AgentPaths.authority),
-            let applied = try? context.store.load(SignedConfiguration.self, AgentPaths.applied), applied.generation > 0
-        else { return nil }
+        guard wasNode, let identity = keptIdentity(), let authority = try? context.files.read(AgentPaths.authority)
+        else {
+            return nil
+        }
         try? Applier(files: context.files, units: context.units).tidy()
         progress.withLock { ($0.phase, $0.error, $0.cause) = (.done, nil, nil) }
         let client = context.client(trust: authority, as: identity.credential)
@@ -132,8 +139,11 @@ package final class Bootstrap: Sendable {
     }
 
     private func trust() async throws(AgentFailure) -> [UInt8] {
+        let kept = try? context.files.read(AgentPaths.authority)
+        // A signed configuration may have brought another CA since the user data was written.
+        if let kept, wasNode { return kept }
         if let bundle = context.configuration.certificateAuthority { return try keepAuthority(Array(bundle.utf8)) }
-        if let kept = try? context.files.read(AgentPaths.authority) { return kept }
+        if let kept { return kept }
         let token = try token()
         let open = context.client(context.security(.unproven, .none))
         let map: ConfigMap

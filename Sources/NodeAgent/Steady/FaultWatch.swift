@@ -2,6 +2,7 @@ internal import Glibc
 internal import HTTPTransfer
 internal import KubernetesClient
 internal import LinuxSystem
+internal import NodePlan
 internal import TendrilCore
 
 /// Waits between attempts, and notices cheaply that a fault is over.
@@ -32,15 +33,24 @@ struct FaultWatch: Sendable {
             } catch {
                 return error.code != nil
             }
-        case .disk:
-            let path = AgentPaths.state + "/.probe"
-            do {
-                try context.files.replace(path, [UInt8](repeating: 0, count: 64 * 1024), mode: 0o600)
-                try context.files.remove(path)
-                return true
-            } catch {
-                return false
+        case .disk: return canWriteEverywhere
+        }
+    }
+
+    /// Whether every directory that is written to takes a file.
+    private var canWriteEverywhere: Bool {
+        do {
+            let touched = try Applier(files: context.files, units: context.units).manifest().files.keys
+            for directory in Set(
+                touched.map { $0[..<($0.lastIndex(of: "/") ?? $0.startIndex)] } + [AgentPaths.state[...]]
+            ) {
+                let path = "\(directory)/tendril-probe"
+                try context.files.createTemporary(for: path, [UInt8](repeating: 0, count: 16 * 1024), mode: 0o600)
+                try context.files.removeTemporary(for: path)
             }
+            return true
+        } catch {
+            return false
         }
     }
 }

@@ -10,6 +10,8 @@ struct NodeReport: Sendable {
     static let generationAnnotation = "tendril.dev/applied-generation"
     static let checksumAnnotation = "tendril.dev/applied-checksum"
     static let kubeletAnnotation = "tendril.dev/kubelet-version"
+    /// The keys of the labels that the configuration set, so that they can be removed with it.
+    static let labelsAnnotation = "tendril.dev/labels"
     /// A comma-separated list of units; the agent restarts them and removes the annotation.
     static let restartAnnotation = "tendril.dev/restart-units"
 
@@ -17,17 +19,28 @@ struct NodeReport: Sendable {
     let machine: String
     let logger: Logger
 
-    /// Tells what is in force, in one patch.
-    func tellApplied(_ configuration: SignedConfiguration, kubelet: String) async throws(APIError) {
-        let values = [
-            Self.generationAnnotation: "\(configuration.generation)",
-            Self.checksumAnnotation: configuration.checksum,
-            Self.kubeletAnnotation: kubelet,
+    /// Tells what is in force, in one patch, and makes the Node's labels those of the configuration: a kubelet sets them
+    /// only when it registers.
+    func tellApplied(
+        _ configuration: SignedConfiguration,
+        kubelet: String,
+        labels: [String: String],
+        on node: Node
+    ) async throws(APIError) {
+        let ours = labels.keys.sorted().joined(separator: ",")
+        let annotations: [String: JSONValue] = [
+            Self.generationAnnotation: .string("\(configuration.generation)"),
+            Self.checksumAnnotation: .string(configuration.checksum),
+            Self.kubeletAnnotation: .string(kubelet),
+            Self.labelsAnnotation: .string(ours),
         ]
+        let before = node.metadata.annotations?[Self.labelsAnnotation]?.split(separator: ",").map(String.init) ?? []
+        var changes = labels.mapValues { JSONValue.string($0) }
+        for gone in before where changes[gone] == nil { changes[gone] = .null }
         try await client.patch(
             Node.self,
             machine,
-            ["metadata": ["annotations": .object(values.mapValues { .string($0) })]]
+            ["metadata": ["annotations": .object(annotations), "labels": .object(changes)]]
         )
     }
 

@@ -11,17 +11,23 @@ extension Supervisor {
     /// The name of a machine's own Lease.
     static func leaseName(machine: String) -> String { "tendril-agent-\(machine)" }
 
-    /// Shows that the agent lives.
+    /// Shows that the agent lives; while that fails it is tried more often, to see soon that a fault is over.
     func heartbeat() async {
-        let now = KubernetesTime.microText(seconds: Clock.unixTime())
-        let spec: JSONValue = [
-            "holderIdentity": .string(context.identity.machine), "leaseDurationSeconds": 60, "renewTime": .string(now),
-        ]
-        let name = Self.leaseName(machine: context.identity.machine)
-        do throws(APIError) {
-            try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
-        } catch {
-            context.logger.debug("heartbeat failed", metadata: ["reason": "\(error)"])
+        while !Task.isCancelled {
+            let now = KubernetesTime.microText(seconds: Clock.unixTime())
+            let spec: JSONValue = [
+                "holderIdentity": .string(context.identity.machine), "leaseDurationSeconds": 60,
+                "renewTime": .string(now),
+            ]
+            let name = Self.leaseName(machine: context.identity.machine)
+            var seconds: UInt64 = 15
+            do throws(APIError) {
+                try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
+            } catch {
+                context.logger.debug("heartbeat failed", metadata: ["reason": "\(error)"])
+                seconds = 5
+            }
+            try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)
         }
     }
 

@@ -43,7 +43,7 @@ final class Supervisor: Sendable {
             group.addTask { await self.followPool() }
             group.addTask { await self.reconcileForever() }
             group.addTask { await self.retryWhenDue() }
-            group.addTask { await self.every(seconds: 15) { await self.heartbeat() } }
+            group.addTask { await self.heartbeat() }
             group.addTask { await self.every(seconds: 60) { await self.lookAtNode() } }
             group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
             group.addTask { await self.watchServices() }
@@ -219,7 +219,12 @@ final class Supervisor: Sendable {
         do throws(APIError) {
             let node = try await membership.client.get(Node.self, context.identity.machine)
             let kubelet = node.status?.nodeInfo?.kubeletVersion ?? document.spec.kubelet?.version ?? "unknown"
-            try await report.tellApplied(configuration, kubelet: kubelet)
+            try await report.tellApplied(
+                configuration,
+                kubelet: kubelet,
+                labels: document.spec.kubelet?.labels ?? [:],
+                on: node
+            )
         } catch {
             context.logger.warning("cannot tell what is in force", metadata: ["reason": "\(error)"])
         }

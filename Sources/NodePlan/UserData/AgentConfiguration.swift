@@ -1,5 +1,6 @@
 import ClusterModel
 import FoundationEssentials
+import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 AgentConfiguration: how an agent finds and believes its cluster.
 package struct AgentConfiguration: Codable, Hashable, Sendable {
@@ -96,6 +97,7 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
             "proxy.noProxy",
             "holds spaces, commas or control characters"
         )
+        check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
         let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
         check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
         check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
