@@ -64,7 +64,9 @@ package final class Bootstrap: Sendable {
 
     /// What a machine has that was a node before: it needs nobody's answer to be looked after.
     private func joined() -> Membership? {
-        guard wasNode, let identity = keptIdentity(), let authority = try? context.files.read(AgentPaths.authority)
+        // A token that is there belongs to a machine that joins, for the first time or again.
+        guard wasNode, !Program.exists(tokenPath), let identity = keptIdentity(),
+            let authority = try? context.files.read(AgentPaths.authority)
         else {
             return nil
         }
@@ -256,9 +258,11 @@ package final class Bootstrap: Sendable {
         try TokenCleanUp(context).run()
     }
 
+    private var tokenPath: String { context.configuration.tokenFile ?? AgentConfiguration.tokenPath }
+
     /// The token from its file.
     private func token() throws(AgentFailure) -> BootstrapToken {
-        let path = context.configuration.tokenFile ?? AgentConfiguration.tokenPath
+        let path = tokenPath
         let bytes: [UInt8]?
         do {
             bytes = try context.files.read(path, limit: 4096)

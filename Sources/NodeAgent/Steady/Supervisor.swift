@@ -48,6 +48,8 @@ final class Supervisor: Sendable {
             group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
             group.addTask { await self.watchServices() }
             group.addTask { await self.every(seconds: 600) { self.wake.yield() } }
+            // What only joining needed of the program does not stay in memory.
+            group.addTask { await self.every(seconds: 45) { ResidentMemory.releaseProgramText() } }
         }
     }
 

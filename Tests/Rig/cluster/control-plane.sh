@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# control-plane.sh up|down|restart-apiserver [FLAG...]: etcd, kube-apiserver, kube-controller-manager and kube-scheduler
+# control-plane.sh up|down|restart-apiserver [FLAG...]|restart-controllers: etcd, kube-apiserver, kube-controller-manager and kube-scheduler
 # as plain processes in the namespace rig-cp, reachable at $CONTROL_PLANE:6443.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/pki.sh"
@@ -26,15 +26,8 @@ YAML
     --proxy-client-cert-file="$PKI/front-proxy.crt" --proxy-client-key-file="$PKI/front-proxy.key" --profiling=false \
     --audit-policy-file="$RIG/audit-policy.yaml" --audit-log-path="$RIG/log/audit.log" "$@"
 }
-up() {
-  local t f; t=$(now)
-  switch_up; port cp 1; pki
-  start etcd ip netns exec rig-cp etcd --name=default --data-dir="$RIG/etcd" --listen-client-urls=https://127.0.0.1:2379 --advertise-client-urls=https://127.0.0.1:2379 \
-    --listen-peer-urls=http://127.0.0.1:2380 --initial-advertise-peer-urls=http://127.0.0.1:2380 --initial-cluster=default=http://127.0.0.1:2380 \
-    --client-cert-auth --trusted-ca-file="$PKI/etcd-ca.crt" --cert-file="$PKI/etcd-server.crt" --key-file="$PKI/etcd-server.key" --unsafe-no-fsync
-  apiserver
-  until_ok 90 kubectl get --raw /readyz
-  # Not earlier: kube-controller-manager exits while bootstrap RBAC is not written yet.
+controllers() {
+  local f
   f=$PKI/kube-controller-manager.kubeconfig
   start kcm ip netns exec rig-cp "$KUBERNETES_BIN/kube-controller-manager" --kubeconfig="$f" --authentication-kubeconfig="$f" --authorization-kubeconfig="$f" \
     --bind-address=127.0.0.1 --leader-elect=false --controllers='*,bootstrapsigner,tokencleaner' --authentication-tolerate-lookup-failure=true \
@@ -44,11 +37,23 @@ up() {
   f=$PKI/kube-scheduler.kubeconfig
   start scheduler ip netns exec rig-cp "$KUBERNETES_BIN/kube-scheduler" --kubeconfig="$f" --authentication-kubeconfig="$f" --authorization-kubeconfig="$f" \
     --bind-address=127.0.0.1 --leader-elect=false
+}
+up() {
+  local t; t=$(now)
+  switch_up; port cp 1; pki
+  start etcd ip netns exec rig-cp etcd --name=default --data-dir="$RIG/etcd" --listen-client-urls=https://127.0.0.1:2379 --advertise-client-urls=https://127.0.0.1:2379 \
+    --listen-peer-urls=http://127.0.0.1:2380 --initial-advertise-peer-urls=http://127.0.0.1:2380 --initial-cluster=default=http://127.0.0.1:2380 \
+    --client-cert-auth --trusted-ca-file="$PKI/etcd-ca.crt" --cert-file="$PKI/etcd-server.crt" --key-file="$PKI/etcd-server.key" --unsafe-no-fsync
+  apiserver
+  until_ok 90 kubectl get --raw /readyz
+  # Not earlier: kube-controller-manager exits while bootstrap RBAC is not written yet.
+  controllers
   until_ok 60 kubectl -n default get serviceaccount default
   # The API server reads logs and runs commands through kubelets.
   kubectl create clusterrolebinding rig-kubelet-api --clusterrole=system:kubelet-api-admin --user=kube-apiserver-kubelet-client >/dev/null
   say "control plane up after $(took "$t")s"
 }
+restart-controllers() { stop kcm; stop scheduler; controllers; }
 restart-apiserver() { stop apiserver; apiserver "$@"; until_ok 60 kubectl get --raw /readyz; }
 down() { local c; for c in scheduler kcm apiserver etcd; do stop $c; done; rm -rf "$RIG/etcd"; unport cp; }
 "$@"

@@ -263,6 +263,7 @@ scenario_rotate_ca() { # the cluster gets another CA: machines believe both, the
   leaf next apiserver /CN=kube-apiserver "IP:$CONTROL_PLANE,IP:$NET6::1,IP:127.0.0.1,DNS:localhost"
   sed -i "s/certificate-authority-data: \"[^\"]*\"/certificate-authority-data: \"$(base64 -w0 <"$PKI/both-ca.crt")\"/" "$PKI"/*.kubeconfig
   "$HERE/control-plane.sh" restart-apiserver
+  "$HERE/control-plane.sh" restart-controllers
   for m in w1 w2 w3; do
     local before; before=$(kubectl -n kube-system get lease tendril-agent-$m -o jsonpath='{.spec.renewTime}')
     until_ok 60 eval "[[ \$(kubectl -n kube-system get lease tendril-agent-$m -o jsonpath='{.spec.renewTime}') > '$before' ]]" || fail "$m does not believe the new CA: $(status $m)"
@@ -285,6 +286,8 @@ scenario_rejoin() { # a machine that has lost its identity joins again with a to
   token rejoin --machine w3 --allow-rejoin
   on w3 sh -c 'cat >/etc/tendril/bootstrap-token; chmod 600 /etc/tendril/bootstrap-token; systemctl start tendril-agent' <"$WORK/rejoin.token"
   until_ok 90 is w3 phase done || fail "w3: $(status w3)"
+  on w3 test -e /var/lib/kubelet/pki/kubelet-client-current.pem || fail "the kubelet has no certificate"
+  ! on w3 test -e /etc/tendril/bootstrap-token || fail "the token is still on the disk"
   until_ok 60 node_ready w3
   [[ $(kubectl get node w3 -o jsonpath='{.metadata.uid}') == "$uid" ]] || fail "the Node was replaced"
 }
