@@ -71,7 +71,6 @@ for c in json.load(sys.stdin)["items"]:
   done
 }
 stop approver   # it would deny the scripts' requests, which are not of our tokens
-: >"$WORK"/{agent-ready,script-ready,agent-kubelet,agent-cpu}.figures 2>/dev/null || true
 for f in agent-ready script-ready agent-kubelet agent-cpu; do : >"$WORK/$f.figures"; done
 for ((round = 1; round <= ROUNDS; round++)); do
   approver_up
