@@ -11,7 +11,7 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 # since_boot NAME: seconds since the machine was started
 since_boot() { took "$(<"$RIG/machines/$1/started")"; }
 # when NAME UNIT PATTERN: the moment of a line in a unit's journal, in seconds
-when() { on "$1" journalctl --no-pager -u "$2" -o short-unix | awk -v p="$3" '$0 ~ p { print $1; exit }'; }
+when() { on "$1" journalctl --no-pager -u "$2" -o short-unix | awk -v p="$3" '$0 ~ p && !n++ { print $1 }'; }
 
 # What people write by hand: the same files and units, a token, kubelet's own bootstrap.
 script_data() {
@@ -93,11 +93,11 @@ done
 approver_up
 last=a$ROUNDS
 sleep 20
-before=$(grep -c "tendril:agent:$last\"" "$RIG/log/audit.log"); sleep 120; after=$(grep -c "tendril:agent:$last\"" "$RIG/log/audit.log")
+before=$(grep -c "tendril:agent:$last\"" "$RIG/log/audit.log"); sleep 60; after=$(grep -c "tendril:agent:$last\"" "$RIG/log/audit.log")
 pid=$(on $last systemctl show -P MainPID tendril-agent)
 rss=$(on $last awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$pid/status")
-# A pass over sixty files and twenty units that are as they are wanted: user and system time of the whole program with
-# its child, less what the same program takes to say its version.
+# A pass over sixty files and twenty units that are as they are wanted: what twenty of them, each with its systemctl and a
+# request for the configuration, cost the running agent and its children.
 python3 - "$HERE/node-configuration.yaml" >"$WORK/large.yaml" <<'PY'
 import sys
 text = open(sys.argv[1]).read().replace("generation: 1}", "generation: 2}")
@@ -107,8 +107,11 @@ print(text.replace("  units:\n", files + "  units:\n" + units))
 PY
 publish "$WORK/large.yaml"
 until_ok 90 eval '[[ $(kubectl get node $last -o jsonpath="{.metadata.annotations.tendril\.dev/applied-generation}") == 2 ]]'
-pass=$(on $last bash -c 'cpu() { local t; t=$( { TIMEFORMAT="%U %S"; time "$@" >/dev/null; } 2>&1 | tail -1); awk "{ print (\$1 + \$2) * 1000 }" <<<"$t"; }
-  for i in 1 2 3 4 5; do echo $(($(cpu /usr/bin/tendril-agent bootstrap --dry-run | cut -d. -f1) - $(cpu /usr/bin/tendril-agent --version | cut -d. -f1))); done' | median)
+cpu() { on "$last" awk '{ print ($14 + $15 + $16 + $17) * 10 }' "/proc/$pid/stat"; }
+sleep 5
+begin=$(cpu)
+for i in {1..20}; do kubectl -n kube-system annotate cm tendril-node-worker nudge=$i --overwrite >/dev/null; sleep 0.7; done
+pass=$((($(cpu) - begin) / 20))
 a=$(median <"$WORK/agent-ready.figures"); s=$(median <"$WORK/script-ready.figures")
 size=$(stat -c %s "$TENDRIL_AGENT")
 cat <<TABLE
@@ -117,9 +120,9 @@ cat <<TABLE
 | agent start to kubelet start | <= 1.5 s | $(median <"$WORK/agent-kubelet.figures") s |
 | our own CPU until Ready | <= 150 ms | $(median <"$WORK/agent-cpu.figures") ms |
 | boot to Node Ready | <= 1.1 x a hand-written script | $(awk -v a="$a" -v s="$s" 'BEGIN { printf "%.2f", a / s }') x ($a s, script $s s) |
-| pass with nothing to do, 60 files and 20 units, with its systemctl and two requests | <= 20 ms CPU | $pass ms |
+| pass with nothing to do, 60 files and 20 units, with its systemctl and request | <= 20 ms CPU | $pass ms |
 | resident memory, idle | <= 24 MiB | $rss MiB |
 | stripped program | <= 25 MiB | $(awk -v s="$size" 'BEGIN { printf "%.1f", s / 1048576 }') MiB |
 | user data | <= 8 KiB | $(wc -c <"$WORK/$last.userdata") bytes |
-| API requests of an idle node a minute | <= 8 | $(((after - before) / 2)) |
+| API requests of an idle node a minute | <= 8 | $((after - before)) |
 TABLE
