@@ -112,11 +112,13 @@ let package = Package(
             swiftSettings: common
         ),
 
-        // 5: programs.
+        // 5: programs, and how each of them ends.
+        .target(name: "CommandSupport", swiftSettings: common),
         .executableTarget(
             name: "tendril-agent",
             dependencies: [
-                "TendrilCore", "NodeAgent", "NodePlan", "ClusterModel", "LinuxSystem", "StrictYAML", argumentParser,
+                "TendrilCore", "NodeAgent", "NodePlan", "ClusterModel", "LinuxSystem", "StrictYAML", "CommandSupport",
+                argumentParser,
             ],
             swiftSettings: common
         ),
@@ -125,13 +127,13 @@ let package = Package(
             dependencies: [
                 "TendrilCore", "Coordinator", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPTransfer",
                 "TLSEngine",
-                "LinuxSystem", "Observability", argumentParser, logging,
+                "LinuxSystem", "CommandSupport", argumentParser,
             ],
             swiftSettings: common
         ),
         .executableTarget(
             name: "tendril-vpn",
-            dependencies: ["TendrilCore", "TunnelDaemon", argumentParser],
+            dependencies: ["TendrilCore", "TunnelDaemon", "CommandSupport", argumentParser],
             swiftSettings: common
         ),
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import CommandSupport
 import Glibc
 import NodeAgent
 import NodePlan
@@ -26,12 +27,12 @@ struct StatusCommand: ParsableCommand {
         do {
             status = try StatusFile.read()
         } catch {
-            throw Failure(error, code: Failure.unavailable)
+            throw Failure(error, exitCode: .unavailable)
         }
         guard let status else {
             throw Failure(
                 AgentFailure(.system, "no agent has run since the boot: \(AgentPaths.status) does not exist"),
-                code: Failure.unavailable
+                exitCode: .unavailable
             )
         }
         switch output {
@@ -60,7 +61,7 @@ struct ResetCommand: ParsableCommand {
         do {
             for line in try Reset(isDryRun: !yes).run() { print(line) }
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -81,7 +82,7 @@ struct SupportBundleCommand: ParsableCommand {
             try SupportBundle.write(to: out)
             print(out)
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import CommandSupport
 import NodeAgent
 import NodePlan
 
@@ -12,7 +13,7 @@ struct ConfigurationOption: ParsableArguments {
         do {
             return try NodeAgent.configuration(config)
         } catch {
-            throw Failure(error, code: Failure.invalidConfiguration)
+            throw Failure(error, exitCode: .configuration)
         }
     }
 }
@@ -31,7 +32,7 @@ struct RunCommand: AsyncParsableCommand {
         do {
             try await NodeAgent.run(configuration)
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -59,10 +60,10 @@ struct BootstrapCommand: AsyncParsableCommand {
         do {
             failed = try await NodeAgent.bootstrap(configuration)
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
         if let (phase, failure) = failed {
-            throw Failure(failure, code: AgentFailure.exitCode(of: phase))
+            throw Failure(failure, exitCode: Failure.Code(AgentFailure.exitCode(of: phase)))
         }
     }
 
@@ -70,7 +71,7 @@ struct BootstrapCommand: AsyncParsableCommand {
         do {
             for line in try await NodeAgent.dryRun(configuration) { print(line) }
         } catch {
-            throw Failure(error, code: Failure.unavailable)
+            throw Failure(error, exitCode: .unavailable)
         }
     }
 }

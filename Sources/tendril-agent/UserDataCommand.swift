@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Glibc
 import LinuxSystem
 import NodePlan
@@ -36,7 +37,7 @@ struct UserDataCommand: ParsableCommand {
             }
             bytes = try UserData.render(configuration, as: format, unit: AgentUnit.text)
         } catch {
-            throw Failure(error, code: Failure.invalidConfiguration)
+            throw Failure(error, exitCode: .configuration)
         }
         do {
             if let out {
@@ -45,7 +46,7 @@ struct UserDataCommand: ParsableCommand {
                 print(String(decoding: bytes, as: UTF8.self), terminator: "")
             }
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Coordinator
 import TendrilCore
 
@@ -52,7 +53,7 @@ struct ApproverCommand: AsyncParsableCommand {
         do {
             service = try ApproverService(settings)
         } catch {
-            throw Failure(error, code: Failure.invalidConfiguration)
+            throw Failure(error, exitCode: .configuration)
         }
         await service.run()
     }

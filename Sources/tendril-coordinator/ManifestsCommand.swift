@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import CommandSupport
 import Coordinator
 import LinuxSystem
 import TLSEngine
@@ -44,7 +45,7 @@ struct BootstrapManifestsCommand: ParsableCommand {
             let clusterInfo = try server.flatMap { server in try ca.map { (server, try DurableFile.read($0)) } }
             try ManifestOutput.write(try BootstrapManifests.all(clusterInfo: clusterInfo))
         } catch {
-            throw Failure(error, code: Failure.invalidConfiguration)
+            throw Failure(error, exitCode: .configuration)
         }
     }
 }
@@ -96,7 +97,7 @@ struct TokenCommand: ParsableCommand {
             try DurableFile.write(Array((text + "\n").utf8), to: tokenFile, mode: 0o600)
             try ManifestOutput.write([try BootstrapManifests.json(secret)])
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -120,7 +121,7 @@ struct NodeConfigurationCommand: ParsableCommand {
             let keys = try signingKey.map { try SigningKey(pem: Secret(try DurableFile.read($0))) }
             try ManifestOutput.write(try NodeConfigurationManifests.all(configuration, keys: keys))
         } catch {
-            throw Failure(error, code: Failure.invalidConfiguration)
+            throw Failure(error, exitCode: .configuration)
         }
     }
 }
@@ -139,7 +140,7 @@ struct SigningKeyCommand: ParsableCommand {
         do {
             print(try SigningKeyFile.make(at: out))
         } catch {
-            throw Failure(error, code: Failure.operatingSystem)
+            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import TendrilCore
 
 /// The command line of the coordinator.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import TunnelDaemon
 
 /// The command `tendril-vpn certificates`.

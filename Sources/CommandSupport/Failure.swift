@@ -1,0 +1,35 @@
+internal import Glibc
+
+/// Ends a program with a message on standard error and a code that docs/operations.md lists.
+package struct Failure: Error, CustomStringConvertible {
+    /// How a program ends.
+    package struct Code: Sendable {
+        package let value: Int32
+
+        package init(_ value: Int32) { self.value = value }
+
+        /// EX_UNAVAILABLE of sysexits(3).
+        package static let unavailable = Code(69)
+        /// EX_OSERR of sysexits(3).
+        package static let operatingSystem = Code(71)
+        /// EX_CONFIG of sysexits(3).
+        package static let configuration = Code(78)
+    }
+
+    package let description: String
+    package let code: Code
+
+    package init(_ error: any Error, exitCode: Code) {
+        description = "\(error)"
+        code = exitCode
+    }
+
+    /// Writes each line of the message as an error of its own and ends the process.
+    package func exit() -> Never {
+        for line in description.split(separator: "\n") {
+            let text = Array("error: \(line)\n".utf8)
+            _ = text.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        }
+        Glibc.exit(code.value)
+    }
+}
