@@ -113,7 +113,7 @@ let package = Package(
         ),
 
         // 5: programs, and how each of them ends.
-        .target(name: "CommandSupport", swiftSettings: common),
+        .target(name: "CommandSupport", dependencies: [argumentParser], swiftSettings: common),
         .executableTarget(
             name: "tendril-agent",
             dependencies: [

@@ -15,18 +15,5 @@ struct TendrilAgent: AsyncParsableCommand {
         ]
     )
 
-    static func main() async {
-        do {
-            var command = try parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
-        } catch let failure as Failure {
-            failure.exit()
-        } catch {
-            exit(withError: error)
-        }
-    }
+    static func main() async { await start() }
 }

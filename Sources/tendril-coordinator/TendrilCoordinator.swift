@@ -12,18 +12,5 @@ struct TendrilCoordinator: AsyncParsableCommand {
         subcommands: [ApproverCommand.self, ManifestsCommand.self, SigningKeyCommand.self]
     )
 
-    static func main() async {
-        do {
-            var command = try parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
-        } catch let failure as Failure {
-            failure.exit()
-        } catch {
-            exit(withError: error)
-        }
-    }
+    static func main() async { await start() }
 }

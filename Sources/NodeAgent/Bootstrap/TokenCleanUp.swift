@@ -77,23 +77,6 @@ package enum TokenForms {
     }
 }
 
-/// Walks through directories, without following links.
-package enum FileTree {
-    /// Calls `body` with the path of every entry that is no directory.
-    package static func forEachFile(below directory: String, _ body: (String) throws -> Void) throws {
-        guard let handle = opendir(directory) else { return }
-        defer { closedir(handle) }
-        while let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name == "." || name == ".." { continue }
-            let path = "\(directory)/\(name)"
-            if entry.pointee.d_type == UInt8(DT_DIR) { try forEachFile(below: path, body) } else { try body(path) }
-        }
-    }
-}
-
 /// Programs and files that have to be there.
 enum Program {
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
