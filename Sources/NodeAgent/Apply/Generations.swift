@@ -18,6 +18,8 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
 package struct Generations: Sendable {
     private let context: AgentContext
     private let membership: Membership
+    /// The document that was read last, by its checksum: passes that change nothing read it again and again.
+    private let lastRead = Guarded<(checksum: String, document: NodeConfiguration)?>(nil)
     private var store: StateStore<ConfinedFiles> { context.store }
 
     package init(_ context: AgentContext, _ membership: Membership) {
@@ -146,8 +148,11 @@ package struct Generations: Sendable {
 
     /// What a document wants of health, and how it is checked.
     func document(_ configuration: SignedConfiguration) throws(AgentFailure) -> NodeConfiguration {
+        if let last = lastRead.withLock({ $0 }), last.checksum == configuration.checksum { return last.document }
         let reader = ConfigurationReader(keys: [], pool: context.identity.pool)
-        return try reader.read(Array(configuration.document), configuration.name)
+        let document = try reader.read(Array(configuration.document), configuration.name)
+        lastRead.withLock { $0 = (configuration.checksum, document) }
+        return document
     }
 
     private func adopt(_ authority: [UInt8]) throws {
