@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+package import TendrilCore
 
 /// Writes JSON always in the same way: sorted keys, no escaped slashes, ASCII only, for readers of YAML refuse some of
 /// the characters that JSON allows (YAML 1.1 section 4.1).
@@ -15,6 +16,11 @@ package enum CanonicalJSON {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
         return String(decoding: ascii(try encoder.encode(value)), as: UTF8.self)
+    }
+
+    /// A value as the JSON that it is encoded to.
+    package static func value(_ value: some Encodable) throws -> JSONValue {
+        try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
     }
 
     /// The same document with everything beyond printable ASCII escaped; such characters stand in strings only.

@@ -95,7 +95,7 @@ struct TokenCommand: ParsableCommand {
                 allowsRejoin: allowRejoin
             )
             try DurableFile.write(Array((text + "\n").utf8), to: tokenFile, mode: 0o600)
-            try ManifestOutput.write([try BootstrapManifests.json(secret)])
+            try ManifestOutput.write([try CanonicalJSON.value(secret)])
         } catch {
             throw Failure(error, exitCode: .operatingSystem)
         }

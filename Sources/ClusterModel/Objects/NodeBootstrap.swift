@@ -115,12 +115,3 @@ package struct NodeBootstrap: KubernetesObject {
         ]
     }
 }
-
-/// Names of our API group and what hangs on them.
-package enum TendrilAPI {
-    package static let group = "tendril.dev"
-    package static let version = "v1alpha1"
-    package static let groupVersion = "tendril.dev/v1alpha1"
-    /// The namespace of everything that nodes read and write.
-    package static let namespace = "kube-system"
-}

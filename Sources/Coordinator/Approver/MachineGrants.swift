@@ -10,7 +10,7 @@ enum MachineGrants {
         ]
         let own = [identity.machine]
         let subject = RoleSubject(user: identity.user)
-        let lease = "tendril-agent-\(identity.machine)"
+        let lease = TendrilAPI.agentLease(machine: identity.machine)
         let metadata = ObjectMetadata(name: name, labels: labels)
         let local = ObjectMetadata(name: name, namespace: TendrilAPI.namespace, labels: labels)
         return [

@@ -17,34 +17,34 @@ package enum BootstrapManifests {
     package static func all(clusterInfo: (server: String, authority: [UInt8])?) throws -> [JSONValue] {
         var documents = [NodeBootstrap.definition]
         documents += try [
-            json(tokenRole),
-            json(
+            CanonicalJSON.value(tokenRole),
+            CanonicalJSON.value(
                 ClusterRoleBinding(
                     tokenRole.metadata,
                     role: tokenName,
                     subject: RoleSubject(group: BootstrapToken.group)
                 )
             ),
-            json(agentRole),
-            json(
+            CanonicalJSON.value(agentRole),
+            CanonicalJSON.value(
                 ClusterRoleBinding(
                     agentRole.metadata,
                     role: agentName,
                     subject: RoleSubject(group: MachineIdentity.group)
                 )
             ),
-            json(restartRole),
-            json(
+            CanonicalJSON.value(restartRole),
+            CanonicalJSON.value(
                 RoleBinding(restartRole.metadata, role: restartName, subject: RoleSubject(group: MachineIdentity.group))
             ),
         ]
         documents += try (0..<restartLeases).map { index in
             let metadata = ObjectMetadata(
-                name: "tendril-restart-\(index)",
+                name: TendrilAPI.restartLease(index),
                 namespace: TendrilAPI.namespace,
                 labels: labels
             )
-            return try json(
+            return try CanonicalJSON.value(
                 Lease(metadata, spec: Lease.Spec(holderIdentity: "", leaseDurationSeconds: 900, renewTime: nil))
             )
         }
@@ -85,7 +85,7 @@ package enum BootstrapManifests {
     }
 
     private static var restartRole: Role {
-        let names = (0..<restartLeases).map { "tendril-restart-\($0)" }
+        let names = (0..<restartLeases).map(TendrilAPI.restartLease)
         return Role(
             ObjectMetadata(name: restartName, namespace: TendrilAPI.namespace, labels: labels),
             rules: [PolicyRule(["get", "update"], ["leases"], group: "coordination.k8s.io", names: names)]
@@ -111,9 +111,9 @@ package enum BootstrapManifests {
         let metadata = ObjectMetadata(name: name, namespace: "kube-public", labels: labels)
         let roleMetadata = ObjectMetadata(name: "tendril:cluster-info", namespace: "kube-public", labels: labels)
         return try [
-            json(ConfigMap(metadata, data: ["kubeconfig": try CanonicalJSON.text(kubeconfig)])),
-            json(Role(roleMetadata, rules: [PolicyRule(["get"], ["configmaps"], names: [name])])),
-            json(
+            CanonicalJSON.value(ConfigMap(metadata, data: ["kubeconfig": try CanonicalJSON.text(kubeconfig)])),
+            CanonicalJSON.value(Role(roleMetadata, rules: [PolicyRule(["get"], ["configmaps"], names: [name])])),
+            CanonicalJSON.value(
                 RoleBinding(
                     roleMetadata,
                     role: "tendril:cluster-info",
@@ -121,10 +121,5 @@ package enum BootstrapManifests {
                 )
             ),
         ]
-    }
-
-    /// An object as a JSON value.
-    package static func json(_ object: some Encodable) throws -> JSONValue {
-        try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(object))
     }
 }

@@ -27,8 +27,8 @@ package enum NodeConfigurationManifests {
     package static func all(_ configuration: NodeConfiguration, keys: [SigningKey]) throws -> [JSONValue] {
         let document = try CanonicalJSON.bytes(configuration)
         let pool = configuration.metadata.pool
-        let secretName = "tendril-node-\(pool)-\(Digest.hex(document).prefix(16))"
-        let pointerName = "tendril-node-\(pool)"
+        let secretName = "\(TendrilAPI.pointer(pool: pool))-\(Digest.hex(document).prefix(16))"
+        let pointerName = TendrilAPI.pointer(pool: pool)
         let labels = ["app.kubernetes.io/managed-by": "tendril-coordinator", TokenGrant.poolLabel: pool]
         let signatures =
             try keys.map { Data(try $0.sign(document)).base64EncodedString() }.joined(separator: "\n") + "\n"
@@ -44,15 +44,15 @@ package enum NodeConfigurationManifests {
             ]
         )
         let group = RoleSubject(group: MachineIdentity.group(pool: pool))
-        let data = ["node.json": document, "signature": Array(signatures.utf8)]
+        let data = [TendrilAPI.documentKey: document, TendrilAPI.signatureKey: Array(signatures.utf8)]
         return try [
-            BootstrapManifests.json(
+            CanonicalJSON.value(
                 KubernetesSecret(metadata(secretName), type: "tendril.dev/node-configuration", data: data)
             ),
-            BootstrapManifests.json(role),
-            BootstrapManifests.json(RoleBinding(metadata(pointerName), role: pointerName, subject: group)),
+            CanonicalJSON.value(role),
+            CanonicalJSON.value(RoleBinding(metadata(pointerName), role: pointerName, subject: group)),
             // Last: it leads to what is there already.
-            BootstrapManifests.json(ConfigMap(metadata(pointerName), data: ["secret": secretName])),
+            CanonicalJSON.value(ConfigMap(metadata(pointerName), data: [TendrilAPI.pointerKey: secretName])),
         ]
     }
 }

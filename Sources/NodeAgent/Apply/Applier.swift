@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LinuxSystem
 package import NodePlan
 
@@ -19,9 +20,11 @@ package struct Applier<Files: FileLayer>: Sendable {
         let paths = Set(desired.files.keys).union(manifest.files.keys)
         var observed = ObservedNode(files: [:], units: [:])
         for path in paths {
-            observed.files[path] = try files.observe(path)
-            if path.hasPrefix(UnitName.directory + "/"), let text = try files.read(path, limit: 1 << 20) {
-                observed.unitTexts[path] = String(decoding: text, as: UTF8.self)
+            let (file, content) = try files.observe(path)
+            observed.files[path] = file
+            if path.hasPrefix(UnitName.directory + "/"), case .file = file {
+                guard content.count <= 1 << 20 else { throw SystemError("read \(path)", code: EFBIG) }
+                observed.unitTexts[path] = String(decoding: content, as: UTF8.self)
             }
         }
         let names = Set(desired.units.map(\.name)).union(manifest.units.keys).sorted()

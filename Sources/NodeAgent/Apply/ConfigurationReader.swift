@@ -18,7 +18,7 @@ package struct ConfigurationReader: Sendable {
     /// Proves what came in a Secret: `node.json`, and in `signature` one or several signatures in base64, a line each.
     package func prove(_ secret: KubernetesSecret) throws(AgentFailure) -> SignedConfiguration {
         let name = secret.metadata.name ?? "?"
-        guard let document = secret["node.json"] else {
+        guard let document = secret[TendrilAPI.documentKey] else {
             throw AgentFailure(.noDesiredState, "the Secret \(name) has no node.json")
         }
         guard document.count <= Self.maximumBytes else {
@@ -27,7 +27,7 @@ package struct ConfigurationReader: Sendable {
                 "the configuration in \(name) is larger than \(Self.maximumBytes) bytes"
             )
         }
-        let signatures = (secret.text("signature") ?? "").split(separator: "\n").compactMap {
+        let signatures = (secret.text(TendrilAPI.signatureKey) ?? "").split(separator: "\n").compactMap {
             Data(base64Encoded: String($0))
         }
         guard !signatures.isEmpty else { throw AgentFailure(.forged, "the configuration in \(name) is not signed") }

@@ -32,14 +32,14 @@ extension FileLayer {
         try syncDirectory(of: path)
     }
 
-    /// What is at a path, as a planner wants it.
-    package func observe(_ path: String) throws -> ObservedFile {
+    /// What is at a path, as a planner wants it, with the content of a file.
+    package func observe(_ path: String) throws -> (file: ObservedFile, content: [UInt8]) {
         switch try kind(path) {
-        case .absent: return .absent
-        case .other(let words): return .foreign(words)
+        case .absent: return (.absent, [])
+        case .other(let words): return (.foreign(words), [])
         case .file(let mode):
-            guard let content = try read(path, limit: 16 << 20) else { return .absent }
-            return .file(digest: Digest.hex(content), mode: mode)
+            guard let content = try read(path, limit: 16 << 20) else { return (.absent, []) }
+            return (.file(digest: Digest.hex(content), mode: mode), content)
         }
     }
 }

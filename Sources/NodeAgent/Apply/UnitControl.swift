@@ -38,6 +38,8 @@ package struct UnitReport: Hashable, Sendable {
 
 /// Speaks to systemd through systemctl.
 package struct Systemctl: UnitControl {
+    static let path = "/usr/bin/systemctl"
+
     private let timeout: Nanoseconds
 
     /// Waits for each call at most `seconds`.
@@ -78,7 +80,7 @@ package struct Systemctl: UnitControl {
     private func run(_ arguments: [String]) throws -> String {
         let outcome: ChildProcess.Outcome
         do throws(SystemError) {
-            outcome = try ChildProcess.run("/usr/bin/systemctl", arguments, timeout: timeout, limit: 256 * 1024)
+            outcome = try ChildProcess.run(Self.path, arguments, timeout: timeout, limit: 256 * 1024)
         } catch {
             throw AgentFailure(.systemd, "systemd does not answer: \(error)")
         }

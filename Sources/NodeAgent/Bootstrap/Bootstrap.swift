@@ -46,12 +46,14 @@ package final class Bootstrap: Sendable {
         }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
-        let desired = try await step(.desiredState) { () async throws(AgentFailure) in try await desiredState(client) }
+        let desired = try await step(.desiredState) { () async throws(AgentFailure) in
+            try await DesiredState(context, client).fetch()
+        }
         let membership = Membership(client: client, authority: authority, identity: identity)
         try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, membership) }
         try await step(.kubelet) { () async throws(AgentFailure) in try await awaitKubelet() }
         try await step(.ready) { () async throws(AgentFailure) in try await awaitReady(client) }
-        try await step(.cleanup) { () async throws(AgentFailure) in try cleanUp() }
+        try await step(.cleanup) { () async throws(AgentFailure) in try TokenCleanUp(context).run() }
         try await step(.done) { () async throws(AgentFailure) in }
         return membership
     }
@@ -121,8 +123,8 @@ package final class Bootstrap: Sendable {
         guard problems.isEmpty else {
             throw AgentFailure(.invalidConfiguration, "\(AgentConfiguration.path): \(problems[0])")
         }
-        for program in ["/usr/bin/systemctl"] where !Program.exists(program) {
-            throw AgentFailure(.missingProgram, "\(program) is missing")
+        guard Program.exists(Systemctl.path) else {
+            throw AgentFailure(.missingProgram, "\(Systemctl.path) is missing")
         }
         // Before 2020 no certificate of ours was valid; a machine without a battery starts there.
         guard Clock.unixTime() > 1_577_836_800 else {
@@ -223,10 +225,6 @@ package final class Bootstrap: Sendable {
         return try await IdentityRequest(context, client).obtain()
     }
 
-    private func desiredState(_ client: KubernetesClient) async throws(AgentFailure) -> SignedConfiguration {
-        try await DesiredState(context, client).fetch()
-    }
-
     private func apply(_ desired: SignedConfiguration, _ membership: Membership) async throws(AgentFailure) {
         try KubeletCredentials.write(context, membership)
         try await Generations(context, membership).bring(desired)
@@ -252,10 +250,6 @@ package final class Bootstrap: Sendable {
             if node.isReady { return nil }
             return node.status?.conditions?.first { $0.type == "Ready" }?.message ?? "it has no condition Ready"
         }
-    }
-
-    private func cleanUp() throws(AgentFailure) {
-        try TokenCleanUp(context).run()
     }
 
     private var tokenPath: String { context.configuration.tokenFile ?? AgentConfiguration.tokenPath }

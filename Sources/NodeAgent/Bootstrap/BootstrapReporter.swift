@@ -27,11 +27,9 @@ package final class BootstrapReporter: Sendable {
         guard let client = state.withLock({ $0.client }) else { return }
         let isWorthIt = progress.error != nil || [.identity, .apply, .ready, .done].contains(progress.phase)
         guard isWorthIt else { return }
-        var status = NodeBootstrap.Status(phase: progress.phase)
+        var status = status(of: progress)
         status.error = progress.error
         status.attempts = progress.attempts
-        status.agentVersion = Version.text
-        status.timings = progress.timings
         guard state.withLock({ $0.last }) != status else { return }
         state.withLock { $0.last = status }
         status.lastUpdateTime = KubernetesTime.text(seconds: Clock.unixTime())
@@ -41,18 +39,23 @@ package final class BootstrapReporter: Sendable {
     /// Tells which generation is in force, too.
     func report(generation: Int, _ progress: Progress) async {
         guard let client = state.withLock({ $0.client }) else { return }
-        var status = NodeBootstrap.Status(phase: progress.phase)
-        status.agentVersion = Version.text
-        status.timings = progress.timings
+        var status = status(of: progress)
         status.appliedGeneration = generation
         status.lastUpdateTime = KubernetesTime.text(seconds: Clock.unixTime())
         await send(status, client)
     }
 
+    private func status(of progress: Progress) -> NodeBootstrap.Status {
+        var status = NodeBootstrap.Status(phase: progress.phase)
+        status.agentVersion = Version.text
+        status.timings = progress.timings
+        return status
+    }
+
     private func send(_ status: NodeBootstrap.Status, _ client: KubernetesClient) async {
         let name = context.identity.machine
         do {
-            let change = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(["status": status]))
+            let change = try CanonicalJSON.value(["status": status])
             // What is not said any more has to go.
             let whole = status.error == nil ? change.merging(["status": ["error": .null]]) : change
             try await put(whole, name, client)

@@ -11,14 +11,10 @@ package struct DesiredState: Sendable {
         (self.context, self.client) = (context, client)
     }
 
-    /// The name of the ConfigMap that says which Secret holds a pool's configuration.
-    package static func pointerName(pool: String) -> String { "tendril-node-\(pool)" }
-    package static let pointerKey = "secret"
-
     /// Fetches what the pool's pointer leads to.
     package func fetch() async throws(AgentFailure) -> SignedConfiguration {
         let pointer: ConfigMap?
-        let name = Self.pointerName(pool: context.identity.pool)
+        let name = TendrilAPI.pointer(pool: context.identity.pool)
         do {
             pointer = try await client.find(ConfigMap.self, name, namespace: TendrilAPI.namespace)
         } catch {
@@ -32,7 +28,7 @@ package struct DesiredState: Sendable {
 
     /// Fetches what a pointer leads to.
     package func fetch(_ pointer: ConfigMap) async throws(AgentFailure) -> SignedConfiguration {
-        guard let name = pointer.data?[Self.pointerKey], NodeName.isValid(name) else {
+        guard let name = pointer.data?[TendrilAPI.pointerKey], NodeName.isValid(name) else {
             throw AgentFailure(.noDesiredState, "the ConfigMap \(pointer.metadata.name ?? "") names no Secret")
         }
         let secret: KubernetesSecret?

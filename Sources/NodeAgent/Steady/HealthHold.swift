@@ -38,13 +38,7 @@ struct HealthHold: Sendable {
 
     private func problem(_ document: NodeConfiguration) async -> String? {
         let context = supervisor.context
-        var names = (document.spec.units ?? []).filter { ($0.state ?? .started) == .started && !$0.isOneShot }.map(
-            \.name
-        )
-        if document.spec.kubelet != nil {
-            names += [KubeletPaths.unit, document.spec.containerRuntime?.unit ?? "containerd.service"]
-        }
-        if let problem = await LocalHealth.units(context.units, names).first { return problem }
+        if let problem = await LocalHealth.units(context.units, document.spec.supervisedUnits).first { return problem }
         guard document.spec.kubelet != nil else { return nil }
         if let problem = await LocalHealth.kubelet(context.transport) { return problem }
         do throws(APIError) {
@@ -55,13 +49,5 @@ struct HealthHold: Sendable {
         } catch {
             return "\(error)"
         }
-    }
-}
-
-extension NodeConfiguration.Unit {
-    /// Whether it is well after it has ended.
-    var isOneShot: Bool {
-        content.map { text in UnitText.meaning(text).contains { $0.lowercased() == "type=oneshot" } }
-            ?? !name.hasSuffix(".service")
     }
 }

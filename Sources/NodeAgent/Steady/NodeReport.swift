@@ -60,7 +60,7 @@ struct NodeReport: Sendable {
         condition.lastHeartbeatTime = now
         condition.lastTransitionTime = now
         do {
-            let value = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(condition))
+            let value = try CanonicalJSON.value(condition)
             try await client.patch(
                 Node.self,
                 machine,

@@ -11,8 +11,6 @@ struct RestartBudget: Sendable {
     /// How long a machine may hold a Lease without renewing it, in seconds.
     static let duration = 900
 
-    static func leaseName(_ index: Int) -> String { "tendril-restart-\(index)" }
-
     let client: KubernetesClient
     let machine: String
     let logger: Logger
@@ -20,7 +18,12 @@ struct RestartBudget: Sendable {
     /// Takes one of `budget` Leases; its index, or `nil` while all are taken.
     func acquire(budget: Int) async throws(APIError) -> Int? {
         for index in 0..<budget {
-            guard var lease = try await client.find(Lease.self, Self.leaseName(index), namespace: TendrilAPI.namespace)
+            guard
+                var lease = try await client.find(
+                    Lease.self,
+                    TendrilAPI.restartLease(index),
+                    namespace: TendrilAPI.namespace
+                )
             else {
                 break
             }
@@ -40,7 +43,11 @@ struct RestartBudget: Sendable {
     /// Gives a Lease back.
     func release(_ index: Int) async {
         do throws(APIError) {
-            var lease = try await client.get(Lease.self, Self.leaseName(index), namespace: TendrilAPI.namespace)
+            var lease = try await client.get(
+                Lease.self,
+                TendrilAPI.restartLease(index),
+                namespace: TendrilAPI.namespace
+            )
             guard lease.spec?.holderIdentity == machine else { return }
             lease.spec?.holderIdentity = ""
             try await client.replace(lease)

@@ -8,9 +8,6 @@ internal import TLSEngine
 internal import TendrilCore
 
 extension Supervisor {
-    /// The name of a machine's own Lease.
-    static func leaseName(machine: String) -> String { "tendril-agent-\(machine)" }
-
     /// Shows that the agent lives; while that fails it is tried more often, to see soon that a fault is over.
     func heartbeat() async {
         while !Task.isCancelled {
@@ -19,7 +16,7 @@ extension Supervisor {
                 "holderIdentity": .string(context.identity.machine), "leaseDurationSeconds": 60,
                 "renewTime": .string(now),
             ]
-            let name = Self.leaseName(machine: context.identity.machine)
+            let name = TendrilAPI.agentLease(machine: context.identity.machine)
             var seconds: UInt64 = 15
             do throws(APIError) {
                 try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
@@ -92,12 +89,8 @@ extension Supervisor {
             else { continue }
             let problem = document.spec.kubelet == nil ? nil : await LocalHealth.kubelet(context.transport)
             await act(kubelet.observe(isHealthy: problem == nil, at: Clock.now()), KubeletPaths.unit, problem ?? "")
-            let runtimeUnit = document.spec.containerRuntime?.unit ?? "containerd.service"
-            var names = (document.spec.units ?? []).filter { ($0.state ?? .started) == .started && !$0.isOneShot }.map(
-                \.name
-            )
-            if document.spec.kubelet != nil { names += [KubeletPaths.unit, runtimeUnit] }
-            let failing = await LocalHealth.units(context.units, names)
+            let runtimeUnit = document.spec.runtimeUnit
+            let failing = await LocalHealth.units(context.units, document.spec.supervisedUnits)
             let runtimeProblem = failing.first { $0.hasPrefix(runtimeUnit) }
             await act(
                 runtime.observe(isHealthy: runtimeProblem == nil, at: Clock.now()),

@@ -56,7 +56,7 @@ final class Supervisor: Sendable {
     // MARK: - What is wanted
 
     private func followPool() async {
-        let name = DesiredState.pointerName(pool: context.identity.pool)
+        let name = TendrilAPI.pointer(pool: context.identity.pool)
         let watcher = Watcher(ConfigMap.self, client: membership.client, namespace: TendrilAPI.namespace, name: name)
         await watcher.run { event in
             switch event {
@@ -79,7 +79,7 @@ final class Supervisor: Sendable {
         let (pointer, isUnread) = state.withLock { ($0.pointer, $0.isUnread) }
         guard isUnread else { return }
         guard let pointer else {
-            let name = DesiredState.pointerName(pool: context.identity.pool)
+            let name = TendrilAPI.pointer(pool: context.identity.pool)
             throw AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force")
         }
         let wanted = try await DesiredState(context, membership.client).fetch(pointer)
@@ -101,13 +101,13 @@ final class Supervisor: Sendable {
                 backoff.reset()
                 state.withLock { $0.retryAt = nil }
                 if state.withLock({ $0.failure }) != nil { await clearFailure() }
+                showStatus()
             } catch {
                 await note(error)
                 // Others give the budget back any moment.
                 let pause = error.cause == .waiting ? Nanoseconds.seconds(5) : backoff.wait()
                 state.withLock { $0.retryAt = Clock.now() + pause }
             }
-            showStatus()
         }
     }
 
@@ -138,7 +138,7 @@ final class Supervisor: Sendable {
         if let pending = try load({ try self.generations.pending() }) {
             try await bringIntoForce(pending)
         } else if let applied = try load({ try self.generations.applied() }) {
-            if case .changed = try await apply(applied) {
+            if case .changed = try await generations.apply(applied, permit: { _ in true }) {
                 await report.event("DriftRepaired", "what had changed on the machine was put back", isWarning: false)
             }
         }
@@ -211,10 +211,6 @@ final class Supervisor: Sendable {
         await report.event("GenerationRolledBack", failure.message, isWarning: true)
         await reporter.report(generation: (try? generations.applied())??.generation ?? 0, progress)
         return failure
-    }
-
-    private func apply(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Generations.Outcome {
-        try await generations.apply(configuration) { _ in true }
     }
 
     private func tellApplied(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async {

@@ -118,6 +118,8 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
 
     /// The container runtime.
     package struct ContainerRuntime: Codable, Hashable, Sendable {
+        package static let defaultUnit = "containerd.service"
+
         /// `unix:///run/containerd/containerd.sock` where it is missing.
         package var endpoint: String?
         /// `containerd.service` where it is missing.
@@ -151,6 +153,15 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var restartBudget: Int?
 
         package init() {}
+
+        /// The container runtime's unit.
+        package var runtimeUnit: String { containerRuntime?.unit ?? ContainerRuntime.defaultUnit }
+
+        /// The units that have to be active for all to be well.
+        package var supervisedUnits: [String] {
+            let own = (units ?? []).filter { ($0.state ?? .started) == .started && !$0.isOneShot }.map(\.name)
+            return own + (kubelet == nil ? [] : [KubeletPaths.unit, runtimeUnit])
+        }
     }
 
     package var apiVersion: String
@@ -162,5 +173,13 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         (apiVersion, kind) = (Self.apiVersion, Self.kind)
         metadata = Metadata(pool: pool, generation: generation)
         self.spec = spec
+    }
+}
+
+extension NodeConfiguration.Unit {
+    /// Whether it is well after it has ended.
+    var isOneShot: Bool {
+        content.map { text in UnitText.meaning(text).contains { $0.lowercased() == "type=oneshot" } }
+            ?? !name.hasSuffix(".service")
     }
 }

@@ -50,7 +50,7 @@ package enum KubeletRendering {
             mode: "0600",
             content: NodeConfiguration.Content(inline: text + "\n")
         )
-        let runtimeUnit = runtime?.unit ?? "containerd.service"
+        let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let arguments = flags(kubelet, traits, endpoint, host) + (kubelet.extraArguments ?? [])
         let command = ([kubelet.binary ?? "/usr/bin/kubelet"] + arguments).map(UnitText.argument).joined(
             separator: " \\\n  "

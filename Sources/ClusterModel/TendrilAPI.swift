@@ -1,0 +1,22 @@
+/// Names of our API group, and of the objects by which agents and coordinator meet.
+package enum TendrilAPI {
+    package static let group = "tendril.dev"
+    package static let version = "v1alpha1"
+    package static let groupVersion = "tendril.dev/v1alpha1"
+    /// The namespace of everything that nodes read and write.
+    package static let namespace = "kube-system"
+
+    /// The ConfigMap that says which Secret holds a pool's configuration.
+    package static func pointer(pool: String) -> String { "tendril-node-\(pool)" }
+    /// The pointer's key under which the Secret's name stands.
+    package static let pointerKey = "secret"
+    /// The Secret's key of the document.
+    package static let documentKey = "node.json"
+    /// The Secret's key of the signatures, one in base64 a line.
+    package static let signatureKey = "signature"
+
+    /// The Lease that a machine's agent renews.
+    package static func agentLease(machine: String) -> String { "tendril-agent-\(machine)" }
+    /// One of the Leases of which a machine holds one while it restarts what pods depend on.
+    package static func restartLease(_ index: Int) -> String { "tendril-restart-\(index)" }
+}
