@@ -14,6 +14,9 @@ package enum ChildProcess {
         package var isSuccess: Bool { code == 0 }
     }
 
+    /// What a program finds in its environment; the parent's is not handed on.
+    package static let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+
     /// Runs a program; a shell is never involved.
     ///
     /// Blocks the thread.
@@ -21,7 +24,7 @@ package enum ChildProcess {
     /// - Parameters:
     ///   - path: an absolute path.
     ///   - arguments: after the program's name.
-    ///   - environment: all of it; the parent's is not handed on.
+    ///   - environment: all of it.
     ///   - timeout: after it the program is killed with its children, and the run fails.
     ///   - limit: how much of the output is kept, in bytes.
     /// - Returns: what came of it.
@@ -29,7 +32,7 @@ package enum ChildProcess {
     package static func run(
         _ path: String,
         _ arguments: [String],
-        environment: [String] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"],
+        environment: [String] = Self.environment,
         timeout: Nanoseconds,
         limit: Int = 64 * 1024
     ) throws(SystemError) -> Outcome {

@@ -41,6 +41,29 @@ package final class ConfinedFiles: Sendable {
 
     /// The content of a regular file; `nil` where nothing is.
     package func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8]? {
+        guard let file = try open(path) else { return nil }
+        return try DurableFile.read(file, path, limit: limit)
+    }
+
+    /// Hands over the content of a regular file piece by piece; `false` where nothing is.
+    package func forEachChunk(
+        of path: String,
+        _ body: (UnsafeRawBufferPointer) throws(SystemError) -> Void
+    ) throws(SystemError) -> Bool {
+        guard let file = try open(path) else { return false }
+        var chunk = [UInt8](repeating: 0, count: 256 * 1024)
+        while true {
+            let count = retrying { Glibc.read(file.rawValue, &chunk, chunk.count) }
+            guard count >= 0 else { throw SystemError("read \(path)", code: CInt(-count)) }
+            if count == 0 { return true }
+            try chunk.span.bytes.withUnsafeBytes { bytes throws(SystemError) in
+                try body(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            }
+        }
+    }
+
+    /// Opens a regular file; `nil` where nothing is.
+    private func open(_ path: String) throws(SystemError) -> OwnedDescriptor? {
         guard let place = try parent(of: path, "open \(path)") else { return nil }
         // A pipe must not hold this side up.
         let flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW
@@ -51,11 +74,38 @@ package final class ConfinedFiles: Sendable {
         guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw SystemError("read \(path)", code: EINVAL)
         }
-        return try DurableFile.read(file, path, limit: limit)
+        return file
     }
 
     /// Writes the new content of a file beside it, not yet durable.
     package func createTemporary(for path: String, _ content: [UInt8], mode: UInt32) throws(SystemError) {
+        try createTemporary(for: path, mode: mode) { file throws(SystemError) in
+            let descriptor = file.rawValue
+            try content.span.bytes.withUnsafeBytes { bytes throws(SystemError) in
+                try DurableFile.write(bytes, to: descriptor, path)
+            }
+        }
+    }
+
+    /// Writes the content of another file beside a file, as its new one, not yet durable; `false` where there is no
+    /// other file.
+    package func copyTemporary(for path: String, from source: String, mode: UInt32) throws(SystemError) -> Bool {
+        guard try kind(source) != .absent else { return false }
+        var isThere = false
+        try createTemporary(for: path, mode: mode) { file throws(SystemError) in
+            let descriptor = file.rawValue
+            isThere = try forEachChunk(of: source) { bytes throws(SystemError) in
+                try DurableFile.write(bytes, to: descriptor, path)
+            }
+        }
+        return isThere
+    }
+
+    private func createTemporary(
+        for path: String,
+        mode: UInt32,
+        _ fill: (borrowing OwnedDescriptor) throws(SystemError) -> Void
+    ) throws(SystemError) {
         let attempt = "write \(path)"
         guard let place = try parent(of: path, attempt) else { throw SystemError(attempt, code: ENOENT) }
         let name = Self.temporary(place.name)
@@ -66,7 +116,7 @@ package final class ConfinedFiles: Sendable {
         )
         do throws(SystemError) {
             guard fchmod(file.rawValue, mode) == 0 else { throw SystemError(attempt, code: errno) }
-            try DurableFile.write(content, to: file, path)
+            try fill(file)
         } catch {
             unlinkat(place.directory.rawValue, name, 0)
             throw error

@@ -37,7 +37,9 @@ package enum DurableFile {
                 "create \(temporary)"
             )
             guard fchmod(file.rawValue, mode) == 0 else { throw SystemError("set the mode of \(path)", code: errno) }
-            try write(content, to: file, path)
+            let descriptor = file.rawValue
+            try content.span.bytes.withUnsafeBytes { bytes throws(SystemError) in try write(bytes, to: descriptor, path)
+            }
             guard fsync(file.rawValue) == 0 else { throw SystemError("write \(path)", code: errno) }
             guard rename(temporary, path) == 0 else { throw SystemError("replace \(path)", code: errno) }
         } catch {
@@ -48,12 +50,11 @@ package enum DurableFile {
     }
 
     /// Writes all of `content` to an open file.
-    static func write(_ content: [UInt8], to file: borrowing OwnedDescriptor, _ path: String) throws(SystemError) {
-        let descriptor = file.rawValue
+    static func write(_ content: UnsafeRawBufferPointer, to descriptor: CInt, _ path: String) throws(SystemError) {
         var offset = 0
         while offset < content.count {
-            let count = content.withUnsafeBytes { bytes in
-                retrying { Glibc.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset) }
+            let count = retrying {
+                Glibc.write(descriptor, content.baseAddress.map { $0 + offset }, content.count - offset)
             }
             guard count > 0 else { throw SystemError("write \(path)", code: CInt(-count)) }
             offset += count

@@ -24,7 +24,8 @@ package struct ServiceManager: Sendable {
         let owned = OwnedDescriptor(owning: number)
         let bytes = Array(state.utf8)
         _ = address.withPointer { pointer, length in
-            sendto(owned.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL), pointer, length)
+            // A systemd that does not read must not hold this side up.
+            sendto(owned.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT), pointer, length)
         }
     }
 }

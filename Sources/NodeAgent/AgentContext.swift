@@ -30,7 +30,9 @@ package struct AgentContext: Sendable {
     }
 
     package var store: StateStore<ConfinedFiles> { StateStore(files) }
-    package var host: HostFacts { HostFacts(nodeName: identity.machine, hierarchy: Self.hierarchy) }
+    package var host: HostFacts {
+        HostFacts(nodeName: identity.machine, hierarchy: Self.hierarchy, proxy: configuration.proxy)
+    }
 
     /// A client that believes the cluster's CA.
     package func client(trust authority: [UInt8], as credential: HTTPSecurity.Credential) -> KubernetesClient {

@@ -28,7 +28,12 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
         case foreignPool = "foreign-pool"
         case badDesiredState = "bad-desired-state"
         case inTheWay = "in-the-way"
+        /// An image that cannot be had, or does not hold what it is to hold.
+        case image
         case disk
+        /// A unit that does not do what it is told.
+        case unit
+        /// systemd itself does not answer.
         case systemd
         case unhealthy
         case api
@@ -39,7 +44,14 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
     /// One line for people, without secrets.
     package let message: String
     /// What may be over soon without anybody's help, and how that can be noticed cheaply.
-    package var probe: Probe { [.noRoute].contains(cause) ? .connection : cause == .disk ? .disk : .none }
+    package var probe: Probe {
+        switch cause {
+        case .noRoute: .connection
+        case .disk: .disk
+        case .systemd: .systemd
+        default: .none
+        }
+    }
 
     /// Whether it is what is wanted that is not taken.
     var isRefusal: Bool {
@@ -51,6 +63,7 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
         case none
         case connection
         case disk
+        case systemd
     }
 
     package init(_ cause: Cause, _ message: String) {

@@ -36,6 +36,14 @@ struct ApprovalRulesTests {
         )
     }
 
+    @Test("A machine is gone when it has no Node and nobody can hold its certificate any more")
+    func goneMachines() {
+        let record = MachineRecord(machine: "w1", pool: "worker", keyDigest: "key", request: "uid", expiry: 2000)
+        #expect(record.isGone(at: 2000, hasNode: false))
+        #expect(!record.isGone(at: 1999, hasNode: false))
+        #expect(!record.isGone(at: 3000, hasNode: true))
+    }
+
     @Test("Signers that are not ours are left alone")
     func foreignSigner() {
         var facts = Cases.agent()

@@ -91,10 +91,14 @@ private struct Reference {
     let new: DesiredNode
     private let originals = ["/etc/containerd/config.toml": "packaged\n", "/etc/app/two.conf": "two of the image\n"]
 
+    /// A file that comes out of an image.
+    private static let tool = "a large program\n"
+
     init() throws {
         files = MemoryFiles(clock)
         units = MemoryUnits(clock, files)
         for (path, text) in originals { files.place(path, text) }
+        files.place(AgentPaths.download(Digest.hex(Array(Self.tool.utf8))), Self.tool)
         units.reads = [
             "containerd.service": [
                 "/etc/containerd/config.toml", "/etc/systemd/system/containerd.service.d/10-a.conf",
@@ -136,6 +140,14 @@ private struct Reference {
         let name = generation == 1 ? "old" : "new"
         units.append(.init(name: "\(name).service", content: "[Service]\nExecStart=/bin/\(name)\n", enabled: true))
         files.append(file("/opt/\(name)/data", "\(name)\n"))
+        if generation == 2 {
+            let image = NodeConfiguration.ImageFile(
+                reference: "registry/tool@sha256:0",
+                path: "/tool",
+                sha256: Digest.hex(Array(tool.utf8))
+            )
+            files.append(.init(path: "/opt/tool/tool", mode: "0755", content: .init(image: image)))
+        }
         if generation == 2 { files.append(file("/etc/app/two.conf", "two, generation 2\n")) }
         (spec.files, spec.units) = (files, units)
         let configuration = NodeConfiguration(pool: "worker", generation: generation, spec: spec)
@@ -192,6 +204,7 @@ private struct Reference {
     }
 
     private func text(_ node: DesiredNode, _ path: String) -> String? {
-        node.files[path].map { String(decoding: $0.content, as: UTF8.self) }
+        guard let file = node.files[path] else { return nil }
+        return file.text ?? Self.tool
     }
 }

@@ -74,11 +74,22 @@ final class MemoryFiles: FileLayer, @unchecked Sendable {
 
     func kind(_ path: String) throws -> ConfinedFiles.Kind { names[path].map { .file(mode: $0.mode) } ?? .absent }
     func read(_ path: String, limit: Int) throws -> [UInt8]? { names[path]?.content }
+    func forEachChunk(of path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws -> Bool {
+        guard let inode = names[path] else { return false }
+        inode.content.withUnsafeBytes(body)
+        return true
+    }
     func makeDirectories(for path: String) throws { try clock.tick() }
 
     func createTemporary(for path: String, _ content: [UInt8], mode: UInt32) throws {
         try clock.tick()
         names[temporary(path)] = Inode(content, mode: mode, durable: nil)
+    }
+
+    func copyTemporary(for path: String, from source: String, mode: UInt32) throws -> Bool {
+        guard let inode = names[source] else { return false }
+        try createTemporary(for: path, inode.content, mode: mode)
+        return true
     }
 
     func syncTemporary(for path: String) throws {
@@ -162,6 +173,7 @@ final class MemoryUnits: UnitControl, @unchecked Sendable {
         )
     }
 
+    func isAnswering() -> Bool { true }
     func reload() throws { try clock.tick() }
 
     func perform(_ verb: UnitVerb, _ unit: String) throws {

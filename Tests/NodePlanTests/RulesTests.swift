@@ -68,6 +68,8 @@ struct RulesTests {
               files:
                 - {path: /root/x, mode: "4755", content: {inline: a, base64: YQ==}}
                 - {path: /etc/a, content: {}}
+                - {path: /etc/b, content: {image: {reference: "registry/x:latest", path: x, sha256: "0"}}}
+              tunnelCertificate: {path: /etc/a}
               units: [{name: systemd-x.service, dropIns: [{name: x, content: ""}]}]
               kubelet: {version: 1.19.0, extraArguments: [x]}
               restartBudget: 0
@@ -77,11 +79,28 @@ struct RulesTests {
         #expect(
             places.sorted() == [
                 "metadata.generation", "spec.files[0].content", "spec.files[0].mode", "spec.files[0].path",
-                "spec.files[1].content", "spec.kubelet.extraArguments[0]", "spec.kubelet.version", "spec.restartBudget",
-                "spec.units[0].dropIns[0].name", "spec.units[0].name",
+                "spec.files[1].content", "spec.files[2].content.image.path", "spec.files[2].content.image.reference",
+                "spec.files[2].content.image.sha256", "spec.kubelet.extraArguments[0]", "spec.kubelet.version",
+                "spec.restartBudget",
+                "spec.tunnelCertificate.path", "spec.units[0].dropIns[0].name", "spec.units[0].name",
             ]
         )
     }
+
+    @Test(
+        "An image is named by its digest, and by nothing that a program takes for an option",
+        arguments: [
+            "registry.example/kubelet:v1", "-x@sha256:" + digits, "registry/x@sha256:" + digits + "0",
+            "registry/x@sha256:" + digits.uppercased(), "registry/x y@sha256:" + digits, "@sha256:" + digits,
+            "registry/x@sha512:" + digits, "registry/x@@sha256:" + digits, "Registry/x@sha256:" + digits,
+        ]
+    )
+    func badImages(reference: String) {
+        #expect(ImageName.isPinned("registry.example:5000/a/b-c_d.e@sha256:" + Self.digits))
+        #expect(!ImageName.isPinned(reference))
+    }
+
+    private static let digits = String(repeating: "0a", count: 32)
 
     @Test("Unknown fields are told with their places")
     func unknownFields() {
@@ -139,6 +158,21 @@ struct KubeletTests {
         for flag in wanted.flags { #expect(text.contains("\"\(flag)\""), "\(wanted.version): \(flag)") }
         for field in wanted.fields { #expect(text.contains("\"\(field)\""), "\(wanted.version): \(field)") }
         for absent in wanted.absent { #expect(!text.contains(absent), "\(wanted.version): \(absent)") }
+    }
+
+    @Test("know the proxy that stands before the API server, unless the configuration says otherwise")
+    func proxies() throws {
+        var kubelet = NodeConfiguration.Kubelet(version: "1.27.0")
+        let proxy = try StrictDecoder.decode(
+            AgentConfiguration.Proxy.self,
+            from: Array("{url: 'http://p:3128', noProxy: [10.0.0.1, a]}".utf8)
+        )
+        let host = HostFacts(nodeName: "n1", hierarchy: .v2, proxy: proxy)
+        let given = try KubeletRendering.render(kubelet, runtime: nil, on: host).unit.content ?? ""
+        #expect(given.contains("Environment=\"HTTPS_PROXY=http://p:3128\"\nEnvironment=\"NO_PROXY=10.0.0.1,a\"\n"))
+        kubelet.environment = ["HTTPS_PROXY": ""]
+        let own = try KubeletRendering.render(kubelet, runtime: nil, on: host).unit.content ?? ""
+        #expect(own.contains("Environment=\"HTTPS_PROXY=\"\n"))
     }
 
     @Test("do not run where they cannot")

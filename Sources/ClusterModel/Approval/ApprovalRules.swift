@@ -51,6 +51,14 @@ package struct MachineRecord: Hashable, Sendable {
         (self.machine, self.pool, self.keyDigest) = (machine, pool, keyDigest)
         (self.request, self.expiry) = (request, expiry)
     }
+
+    /// Whether nobody can hold its certificate any more, so that it is worth a look whether there is a Node.
+    package func mayBeGone(at now: UInt64) -> Bool { expiry <= now }
+
+    /// Whether the machine is gone, and its name free for another.
+    ///
+    /// A certificate that is still valid keeps the name: whoever has it would get the rights of the next of that name.
+    package func isGone(at now: UInt64, hasNode: Bool) -> Bool { mayBeGone(at: now) && !hasNode }
 }
 
 /// Who asks for what, and all that is known about it.

@@ -49,6 +49,30 @@ package struct Node: KubernetesObject {
         package init(key: String, value: String? = nil, effect: String) {
             (self.key, self.value, self.effect) = (key, value, effect)
         }
+
+        /// What makes it the same taint as another: `key:effect`.
+        package var mark: String { "\(key):\(effect)" }
+
+        /// The taints that a Node is to have.
+        ///
+        /// - Parameters:
+        ///   - present: those that it has, whoever set them.
+        ///   - known: the marks of those that were set for its configuration before; `nil` where its kubelet has just
+        ///     registered it with them.
+        ///   - wanted: those of its configuration. One that was set before and is gone was removed by somebody whose
+        ///     business that is, such as a cloud controller that initialises nodes; it does not come back.
+        /// - Returns: all of them, those that stay in their order.
+        package static func merged(present: [Self], known: Set<String>?, wanted: [Self]) -> [Self] {
+            let wantedMarks = Set(wanted.map(\.mark))
+            let gone = (known ?? []).subtracting(wantedMarks)
+            let kept = present.filter { !gone.contains($0.mark) }.map { old in
+                wanted.first { $0.mark == old.mark && known != nil } ?? old
+            }
+            let new = wanted.filter { taint in
+                !kept.contains { $0.mark == taint.mark } && known.map { !$0.contains(taint.mark) } ?? false
+            }
+            return kept + new
+        }
     }
     /// One of its addresses.
     package struct Address: Codable, Hashable, Sendable {

@@ -65,6 +65,9 @@ package final class Approver: Sendable {
                 }
                 feed.finish()
             }
+            group.addTask {
+                await MachineCleanUp(client: self.client, cluster: self.cluster, logger: self.logger).run()
+            }
             for await request in queue { group.addTask { await self.consider(request) } }
         }
     }

@@ -54,9 +54,10 @@ enum MachineGrants {
     }
 }
 
-/// An object that has to be there.
+/// An object that has to be there while its machine is.
 struct Grant: Sendable {
     private let put: @Sendable (KubernetesClient) async throws(APIError) -> Void
+    private let take: @Sendable (KubernetesClient) async throws(APIError) -> Void
 
     init<Object: KubernetesObject>(_ object: Object) {
         put = { client async throws(APIError) in
@@ -67,7 +68,13 @@ struct Grant: Sendable {
                 guard error.isConflict else { throw error }
             }
         }
+        take = { client async throws(APIError) in
+            try await client.delete(Object.self, object.metadata.name ?? "", namespace: object.metadata.namespace)
+        }
     }
 
     func apply(_ client: KubernetesClient) async throws(APIError) { try await put(client) }
+
+    /// Removes it; nothing happens where it is gone.
+    func remove(_ client: KubernetesClient) async throws(APIError) { try await take(client) }
 }

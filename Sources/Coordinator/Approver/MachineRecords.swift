@@ -14,13 +14,32 @@ struct MachineRecords: Sendable {
 
     func find(_ machine: String) async throws(APIError) -> (record: MachineRecord, version: String)? {
         guard let map = try await client.find(ConfigMap.self, Self.name(machine), namespace: TendrilAPI.namespace),
-            let data = map.data, let pool = data["pool"], let keyDigest = data["keyDigest"],
-            let request = data["request"]
+            let record = Self.record(map), record.machine == machine
+        else { return nil }
+        return (record, map.metadata.resourceVersion ?? "")
+    }
+
+    /// The records of all machines.
+    func all() async throws(APIError) -> [MachineRecord] {
+        let maps = try await client.list(ConfigMap.self, namespace: TendrilAPI.namespace, selector: Self.selector)
+        return maps.items.compactMap(Self.record)
+    }
+
+    /// Removes a machine's record.
+    func remove(_ machine: String) async throws(APIError) {
+        try await client.delete(ConfigMap.self, Self.name(machine), namespace: TendrilAPI.namespace)
+    }
+
+    private static let manager = (label: "app.kubernetes.io/managed-by", name: "tendril-coordinator")
+    private static let selector = "\(manager.label)=\(manager.name)"
+
+    private static func record(_ map: ConfigMap) -> MachineRecord? {
+        guard let data = map.data, let machine = data["machine"], map.metadata.name == name(machine),
+            let pool = data["pool"], let keyDigest = data["keyDigest"], let request = data["request"]
         else { return nil }
         // An expiry that cannot be read is one that lies ahead: the safe side.
         let expiry = data["expiry"].flatMap(KubernetesTime.seconds) ?? .max
-        let record = MachineRecord(machine: machine, pool: pool, keyDigest: keyDigest, request: request, expiry: expiry)
-        return (record, map.metadata.resourceVersion ?? "")
+        return MachineRecord(machine: machine, pool: pool, keyDigest: keyDigest, request: request, expiry: expiry)
     }
 
     /// Writes a record down.
@@ -33,7 +52,7 @@ struct MachineRecords: Sendable {
         var metadata = ObjectMetadata(
             name: Self.name(record.machine),
             namespace: TendrilAPI.namespace,
-            labels: ["app.kubernetes.io/managed-by": "tendril-coordinator", TokenGrant.poolLabel: record.pool]
+            labels: [Self.manager.label: Self.manager.name, TokenGrant.poolLabel: record.pool]
         )
         metadata.resourceVersion = version
         let map = ConfigMap(

@@ -35,13 +35,14 @@ package enum NodeConfigurationManifests {
         func metadata(_ name: String) -> ObjectMetadata {
             ObjectMetadata(name: name, namespace: TendrilAPI.namespace, labels: labels)
         }
-        let references = (configuration.spec.files ?? []).compactMap { $0.content.secretRef?.name }
+        let references = configuration.spec.secretNames.sorted()
+        let followed = references.isEmpty ? [] : [PolicyRule(["get", "list", "watch"], ["secrets"], names: references)]
         let role = Role(
             metadata(pointerName),
             rules: [
                 PolicyRule(["get", "list", "watch"], ["configmaps"], names: [pointerName]),
-                PolicyRule(["get"], ["secrets"], names: Array(Set([secretName] + references)).sorted()),
-            ]
+                PolicyRule(["get"], ["secrets"], names: [secretName]),
+            ] + followed
         )
         let group = RoleSubject(group: MachineIdentity.group(pool: pool))
         let data = [TendrilAPI.documentKey: document, TendrilAPI.signatureKey: Array(signatures.utf8)]

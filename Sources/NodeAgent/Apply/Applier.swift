@@ -1,4 +1,3 @@
-internal import Glibc
 internal import LinuxSystem
 package import NodePlan
 
@@ -20,10 +19,11 @@ package struct Applier<Files: FileLayer>: Sendable {
         let paths = Set(desired.files.keys).union(manifest.files.keys)
         var observed = ObservedNode(files: [:], units: [:])
         for path in paths {
-            let (file, content) = try files.observe(path)
+            let file = try files.observe(path)
             observed.files[path] = file
-            if path.hasPrefix(UnitName.directory + "/"), case .file = file {
-                guard content.count <= 1 << 20 else { throw SystemError("read \(path)", code: EFBIG) }
+            if path.hasPrefix(UnitName.directory + "/"), case .file = file,
+                let content = try files.read(path, limit: 1 << 20)
+            {
                 observed.unitTexts[path] = String(decoding: content, as: UTF8.self)
             }
         }
@@ -53,7 +53,7 @@ package struct Applier<Files: FileLayer>: Sendable {
 
     private func perform(_ step: Step) throws {
         switch step {
-        case .write(let path, let file): try files.replace(path, file.content, mode: file.mode)
+        case .write(let path, let file): try write(path, file)
         case .restore(let path, let original): try restore(path, original)
         case .reloadUnits: try units.reload()
         case .enable(let name): try units.perform(.enable, name)
@@ -64,9 +64,18 @@ package struct Applier<Files: FileLayer>: Sendable {
         }
     }
 
+    private func write(_ path: String, _ file: DesiredFile) throws {
+        switch file.source {
+        case .bytes(let bytes): try files.replace(path, bytes, mode: file.mode)
+        case .image(let image):
+            guard try files.replace(path, from: AgentPaths.download(file.digest), mode: file.mode) else {
+                throw AgentFailure(.image, "\(path) of \(image.reference) was not fetched")
+            }
+        }
+    }
+
     private func keep(_ path: String, as name: String) throws {
-        guard let content = try files.read(path, limit: 16 << 20) else { return }
-        try files.replace("\(AgentPaths.originals)/\(name)", content, mode: 0o600)
+        try files.replace("\(AgentPaths.originals)/\(name)", from: path, mode: 0o600)
     }
 
     private func restore(_ path: String, _ original: Manifest.Original) throws {
@@ -75,10 +84,8 @@ package struct Applier<Files: FileLayer>: Sendable {
             try files.remove(path)
             try files.syncDirectory(of: path)
         case .kept(let name, let mode):
-            let kept = "\(AgentPaths.originals)/\(name)"
             // It is gone only where it was put back before a stop.
-            guard let content = try files.read(kept, limit: 16 << 20) else { return }
-            try files.replace(path, content, mode: mode)
+            try files.replace(path, from: "\(AgentPaths.originals)/\(name)", mode: mode)
         }
     }
 }

@@ -67,10 +67,17 @@ package struct Generations: Sendable {
         _ = try await apply(new, permit: { _ in true })
     }
 
+    /// What kind of change it is.
+    package enum Change: Hashable, Sendable {
+        /// Only contents that come from elsewhere, and what reads them.
+        case following
+        case other
+    }
+
     /// What applying came to.
     package enum Outcome: Hashable, Sendable {
         case nothingToDo
-        case changed(units: [String])
+        case changed(units: [String], Change)
         /// It would disturb pods, and that is not allowed now.
         case deferred(units: [String])
     }
@@ -79,12 +86,12 @@ package struct Generations: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: was proven.
-    ///   - permit: asked before units are restarted or stopped.
+    ///   - permit: asked for leave before units are restarted or stopped.
     /// - Returns: what it came to.
     /// - Throws: `AgentFailure`; what was done stays, and the next attempt goes on from there.
     func apply(
         _ configuration: SignedConfiguration,
-        permit: ([String]) async -> Bool
+        permit: (Change) async -> Bool
     ) async throws(AgentFailure) -> Outcome {
         let document = try document(configuration)
         let plan = try await plan(configuration)
@@ -93,13 +100,21 @@ package struct Generations: Sendable {
             // First: a stop after the plan was carried out must not leave the agent with the old CA.
             if let authority = document.spec.certificateAuthority { try adopt(Array(authority.utf8)) }
             guard !plan.isEmpty else { return .nothingToDo }
-            if !plan.disrupted.isEmpty, !(await permit(plan.disrupted)) { return .deferred(units: plan.disrupted) }
+            let isFollowing = !plan.written.isEmpty && plan.written.isSubset(of: document.spec.followedPaths)
+            let change: Change = isFollowing ? .following : .other
+            if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
             context.logger.info(
                 "applying",
                 metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
             )
-            try await Blocking.run("apply") { try applier.carryOut(plan) }
-            return .changed(units: plan.disrupted)
+            let images = ImageFiles(context)
+            try await Blocking.run("apply") {
+                // Before anything is changed: what cannot be had keeps nothing half done.
+                try images.fetch(for: plan)
+                try applier.carryOut(plan)
+                images.tidy()
+            }
+            return .changed(units: plan.disrupted, change)
         } catch {
             throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
         }
@@ -108,7 +123,10 @@ package struct Generations: Sendable {
     /// The way from what is to what a proven configuration wants.
     func plan(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Plan {
         let document = try document(configuration)
-        let secrets = try await fetchSecrets(document)
+        var secrets = try await fetchSecrets(document)
+        if let path = document.spec.tunnelCertificate?.path {
+            secrets[path] = try await TunnelCertificate(context, membership.client).current()
+        }
         let applier = Applier(files: context.files, units: context.units)
         do {
             let desired = try DesiredNode(document, on: context.host, secrets: secrets) { Digest.hex($0) }

@@ -8,6 +8,7 @@ package protocol UnitControl: Sendable {
     func reload() throws
     /// One of the steps that name a unit.
     func perform(_ verb: UnitVerb, _ unit: String) throws
+    func isAnswering() -> Bool
 }
 
 /// What can be done to a unit (systemctl(1)).
@@ -40,6 +41,9 @@ package struct UnitReport: Hashable, Sendable {
 package struct Systemctl: UnitControl {
     static let path = "/usr/bin/systemctl"
 
+    /// How long systemd may take for what it only has to look up.
+    private static let answerTime = Nanoseconds.seconds(5)
+
     private let timeout: Nanoseconds
 
     /// Waits for each call at most `seconds`.
@@ -47,7 +51,8 @@ package struct Systemctl: UnitControl {
 
     package func observe(_ units: [String]) throws -> [String: UnitReport] {
         guard !units.isEmpty else { return [:] }
-        let output = try run(["show", "--property=Id,LoadState,ActiveState,SubState,UnitFileState", "--"] + units)
+        let arguments = ["show", "--property=Id,LoadState,ActiveState,SubState,UnitFileState", "--"] + units
+        let output = try run(arguments, atMost: Self.answerTime)
         // One block a unit, in the order asked for; Id may be another name of it.
         let blocks = output.split(separator: "\n\n", omittingEmptySubsequences: true)
         var reports: [String: UnitReport] = [:]
@@ -67,27 +72,41 @@ package struct Systemctl: UnitControl {
         return reports
     }
 
-    package func reload() throws { _ = try run(["daemon-reload"]) }
+    package func reload() throws { try change(["daemon-reload"]) }
 
     package func perform(_ verb: UnitVerb, _ unit: String) throws {
         if verb == .restart || verb == .start {
             // A unit that failed too often is not started again without this.
-            _ = try? run(["reset-failed", "--", unit])
+            _ = try? run(["reset-failed", "--", unit], atMost: Self.answerTime)
         }
-        _ = try run([verb.rawValue, "--", unit])
+        try change([verb.rawValue, "--", unit])
     }
 
-    private func run(_ arguments: [String]) throws -> String {
+    private func change(_ arguments: [String]) throws {
+        // What is under way when systemd hangs looks like a unit that does not start.
+        guard isAnswering() else { throw AgentFailure(.systemd, "systemd does not answer") }
+        _ = try run(arguments, atMost: timeout)
+    }
+
+    private func run(_ arguments: [String], atMost timeout: Nanoseconds) throws -> String {
+        let what = "systemctl \(arguments[0]) \(arguments.last ?? "")"
         let outcome: ChildProcess.Outcome
         do throws(SystemError) {
             outcome = try ChildProcess.run(Self.path, arguments, timeout: timeout, limit: 256 * 1024)
         } catch {
-            throw AgentFailure(.systemd, "systemd does not answer: \(error)")
+            guard isAnswering() else { throw AgentFailure(.systemd, "systemd does not answer: \(error)") }
+            throw AgentFailure(.unit, "\(what): \(error)")
         }
         guard outcome.isSuccess else {
             let reason = outcome.output.split(separator: "\n").first ?? "exit code \(outcome.code)"
-            throw AgentFailure(.systemd, "systemctl \(arguments[0]) \(arguments.last ?? ""): \(reason)")
+            throw AgentFailure(.unit, "\(what): \(reason)")
         }
         return outcome.output
+    }
+
+    /// Whether systemd itself answers; it does so at once, or not at all.
+    package func isAnswering() -> Bool {
+        let arguments = ["show", "--property=Version"]
+        return (try? ChildProcess.run(Self.path, arguments, timeout: Self.answerTime))?.isSuccess == true
     }
 }

@@ -16,6 +16,8 @@ package final class Bootstrap: Sendable {
     private let progress: Guarded<Progress>
     let reporter: BootstrapReporter
     private let began = Clock.now()
+    /// Of the certificate that the machine has, in seconds since 1970.
+    private let expiry = Guarded<UInt64?>(nil)
 
     package init(_ context: AgentContext) throws {
         self.context = context
@@ -44,6 +46,7 @@ package final class Bootstrap: Sendable {
             if let kept { return kept }
             return try await requestIdentity(authority)
         }
+        expiry.withLock { $0 = identity.facts.expiry }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
         let desired = try await step(.desiredState) { () async throws(AgentFailure) in
@@ -111,7 +114,7 @@ package final class Bootstrap: Sendable {
     private func show() async {
         let now = state
         try? context.store.save(now, AgentPaths.progress)
-        StatusFile.write(context, progress: now)
+        StatusFile.write(context, progress: now, expiry: expiry.withLock { $0 })
         context.service.notify("STATUS=bootstrap: \(now.phase.rawValue)" + (now.error.map { ": \($0)" } ?? ""))
         await reporter.report(now)
     }
@@ -222,7 +225,7 @@ package final class Bootstrap: Sendable {
     private func requestIdentity(_ authority: [UInt8]) async throws(AgentFailure) -> AgentIdentity {
         let token = try token()
         let client = context.client(trust: authority, as: .token(token.secret))
-        return try await IdentityRequest(context, client).obtain()
+        return try await IdentityRequest.agent(context, client)
     }
 
     private func apply(_ desired: SignedConfiguration, _ membership: Membership) async throws(AgentFailure) {

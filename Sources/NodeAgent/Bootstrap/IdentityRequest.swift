@@ -6,48 +6,106 @@ internal import LinuxSystem
 internal import TLSEngine
 internal import TendrilCore
 
-/// Obtains the agent's certificate by a CertificateSigningRequest.
+/// Which certificate is asked for.
+struct CertificatePurpose: Sendable {
+    /// In words.
+    let name: String
+    let signer: Signer
+    let subject: SubjectName
+    /// The only alternative name.
+    let uri: String
+    /// Where certificate and key are kept, in one file so that they change together.
+    let path: String
+    /// Where a key is kept whose certificate was asked for.
+    let requestedKey: String
+    /// The beginning of the request's name.
+    let requestName: String
+
+    /// The agent's own.
+    static func agent(_ identity: MachineIdentity) -> Self {
+        Self(
+            name: "the agent's certificate",
+            signer: .agent,
+            subject: SubjectName(user: identity.user, groups: identity.groups),
+            uri: identity.agentURI,
+            path: AgentPaths.identity,
+            requestedKey: AgentPaths.requestedKey,
+            requestName: "tendril-agent-\(identity.machine)"
+        )
+    }
+
+    /// The tunnel client's.
+    static func tunnel(_ identity: MachineIdentity) -> Self {
+        Self(
+            name: "the tunnel's certificate",
+            signer: .tunnelClient,
+            subject: SubjectName(user: identity.machine),
+            uri: identity.tunnelURI,
+            path: AgentPaths.tunnel,
+            requestedKey: AgentPaths.requestedTunnelKey,
+            requestName: "tendril-vpn-\(identity.machine)"
+        )
+    }
+}
+
+/// Obtains a certificate by a CertificateSigningRequest.
 ///
 /// The key is kept before it is asked for, so that a stop in between asks for the same certificate again.
 struct IdentityRequest: Sendable {
     private let context: AgentContext
     private let client: KubernetesClient
+    private let purpose: CertificatePurpose
     private let patience: Nanoseconds
 
-    init(_ context: AgentContext, _ client: KubernetesClient, patience: Nanoseconds = .seconds(60)) {
-        (self.context, self.client, self.patience) = (context, client, patience)
+    init(
+        _ context: AgentContext,
+        _ client: KubernetesClient,
+        for purpose: CertificatePurpose,
+        patience: Nanoseconds = .seconds(60)
+    ) {
+        (self.context, self.client, self.purpose, self.patience) = (context, client, purpose, patience)
     }
 
-    /// Asks for a certificate, waits for it and keeps it.
-    func obtain() async throws(AgentFailure) -> AgentIdentity {
-        let key = try requestedKey()
-        let name = "tendril-agent-\(context.identity.machine)-\(Hex.text(key.digest.prefix(6)))"
-        try await ask(name, key)
-        let certificate = try await certificate(name)
-        let secret: Secret
-        do { secret = try key.pem() } catch { throw AgentFailure(error, doing: "read the key") }
-        let pem = certificate + secret.withBytes { span in span.withUnsafeBytes { Array($0) } }
+    /// Asks for the agent's own certificate, waits for it and keeps it.
+    static func agent(_ context: AgentContext, _ client: KubernetesClient) async throws(AgentFailure) -> AgentIdentity {
+        let pem = try await IdentityRequest(context, client, for: .agent(context.identity)).obtain()
         guard let identity = AgentIdentity(pem: pem, of: context.identity) else {
-            throw AgentFailure(.denied, "the certificate that came is not the one that was asked for")
-        }
-        do {
-            try context.files.replace(AgentPaths.identity, pem, mode: 0o600)
-            try context.files.remove(AgentPaths.requestedKey)
-            try context.files.syncDirectory(of: AgentPaths.requestedKey)
-        } catch {
-            throw AgentFailure(error, doing: "keep the identity")
+            throw AgentFailure(.denied, "the certificate that came is not this machine's")
         }
         return identity
     }
 
+    /// Asks for the certificate, waits for it and keeps it; certificate and key in PEM.
+    func obtain() async throws(AgentFailure) -> [UInt8] {
+        let key = try requestedKey()
+        let name = "\(purpose.requestName)-\(Hex.text(key.digest.prefix(6)))"
+        try await ask(name, key)
+        let certificate = try await certificate(name)
+        guard let facts = try? CertificateFacts(pem: certificate, "certificate"), facts.keyDigest == key.digest,
+            facts.subject == purpose.subject
+        else {
+            throw AgentFailure(.denied, "the certificate that came is not the one that was asked for")
+        }
+        do {
+            let secret = try key.pem()
+            let pem = certificate + secret.withBytes { span in span.withUnsafeBytes { Array($0) } }
+            try context.files.replace(purpose.path, pem, mode: 0o600)
+            try context.files.remove(purpose.requestedKey)
+            try context.files.syncDirectory(of: purpose.requestedKey)
+            return pem
+        } catch {
+            throw AgentFailure(error, doing: "keep \(purpose.name)")
+        }
+    }
+
     private func requestedKey() throws(AgentFailure) -> KeyPair {
         do {
-            if let pem = try context.files.read(AgentPaths.requestedKey), let key = try? KeyPair(pem: Secret(pem)) {
+            if let pem = try context.files.read(purpose.requestedKey), let key = try? KeyPair(pem: Secret(pem)) {
                 return key
             }
             let key = try KeyPair()
             let pem = try key.pem().withBytes { span in span.withUnsafeBytes { Array($0) } }
-            try context.files.replace(AgentPaths.requestedKey, pem, mode: 0o600)
+            try context.files.replace(purpose.requestedKey, pem, mode: 0o600)
             return key
         } catch {
             throw AgentFailure(error, doing: "make a key")
@@ -55,23 +113,22 @@ struct IdentityRequest: Sendable {
     }
 
     private func ask(_ name: String, _ key: KeyPair) async throws(AgentFailure) {
-        let identity = context.identity
         do {
             let request = try CertificateRequest.make(
-                subject: SubjectName(user: identity.user, groups: identity.groups),
-                names: AlternativeNames(uris: [identity.agentURI]),
+                subject: purpose.subject,
+                names: AlternativeNames(uris: [purpose.uri]),
                 key: key
             )
             let spec = CertificateSigningRequest.Spec(
                 request: request,
-                signerName: Signer.agent.rawValue,
-                usages: Signer.agent.usages.sorted()
+                signerName: purpose.signer.rawValue,
+                usages: purpose.signer.usages.sorted()
             )
             try await client.create(CertificateSigningRequest(ObjectMetadata(name: name), spec: spec))
         } catch let error as APIError where error.isConflict {
             // It was asked for before a stop.
         } catch {
-            throw AgentFailure(error, doing: "ask for the agent's certificate")
+            throw AgentFailure(error, doing: "ask for \(purpose.name)")
         }
     }
 
@@ -84,10 +141,10 @@ struct IdentityRequest: Sendable {
                 request = try await client.get(CertificateSigningRequest.self, name)
             } catch {
                 // The token is void as soon as it was used: who holds it learns nothing more.
-                throw AgentFailure(error, doing: "fetch the agent's certificate")
+                throw AgentFailure(error, doing: "fetch \(purpose.name)")
             }
             if let denial = request.condition("Denied") ?? request.condition("Failed") {
-                try? context.files.remove(AgentPaths.requestedKey)
+                try? context.files.remove(purpose.requestedKey)
                 throw AgentFailure(
                     .denied,
                     "the certificate was denied: \(denial.message ?? denial.reason ?? "no reason given")"

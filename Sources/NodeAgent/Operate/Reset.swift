@@ -47,11 +47,18 @@ package struct Reset {
         return lines
     }
 
+    private static func words(_ source: DesiredFile.Source) -> String {
+        switch source {
+        case .bytes(let bytes): "\(bytes.count) bytes"
+        case .image(let image): "from \(image.reference)"
+        }
+    }
+
     /// A step in words.
     static func words(_ step: Step) -> String {
         switch step {
         case .write(let path, let file):
-            "write \(path) (\(file.content.count) bytes, mode \(String(file.mode, radix: 8)))"
+            "write \(path) (\(words(file.source)), mode \(String(file.mode, radix: 8)))"
         case .restore(let path, .absent): "remove \(path)"
         case .restore(let path, .kept): "put \(path) back as it was"
         case .reloadUnits: "reload systemd's units"

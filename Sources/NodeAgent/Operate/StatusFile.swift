@@ -1,7 +1,6 @@
 package import ClusterModel
 internal import FoundationEssentials
 internal import LinuxSystem
-internal import TLSEngine
 internal import TendrilCore
 
 /// What `tendril-agent status` shows.
@@ -26,13 +25,15 @@ package struct AgentStatus: Codable, Hashable, Sendable {
 /// The status, kept in a file of the run-time directory that anybody may read: it holds no secrets.
 package enum StatusFile {
     /// Writes the status; what fails is not worth stopping for.
-    static func write(_ context: AgentContext, progress: Progress) {
+    ///
+    /// - Parameters:
+    ///   - context: of the agent.
+    ///   - progress: is shown.
+    ///   - expiry: of the agent's certificate, in seconds since 1970; `nil` where it has none.
+    static func write(_ context: AgentContext, progress: Progress, expiry: UInt64?) {
         let store = context.store
         let applied = try? store.load(SignedConfiguration.self, AgentPaths.applied)
         let pending = try? store.load(PendingGeneration.self, AgentPaths.pending)
-        let identity = (try? context.files.read(AgentPaths.identity)).flatMap {
-            AgentIdentity(pem: $0, of: context.identity)
-        }
         let status = AgentStatus(
             machine: context.identity.machine,
             pool: context.identity.pool,
@@ -46,7 +47,7 @@ package enum StatusFile {
             generation: applied?.generation,
             checksum: applied?.checksum,
             pendingGeneration: pending?.configuration.generation,
-            certificateExpiry: identity.map { KubernetesTime.text(seconds: $0.facts.expiry) },
+            certificateExpiry: expiry.map(KubernetesTime.text(seconds:)),
             updatedAt: KubernetesTime.text(seconds: Clock.unixTime())
         )
         guard let bytes = try? CanonicalJSON.bytes(status) else { return }

@@ -7,6 +7,10 @@ package enum AgentPaths {
     package static let identity = "/var/lib/tendril/agent.pem"
     /// A key whose certificate was asked for.
     package static let requestedKey = "/var/lib/tendril/agent-requested.key"
+    /// The tunnel client's certificate and key.
+    package static let tunnel = "/var/lib/tendril/tunnel.pem"
+    /// A key whose certificate was asked for the tunnel client.
+    package static let requestedTunnelKey = "/var/lib/tendril/tunnel-requested.key"
     /// The cluster's CA bundle as it was proven.
     package static let authority = "/var/lib/tendril/ca.crt"
     package static let manifest = "/var/lib/tendril/manifest.json"
@@ -18,6 +22,11 @@ package enum AgentPaths {
     package static let rejected = "/var/lib/tendril/rejected.json"
     /// What was there before us.
     package static let originals = "/var/lib/tendril/originals"
+    /// What was taken out of images and is not in its place yet.
+    package static let downloads = "/var/lib/tendril/download"
     /// What `status` shows.
     package static let status = "/run/tendril/agent.json"
+
+    /// Where a file of this SHA-256, in hexadecimal digits, is kept until it is in its place.
+    package static func download(_ digest: String) -> String { "\(downloads)/\(digest)" }
 }

@@ -34,6 +34,9 @@ struct FaultWatch: Sendable {
                 return error.code != nil
             }
         case .disk: return canWriteEverywhere
+        case .systemd:
+            let units = context.units
+            return (try? await Blocking.run("probe") { units.isAnswering() }) ?? false
         }
     }
 

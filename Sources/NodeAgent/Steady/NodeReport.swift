@@ -12,6 +12,8 @@ struct NodeReport: Sendable {
     static let kubeletAnnotation = "tendril.dev/kubelet-version"
     /// The keys of the labels that the configuration set, so that they can be removed with it.
     static let labelsAnnotation = "tendril.dev/labels"
+    /// The taints that the configuration set, as `key:effect`, so that they can be removed with it.
+    static let taintsAnnotation = "tendril.dev/taints"
     /// A comma-separated list of units; the agent restarts them and removes the annotation.
     static let restartAnnotation = "tendril.dev/restart-units"
 
@@ -19,12 +21,13 @@ struct NodeReport: Sendable {
     let machine: String
     let logger: Logger
 
-    /// Tells what is in force, in one patch, and makes the Node's labels those of the configuration: a kubelet sets them
-    /// only when it registers.
+    /// Tells what is in force, in one patch, and makes the Node's labels and taints those of the configuration: a kubelet
+    /// sets them only when it registers.
     func tellApplied(
         _ configuration: SignedConfiguration,
         kubelet: String,
         labels: [String: String],
+        taints: [Node.Taint],
         on node: Node
     ) async throws(APIError) {
         let ours = labels.keys.sorted().joined(separator: ",")
@@ -33,15 +36,27 @@ struct NodeReport: Sendable {
             Self.checksumAnnotation: .string(configuration.checksum),
             Self.kubeletAnnotation: .string(kubelet),
             Self.labelsAnnotation: .string(ours),
+            Self.taintsAnnotation: .string(taints.map(\.mark).sorted().joined(separator: ",")),
         ]
         let before = node.metadata.annotations?[Self.labelsAnnotation]?.split(separator: ",").map(String.init) ?? []
         var changes = labels.mapValues { JSONValue.string($0) }
         for gone in before where changes[gone] == nil { changes[gone] = .null }
-        try await client.patch(
-            Node.self,
-            machine,
-            ["metadata": ["annotations": .object(annotations), "labels": .object(changes)]]
-        )
+        var metadata: [String: JSONValue] = ["annotations": .object(annotations), "labels": .object(changes)]
+        var patch: [String: JSONValue] = [:]
+        let known = node.metadata.annotations?[Self.taintsAnnotation]?.split(separator: ",").map(String.init)
+        let present = node.spec?.taints ?? []
+        let wanted = Node.Taint.merged(present: present, known: known.map(Set.init), wanted: taints)
+        if wanted != present {
+            // The list goes as a whole; who changed it meanwhile makes this a conflict, and a later attempt.
+            metadata["resourceVersion"] = node.metadata.resourceVersion.map { .string($0) }
+            do {
+                patch["spec"] = ["taints": .array(try wanted.map { try CanonicalJSON.value($0) })]
+            } catch {
+                throw .malformed(request: "encode taints", reason: "\(error)")
+            }
+        }
+        patch["metadata"] = .object(metadata)
+        try await client.patch(Node.self, machine, .object(patch))
     }
 
     /// Removes the wish for restarts.

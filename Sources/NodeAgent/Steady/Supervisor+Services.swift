@@ -56,7 +56,7 @@ extension Supervisor {
         let now = Clock.unixTime()
         guard now >= membership.identity.facts.moment(at: share) else { return }
         do throws(AgentFailure) {
-            let renewed = try await IdentityRequest(context, membership.client).obtain()
+            let renewed = try await IdentityRequest.agent(context, membership.client)
             membership.identity = renewed
             let authority = (try? context.files.read(AgentPaths.authority)) ?? membership.authority
             membership.client.use(context.security(.bundle(authority), renewed.credential))

@@ -3,6 +3,7 @@ internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
 internal import NodePlan
+internal import TLSEngine
 internal import TendrilCore
 
 /// Keeps a node as it is wanted, until its task is cancelled.
@@ -41,11 +42,14 @@ final class Supervisor: Sendable {
         context.logger.info("the node is kept as it is wanted")
         await withDiscardingTaskGroup { group in
             group.addTask { await self.followPool() }
+            group.addTask { await self.followSecrets() }
             group.addTask { await self.reconcileForever() }
             group.addTask { await self.retryWhenDue() }
             group.addTask { await self.heartbeat() }
             group.addTask { await self.every(seconds: 60) { await self.lookAtNode() } }
             group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
+            group.addTask { await self.every(seconds: 60) { self.renewTunnelCertificate() } }
+            group.addTask { await KubeletEndpoint(self).follow() }
             group.addTask { await self.watchServices() }
             group.addTask { await self.every(seconds: 600) { self.wake.yield() } }
             // What only joining needed of the program does not stay in memory.
@@ -71,6 +75,50 @@ final class Supervisor: Sendable {
 
     private func follow(_ pointer: ConfigMap?) {
         state.withLock { ($0.pointer, $0.isUnread) = (pointer, true) }
+        wake.yield()
+    }
+
+    /// Wakes the reconciling when a Secret changes that a file is followed from.
+    private func followSecrets() async {
+        while !Task.isCancelled {
+            let names = secretNames
+            await withTaskGroup(of: Void.self) { group in
+                for name in names { group.addTask { await self.followSecret(name) } }
+                while !Task.isCancelled, secretNames == names { try? await Task.sleep(nanoseconds: 5_000_000_000) }
+                group.cancelAll()
+            }
+        }
+    }
+
+    private var secretNames: Set<String> {
+        guard let applied = (try? generations.applied()) ?? nil, let document = try? generations.document(applied)
+        else { return [] }
+        return document.spec.secretNames
+    }
+
+    private func followSecret(_ name: String) async {
+        let watcher = Watcher(
+            KubernetesSecret.self,
+            client: membership.client,
+            namespace: TendrilAPI.namespace,
+            name: name
+        )
+        await watcher.run { event in
+            switch event {
+            case .changed: self.wake.yield()
+            // The content at the beginning was read by the pass that brought it.
+            case .all: break
+            // What is on the disk stays: never nothing in the place of a good credential.
+            case .removed: self.context.logger.warning("a Secret is gone", metadata: ["secret": "\(name)"])
+            case .failed(let error):
+                self.context.logger.warning("cannot follow a Secret", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+
+    /// Has the tunnel's certificate renewed by the next pass when its time has come.
+    private func renewTunnelCertificate() {
+        guard TunnelCertificate(context, membership.client).isDue else { return }
         wake.yield()
     }
 
@@ -138,9 +186,7 @@ final class Supervisor: Sendable {
         if let pending = try load({ try self.generations.pending() }) {
             try await bringIntoForce(pending)
         } else if let applied = try load({ try self.generations.applied() }) {
-            if case .changed = try await generations.apply(applied, permit: { _ in true }) {
-                await report.event("DriftRepaired", "what had changed on the machine was put back", isWarning: false)
-            }
+            try await keep(applied)
         }
         if let refusal { throw refusal }
     }
@@ -149,11 +195,48 @@ final class Supervisor: Sendable {
         if try load({ try self.generations.rejections() }).contains(where: { $0.checksum == pending.checksum }) {
             throw try await rollBack(pending, "it was being taken back when the agent stopped")
         }
+        try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
+    }
+
+    /// Puts back what has changed on the machine, and follows what has changed in Secrets.
+    private func keep(_ applied: SignedConfiguration) async throws(AgentFailure) {
+        try await withBudget(applied) { permit throws(AgentFailure) in
+            // What was put out of order by somebody is put in order at once; a Secret changes for all machines.
+            let outcome = try await self.generations.apply(applied) { change in
+                change == .following ? await permit() : true
+            }
+            switch outcome {
+            case .nothingToDo: break
+            case .deferred(let units): throw Self.waiting(applied, units)
+            case .changed(_, .following):
+                await self.report.event("SecretsFollowed", "files follow Secrets that have changed", isWarning: false)
+            case .changed:
+                await self.report.event("DriftRepaired", "what had changed was put back", isWarning: false)
+            }
+        }
+    }
+
+    private static func waiting(_ configuration: SignedConfiguration, _ units: [String]) -> AgentFailure {
+        let names = units.joined(separator: ", ")
+        return AgentFailure(.waiting, "generation \(configuration.generation) waits for leave to restart \(names)")
+    }
+
+    /// Runs `body`, which may ask for leave to restart what pods depend on, and gives the leave back after it.
+    private func withBudget(
+        _ configuration: SignedConfiguration,
+        _ body: (@escaping @Sendable () async -> Bool) async throws(AgentFailure) -> Void
+    ) async throws(AgentFailure) {
+        let size = try generations.document(configuration).spec.restartBudget ?? 1
         let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
         let lease = Guarded<Int?>(nil)
         let result: Result<Void, AgentFailure>
         do throws(AgentFailure) {
-            try await prove(pending, budget, lease)
+            try await body {
+                if await self.isLeaving() { return false }
+                let held = try? await budget.acquire(budget: size)
+                lease.withLock { $0 = held }
+                return held != nil
+            }
             result = .success(())
         } catch {
             result = .failure(error)
@@ -165,28 +248,18 @@ final class Supervisor: Sendable {
     /// Applies a generation and waits until it has proven itself; else brings the last one back.
     private func prove(
         _ pending: SignedConfiguration,
-        _ budget: RestartBudget,
-        _ lease: Guarded<Int?>
+        _ permit: @escaping @Sendable () async -> Bool
     ) async throws(AgentFailure) {
         let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
         let outcome: Generations.Outcome
         do throws(AgentFailure) {
-            outcome = try await generations.apply(pending) { _ in
-                if isFirst { return true }
-                if await self.isLeaving() { return false }
-                let held = try? await budget.acquire(budget: document.spec.restartBudget ?? 1)
-                lease.withLock { $0 = held }
-                return held != nil
-            }
+            outcome = try await generations.apply(pending) { _ in if isFirst { true } else { await permit() } }
         } catch {
-            guard error.cause == .systemd, !isFirst else { throw error }
+            guard error.cause == .unit, !isFirst else { throw error }
             throw try await rollBack(pending, error.message)
         }
-        if case .deferred(let units) = outcome {
-            let names = units.joined(separator: ", ")
-            throw AgentFailure(.waiting, "generation \(pending.generation) waits for leave to restart \(names)")
-        }
+        if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
         let health = document.spec.health
         let hold = isFirst ? 0 : health?.holdSeconds ?? 30
         if let reason = await HealthHold(self).wait(document, hold: hold, timeout: health?.timeoutSeconds ?? 300) {
@@ -221,6 +294,9 @@ final class Supervisor: Sendable {
                 configuration,
                 kubelet: kubelet,
                 labels: document.spec.kubelet?.labels ?? [:],
+                taints: (document.spec.kubelet?.taints ?? []).map {
+                    Node.Taint(key: $0.key, value: $0.value, effect: $0.effect)
+                },
                 on: node
             )
         } catch {
@@ -265,13 +341,13 @@ final class Supervisor: Sendable {
         var shown = progress
         let failure = state.withLock { $0.failure }
         (shown.error, shown.cause) = (failure?.message, failure?.cause)
-        StatusFile.write(context, progress: shown)
+        StatusFile.write(context, progress: shown, expiry: membership.identity.facts.expiry)
         context.service.notify("STATUS=" + (failure?.message ?? "the node is as it is wanted"))
     }
 
     // MARK: - Time
 
-    private func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
+    func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
         while !Task.isCancelled {
             await body()
             try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)

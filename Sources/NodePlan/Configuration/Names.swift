@@ -39,6 +39,31 @@ package enum NodePath {
     }
 }
 
+/// Digests in configurations.
+package enum DigestText {
+    /// Whether a text is a SHA-256 digest in 64 lower-case hexadecimal digits.
+    package static func isSHA256(_ text: some StringProtocol) -> Bool {
+        text.utf8.count == 64
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+}
+
+/// References to OCI images (OCI distribution specification, "Pulling manifests").
+package enum ImageName {
+    /// Whether a text names an image by its digest, such as `registry.example/kubelet@sha256:…`, and nothing else.
+    package static func isPinned(_ text: String) -> Bool {
+        guard let at = text.firstIndex(of: "@"), text.utf8.count <= 512 else { return false }
+        let (name, digest) = (text[..<at], text[text.index(after: at)...])
+        guard let first = name.utf8.first, (0x61...0x7A).contains(first) || (0x30...0x39).contains(first),
+            name.utf8.allSatisfy({ byte in
+                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
+                    || [0x2E, 0x2D, 0x5F, 0x2F, 0x3A].contains(byte)
+            })
+        else { return false }
+        return digest.hasPrefix("sha256:") && DigestText.isSHA256(digest.dropFirst("sha256:".count))
+    }
+}
+
 /// Permission bits.
 package struct FileMode: Hashable, Sendable {
     /// 0 to 0777: no set-user-ID and nothing else beyond permissions.

@@ -20,10 +20,31 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var inline: String?
         /// The bytes themselves, in base64.
         package var base64: String?
+        /// Followed as the Secret changes.
         package var secretRef: SecretReference?
+        package var image: ImageFile?
 
-        package init(inline: String? = nil, base64: String? = nil, secretRef: SecretReference? = nil) {
-            (self.inline, self.base64, self.secretRef) = (inline, base64, secretRef)
+        package init(
+            inline: String? = nil,
+            base64: String? = nil,
+            secretRef: SecretReference? = nil,
+            image: ImageFile? = nil
+        ) {
+            (self.inline, self.base64, self.secretRef, self.image) = (inline, base64, secretRef, image)
+        }
+    }
+
+    /// A file in an OCI image, which containerd pulls.
+    package struct ImageFile: Codable, Hashable, Sendable {
+        /// By digest, such as `registry.example/kubelet@sha256:…`.
+        package var reference: String
+        /// Where the file is in the image.
+        package var path: String
+        /// The file's digest in hexadecimal digits: what is believed, whoever served the image.
+        package var sha256: String
+
+        package init(reference: String, path: String, sha256: String) {
+            (self.reference, self.path, self.sha256) = (reference, path, sha256)
         }
     }
 
@@ -140,6 +161,14 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         }
     }
 
+    /// The certificate by which the machine's tunnel client proves itself; the agent fetches and renews it.
+    package struct TunnelCertificate: Codable, Hashable, Sendable {
+        /// The file of certificate and key in PEM, which `tendril-vpn` notices when it changes.
+        package var path: String
+
+        package init(path: String) { self.path = path }
+    }
+
     /// What is wanted.
     package struct Spec: Codable, Hashable, Sendable {
         package var files: [File]?
@@ -149,10 +178,22 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         /// The CA bundle of the cluster in PEM, once another one than the user data's is to be believed.
         package var certificateAuthority: String?
         package var health: Health?
+        /// The certificate of the machine's tunnel client, where one runs.
+        package var tunnelCertificate: TunnelCertificate?
         /// How many machines of the cluster may restart what pods depend on at the same time; 1 where it is missing.
         package var restartBudget: Int?
 
         package init() {}
+
+        /// The names of the Secrets that files are followed from.
+        package var secretNames: Set<String> { Set((files ?? []).compactMap { $0.content.secretRef?.name }) }
+
+        /// The files whose content changes without a new generation.
+        package var followedPaths: Set<String> {
+            var paths = Set((files ?? []).filter { $0.content.secretRef != nil }.map(\.path))
+            if let path = tunnelCertificate?.path { paths.insert(path) }
+            return paths
+        }
 
         /// The container runtime's unit.
         package var runtimeUnit: String { containerRuntime?.unit ?? ContainerRuntime.defaultUnit }

@@ -55,6 +55,11 @@ package enum NodeConfigurationRules {
         for (index, unit) in units.enumerated() { problems += problemsOf(unit, at: "spec.units[\(index)]") }
         problems += repeated(files.map(\.path), "spec.files", "path")
         problems += repeated(units.map(\.name), "spec.units", "name")
+        if let path = spec.tunnelCertificate?.path {
+            let reason =
+                NodePath.problem(path) ?? (files.contains { $0.path == path } ? "is one of spec.files, too" : nil)
+            if let reason { problems.append(ConfigurationProblem("spec.tunnelCertificate.path", reason)) }
+        }
         if let kubelet = spec.kubelet { problems += problemsOf(kubelet) }
         if let endpoint = spec.containerRuntime?.endpoint {
             check(endpoint.hasPrefix("unix:///"), "spec.containerRuntime.endpoint", "must begin with unix:///")
@@ -72,14 +77,31 @@ package enum NodeConfigurationRules {
             problems.append(ConfigurationProblem("\(path).mode", "must be octal digits up to 0777"))
         }
         let content = file.content
-        let sources = [content.inline != nil, content.base64 != nil, content.secretRef != nil].filter { $0 }.count
-        if sources != 1 {
-            problems.append(ConfigurationProblem("\(path).content", "needs one of inline, base64 and secretRef"))
+        let sources = [
+            content.inline != nil, content.base64 != nil, content.secretRef != nil, content.image != nil,
+        ]
+        if sources.filter({ $0 }).count != 1 {
+            problems.append(ConfigurationProblem("\(path).content", "needs one of inline, base64, secretRef and image"))
         }
+        if let image = content.image { problems += problemsOf(image, at: "\(path).content.image") }
         if content.inline.map({ $0.utf8.count > maximumFileBytes }) == true
             || content.base64.map({ $0.utf8.count > maximumFileBytes / 3 * 4 }) == true
         {
             problems.append(ConfigurationProblem("\(path).content", "is larger than \(maximumFileBytes) bytes"))
+        }
+        return problems
+    }
+
+    private static func problemsOf(_ image: NodeConfiguration.ImageFile, at path: String) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        if !ImageName.isPinned(image.reference) {
+            problems.append(ConfigurationProblem("\(path).reference", "does not name an image by @sha256: and digest"))
+        }
+        if !NodePath.isPlain(image.path) {
+            problems.append(ConfigurationProblem("\(path).path", "is no absolute path"))
+        }
+        if !DigestText.isSHA256(image.sha256) {
+            problems.append(ConfigurationProblem("\(path).sha256", "is not 64 hexadecimal digits"))
         }
         return problems
     }

@@ -5,9 +5,17 @@ import TendrilCore
 package struct HostFacts: Hashable, Sendable {
     package var nodeName: String
     package var hierarchy: CgroupHierarchy
+    /// The proxy that stands before the API server; `nil` for none.
+    package var proxy: AgentConfiguration.Proxy?
 
-    package init(nodeName: String, hierarchy: CgroupHierarchy) {
-        (self.nodeName, self.hierarchy) = (nodeName, hierarchy)
+    package init(nodeName: String, hierarchy: CgroupHierarchy, proxy: AgentConfiguration.Proxy? = nil) {
+        (self.nodeName, self.hierarchy, self.proxy) = (nodeName, hierarchy, proxy)
+    }
+
+    /// The environment by which programs written in Go know the proxy.
+    var proxyEnvironment: [String: String] {
+        guard let proxy else { return [:] }
+        return ["HTTPS_PROXY": proxy.url, "NO_PROXY": (proxy.noProxy ?? []).joined(separator: ",")]
     }
 }
 
@@ -52,10 +60,12 @@ package enum KubeletRendering {
         )
         let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let arguments = flags(kubelet, traits, endpoint, host) + (kubelet.extraArguments ?? [])
-        let command = ([kubelet.binary ?? "/usr/bin/kubelet"] + arguments).map(UnitText.argument).joined(
+        let binary = kubelet.binary ?? "/usr/bin/kubelet"
+        let command = ([binary] + arguments).map(UnitText.argument).joined(
             separator: " \\\n  "
         )
-        let environment = (kubelet.environment ?? [:]).sorted { $0.key < $1.key }
+        let variables = host.proxyEnvironment.merging(kubelet.environment ?? [:]) { _, own in own }
+        let environment = variables.sorted { $0.key < $1.key }
             .map { "Environment=\(UnitText.quoted("\($0.key)=\($0.value)"))\n" }.joined()
         let unit = NodeConfiguration.Unit(
             name: KubeletPaths.unit,
@@ -80,7 +90,7 @@ package enum KubeletRendering {
                 """,
             enabled: true,
             state: .started,
-            restartOn: [KubeletPaths.configuration, KubeletPaths.authority]
+            restartOn: [KubeletPaths.configuration, KubeletPaths.authority, binary]
         )
         return ([file], unit)
     }

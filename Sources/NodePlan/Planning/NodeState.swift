@@ -2,13 +2,30 @@ import FoundationEssentials
 
 /// One file as it is to be.
 package struct DesiredFile: Hashable, Sendable {
-    package let content: [UInt8]
+    /// Where its content comes from.
+    package enum Source: Hashable, Sendable {
+        case bytes([UInt8])
+        /// Too large to be carried around.
+        case image(NodeConfiguration.ImageFile)
+    }
+
+    package let source: Source
     package let mode: UInt32
     /// SHA-256 of the content in hexadecimal digits.
     package let digest: String
 
     package init(content: [UInt8], mode: UInt32, digest: String) {
-        (self.content, self.mode, self.digest) = (content, mode, digest)
+        (source, self.mode, self.digest) = (.bytes(content), mode, digest)
+    }
+
+    package init(image: NodeConfiguration.ImageFile, mode: UInt32) {
+        (source, self.mode, digest) = (.image(image), mode, image.sha256)
+    }
+
+    /// The content as text; `nil` where it is not at hand.
+    package var text: String? {
+        guard case .bytes(let bytes) = source else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
@@ -37,7 +54,7 @@ package struct DesiredNode: Hashable, Sendable {
     /// - Parameters:
     ///   - configuration: has no problems.
     ///   - host: the machine.
-    ///   - secrets: the bytes of every file that refers to a Secret, by path.
+    ///   - secrets: the bytes of every file that refers to a Secret, and of the tunnel's certificate, by path.
     ///   - digest: SHA-256 in hexadecimal digits.
     /// - Throws: `ConfigurationProblem` where the machine cannot be as it is wanted.
     package init(
@@ -57,10 +74,20 @@ package struct DesiredNode: Hashable, Sendable {
             let content = NodeConfiguration.Content(inline: authority)
             files.append(NodeConfiguration.File(path: KubeletPaths.authority, mode: "0644", content: content))
         }
+        if let path = configuration.spec.tunnelCertificate?.path {
+            files.append(NodeConfiguration.File(path: path, mode: "0600", content: NodeConfiguration.Content()))
+        }
         self.files = [:]
         self.units = []
         for file in files {
-            guard let mode = FileMode(file.mode ?? "0600"), let bytes = file.content.bytes ?? secrets[file.path] else {
+            guard let mode = FileMode(file.mode ?? "0600") else {
+                throw ConfigurationProblem(file.path, "has no mode that can be used")
+            }
+            if let image = file.content.image {
+                self.files[file.path] = DesiredFile(image: image, mode: mode.bits)
+                continue
+            }
+            guard let bytes = file.content.bytes ?? secrets[file.path] else {
                 throw ConfigurationProblem(file.path, "has no content that can be used")
             }
             self.files[file.path] = DesiredFile(content: bytes, mode: mode.bits, digest: digest(bytes))
@@ -85,7 +112,7 @@ package struct DesiredNode: Hashable, Sendable {
 }
 
 extension NodeConfiguration.Content {
-    /// The bytes, unless they are in a Secret.
+    /// The bytes, unless they are in a Secret or an image.
     package var bytes: [UInt8]? {
         inline.map { Array($0.utf8) } ?? base64.flatMap { Data(base64Encoded: $0) }.map(Array.init)
     }

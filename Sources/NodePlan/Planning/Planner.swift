@@ -32,6 +32,16 @@ package struct Plan: Hashable, Sendable {
     /// Nothing has to happen.
     package var isEmpty: Bool { steps.isEmpty && ahead == behind }
 
+    /// The files that are written.
+    package var written: Set<String> {
+        Set(
+            steps.compactMap { step in
+                guard case .write(let path, _) = step else { return nil }
+                return path
+            }
+        )
+    }
+
     /// The units that are restarted or stopped.
     package var disrupted: [String] {
         steps.compactMap { step in
@@ -105,10 +115,10 @@ package enum Planner {
     private static func isMeant(_ file: DesiredFile, at path: String, over now: ObservedFile, _ observed: ObservedNode)
         -> Bool
     {
-        guard path.hasPrefix(UnitName.directory + "/"), let old = observed.unitTexts[path], now != .absent else {
-            return true
-        }
-        return UnitText.meaning(old) != UnitText.meaning(String(decoding: file.content, as: UTF8.self))
+        guard path.hasPrefix(UnitName.directory + "/"), let old = observed.unitTexts[path], now != .absent,
+            let new = file.text
+        else { return true }
+        return UnitText.meaning(old) != UnitText.meaning(new)
     }
 
     private static func units(

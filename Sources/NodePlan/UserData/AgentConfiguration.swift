@@ -111,8 +111,7 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
     }
 
     private static func isPin(_ text: String) -> Bool {
-        text.hasPrefix("sha256:") && text.utf8.count == 71
-            && text.utf8.dropFirst(7).allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        text.hasPrefix("sha256:") && DigestText.isSHA256(text.dropFirst("sha256:".count))
     }
 
     private static func isPlain(_ text: String) -> Bool {

@@ -47,12 +47,7 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
             "program",
             "holds spaces or control characters"
         )
-        let isHex = program.sha256?.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) } ?? true
-        check(
-            isHex && (program.sha256.map { $0.utf8.count == 64 } ?? true),
-            "program.sha256",
-            "is not 64 hexadecimal digits"
-        )
+        check(program.sha256.map(DigestText.isSHA256) ?? true, "program.sha256", "is not 64 hexadecimal digits")
         check(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
         return problems
     }
@@ -197,7 +192,7 @@ private enum FetchProgram {
         case $source in
         https://*) curl -fsS --proto =https --max-time 300 -o "$new" "$source" ;;
         *)
-          ctr -n tendril images pull "$source" >/dev/null
+          ctr -n tendril images pull --hosts-dir /etc/containerd/certs.d "$source" >/dev/null
           mount=$(mktemp -d)
           ctr -n tendril images mount "$source" "$mount" >/dev/null
           cp "$mount/usr/bin/tendril-agent" "$new"

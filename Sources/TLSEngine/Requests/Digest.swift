@@ -39,6 +39,28 @@ package enum Digest {
     }
 }
 
+/// SHA-256 of what comes piece by piece.
+package final class RunningDigest {
+    private let context: OpaquePointer
+
+    package init() throws(TLSError) {
+        guard let context = EVP_MD_CTX_new() else { throw TLSError.drainingQueue(while: "hash") }
+        self.context = context
+        guard EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else { throw .drainingQueue(while: "hash") }
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    package func add(_ bytes: UnsafeRawBufferPointer) { EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) }
+
+    /// The digest of all that was added, in lower-case hexadecimal digits; nothing can be added after that.
+    package func hex() -> String {
+        var output = [UInt8](repeating: 0, count: 32)
+        EVP_DigestFinal_ex(context, &output, nil)
+        return Hex.text(output)
+    }
+}
+
 /// Hexadecimal digits.
 package enum Hex {
     package static func text(_ bytes: some Sequence<UInt8>) -> String {

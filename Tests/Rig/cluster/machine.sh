@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# machine.sh up NAME NUMBER USER_DATA_FILE | sh NAME COMMAND... | reboot NAME | down NAME
+# machine.sh up NAME NUMBER USER_DATA_FILE | sh NAME COMMAND... | reboot NAME | down NAME | leader NAME | namespace NAME NUMBER
 #
 # A Debian machine: systemd-nspawn boots the machine image without systemd on the host, in the network namespace
 # rig-NAME with address NUMBER, in cgroups of its own; cloud-init (NoCloud) gets the user data. Files below
@@ -73,4 +73,5 @@ down() {
   ! mountpoint -q "$m/root" || umount "$m/root"
   unport "$1"; rm -rf --one-file-system "$m"
 }
+namespace() { switch_up; port "$1" "$2"; }
 cmd=$1; shift; [[ $cmd != sh ]] || cmd=sh_; "$cmd" "$@"

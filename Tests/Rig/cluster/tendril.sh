@@ -25,14 +25,15 @@ token() {
   local name=$1; shift
   coordinator manifests token --pool worker --token-file "$WORK/$name.token" "$@" | kubectl apply -f - >/dev/null
 }
-# user_data NAME [LINE...]: user data for a machine with the token NAME, in $WORK/NAME.userdata; LINEs go into the agent's part
+# user_data NAME [LINE...]: user data for a machine with the token NAME, in $WORK/NAME.userdata; LINEs go into the agent's part;
+# $PROGRAM says where the agent comes from, if it is not in the image
 user_data() {
   local name=$1 line; shift
   {
     echo "apiVersion: agent.tendril.dev/v1alpha1"
     echo "kind: UserData"
     echo "token: $(<"$WORK/$name.token")"
-    echo "program: {baked: true}"
+    echo "program: ${PROGRAM:-{baked: true\}}"
     echo "agent:"
     echo "  apiVersion: agent.tendril.dev/v1alpha1"
     echo "  kind: AgentConfiguration"
@@ -46,9 +47,20 @@ user_data() {
   } >"$WORK/$name.yaml"
   "$TENDRIL_AGENT" user-data --config "$WORK/$name.yaml" --out "$WORK/$name.userdata"
 }
+# downloads_up: serves the agent and a tool to machines, which believe the cluster's CA for that: $WORK/downloads
+downloads_up() {
+  mkdir -p "$WORK/downloads"
+  cp "$TENDRIL_AGENT" "$WORK/downloads/tendril-agent"; printf '#!/bin/sh\necho tool\n' >"$WORK/downloads/tool"
+  start downloads ip netns exec rig-cp "$HERE/downloads.py" $CONTROL_PLANE 8443 "$PKI/apiserver.crt" "$PKI/apiserver.key" "$WORK/downloads"
+  until_ok 10 in_ns cp curl -fsS --cacert "$PKI/cluster-ca.crt" -o /dev/null https://$CONTROL_PLANE:8443/v2/
+}
 # machine_files: what the image of the rig's machines holds besides Debian: the agent, and pause images
 machine_files() {
   local files=$WORK/files
+  # Machines believe who serves downloads here as they believe public authorities.
+  mkdir -p "$files/etc/ssl/certs" "$WORK/bare/etc/ssl"
+  cat "$ROOTFS/etc/ssl/certs/ca-certificates.crt" "$PKI/cluster-ca.crt" >"$files/etc/ssl/certs/ca-certificates.crt"
+  cp -r "$files/etc/ssl/certs" "$WORK/bare/etc/ssl/"
   mkdir -p "$files/usr/bin" "$files/etc/systemd/system/multi-user.target.wants"
   cp "$TENDRIL_AGENT" "$files/usr/bin/tendril-agent"
   # The images of pods cannot be pulled here; an image that is baked has them in containerd's store.

@@ -1,0 +1,149 @@
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import NodePlan
+internal import TLSEngine
+internal import TendrilCore
+
+/// Takes single files out of OCI images, by way of containerd's client.
+///
+/// Nothing is unpacked or mounted, and nobody is believed: the digest of what came out decides.
+struct ImageFiles: Sendable {
+    /// Part of the containerd package.
+    static let client = "/usr/bin/ctr"
+    /// containerd's namespace in which images are until their file is taken out.
+    static let namespace = "tendril"
+    private static let workspace = "\(AgentPaths.downloads)/image"
+
+    private let context: AgentContext
+
+    init(_ context: AgentContext) { self.context = context }
+
+    /// Brings every file that a plan takes from an image to the download directory.
+    func fetch(for plan: Plan) throws(AgentFailure) {
+        for case .write(_, let file) in plan.steps {
+            guard case .image(let image) = file.source else { continue }
+            try fetch(image)
+        }
+    }
+
+    /// Removes what was downloaded.
+    func tidy() {
+        FileTree.removeContents(of: AgentPaths.downloads)
+    }
+
+    private func fetch(_ image: NodeConfiguration.ImageFile) throws(AgentFailure) {
+        let target = AgentPaths.download(image.sha256)
+        let doing = "take \(image.path) out of \(image.reference)"
+        do {
+            if try context.files.digest(target) == image.sha256 { return }
+            try context.files.makeDirectories(for: "\(Self.workspace)/layers/x")
+            FileTree.removeContents(of: Self.workspace)
+            try context.files.makeDirectories(for: "\(Self.workspace)/layers/x")
+            defer { FileTree.removeContents(of: Self.workspace) }
+            try pull(image.reference)
+            guard let found = try extract(image) else {
+                throw AgentFailure(.image, "\(doing): the image has no such file")
+            }
+            guard let digest = try context.files.digest(found), digest == image.sha256 else {
+                throw AgentFailure(.image, "\(doing): the file's digest is not \(image.sha256)")
+            }
+            try context.files.replace(target, from: found, mode: 0o600)
+        } catch let failure as AgentFailure {
+            throw failure
+        } catch {
+            throw AgentFailure(error, doing: doing)
+        }
+    }
+
+    /// Pulls an image and leaves it as files, in the OCI image layout.
+    private func pull(_ reference: String) throws(AgentFailure) {
+        guard Program.exists(Self.client) else { throw AgentFailure(.missingProgram, "\(Self.client) is missing") }
+        try ctr(["content", "fetch", "--hosts-dir", "/etc/containerd/certs.d", reference])
+        let archive = "\(Self.workspace)/image.tar"
+        try ctr(["images", "export", archive, reference])
+        try run("/usr/bin/tar", ["-x", "-C", Self.workspace, "-f", archive])
+        try ctr(["images", "remove", reference])
+    }
+
+    /// Looks for the file in the layers, the uppermost first; where it then is.
+    private func extract(_ image: NodeConfiguration.ImageFile) throws -> String? {
+        let member = String(image.path.dropFirst())
+        let layers = "\(Self.workspace)/layers"
+        for layer in try layerDigests(of: image.reference).reversed() {
+            // Archives differ in how they begin names.
+            for name in [member, "./" + member] {
+                let arguments = ["-x", "-C", layers, "--no-same-owner", "-f", blob(layer), "--", name]
+                guard (try? run("/usr/bin/tar", arguments)) != nil else { continue }
+                return "\(layers)/\(member)"
+            }
+        }
+        return nil
+    }
+
+    private struct Descriptor: Decodable {
+        struct Platform: Decodable {
+            var architecture: String
+            var os: String
+        }
+        var digest: String
+        var platform: Platform?
+    }
+
+    /// An image index or an image manifest (OCI image specification).
+    private struct Manifest: Decodable {
+        var manifests: [Descriptor]?
+        var layers: [Descriptor]?
+    }
+
+    private func layerDigests(of reference: String) throws -> [String] {
+        var digest = String(reference.split(separator: "@").last ?? "")
+        // An index may hold an index.
+        for _ in 0..<4 {
+            guard let bytes = try context.files.read(blob(digest), limit: 4 << 20) else { break }
+            let manifest = try JSONDecoder().decode(Manifest.self, from: Data(bytes))
+            if let layers = manifest.layers { return layers.map(\.digest) }
+            let own = manifest.manifests?.first { descriptor in
+                descriptor.platform.map { $0.os == "linux" && $0.architecture == Self.architecture } ?? true
+            }
+            guard let own else { break }
+            digest = own.digest
+        }
+        throw AgentFailure(.image, "\(reference) holds no image for linux/\(Self.architecture)")
+    }
+
+    private func blob(_ digest: String) -> String {
+        // Digests come from the image: whatever they hold, they name a file in this directory or none.
+        let name = digest.hasPrefix("sha256:") ? digest.dropFirst("sha256:".count) : ""
+        return "\(Self.workspace)/blobs/sha256/\(DigestText.isSHA256(name) ? String(name) : "none")"
+    }
+
+    private static var architecture: String {
+        #if arch(arm64)
+        "arm64"
+        #else
+        "amd64"
+        #endif
+    }
+
+    private func ctr(_ arguments: [String]) throws(AgentFailure) {
+        try run(Self.client, ["--namespace", Self.namespace] + arguments)
+    }
+
+    private func run(_ program: String, _ arguments: [String]) throws(AgentFailure) {
+        var environment = ChildProcess.environment
+        if let proxy = context.configuration.proxy {
+            environment.append("HTTPS_PROXY=\(proxy.url)")
+            environment.append("NO_PROXY=\((proxy.noProxy ?? []).joined(separator: ","))")
+        }
+        let outcome: ChildProcess.Outcome
+        do {
+            outcome = try ChildProcess.run(program, arguments, environment: environment, timeout: .seconds(600))
+        } catch {
+            throw AgentFailure(.image, "\(error)")
+        }
+        guard outcome.isSuccess else {
+            let reason = outcome.output.split(separator: "\n").last ?? "exit code \(outcome.code)"
+            throw AgentFailure(.image, "\(program) \(arguments.last ?? ""): \(reason)")
+        }
+    }
+}

@@ -1,0 +1,41 @@
+internal import KubernetesClient
+internal import LinuxSystem
+internal import TLSEngine
+
+/// The certificate of the machine's tunnel client.
+struct TunnelCertificate: Sendable {
+    /// After this share of its life it is renewed.
+    private static let share = 0.75
+
+    private let context: AgentContext
+    private let client: KubernetesClient
+
+    init(_ context: AgentContext, _ client: KubernetesClient) { (self.context, self.client) = (context, client) }
+
+    /// Whether one is kept whose time to be renewed has come.
+    var isDue: Bool {
+        guard let facts = kept()?.facts else { return false }
+        return Clock.unixTime() >= facts.moment(at: Self.share)
+    }
+
+    /// Certificate and key in PEM: what is kept while it is good, else a new one.
+    func current() async throws(AgentFailure) -> [UInt8] {
+        let now = Clock.unixTime()
+        let kept = kept()
+        if let kept, kept.facts.start <= now, now < kept.facts.moment(at: Self.share) { return kept.pem }
+        do throws(AgentFailure) {
+            return try await IdentityRequest(context, client, for: .tunnel(context.identity)).obtain()
+        } catch {
+            // An old one that is still valid serves while a new one cannot be had.
+            if let kept, now < kept.facts.expiry { return kept.pem }
+            throw error
+        }
+    }
+
+    private func kept() -> (pem: [UInt8], facts: CertificateFacts)? {
+        guard let pem = try? context.files.read(AgentPaths.tunnel),
+            let facts = try? CertificateFacts(pem: pem, "certificate")
+        else { return nil }
+        return (pem, facts)
+    }
+}

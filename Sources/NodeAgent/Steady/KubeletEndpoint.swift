@@ -1,0 +1,72 @@
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TendrilCore
+
+/// Leads the kubelet to another of the API server's addresses when its own no longer answers: a kubelet knows only one.
+struct KubeletEndpoint: Sendable {
+    /// How often the kubelet's address has to be silent in a row, while another one answers.
+    private static let patience = 3
+
+    private let supervisor: Supervisor
+    private var context: AgentContext { supervisor.context }
+    private var client: KubernetesClient { supervisor.membership.client }
+
+    init(_ supervisor: Supervisor) { self.supervisor = supervisor }
+
+    /// Looks every ten seconds, until the task is cancelled.
+    func follow() async {
+        guard context.configuration.apiServers.count > 1 else { return }
+        let silences = Guarded(0)
+        await supervisor.every(seconds: 10) {
+            guard let used = usedServer, used != client.server, !(await answers(used)), await answers(client.server)
+            else { return silences.withLock { $0 = 0 } }
+            guard
+                silences.withLock({
+                    $0 += 1; return $0
+                }) >= Self.patience
+            else { return }
+            silences.withLock { $0 = 0 }
+            await lead(from: used, to: client.server)
+        }
+    }
+
+    private var usedServer: String? {
+        guard let bytes = try? context.files.read(KubeletPaths.kubeconfig) else { return nil }
+        return Self.servers(in: bytes).first
+    }
+
+    /// The values of all keys `server` in a kubeconfig as kubelets write it.
+    private static func servers(in kubeconfig: [UInt8]) -> [String] {
+        String(decoding: kubeconfig, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let text = line.drop { $0 == " " }
+            return text.hasPrefix("server: ") ? String(text.dropFirst("server: ".count)) : nil
+        }
+    }
+
+    /// Whether anybody is there; nothing is sent that is secret.
+    private func answers(_ server: String) async -> Bool {
+        let request = HTTPRequest(.get, server + "/healthz", timeout: .seconds(5), bodyLimit: 64 * 1024)
+        return (try? await context.transport.send(request, context.security(.unproven, .none))) != nil
+    }
+
+    private func lead(from old: String, to new: String) async {
+        do {
+            guard let bytes = try context.files.read(KubeletPaths.kubeconfig) else { return }
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+            let text = lines.map { line in
+                line.drop { $0 == " " } == "server: \(old)" ? line.prefix { $0 == " " } + "server: \(new)" : line
+            }
+            try context.files.replace(KubeletPaths.kubeconfig, Array(text.joined(separator: "\n").utf8), mode: 0o600)
+            try KubeletCredentials.write(context, supervisor.membership)
+            let units = context.units
+            try await Blocking.run("lead") { try units.perform(.restart, KubeletPaths.unit) }
+            context.logger.notice("the kubelet goes to another address", metadata: ["from": "\(old)", "to": "\(new)"])
+            await supervisor.report.event("KubeletFollowedEndpoint", "from \(old) to \(new)", isWarning: true)
+        } catch {
+            context.logger.error("cannot lead the kubelet to \(new)", metadata: ["reason": "\(error)"])
+        }
+    }
+}
