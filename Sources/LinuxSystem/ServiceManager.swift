@@ -1,3 +1,4 @@
+import CTendrilShims
 import Glibc
 
 /// Tells systemd how the service does (sd_notify(3): one datagram to $NOTIFY_SOCKET).

@@ -10,4 +10,10 @@ package enum SocketPeek {
         }
         return Transfer(result, zeroMeansEnd: true)
     }
+
+    /// Takes bytes that were seen off a socket.
+    package static func discard(_ count: Int, from descriptor: CInt) {
+        var memory = [UInt8](repeating: 0, count: count)
+        _ = retrying { recv(descriptor, &memory, memory.count, 0) }
+    }
 }

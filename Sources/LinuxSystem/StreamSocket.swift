@@ -124,4 +124,30 @@ package struct StreamSocket: ~Copyable, Sendable {
         if result > 0 { buffer.consumed(result) }
         return Transfer(result, zeroMeansEnd: false)
     }
+
+    /// Reads into memory of the caller.
+    @inline(__always)
+    package func receive(into memory: UnsafeMutableRawBufferPointer) -> Transfer {
+        let result = retrying { recv(descriptor.rawValue, memory.baseAddress, memory.count, 0) }
+        return Transfer(result, zeroMeansEnd: true)
+    }
+
+    /// Sends memory of the caller.
+    @inline(__always)
+    package func send(_ memory: UnsafeRawBufferPointer) -> Transfer {
+        let result = retrying { Glibc.send(descriptor.rawValue, memory.baseAddress, memory.count, CInt(MSG_NOSIGNAL)) }
+        return Transfer(result, zeroMeansEnd: false)
+    }
+
+    /// Says that nothing more will be sent, while the other direction goes on.
+    package func endSending() { _ = shutdown(descriptor.rawValue, CInt(SHUT_WR)) }
+
+    /// Sends small pieces at once; nothing happens to sockets that know no delay.
+    package func sendAtOnce() { _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_NODELAY, 1) }
+
+    /// Makes closing a reset, so that the peer does not take what it has for all there is.
+    package func closeAbruptly() {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        _ = setsockopt(descriptor.rawValue, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
+    }
 }

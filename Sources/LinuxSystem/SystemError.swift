@@ -12,6 +12,12 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
         self.code = code
     }
 
+    /// Whether nobody listens at the other end.
+    package var isConnectionRefused: Bool { code == ECONNREFUSED }
+
+    /// Whether an address is none of this host's.
+    package var isNoAddressOfThisHost: Bool { code == EADDRNOTAVAIL }
+
     package var description: String { "could not \(attempt): \(Self.text(code))" }
 
     /// The C library's words for an error number.

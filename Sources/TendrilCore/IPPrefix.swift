@@ -52,6 +52,12 @@ package struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
     package let address: IPAddress
     package let prefix: IPPrefix
 
+    /// Makes the address of a host that has no neighbours.
+    package init(host address: IPAddress) {
+        self.address = address
+        prefix = IPPrefix(host: address)
+    }
+
     /// Parses `address/length`, keeping the host bits.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)

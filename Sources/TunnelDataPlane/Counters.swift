@@ -17,6 +17,7 @@ package final class LaneCounters: Sendable {
         case congestionMarks, congestionTrims
         /// When the last echo came back, in milliseconds of the monotonic clock; 0 before the first.
         case lastEcho
+        case streamSentBytes, streamReceivedBytes
     }
 
     private let words = AtomicWords(count: Figure.allCases.count)
@@ -44,4 +45,52 @@ package final class WorkerCounters: Sendable {
 
     func drop(_ reason: DropReason) { drops.add(1, at: reason.rawValue) }
     func turned() { turns.add(1, at: 0) }
+}
+
+/// What the streams of one worker have done.
+package final class StreamCounters: Sendable {
+    /// The single figures.
+    package enum Figure: Int, CaseIterable, Sendable {
+        /// Streams that are open or being opened.
+        case active
+        case opened
+        /// Streams that ended before their time.
+        case broken
+        /// Streams that went on over another connection.
+        case resumed
+        /// Bytes that wait in memory.
+        case heldBytes
+        /// The sum of the times that opening took, in microseconds.
+        case openMicroseconds
+    }
+
+    /// The upper bounds of the classes that opening times are counted in, in milliseconds.
+    package static let openBounds: [UInt64] = [1, 3, 10, 30, 100, 300, 1000, 3000]
+
+    private let words = AtomicWords(count: Figure.allCases.count)
+    private let refusals = AtomicWords(count: Int(StreamReset.Reason.allCases.map(\.rawValue).max() ?? 0) + 1)
+    private let openTimes = AtomicWords(count: openBounds.count)
+
+    package init() {}
+
+    package subscript(_ figure: Figure) -> UInt64 { words.load(figure.rawValue) }
+    /// How many streams could not be opened for a reason.
+    package subscript(_ reason: StreamReset.Reason) -> UInt64 { refusals.load(Int(reason.rawValue)) }
+    /// How many streams were opened within a bound.
+    package func opened(within index: Int) -> UInt64 { openTimes.load(index) }
+
+    func add(_ value: Int, to figure: Figure) { words.add(UInt64(truncatingIfNeeded: value), at: figure.rawValue) }
+    func subtract(_ value: Int, from figure: Figure) {
+        words.store(words.load(figure.rawValue) &- UInt64(truncatingIfNeeded: value), at: figure.rawValue)
+    }
+    func set(_ figure: Figure, _ value: UInt64) { words.store(value, at: figure.rawValue) }
+    func refused(_ reason: StreamReset.Reason) { refusals.add(1, at: Int(reason.rawValue)) }
+
+    func opened(after nanoseconds: UInt64) {
+        add(1, to: .opened)
+        add(Int(truncatingIfNeeded: nanoseconds / 1000), to: .openMicroseconds)
+        for (index, bound) in Self.openBounds.enumerated() where nanoseconds <= bound * 1_000_000 {
+            openTimes.add(1, at: index)
+        }
+    }
 }

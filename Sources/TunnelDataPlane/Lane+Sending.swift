@@ -42,6 +42,14 @@ extension Lane {
         try encrypt(bytes)
     }
 
+    /// Adds bytes behind a head that is in the batch already.
+    func put(behindHead memory: UnsafeRawBufferPointer) throws(TLSError) {
+        let bytes = RawSpan(_unsafeBytes: memory)
+        if memory.count <= Self.sharingLimit, batch.append(bytes) { return }
+        try encryptBatch()
+        try encrypt(bytes)
+    }
+
     /// Makes a record of what the batch holds.
     func encryptBatch() throws(TLSError) {
         guard !batch.isEmpty else { return }
@@ -68,7 +76,9 @@ extension Lane {
 
     /// Adapts the queue, and what the kernel may hold unsent, to the rate that the lane reaches.
     func adapt(at now: MonotonicTime) {
-        guard limit.advance(to: now, isBacklogged: !queue.isEmpty), limit.rate > 0 else { return }
+        guard limit.advance(to: now, isBacklogged: !queue.isEmpty || streams?.hasWork == true), limit.rate > 0 else {
+            return
+        }
         queue.parameters = limit.parameters
         let unsent = limit.unsentBytes
         guard unsent > unsentLimit + unsentLimit / 4 || unsent < unsentLimit - unsentLimit / 4 else { return }

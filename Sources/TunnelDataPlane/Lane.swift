@@ -17,8 +17,18 @@ package struct LanePeer: Sendable {
     package let mtu: Int
     /// The last second since 1970 at which both certificates are valid.
     package let expiry: UInt64
+    package let takesStreams: Bool
 
-    package init(link: Int, lane: Int, generation: UInt64, bound: RouteTable<Bool>, mtu: Int, expiry: UInt64) {
+    package init(
+        link: Int,
+        lane: Int,
+        generation: UInt64,
+        bound: RouteTable<Bool>,
+        mtu: Int,
+        expiry: UInt64,
+        takesStreams: Bool
+    ) {
+        self.takesStreams = takesStreams
         self.link = link
         self.lane = lane
         self.generation = generation
@@ -53,6 +63,9 @@ package final class Lane: @unchecked Sendable {
     var batch = FlatBuffer(capacity: recordSize)
     /// Ciphertext on its way to the socket.
     var outgoing = FlatBuffer(capacity: sendSize + PacketPool.largeSize + recordSize + 2 * TLSSession.overhead)
+
+    /// The streams that it carries, where the peer takes streams.
+    var streams: StreamSet?
 
     /// Whether the socket took less than it was given, so that it is watched for writing.
     var isBlocked = false

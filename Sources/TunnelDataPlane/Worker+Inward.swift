@@ -60,6 +60,9 @@ extension Worker {
             guard bytes.count >= total else { break }
             if header.kind == .packet {
                 deliverPacket(start + FrameHeader.byteCount, count: header.length, lane, at: now)
+            } else if header.kind.isStream {
+                let payload = bytes.extracting(FrameHeader.byteCount..<total)
+                if let end = take(header.kind, payload, lane, at: now) { return end }
             } else if let end = handle(header.kind, bytes.extracting(FrameHeader.byteCount..<total), lane, at: now) {
                 return end
             }

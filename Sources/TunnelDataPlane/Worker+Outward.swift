@@ -147,7 +147,9 @@ extension Worker {
         flush(lane)
         // A lane whose socket takes nothing is still held to its deadlines.
         if lane.isBlocked, let notice = lane.machine.overdue(at: now) { close(lane, .notice(notice)) }
-        if !lane.isBlocked, !lane.queue.isEmpty || !lane.outgoing.isEmpty { markPending(lane) }
+        if !lane.isBlocked, !lane.queue.isEmpty || !lane.outgoing.isEmpty || lane.streams?.hasWork == true {
+            markPending(lane)
+        }
     }
 
     /// Encrypts control frames; returns whether the lane lives on.
@@ -166,24 +168,31 @@ extension Worker {
         return true
     }
 
-    /// Encrypts packets until a full send is ready or nothing waits.
+    /// Encrypts packets and streams in turn, until a full send is ready or nothing waits.
     private func fill(_ lane: Lane, at now: MonotonicTime) throws(TLSError) {
-        while lane.outgoing.count + lane.batch.count < Lane.sendSize,
-            let departure = lane.queue.dequeue(at: now, &pool.ledger)
-        {
-            defer { pool.ledger.release(departure.slot) }
-            var frame = pool.frame(in: departure.slot)
-            if departure.signalsCongestion {
-                guard let length = slowDown(frame, lane) else {
-                    counters.drop(.congestion)
-                    continue
-                }
-                frame = UnsafeMutableRawBufferPointer(rebasing: frame[..<length])
-            }
-            lane.note(departure.sojourn)
-            try lane.put(frame)
+        while lane.outgoing.count + lane.batch.count < Lane.sendSize {
+            let hasPacket = try putPacket(on: lane, at: now)
+            let hasStream = try lane.putStreams(at: now)
+            guard hasPacket || hasStream else { break }
         }
         try lane.encryptBatch()
+    }
+
+    /// Encrypts the next packet; `false` where none waits.
+    private func putPacket(on lane: Lane, at now: MonotonicTime) throws(TLSError) -> Bool {
+        guard let departure = lane.queue.dequeue(at: now, &pool.ledger) else { return false }
+        defer { pool.ledger.release(departure.slot) }
+        var frame = pool.frame(in: departure.slot)
+        if departure.signalsCongestion {
+            guard let length = slowDown(frame, lane) else {
+                counters.drop(.congestion)
+                return true
+            }
+            frame = UnsafeMutableRawBufferPointer(rebasing: frame[..<length])
+        }
+        lane.note(departure.sojourn)
+        try lane.put(frame)
+        return true
     }
 
     /// Marks or trims a frame's packet; returns the frame's length, or `nil` when it is to be dropped.

@@ -23,6 +23,14 @@ package final class Worker: @unchecked Sendable {
         case forward(link: Int, hash: UInt64, frame: [UInt8])
         /// Let the kernel give no UDP super-packets any more: a peer cannot take them.
         case refuseDatagramSegmentation
+        /// Make a stream of a connection of this side, over a lane of a link.
+        case open(StreamRequest, link: Int, lane: Int)
+        /// A name was looked up for a stream; `nil` where it is not known.
+        case resolved(StreamKey, [SocketAddress]?)
+        /// Connect to these targets for the peer from now on.
+        case streamRules(StreamRules)
+        /// End all streams of a link.
+        case dropStreams(link: Int, StreamReset)
         /// Say goodbye on every lane and end the thread.
         case stop
     }
@@ -31,6 +39,8 @@ package final class Worker: @unchecked Sendable {
     package enum Event: Sendable {
         case ended(LanePeer, LaneEnd)
         case renewalRequested(LanePeer)
+        /// A stream could not be opened; whoever asked for it waits for an answer.
+        case refused(StreamRequest, StreamReset, link: Int)
         /// The TUN device is gone; nothing can be carried any more.
         case deviceLost(SystemError)
     }
@@ -39,12 +49,15 @@ package final class Worker: @unchecked Sendable {
         static var mailbox: UInt64 { 0 }
         static var tun: UInt64 { 1 }
         static var firstLane: UInt64 { 2 }
+        /// What tells a stream's token: its slot and how often that was used stand below.
+        static var stream: UInt64 { 1 << 63 }
     }
 
     package let mailbox: Mailbox<Message>
     /// All workers in their order; set before the threads are started.
     package var crew: [Worker] = []
     package let counters = WorkerCounters()
+    package let streamCounters = StreamCounters()
 
     let tun: TUNQueue?
     let poller: Poller
@@ -56,6 +69,21 @@ package final class Worker: @unchecked Sendable {
     var spare: Int32?
     var errorAllowance = ErrorAllowance()
 
+    // Streams.
+    let chunks = ChunkStore()
+    var streamSets: [StreamSetKey: StreamSet] = [:]
+    var streamRules: StreamRules
+    /// What all streams hold in memory, in bytes.
+    var heldBytes = 0
+    /// Streams whose sockets have more than a turn allows.
+    var hungry: [Stream] = []
+    /// Streams that the peer is told at leisure what has arrived of.
+    var leisure: [Stream] = []
+    /// Streams with a deadline.
+    var timed: [Stream] = []
+    private var slots: [(stream: Stream?, uses: UInt64)] = []
+    private var freeSlots: [Int] = []
+
     private var lanes: [UInt64: Lane] = [:]
     /// By link, then in the order of their numbers: the lanes that take packets.
     var lanesByLink: [[Lane]] = []
@@ -66,7 +94,7 @@ package final class Worker: @unchecked Sendable {
     private var events: [(UInt64, Poller.Events)] = []
     private let index: Int
     private let laneMap: LaneMap
-    private let report: @Sendable (Event) -> Void
+    let report: @Sendable (Event) -> Void
     private var lastTurn = MonotonicTime(nanoseconds: .max)
 
     /// Prepares a worker.
@@ -76,6 +104,7 @@ package final class Worker: @unchecked Sendable {
     ///   - laneMap: what all workers know of each other's lanes.
     ///   - tun: its queue of the TUN device; none when no packets are carried.
     ///   - side: the rules to begin with.
+    ///   - streamRules: what is connected to for the peer, to begin with.
     ///   - report: takes events; called on the worker's thread.
     /// - Throws: `SystemError` where the kernel gives no poller.
     package init(
@@ -83,12 +112,14 @@ package final class Worker: @unchecked Sendable {
         laneMap: LaneMap,
         tun: consuming TUNQueue?,
         side: PacketSide,
+        streamRules: StreamRules = StreamRules(),
         report: @escaping @Sendable (Event) -> Void
     ) throws(SystemError) {
         mailbox = try Mailbox()
         poller = try Poller()
         self.tun = tun
         self.side = side
+        self.streamRules = streamRules
         self.report = report
         self.index = index
         self.laneMap = laneMap
@@ -116,7 +147,7 @@ package final class Worker: @unchecked Sendable {
     /// - Parameter isWaiting: whether to wait for something to do where there is nothing.
     /// - Returns: whether there is to be another turn.
     package func turn(isWaiting: Bool = true) -> Bool {
-        poller.wait(milliseconds: isWaiting && pending.isEmpty ? wait() : 0) { token, ready in
+        poller.wait(milliseconds: isWaiting && pending.isEmpty && hungry.isEmpty ? wait() : 0) { token, ready in
             if events.count < events.capacity { events.append((token, ready)) }
         }
         counters.turned()
@@ -124,6 +155,7 @@ package final class Worker: @unchecked Sendable {
         forgiveGap(before: now)
         for (token, ready) in events { handle(token, ready, at: now) }
         events.removeAll(keepingCapacity: true)
+        feedHungry(at: now)
         sendPending(at: now)
         if now >= nextTick { tick(at: now) }
         return !isStopping
@@ -145,6 +177,8 @@ package final class Worker: @unchecked Sendable {
         switch token {
         case Token.mailbox: for message in mailbox.drain() { handle(message, at: now) }
         case Token.tun: ingest(at: now)
+        case Token.stream...:
+            if let stream = stream(token) { self.ready(stream, ready, at: now) }
         default:
             guard let lane = lanes[token] else { return }
             if ready.contains(.writable) { unblock(lane) }
@@ -160,6 +194,7 @@ package final class Worker: @unchecked Sendable {
         case .refuseDatagramSegmentation: _ = tun?.offer([.checksum, .segmentation])
         case .drop(let link, let notice):
             for lane in lanes.values where lane.peer.link == link { close(lane, .notice(notice)) }
+            dropStreams(of: link, because: StreamReset(.linkDown), at: now)
         case .dropLane(let link, let generation, let notice):
             for lane in lanes.values where lane.peer.link == link && lane.peer.generation == generation {
                 close(lane, .notice(notice))
@@ -169,6 +204,10 @@ package final class Worker: @unchecked Sendable {
                 lane.machine.requestRenewal()
                 markPending(lane)
             }
+        case .open(let request, let link, let lane): open(request, link: link, lane: lane, at: now)
+        case .resolved(let key, let addresses): resolved(key, addresses, at: now)
+        case .streamRules(let rules): streamRules = rules
+        case .dropStreams(let link, let reset): dropStreams(of: link, because: reset, at: now)
         case .stop:
             for lane in lanes.values { close(lane, .notice(CloseNotice(.shuttingDown))) }
             isStopping = true
@@ -186,6 +225,10 @@ package final class Worker: @unchecked Sendable {
         }
         lanes[lane.token] = lane
         let link = lane.peer.link
+        if lane.peer.takesStreams {
+            lane.streams = streamSet(link: link, lane: lane.peer.lane, at: now)
+            lane.streams?.attach(lane)
+        }
         while lanesByLink.count <= link { lanesByLink.append([]) }
         if let position = lanesByLink[link].firstIndex(where: { $0.peer.lane == lane.peer.lane }) {
             let old = lanesByLink[link][position]
@@ -200,6 +243,48 @@ package final class Worker: @unchecked Sendable {
         // What came right behind the hello is already inside TLS.
         receive(lane, at: now)
         markPending(lane)
+    }
+
+    /// The streams of a lane number of a link, which are made where there are none.
+    func streamSet(link: Int, lane: Int, at now: MonotonicTime) -> StreamSet {
+        let key = StreamSetKey(link: link, lane: lane)
+        if let set = streamSets[key] { return set }
+        let isServer = if case .server = side { true } else { false }
+        let set = StreamSet(link: link, lane: lane, isServer: isServer, at: now)
+        streamSets[key] = set
+        return set
+    }
+
+    /// A number by which the kernel names a stream's socket; none is used again for another soon.
+    func takeStreamToken(for stream: Stream) -> UInt64 {
+        let slot = freeSlots.popLast() ?? slots.count
+        if slot == slots.count { slots.append((nil, 0)) }
+        slots[slot].stream = stream
+        slots[slot].uses += 1
+        return Token.stream | (slots[slot].uses & 0x7FFF_FFFF) << 32 | UInt64(slot)
+    }
+
+    func releaseStreamToken(_ stream: Stream) {
+        guard stream.token != 0, self.stream(stream.token) === stream else { return }
+        let slot = Int(stream.token & 0xFFFF_FFFF)
+        slots[slot].stream = nil
+        freeSlots.append(slot)
+    }
+
+    private func stream(_ token: UInt64) -> Stream? {
+        let slot = Int(token & 0xFFFF_FFFF)
+        guard slot < slots.count, slots[slot].uses & 0x7FFF_FFFF == token >> 32 & 0x7FFF_FFFF else { return nil }
+        return slots[slot].stream
+    }
+
+    private func feedHungry(at now: MonotonicTime) {
+        guard !hungry.isEmpty else { return }
+        let guests = hungry
+        hungry.removeAll(keepingCapacity: true)
+        for stream in guests {
+            stream.isHungry = false
+            readSocket(stream, at: now)
+        }
     }
 
     /// Puts a lane on the list of those with something to send.
@@ -245,6 +330,7 @@ package final class Worker: @unchecked Sendable {
             lane.report(at: now)
             markPending(lane)
         }
+        tickStreams(at: now)
         errorAllowance.refill()
         nextTick = now + .milliseconds(100)
     }
@@ -263,6 +349,8 @@ package final class Worker: @unchecked Sendable {
         }
         if lanesByLink[link].isEmpty { laneMap.set(link, worker: index, hasLane: false) }
         while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
+        if let set = lane.streams, set.carrier === lane { (set.carrier, set.lostAt) = (nil, lastTurn) }
+        lane.streams = nil
         report(.ended(lane.peer, end))
     }
 

@@ -27,8 +27,15 @@ struct ClientCommand: ParsableCommand {
     @Flag(name: .long, help: "Give what leaves this node the node's own address (nftables, by netlink).")
     var masquerade = false
 
+    @Option(
+        name: .long,
+        help: "ADDRESS:PORT at which pods reach the API server; the address is set up (default: none)."
+    )
+    var apiServerListen: String?
+
     func run() throws {
         try common.run(.client) { raw in
+            raw.set(.apiServerListen, [apiServerListen].compactMap { $0 })
             raw.set(.server, server)
             raw.set(.serverName, [serverName].compactMap { $0 })
             raw.set(.remoteNetwork, remoteNetwork)

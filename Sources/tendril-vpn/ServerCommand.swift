@@ -21,8 +21,16 @@ struct ServerCommand: ParsableCommand {
     )
     var allowInbound: [String] = []
 
+    @Option(name: .long, help: "The UNIX socket at which kube-apiserver asks for streams by CONNECT (default: none).")
+    var egressSocket: String?
+
+    @Option(name: .long, help: "ADDRESS:PORT of the API server, which clients' streams may reach (default: none).")
+    var apiServer: String?
+
     func run() throws {
         try common.run(.server) { raw in
+            raw.set(.egressSocket, [egressSocket].compactMap { $0 })
+            raw.set(.apiServer, [apiServer].compactMap { $0 })
             raw.set(.listen, [listen].compactMap { $0 })
             raw.set(.allowInbound, allowInbound)
         }

@@ -35,7 +35,7 @@ final class WorkerHarness {
 
     /// Gives the worker one end of a TLS connection as a lane.
     func adopt(_ socket: CInt, _ session: consuming TLSSession, bound: RouteTable<Bool>, mtu: Int = 1500) {
-        let peer = LanePeer(link: 0, lane: 0, generation: 1, bound: bound, mtu: mtu, expiry: .max)
+        let peer = LanePeer(link: 0, lane: 0, generation: 1, bound: bound, mtu: mtu, expiry: .max, takesStreams: true)
         let lane = Lane(
             StreamSocket(owning: OwnedDescriptor(owning: socket)),
             session,

@@ -200,7 +200,7 @@ struct ServerRegistryTests {
         }
         #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.2.1.9")) == link)
         #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.98.0.2")) == link)
-        let isOver = registry.ended(link, generation: 1)
+        let isOver = registry.ended(link, generation: 1, at: MonotonicTime(nanoseconds: 0))
         #expect(isOver && registry.policy(services: []).routes.isEmpty)
     }
 
@@ -255,7 +255,7 @@ struct ServerRegistryTests {
         }
         #expect(replaced == old && new != old)
         #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.98.0.2")) == new)
-        let isOver = registry.ended(old, generation: 1)
+        let isOver = registry.ended(old, generation: 1, at: MonotonicTime(nanoseconds: 0))
         #expect(!isOver)
     }
 

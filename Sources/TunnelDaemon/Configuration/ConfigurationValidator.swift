@@ -61,6 +61,9 @@ package struct ConfigurationValidator {
             congestionControl: single(.congestionControl, "a name such as bbr or cubic", congestionControl),
             metrics: single(.metrics, "ADDRESS:PORT", listenEndpoint),
             allowInbound: list(.allowInbound, "PROTOCOL/ADDRESS:PORT, such as tcp/10.0.0.1:443", InboundService.init),
+            egressSocket: single(.egressSocket, "an absolute path of at most 100 bytes", socketPath),
+            apiServer: single(.apiServer, "ADDRESS:PORT", addressEndpoint),
+            apiServerListen: single(.apiServerListen, "ADDRESS:PORT", addressEndpoint),
             packets: packets,
             offload: single(.offload, "auto, tcp or none", VPNConfiguration.Offload.init(rawValue:)) ?? .auto,
             socket: single(.socket, "an absolute path of at most 100 bytes", socketPath)
@@ -152,6 +155,11 @@ package struct ConfigurationValidator {
         return endpoint
     }
 
+    private func addressEndpoint(_ text: String) -> Endpoint? {
+        guard let endpoint = Endpoint(text), IPAddress(endpoint.host) != nil, endpoint.port != 0 else { return nil }
+        return endpoint
+    }
+
     private func interfaceName(_ text: String) -> String? {
         let isFine = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2F && $0 != 0x25 && $0 != 0x3A }
         return (1...15).contains(text.utf8.count) && isFine && text != "." && text != ".." ? text : nil
@@ -175,8 +183,8 @@ package struct ConfigurationValidator {
     private mutating func refuseForeignSettings() {
         let foreign: [Setting] =
             switch role {
-            case .server: [.server, .serverName, .remoteNetwork, .masquerade]
-            case .client: [.listen, .allowInbound]
+            case .server: [.server, .serverName, .remoteNetwork, .masquerade, .apiServerListen]
+            case .client: [.listen, .allowInbound, .egressSocket, .apiServer]
             }
         for setting in foreign {
             guard let value = raw.values[setting]?.first else { continue }

@@ -18,6 +18,9 @@ package enum Setting: String, CaseIterable, Sendable {
     case congestionControl
     case metrics
     case allowInbound
+    case egressSocket
+    case apiServer
+    case apiServerListen
     case packets
     case offload
     case socket

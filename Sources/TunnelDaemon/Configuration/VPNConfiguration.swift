@@ -48,6 +48,12 @@ package struct VPNConfiguration: Sendable {
     package let congestionControl: String?
     package let metrics: Endpoint?
     package let allowInbound: [InboundService]
+    /// On a server: the UNIX socket at which CONNECT requests are served; `nil` for none.
+    package let egressSocket: String?
+    /// On a server: where the one service is that the shoot can reach by streams; `nil` for none.
+    package let apiServer: Endpoint?
+    /// On a client: where connections to that service are taken; `nil` for nowhere.
+    package let apiServerListen: Endpoint?
     /// Whether IP packets are carried, which needs a TUN device.
     package let packets: Bool
     package let offload: Offload

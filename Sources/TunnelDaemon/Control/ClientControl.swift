@@ -1,5 +1,6 @@
 import LinuxSystem
 import Logging
+import Netlink
 import Observability
 import TLSEngine
 import TendrilCore
@@ -30,6 +31,8 @@ final class ClientControl: ControlCore.Delegate {
     private let basePolicy: ClientPolicy
     private let session = UInt128.random(in: .min ... .max)
     private var servers: [Server]
+    private var serviceDoor: ServiceDoor?
+    private var streamTurn = 0
 
     private init(_ core: ControlCore, _ policy: ClientPolicy, _ paths: ReturnPaths) {
         self.core = core
@@ -58,11 +61,20 @@ final class ClientControl: ControlCore.Delegate {
             }
         }
         let policy = ClientPolicy(served: served, remote: remote)
-        let core = try ControlCore(configuration, side: .client(policy, paths), logger: logger)
+        let core = try ControlCore(
+            configuration,
+            side: .client(policy, paths),
+            streamRules: rules(configuration),
+            logger: logger
+        )
+        let listener = try configuration.apiServerListen.map { Handover(try listen(at: $0)) }
         try CongestionControl.probe(configuration)
         try Privileges.drop(keeping: CongestionControl.privileges(configuration))
         let control = ClientControl(core, policy, paths)
         core.delegate = control
+        if let listener = listener?.take() {
+            control.serviceDoor = try ServiceDoor(core, listener) { [unowned control] in control.liveLinks }
+        }
         logger.notice(
             "dialling",
             metadata: [
@@ -73,16 +85,45 @@ final class ClientControl: ControlCore.Delegate {
         try withExtendedLifetime(control) { try core.run() }
     }
 
+    /// What servers' streams may reach: the networks that this client serves, and its own addresses in them.
+    private static func rules(_ configuration: VPNConfiguration) -> StreamRules {
+        var networks = RouteTable<Bool>()
+        for network in configuration.networks { networks.insert(network, true) }
+        return StreamRules(networks: networks, resolvesNames: true)
+    }
+
+    /// Listens at an address that pods of this node use, which the loopback device gets where nobody has it.
+    private static func listen(at endpoint: Endpoint) throws(SystemError) -> StreamSocket {
+        let address = try SocketAddress.resolve(endpoint)[0]
+        do throws(SystemError) {
+            return try StreamSocket(listeningAt: address)
+        } catch {
+            guard error.isNoAddressOfThisHost, let own = address.address else { throw error }
+            let routes = try RouteSocket()
+            try routes.add(InterfaceAddress(host: own), to: "lo")
+            return try StreamSocket(listeningAt: address)
+        }
+    }
+
+    /// The links that are up; each time another one is first.
+    private var liveLinks: [Int] {
+        let live = servers.indices.filter { servers[$0].machine.liveCount > 0 }
+        guard !live.isEmpty else { return [] }
+        streamTurn &+= 1
+        let first = streamTurn % live.count
+        return Array(live[first...] + live[..<first])
+    }
+
     // MARK: - Dialling
 
     func advance(to now: MonotonicTime) -> MonotonicTime? {
         for link in servers.indices {
             for lane in servers[link].machine.due(at: now) { dial(link, lane, at: now) }
         }
-        return servers.compactMap(\.machine.deadline).min()
+        return (servers.map(\.machine.deadline) + [serviceDoor?.advance(to: now)]).compactMap { $0 }.min()
     }
 
-    func ready(_ token: UInt64, at now: MonotonicTime) {}
+    func ready(_ token: UInt64, at now: MonotonicTime) { _ = serviceDoor?.ready(token, at: now) }
 
     private func dial(_ link: Int, _ lane: Int, at now: MonotonicTime) {
         let endpoint = servers[link].endpoint
@@ -235,6 +276,7 @@ final class ClientControl: ControlCore.Delegate {
         case .worker(.ended(let peer, let end)): ended(peer, end, at: now)
         case .worker(.renewalRequested(let peer)): servers[peer.link].machine.renew(peer.lane, at: now)
         case .resolved(let link, let lane, .success(let addresses)): dial(link, lane, addresses, at: now)
+        case .worker(.refused(let request, let reset, let link)): serviceDoor?.refused(request, reset, link, at: now)
         case .worker(.deviceLost): break
         case .resolved(let link, let lane, .failure(let error)): giveUp(link, lane, "\(error)", at: now)
         }

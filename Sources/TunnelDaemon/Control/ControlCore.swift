@@ -57,6 +57,9 @@ final class ControlCore {
     private let statusSocket: StatusSocket
     private let service = ServiceManager()
     private var greetings: [UInt64: Greeting] = [:]
+    /// The lanes of each link that take streams: their numbers by generation.
+    private var streamLanes: [Int: [UInt64: Int]] = [:]
+    private var streamTurn = 0
     private var nextToken = Token.firstDynamic
     private var nextGeneration: UInt64 = 0
     private var nextSecond = MonotonicTime(nanoseconds: 0)
@@ -65,7 +68,7 @@ final class ControlCore {
     private var failure: (any Error)?
 
     /// Sets up everything that needs privileges or can be refused, before any thread is started.
-    init(_ configuration: VPNConfiguration, side: PacketSide, logger: Logger) throws {
+    init(_ configuration: VPNConfiguration, side: PacketSide, streamRules: StreamRules, logger: Logger) throws {
         signals = try SignalReader([SIGTERM, SIGINT, SIGHUP])
         store = try IdentityStore(configuration)
         let setup = try TunnelSetup(configuration, logger: logger)
@@ -77,14 +80,23 @@ final class ControlCore {
         for index in 0..<configuration.lanes {
             let queue = setup.queues.indices.contains(index) ? setup.queues[index].take() : nil
             let report: @Sendable (Worker.Event) -> Void = { mailbox.post(.worker($0)) }
-            workers.append(try Worker(index: index, laneMap: laneMap, tun: queue, side: side, report: report))
+            workers.append(
+                try Worker(
+                    index: index,
+                    laneMap: laneMap,
+                    tun: queue,
+                    side: side,
+                    streamRules: streamRules,
+                    report: report
+                )
+            )
         }
         for worker in workers { worker.crew = workers }
         try poller.watch(signals.descriptor, for: .readable, token: Token.signals)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
-        try poller.watch(statusSocket.listener.rawDescriptor, for: .readable, token: Token.status)
-        features = setup.features
-        board = Board(configuration, identity: store.current.context.identity, workers: workers.map(\.counters))
+        try poller.watch(statusSocket.descriptor, for: .readable, token: Token.status)
+        features = setup.features.union(.streams)
+        board = Board(configuration, identity: store.current.context.identity, workers: workers)
         self.configuration = configuration
         self.logger = logger
         self.setup = setup
@@ -176,7 +188,8 @@ final class ControlCore {
             generation: generation,
             bound: bound,
             mtu: min(configuration.mtu, introduction.hello.mtu),
-            expiry: min(introduction.certificate.expiry, greeting.identity.context.expiry)
+            expiry: min(introduction.certificate.expiry, greeting.identity.context.expiry),
+            takesStreams: introduction.hello.features.contains(.streams)
         )
         let counters = LaneCounters()
         let entry = Board.LaneEntry(
@@ -192,6 +205,7 @@ final class ControlCore {
             state.links[link]?.software = introduction.hello.software
             state.links[link]?.lanes.append(entry)
         }
+        if peer.takesStreams { streamLanes[link, default: [:]][generation] = lane }
         let lane = Lane(socket, session, peer: peer, counters: counters, leftover: leftover, unsent: unsent, at: now)
         workers[peer.lane % workers.count].mailbox.post(.adopt(lane))
     }
@@ -209,11 +223,22 @@ final class ControlCore {
         return nextGeneration
     }
 
+    /// Has a stream made of a connection; whether the link has a lane for it.
+    func open(_ request: StreamRequest, link: Int) -> Bool {
+        guard let lanes = streamLanes[link], !lanes.isEmpty else { return false }
+        streamTurn &+= 1
+        let numbers = Set(lanes.values).sorted()
+        let lane = numbers[streamTurn % numbers.count]
+        workers[lane % workers.count].mailbox.post(.open(request, link: link, lane: lane))
+        return true
+    }
+
     /// Gives all workers new rules.
     func publish(_ side: PacketSide) { for worker in workers { worker.mailbox.post(.rules(side)) } }
 
     /// Notes on the board that a connection ended.
     func forget(_ peer: LanePeer, _ end: LaneEnd) {
+        streamLanes[peer.link]?[peer.generation] = nil
         board.update { state in
             guard let link = state.links[peer.link],
                 let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })

@@ -8,7 +8,7 @@ import TunnelDataPlane
 import TunnelProtocol
 
 /// The server's side of control: it accepts, checks, and keeps the books of its links.
-final class ServerControl: ControlCore.Delegate {
+final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     /// TLS handshakes that may be under way at once; their peers hold the gate key.
     private static var maximumGreetings: Int { 256 }
     /// Connections accepted before other work gets its turn.
@@ -26,6 +26,9 @@ final class ServerControl: ControlCore.Delegate {
     private var nextSweep = MonotonicTime(nanoseconds: 0)
     private var doorOpensAt: MonotonicTime?
     private var strangers = 0
+    private var egressDoor: EgressDoor?
+    /// Clients whose link is down: its number, since when, and what the clock said then.
+    private var downSince: [String: (link: Int, at: MonotonicTime, unixTime: UInt64)] = [:]
 
     private init(
         _ core: ControlCore,
@@ -52,14 +55,25 @@ final class ServerControl: ControlCore.Delegate {
         let side = PacketSide.server(registry.policy(services: configuration.allowInbound), flows)
         let listener = try listen(at: configuration.listen)
         let address = listener.localAddress()?.description ?? configuration.listen.description
-        let core = try ControlCore(configuration, side: side, logger: logger)
+        let core = try ControlCore(configuration, side: side, streamRules: rules(configuration), logger: logger)
+        let egress = try configuration.egressSocket.map { path in
+            Handover(try LocalListener(path: path, mode: 0o660))
+        }
         try CongestionControl.probe(configuration)
         try Privileges.drop(keeping: CongestionControl.privileges(configuration))
         try core.poller.watch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
         let control = ServerControl(core, listener, registry, flows)
         core.delegate = control
+        if let listener = egress?.take() { control.egressDoor = try EgressDoor(core, listener, guide: control) }
         logger.notice("listening", metadata: ["address": "\(address)", "identity": "\(core.board.identity)"])
         try withExtendedLifetime(control) { try core.run() }
+    }
+
+    /// What clients' streams may reach: the one service, if it is named.
+    private static func rules(_ configuration: VPNConfiguration) -> StreamRules {
+        guard let server = configuration.apiServer, let address = IPAddress(server.host) else { return StreamRules() }
+        let name = StreamTarget.apiServer.description
+        return StreamRules(services: [name: SocketAddress(address, port: server.port)])
     }
 
     /// Listens at an endpoint; without a host at every address, of IPv4 alone where the kernel has no IPv6.
@@ -84,7 +98,35 @@ final class ServerControl: ControlCore.Delegate {
             accept(at: now)
         } else if let visitor = doorway.visitor(token) {
             look(at: visitor, token, at: now)
+        } else {
+            _ = egressDoor?.ready(token, at: now)
         }
+    }
+
+    // MARK: - Streams
+
+    var streamRoutes: StreamRoutes {
+        let board = core.board.snapshot
+        let paths = registry.streamPaths.map { path in
+            StreamRoutes.Path(
+                link: path.link,
+                name: path.name,
+                networks: path.networks,
+                roundTrip: board.links[path.link]?.currentLanes.map { $0.counters[.roundTrip] }.min() ?? 0
+            )
+        }
+        return StreamRoutes(shoot: registry.shootNetworks, paths: paths)
+    }
+
+    func absence(for target: StreamTarget, at now: MonotonicTime) -> String {
+        let linked = Set(registry.streamPaths.map(\.name))
+        // The one that was heard last is the one that a person looks for first.
+        let down = downSince.filter { !linked.contains($0.key) }.max { $0.value.at < $1.value.at }
+        guard let down else {
+            return linked.isEmpty ? "no node has linked yet" : "no node serves \(target)"
+        }
+        let seconds = now.since(down.value.at) / 1_000_000_000
+        return "node \(down.key): link down \(seconds)s, last heard \(UTC.timeOfDay(down.value.unixTime))"
     }
 
     private func accept(at now: MonotonicTime) {
@@ -194,7 +236,7 @@ final class ServerControl: ControlCore.Delegate {
             if let replaced { drop(replaced) }
             note(link, name, introduction, greeting)
             guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else {
-                _ = registry.ended(link, generation: generation)
+                _ = registry.ended(link, generation: generation, at: now)
                 return
             }
             if registry.connectionCount(of: link) == 1 { publish() }
@@ -246,6 +288,9 @@ final class ServerControl: ControlCore.Delegate {
     // MARK: - Links
 
     func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
+        if case .worker(.refused(let request, let reset, let link)) = event {
+            egressDoor?.refused(request, reset, link, at: now)
+        }
         guard case .worker(.ended(let peer, let end)) = event else { return }
         certificates[peer.generation] = nil
         core.forget(peer, end)
@@ -258,7 +303,8 @@ final class ServerControl: ControlCore.Delegate {
             to: core.logger,
             at: now
         )
-        guard registry.ended(peer.link, generation: peer.generation) else { return }
+        guard registry.ended(peer.link, generation: peer.generation, at: now) else { return }
+        downSince[name] = (peer.link, now, Clock.unixTime())
         core.board.update { $0.retire(peer.link) }
         core.limiter.log(
             "link down",
@@ -272,6 +318,7 @@ final class ServerControl: ControlCore.Delegate {
 
     private func drop(_ link: Int) {
         for worker in core.workers { worker.mailbox.post(.drop(link: link, CloseNotice(.replaced))) }
+        downSince[registry.names[link] ?? ""] = nil
         core.board.update { $0.retire(link) }
     }
 
@@ -294,13 +341,15 @@ final class ServerControl: ControlCore.Delegate {
     func advance(to now: MonotonicTime) -> MonotonicTime? {
         while let token = doorway.overdue(at: now) { dismiss(token, "gate-timeout", at: now) }
         if now >= nextSweep {
-            nextSweep = now + .seconds(60)
+            nextSweep = now + .seconds(20)
+            registry.expire(at: now)
             let flows = self.flows.sweep(at: now)
             core.board.update { $0.flows = flows }
         }
         if let doorOpensAt, doorOpensAt <= now { openDoor() }
         let visitors = doorway.count
         core.board.update { $0.visitors = visitors }
-        return doorOpensAt ?? (visitors > 0 ? now + .milliseconds(250) : nil)
+        let doors = [doorOpensAt ?? (visitors > 0 ? now + .milliseconds(250) : nil), egressDoor?.advance(to: now)]
+        return doors.compactMap { $0 }.min()
     }
 }

@@ -43,6 +43,8 @@ final class Board: Sendable {
         var links: [Int: LinkEntry] = [:]
         var expectedLinks = 0
         var handshakes: [String: UInt64] = [:]
+        /// Answers to CONNECT other than 200, by status.
+        var egressRefusals: [Int: UInt64] = [:]
         var visitors = 0
         var flows = 0
         var reloads: [String: UInt64] = [:]
@@ -66,13 +68,15 @@ final class Board: Sendable {
     let configuration: VPNConfiguration
     let identity: TunnelIdentity
     let workers: [WorkerCounters]
+    let streams: [StreamCounters]
     let startedAt = Clock.unixTime()
     private let state = Guarded(State())
 
-    init(_ configuration: VPNConfiguration, identity: TunnelIdentity, workers: [WorkerCounters]) {
+    init(_ configuration: VPNConfiguration, identity: TunnelIdentity, workers: [Worker]) {
         self.configuration = configuration
         self.identity = identity
-        self.workers = workers
+        self.workers = workers.map(\.counters)
+        streams = workers.map(\.streamCounters)
     }
 
     /// The state now.

@@ -4,29 +4,17 @@ import TendrilCore
 
 /// The UNIX socket on which a daemon tells its status: whoever connects is sent one JSON document.
 struct StatusSocket: ~Copyable {
-    let listener: StreamSocket
-    private let path: String
+    private let local: LocalListener
 
-    /// Listens at `path`, which only the owner may connect to; a socket that nobody listens on any more is replaced.
-    init(path: String) throws(SystemError) {
-        guard let address = SocketAddress(path: path) else {
-            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
-        }
-        if (try? StatusSocket.connect(path)) != nil { throw SystemError("use the socket \(path)", code: EADDRINUSE) }
-        let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-        if !directory.isEmpty { mkdir(directory, 0o755) }
-        unlink(path)
-        let mask = umask(0o177)
-        defer { umask(mask) }
-        listener = try StreamSocket(listeningAt: address, backlog: 16)
-        self.path = path
-    }
+    /// Listens at `path`, which only the owner may connect to.
+    init(path: String) throws(SystemError) { local = try LocalListener(path: path, mode: 0o600, backlog: 16) }
 
-    deinit { unlink(path) }
+    /// The descriptor to watch for visitors.
+    var descriptor: CInt { local.socket.rawDescriptor }
 
     /// Sends the answer to everyone who has connected.
     func answer(_ text: () -> String) {
-        while case .some(let visitor) = try? listener.accept() {
+        while case .some(let visitor) = try? local.socket.accept() {
             let socket = OwnedDescriptor(owning: visitor.descriptor)
             Self.send(Array(text().utf8), to: socket.rawValue)
         }

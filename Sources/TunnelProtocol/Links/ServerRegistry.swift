@@ -27,7 +27,10 @@ package struct ServerRegistry: Sendable {
         let name: String
         let session: UInt128
         let addresses: [IPAddress]
+        /// The networks that packets are routed to.
         let networks: [IPPrefix]
+        /// The networks that streams are routed to.
+        let streamNetworks: [IPPrefix]
         let order: Int
         var generations: Set<UInt64> = []
     }
@@ -37,6 +40,8 @@ package struct ServerRegistry: Sendable {
     private let pool: [IPPrefix]
     private let bindings: [String: ClientBinding]
     private var links: [Int: Link] = [:]
+    /// Links without a connection, and until when they are kept.
+    private var lingering: [Int: MonotonicTime] = [:]
     private var nextOrder = 0
 
     /// Makes a registry without links.
@@ -56,11 +61,22 @@ package struct ServerRegistry: Sendable {
     /// The names of the clients that are linked, by link.
     package var names: [Int: String] { links.mapValues(\.name) }
 
+    private var linked: [Int: Link] { links.filter { !$0.value.generations.isEmpty } }
+
+    /// The links that streams can take: the client's name and the networks that it serves.
+    package var streamPaths: [(link: Int, name: String, networks: [IPPrefix])] {
+        links.filter { !$0.value.generations.isEmpty && !$0.value.streamNetworks.isEmpty }
+            .map { ($0.key, $0.value.name, $0.value.streamNetworks) }
+    }
+
+    /// The networks behind all clients, linked or not.
+    package var shootNetworks: [IPPrefix] { pool + bindings.values.flatMap(Self.prefixes) }
+
     /// How many connections a link has.
     package func connectionCount(of link: Int) -> Int { links[link]?.generations.count ?? 0 }
 
     /// How many links there should be, as far as the configuration tells.
-    package var expectedCount: Int { max(bindings.count, links.count) }
+    package var expectedCount: Int { max(bindings.count, linked.count) }
 
     /// Decides on a lane whose peer proved to be `name` and sent `hello`.
     package mutating func admit(_ name: String, _ hello: Hello, generation: UInt64) -> Admission {
@@ -68,6 +84,7 @@ package struct ServerRegistry: Sendable {
             return .refused(CloseNotice(.versionMismatch, "server speaks version \(Hello.currentVersion)"))
         }
         if let (link, known) = links.first(where: { $0.value.name == name && $0.value.session == hello.session }) {
+            lingering[link] = nil
             guard known.generations.count < 2 * Hello.maximumLanes else {
                 return .refused(CloseNotice(.overloaded, "client \(name) has \(known.generations.count) connections"))
             }
@@ -76,7 +93,7 @@ package struct ServerRegistry: Sendable {
         }
         if let problem = refusal(of: name, hello) { return .refused(problem) }
         let replaced = links.first { $0.value.name == name }?.key
-        if let replaced { links[replaced] = nil }
+        if let replaced { (links[replaced], lingering[replaced]) = (nil, nil) }
         let free = (0...Self.maximumLinks).first { links[$0] == nil && $0 != replaced }
         guard links.count < Self.maximumLinks, let link = free else {
             return .refused(CloseNotice(.overloaded, "\(Self.maximumLinks) clients are linked"))
@@ -90,6 +107,7 @@ package struct ServerRegistry: Sendable {
             session: hello.session,
             addresses: addresses,
             networks: carries ? hello.networks : [],
+            streamNetworks: hello.features.contains(.streams) ? hello.networks : [],
             order: nextOrder,
             generations: [generation]
         )
@@ -97,26 +115,36 @@ package struct ServerRegistry: Sendable {
         return .accepted(link: link, bound: bound(to: entry), replaced: replaced)
     }
 
-    /// Notes that a connection ended; returns whether its link ended with it.
-    package mutating func ended(_ link: Int, generation: UInt64) -> Bool {
+    /// Notes that a connection ended; returns whether its link is down with it.
+    ///
+    /// The link keeps its number for a while, for its streams go on when the client comes back.
+    package mutating func ended(_ link: Int, generation: UInt64, at now: MonotonicTime) -> Bool {
         guard links[link]?.generations.remove(generation) != nil else { return false }
         guard links[link]?.generations.isEmpty == true else { return false }
-        links[link] = nil
+        lingering[link] = now + Self.lingerTime
         return true
+    }
+
+    /// How long a link that is down keeps its number; longer than streams wait for it.
+    package static var lingerTime: Nanoseconds { .seconds(40) }
+
+    /// Gives the numbers free of links that were down for too long.
+    package mutating func expire(at now: MonotonicTime) {
+        for (link, end) in lingering where end <= now { (links[link], lingering[link]) = (nil, nil) }
     }
 
     /// The rules that follow from the links that are up.
     package func policy(services: [InboundService]) -> ServerPolicy {
         var routes = RouteTable<Int>()
         // The oldest link of several that serve the same network keeps it until it goes.
-        for (link, entry) in links.sorted(by: { $0.value.order < $1.value.order }) {
+        for (link, entry) in linked.sorted(by: { $0.value.order < $1.value.order }) {
             for address in entry.addresses { routes.insert(IPPrefix(host: address), link) }
             for network in entry.networks { routes.insert(network, link) }
         }
         var shoot = RouteTable<Bool>()
         for network in pool { shoot.insert(network, true) }
         for binding in bindings.values { for network in Self.prefixes(of: binding) { shoot.insert(network, true) } }
-        for entry in links.values { for address in entry.addresses { shoot.insert(IPPrefix(host: address), true) } }
+        for entry in linked.values { for address in entry.addresses { shoot.insert(IPPrefix(host: address), true) } }
         return ServerPolicy(routes: routes, shoot: shoot, services: services)
     }
 

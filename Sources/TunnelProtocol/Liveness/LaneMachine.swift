@@ -97,7 +97,9 @@ package struct LaneMachine: Sendable {
             if peerDrainedAt == nil { peerDrainedAt = now }
             return .none
         case .close: return .closed(try CloseNotice(payload))
-        case .hello, .packet: throw .unexpectedFrame
+        case .hello, .packet, .streamOpen, .streamOpened, .streamData, .streamWindow, .streamEnd, .streamReset,
+            .streamResume:
+            throw .unexpectedFrame
         }
     }
 

@@ -25,6 +25,12 @@ extension MutableSpan<UInt8> {
         set(UInt16(truncatingIfNeeded: value >> 16), at: offset)
         set(UInt16(truncatingIfNeeded: value), at: offset &+ 2)
     }
+
+    @inline(__always)
+    mutating func set(_ value: UInt64, at offset: Int) {
+        set(UInt32(truncatingIfNeeded: value >> 32), at: offset)
+        set(UInt32(truncatingIfNeeded: value), at: offset &+ 4)
+    }
 }
 
 /// The Internet checksum and its arithmetic (RFC 1071, RFC 1624).

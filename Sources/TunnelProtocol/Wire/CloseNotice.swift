@@ -39,7 +39,7 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
 
     package init(_ reason: Reason, _ detail: String = "") {
         self.reason = reason
-        self.detail = String(Self.printable(detail.utf8).prefix(Self.maximumText))
+        self.detail = String(PrintableText.make(detail.utf8).prefix(Self.maximumText))
     }
 
     /// Reads the payload of a close frame; what is not printable in it is replaced.
@@ -48,7 +48,7 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
         self.reason = reason
         var text: [UInt8] = []
         for index in 2..<bytes.count { text.append(bytes[index]) }
-        detail = Self.printable(text)
+        detail = PrintableText.make(text)
     }
 
     /// The payload of a close frame.
@@ -57,8 +57,4 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { detail.isEmpty ? reason.text : "\(reason.text): \(detail)" }
-
-    private static func printable(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
-    }
 }

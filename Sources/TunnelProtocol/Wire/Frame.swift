@@ -18,6 +18,23 @@ package struct FrameHeader: Hashable, Sendable {
         case close = 6
         /// A virtio header and an IP packet.
         case packet = 16
+        /// Asks for a stream to a target.
+        case streamOpen = 32
+        /// The target of a stream is connected.
+        case streamOpened = 33
+        /// Bytes of a stream.
+        case streamData = 34
+        /// How much of a stream has arrived, and how far it may go on.
+        case streamWindow = 35
+        /// No bytes follow in this direction.
+        case streamEnd = 36
+        /// The stream is over, in both directions.
+        case streamReset = 37
+        /// What the sender has of its streams, after a lane took the place of another.
+        case streamResume = 38
+
+        /// Whether it belongs to a stream.
+        @inlinable package var isStream: Bool { rawValue >= 32 }
     }
 
     /// The length of a frame's header in bytes.
@@ -59,6 +76,13 @@ package struct FrameHeader: Hashable, Sendable {
         case .renew, .drain: 0...0
         case .close: 2...(2 + CloseNotice.maximumText)
         case .packet: (VirtioHeader.byteCount + 20)...maximumPayload
+        case .streamOpen: (StreamFrame.openHead + 4)...(StreamFrame.openHead + StreamTarget.maximumByteCount)
+        case .streamOpened: StreamFrame.openedLength...StreamFrame.openedLength
+        case .streamData: (StreamFrame.dataHead + 1)...(StreamFrame.dataHead + StreamFrame.maximumData)
+        case .streamWindow: StreamFrame.windowLength...StreamFrame.windowLength
+        case .streamEnd: StreamFrame.endLength...StreamFrame.endLength
+        case .streamReset: 6...(6 + StreamReset.maximumText)
+        case .streamResume: 1...(1 + StreamFrame.maximumResumeEntries * StreamFrame.resumeEntryLength)
         }
     }
 }
@@ -70,4 +94,6 @@ package enum ProtocolViolation: String, Error, Sendable, CaseIterable {
     case unexpectedFrame = "frame out of order"
     case badHello = "malformed hello"
     case badClose = "malformed close"
+    case badStream = "malformed stream frame"
+    case overrun = "more than was allowed on a stream"
 }

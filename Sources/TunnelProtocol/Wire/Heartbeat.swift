@@ -22,12 +22,7 @@ package struct Heartbeat: Hashable, Sendable {
 
     /// Writes the payload to the first 16 of `bytes`.
     package func write(to bytes: inout MutableSpan<UInt8>) {
-        put(sequence, in: &bytes, at: 0)
-        put(sentAt.nanoseconds, in: &bytes, at: 8)
-    }
-
-    private func put(_ value: UInt64, in bytes: inout MutableSpan<UInt8>, at offset: Int) {
-        bytes.set(UInt32(truncatingIfNeeded: value >> 32), at: offset)
-        bytes.set(UInt32(truncatingIfNeeded: value), at: offset &+ 4)
+        bytes.set(sequence, at: 0)
+        bytes.set(sentAt.nanoseconds, at: 8)
     }
 }

@@ -16,6 +16,8 @@ package struct Hello: Hashable, Sendable {
         package static let datagramSegmentation = Features(rawValue: 2)
         /// The sender has a TUN device at all.
         package static let packets = Features(rawValue: 4)
+        /// The sender takes streams.
+        package static let streams = Features(rawValue: 8)
     }
 
     /// The version of the protocol that this program speaks.
@@ -129,7 +131,7 @@ package struct Hello: Hashable, Sendable {
         features = Features(rawValue: UInt32(truncatingIfNeeded: try Self.number(field(.features), bytes: 4)))
         addresses = try Self.addresses(field(.addresses))
         networks = try Self.networks(field(.networks))
-        software = CloseNotice(.shuttingDown, String(decoding: try field(.software).prefix(64), as: UTF8.self)).detail
+        software = PrintableText.make(try field(.software).prefix(64))
         guard (1...Self.maximumLanes).contains(lanes), lane >> 8 < UInt64(Self.maximumLanes),
             (1280...65535).contains(mtu)
         else { throw .badHello }

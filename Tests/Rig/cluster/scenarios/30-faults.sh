@@ -47,24 +47,41 @@ scenario_outage() { # the API server is away: the old state stays, and all goes 
 
 scenario_disk_full() { # a disk that is full is told, the old state stays, and all is well within ten seconds of its end
   local g t; g=$(($(latest) + 1))
-  on w1 sh -c 'mount -t tmpfs -o size=64k tmpfs /opt && head -c 65536 /dev/zero >/opt/full || true'
+  on w1 sh -c 'mkdir -p /opt/app && mount -t tmpfs -o size=64k tmpfs /opt/app && head -c 65536 /dev/zero >/opt/app/full || true'
   varied $g '{"files": [{"path": "/opt/app/data", "content": {"inline": "'"$(printf 'x%.0s' {1..5000})"'"}}]}'
-  until_ok 60 is w1 cause disk || { on w1 umount /opt; fail "disk full: $(status w1)"; }
+  until_ok 60 is w1 cause disk || { on w1 umount /opt/app; fail "disk full: $(status w1)"; }
   [[ $(annotation w1 applied-generation) == $((g - 1)) ]] && node_ready w1 || fail "the node suffered"
-  on w1 rm /opt/full; t=$(now)
+  on w1 rm /opt/app/full; t=$(now)
   until_ok 30 eval "[[ \$(annotation w1 applied-generation) == $g ]]" || fail "still: $(status w1)"
   # The generation has to hold for three seconds.
   (($(took "$t" | cut -d. -f1) <= 13)) || fail "took $(took "$t") s"
   everywhere $g w2 w3
   configured $((g + 1)); everywhere $((g + 1)) w1 w2 w3
-  on w1 umount /opt
+  on w1 umount /opt/app
 }
 
 scenario_clock() { # a clock that is a year ahead is told as that, and the machine joins once it is right
   token c1 --machine c1
   local drop=$WORK/files-clock/etc/systemd/system/tendril-agent.service.d
-  rm -rf "$WORK/files-clock"; cp -a "$WORK/files" "$WORK/files-clock"; mkdir -p "$drop"
-  printf '[Service]\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 FAKETIME=+366d FAKETIME_DONT_FAKE_MONOTONIC=1\n' >"$drop/clock.conf"
+  rm -rf "$WORK/files-clock"; cp -a "$WORK/files" "$WORK/files-clock"; mkdir -p "$drop" "$WORK/files-clock/opt"
+  # The wall clock of one program, a year on.
+  gcc -shared -fPIC -x c -o "$WORK/files-clock/opt/year-ahead.so" - <<'C'
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    long result = syscall(SYS_clock_gettime, clock, now);
+    if (clock == CLOCK_REALTIME) now->tv_sec += 366 * 86400;
+    return (int)result;
+}
+time_t time(time_t *out) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out) *out = now.tv_sec;
+    return now.tv_sec;
+}
+C
+  printf '[Service]\nEnvironment=LD_PRELOAD=/opt/year-ahead.so\n' >"$drop/clock.conf"
   MACHINE_FILES=$WORK/files-clock join c1 34
   until_ok 60 is c1 cause clock || fail "c1: $(status c1)"
   has c1 error "off by 527040 min" || has c1 error "off by 527039 min" || fail "c1: $(status c1 | field error)"

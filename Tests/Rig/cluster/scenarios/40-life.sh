@@ -3,7 +3,7 @@
 
 scenario_restart_wish() { # an annotation restarts units, once
   kubectl annotate node w1 tendril.dev/restart-units=containerd.service >/dev/null
-  until_ok 90 event "UnitRestarted w1"
+  until_ok 90 event "^UnitRestarted w1"
   [[ -z $(annotation w1 restart-units) ]] || fail "the wish is still there"
   kubectl get pod web -o jsonpath='{.status.phase}' | grep -q Running || fail "the pod did not survive"
 }

@@ -1,0 +1,186 @@
+import LinuxSystem
+import Logging
+import Observability
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// Where kube-apiserver asks for connections into the shoot: CONNECT requests on a UNIX socket (Kubernetes
+/// documentation, "Set up Konnectivity service", egress selector configuration with HTTPConnect).
+///
+/// Every request is answered within a bound, with the cause in the status line, for that is all that a user sees.
+final class EgressDoor {
+    /// What the door needs to know of the links.
+    protocol Guide: AnyObject {
+        var streamRoutes: StreamRoutes { get }
+        /// Why no link leads to a target, in words.
+        func absence(for target: StreamTarget, at now: MonotonicTime) -> String
+    }
+
+    /// How long a request may take to be read, and to be answered.
+    private static var patience: Nanoseconds { .seconds(8) }
+    /// How long a request waits for a link that is down.
+    private static var parkingTime: Nanoseconds { .seconds(3) }
+    private static var acceptsPerTurn: Int { 64 }
+    /// Connections whose heads have not come yet.
+    private static var maximumVisitors: Int { 1024 }
+
+    /// A connection whose head is being read.
+    private final class Visitor {
+        let socket: Handover<StreamSocket>
+        let descriptor: CInt
+        let arrivedAt: MonotonicTime
+
+        init(_ descriptor: CInt, at now: MonotonicTime) {
+            socket = Handover(StreamSocket(owning: OwnedDescriptor(owning: descriptor)))
+            self.descriptor = descriptor
+            arrivedAt = now
+        }
+    }
+
+    private let core: ControlCore
+    private let local: LocalListener
+    private weak var guide: (any Guide)?
+    private let token: UInt64
+    private var visitors: [UInt64: Visitor] = [:]
+    private var parked: [StreamRequest] = []
+    private var turn = 0
+    private var scratch = [UInt8](repeating: 0, count: ConnectHead.maximumByteCount)
+
+    /// Listens at `path`: whoever may open the socket is kube-apiserver.
+    init(_ core: ControlCore, _ local: consuming LocalListener, guide: any Guide) throws(SystemError) {
+        self.core = core
+        self.local = local
+        self.guide = guide
+        token = core.takeToken()
+        try core.poller.watch(self.local.socket.rawDescriptor, for: .readable, token: token)
+    }
+
+    /// Takes an event; whether it was this door's.
+    func ready(_ token: UInt64, at now: MonotonicTime) -> Bool {
+        if token == self.token {
+            accept(at: now)
+            return true
+        }
+        guard visitors[token] != nil else { return false }
+        read(token, at: now)
+        return true
+    }
+
+    /// Looks after what waits; when it next has to.
+    func advance(to now: MonotonicTime) -> MonotonicTime? {
+        for (token, visitor) in visitors where now >= visitor.arrivedAt + Self.patience {
+            answer(token, HTTPRefusal(408, "no request came"))
+        }
+        retryParked(at: now)
+        return visitors.isEmpty && parked.isEmpty ? nil : now + .milliseconds(50)
+    }
+
+    /// A stream could not be opened: another path, or an answer.
+    func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
+        request.tried.insert(link)
+        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) { return }
+        if reset.reason == .linkDown, let guide {
+            return answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
+        }
+        answer(request, HTTPRefusal(reset))
+    }
+
+    private func accept(at now: MonotonicTime) {
+        for _ in 0..<Self.acceptsPerTurn {
+            guard let (descriptor, _) = (try? local.socket.accept()) ?? nil else { return }
+            let visitor = Visitor(descriptor, at: now)
+            let token = core.takeToken()
+            visitors[token] = visitor
+            guard visitors.count <= Self.maximumVisitors else {
+                answer(token, HTTPRefusal(503, "too many connections without a request"))
+                continue
+            }
+            // As a rule the request is there already.
+            read(token, at: now)
+            if visitors[token] != nil, (try? core.poller.watch(descriptor, for: .readable, token: token)) == nil {
+                answer(token, HTTPRefusal(503, "out of descriptors"))
+            }
+        }
+    }
+
+    private func read(_ token: UInt64, at now: MonotonicTime) {
+        guard let visitor = visitors[token] else { return }
+        let result = SocketPeek.peek(visitor.descriptor, into: &scratch)
+        guard case .bytes(let count) = result else {
+            if result != .wouldBlock { _ = leave(token) }
+            return
+        }
+        switch ConnectHead.read(scratch.span.extracting(first: count)) {
+        case .incomplete: return
+        case .bad(let refusal): answer(token, refusal)
+        case .request(let target, let length):
+            guard let visitor = leave(token), let socket = visitor.socket.take() else { return }
+            // What stands behind the head stays in the socket, for the stream.
+            SocketPeek.discard(length, from: visitor.descriptor)
+            let request = StreamRequest(
+                socket,
+                to: target,
+                style: .connect,
+                early: [],
+                at: now,
+                deadline: now + Self.patience
+            )
+            begin(request, at: now)
+        }
+    }
+
+    private func begin(_ request: StreamRequest, at now: MonotonicTime) {
+        guard let guide else { return }
+        if let refusal = guide.streamRoutes.refusal(of: request.target) { return answer(request, refusal) }
+        if !route(request) { parked.append(request) }
+    }
+
+    /// Sends a request to the best link that it has not tried; `false` where there is none.
+    private func route(_ request: StreamRequest) -> Bool {
+        guard let guide else { return false }
+        turn &+= 1
+        let links = guide.streamRoutes.candidates(for: request.target, turn: turn)
+        return links.contains { !request.tried.contains($0) && core.open(request, link: $0) }
+    }
+
+    private func retryParked(at now: MonotonicTime) {
+        let waiting = parked
+        parked = []
+        for request in waiting where !route(request) {
+            if now < request.arrivedAt + Self.parkingTime {
+                parked.append(request)
+            } else if let guide {
+                answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
+            }
+        }
+    }
+
+    private func leave(_ token: UInt64) -> Visitor? {
+        guard let visitor = visitors.removeValue(forKey: token) else { return nil }
+        core.poller.unwatch(visitor.descriptor)
+        return visitor
+    }
+
+    private func answer(_ token: UInt64, _ refusal: HTTPRefusal) {
+        guard let visitor = leave(token), let socket = visitor.socket.take() else { return }
+        send(refusal, to: socket, about: "no target")
+    }
+
+    private func answer(_ request: StreamRequest, _ refusal: HTTPRefusal) {
+        guard let socket = request.takeSocket() else { return }
+        send(refusal, to: socket, about: "\(request.target)")
+    }
+
+    private func send(_ refusal: HTTPRefusal, to socket: consuming StreamSocket, about target: String) {
+        _ = refusal.bytes.withUnsafeBytes { socket.send($0) }
+        core.board.update { $0.egressRefusals[refusal.status, default: 0] += 1 }
+        core.limiter.log(
+            "stream refused",
+            level: .info,
+            ["target": "\(target)", "answer": "\(refusal)"],
+            to: core.logger,
+            at: Clock.now()
+        )
+    }
+}

@@ -1,0 +1,82 @@
+import LinuxSystem
+import Logging
+import Observability
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// Where pods of a node reach the API server: every connection becomes a stream to that one service, of any server that
+/// is linked.
+final class ServiceDoor {
+    private static var patience: Nanoseconds { .seconds(8) }
+    private static var parkingTime: Nanoseconds { .seconds(3) }
+    private static var acceptsPerTurn: Int { 64 }
+
+    private let core: ControlCore
+    private let listener: StreamSocket
+    private let token: UInt64
+    private var parked: [StreamRequest] = []
+    /// The links that lead to a server, to be asked for anew each time.
+    private let links: () -> [Int]
+
+    /// Listens at an address of this node.
+    ///
+    /// - Parameters:
+    ///   - core: opens the streams.
+    ///   - listener: listens already.
+    ///   - links: says which links are up, the least loaded first.
+    /// - Throws: `SystemError` where it cannot be watched.
+    init(_ core: ControlCore, _ listener: consuming StreamSocket, links: @escaping () -> [Int]) throws(SystemError) {
+        self.core = core
+        self.listener = listener
+        self.links = links
+        token = core.takeToken()
+        try core.poller.watch(self.listener.rawDescriptor, for: .readable, token: token)
+    }
+
+    /// Takes an event; whether it was this door's.
+    func ready(_ token: UInt64, at now: MonotonicTime) -> Bool {
+        guard token == self.token else { return false }
+        for _ in 0..<Self.acceptsPerTurn {
+            guard let (descriptor, _) = (try? listener.accept()) ?? nil else { break }
+            let socket = StreamSocket(owning: OwnedDescriptor(owning: descriptor))
+            socket.sendAtOnce()
+            let request = StreamRequest(
+                socket,
+                to: .apiServer,
+                style: .plain,
+                early: [],
+                at: now,
+                deadline: now + Self.patience
+            )
+            if !route(request) { parked.append(request) }
+        }
+        return true
+    }
+
+    /// Looks after what waits; when it next has to.
+    func advance(to now: MonotonicTime) -> MonotonicTime? {
+        let waiting = parked
+        parked = []
+        for request in waiting where !route(request) {
+            if now < request.arrivedAt + Self.parkingTime { parked.append(request) } else { close(request, "no link") }
+        }
+        return parked.isEmpty ? nil : now + .milliseconds(50)
+    }
+
+    /// A stream could not be opened: another server, or the end of the connection.
+    func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
+        request.tried.insert(link)
+        guard now < request.deadline, route(request) else { return close(request, "\(reset)") }
+    }
+
+    private func route(_ request: StreamRequest) -> Bool {
+        links().contains { !request.tried.contains($0) && core.open(request, link: $0) }
+    }
+
+    private func close(_ request: StreamRequest, _ reason: String) {
+        guard let socket = request.takeSocket() else { return }
+        socket.closeAbruptly()
+        core.limiter.log("no stream to the API server", ["reason": "\(reason)"], to: core.logger, at: Clock.now())
+    }
+}

@@ -1,0 +1,129 @@
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TunnelProtocol
+
+/// Frames of streams into records.
+extension Lane {
+    /// How many bytes of one stream leave before another has its turn.
+    private var quantum: Int { limit.rate > 0 && limit.rate < 12_500_000 ? 8 * 1024 : StreamFrame.maximumData }
+
+    /// Adds the next thing that a stream of this lane has to say; `false` where there is nothing.
+    func putStreams(at now: MonotonicTime) throws(TLSError) -> Bool {
+        guard let set = streams, set.carrier === self else { return false }
+        if set.owesResume {
+            try putResume(of: set)
+            return true
+        }
+        guard let stream = set.next() else { return false }
+        try put(stream, of: set, at: now)
+        return true
+    }
+
+    private func put(_ stream: Stream, of set: StreamSet, at now: MonotonicTime) throws(TLSError) {
+        guard !stream.isGone else { return }
+        if let reset = stream.owesReset {
+            stream.owesReset = nil
+            let bytes = reset.bytes
+            try frame(.streamReset, length: 4 + bytes.count) { span in
+                StreamFrame.write(stream: stream.id, to: &span)
+                for index in bytes.indices { span[4 + index] = bytes[index] }
+            }
+            return
+        }
+        if stream.owesOpen {
+            stream.owesOpen = false
+            let target = stream.target.bytes
+            let window = UInt32(clamping: stream.machine.tellCredit().limit)
+            try frame(.streamOpen, length: StreamFrame.openHead + target.count) { span in
+                StreamFrame.write(stream: stream.id, window: window, to: &span)
+                for index in target.indices { span[StreamFrame.openHead + index] = target[index] }
+            }
+        }
+        if stream.owesOpened {
+            stream.owesOpened = false
+            let window = UInt32(clamping: stream.machine.tellCredit().limit)
+            try frame(.streamOpened, length: StreamFrame.openedLength) { span in
+                StreamFrame.write(stream: stream.id, window: window, to: &span)
+            }
+        }
+        guard !stream.awaitsResume, stream.opening == .open else { return }
+        try putCredit(of: stream)
+        try putData(of: stream)
+        if stream.machine.owesEnd {
+            let offset = stream.machine.taken
+            stream.machine.sentEnd()
+            try frame(.streamEnd, length: StreamFrame.endLength) { span in
+                StreamFrame.write(stream: stream.id, offset: offset, to: &span)
+            }
+        }
+        if stream.hasWork { set.requeue(stream) }
+    }
+
+    private func putCredit(of stream: Stream) throws(TLSError) {
+        guard stream.machine.isCreditDue || stream.isAtLeisure else { return }
+        stream.isAtLeisure = false
+        let credit = stream.machine.tellCredit()
+        try frame(.streamWindow, length: StreamFrame.windowLength) { span in
+            StreamFrame.write(stream: stream.id, received: credit.received, limit: credit.limit, to: &span)
+        }
+    }
+
+    private func putData(of stream: Stream) throws(TLSError) {
+        var left = min(stream.machine.sendable, quantum)
+        guard left > 0 else { return }
+        let offset = Int(stream.machine.sent - stream.machine.acknowledged)
+        let bytes = stream.outbox.piece(from: offset, atMost: left)
+        left = bytes.count
+        let position = stream.machine.sent
+        try head(.streamData, length: StreamFrame.dataHead + left) { span in
+            StreamFrame.write(stream: stream.id, offset: position, to: &span)
+        }
+        try put(behindHead: bytes)
+        stream.machine.sent(left)
+        counters.add(left, to: .streamSentBytes)
+    }
+
+    private func putResume(of set: StreamSet) throws(TLSError) {
+        let count = min(set.resumes.count, StreamFrame.maximumResumeEntries)
+        let entries = set.resumes.suffix(count).compactMap { set.streams[$0] }
+        set.resumes.removeLast(count)
+        let isLast = set.resumes.isEmpty
+        try frame(.streamResume, length: 1 + entries.count * StreamFrame.resumeEntryLength) { span in
+            span[0] = isLast ? 1 : 0
+            for (index, stream) in entries.enumerated() {
+                let credit = stream.machine.tellCredit()
+                let entry = StreamFrame.ResumeEntry(
+                    stream: stream.id,
+                    received: credit.received,
+                    limit: credit.limit,
+                    isOpen: stream.opening == .open
+                )
+                StreamFrame.write(entry, at: 1 + index * StreamFrame.resumeEntryLength, to: &span)
+            }
+        }
+        if isLast { set.owesResume = false }
+    }
+
+    /// Adds a whole frame of a stream to the batch.
+    private func frame(
+        _ kind: FrameHeader.Kind,
+        length: Int,
+        _ body: (inout MutableSpan<UInt8>) -> Void
+    ) throws(TLSError) {
+        if batch.room < FrameHeader.byteCount + length { try encryptBatch() }
+        batch.fill(FrameHeader.byteCount) { FrameHeader(kind: kind, length: length).write(to: &$0) }
+        batch.fill(length, body)
+    }
+
+    /// Adds a frame's head, behind which its bytes follow.
+    private func head(
+        _ kind: FrameHeader.Kind,
+        length: Int,
+        _ body: (inout MutableSpan<UInt8>) -> Void
+    ) throws(TLSError) {
+        if batch.room < FrameHeader.byteCount + StreamFrame.dataHead { try encryptBatch() }
+        batch.fill(FrameHeader.byteCount) { FrameHeader(kind: kind, length: length).write(to: &$0) }
+        batch.fill(StreamFrame.dataHead, body)
+    }
+}

@@ -1,0 +1,45 @@
+package import LinuxSystem
+package import TendrilCore
+package import TunnelProtocol
+
+/// A connection on this side that is to become a stream.
+package final class StreamRequest: @unchecked Sendable {
+    /// What the connection expects before its first byte.
+    package enum Style: Sendable {
+        /// Nothing: it carries bytes from the beginning.
+        case plain
+        /// It has sent a CONNECT request and waits for the answer (RFC 9110, section 9.3.6).
+        case connect
+    }
+
+    package let target: StreamTarget
+    package let style: Style
+    package let arrivedAt: MonotonicTime
+    /// Bytes that were read already and belong to the stream.
+    package let early: [UInt8]
+    /// Until when it has to be answered.
+    package let deadline: MonotonicTime
+    /// Links that were tried in vain.
+    package var tried: Set<Int> = []
+    private var socket: StreamSocket?
+
+    /// Takes over a connection; it belongs to one thread at a time.
+    package init(
+        _ socket: consuming StreamSocket,
+        to target: StreamTarget,
+        style: Style,
+        early: [UInt8],
+        at now: MonotonicTime,
+        deadline: MonotonicTime
+    ) {
+        self.socket = consume socket
+        (self.target, self.style, self.early) = (target, style, early)
+        (arrivedAt, self.deadline) = (now, deadline)
+    }
+
+    /// Gives the connection away; `nil` the second time.
+    package func takeSocket() -> StreamSocket? { socket.take() }
+
+    /// Takes the connection back, to be tried on another path.
+    func restore(_ socket: consuming StreamSocket) { self.socket = consume socket }
+}

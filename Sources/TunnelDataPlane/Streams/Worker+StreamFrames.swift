@@ -1,0 +1,160 @@
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TunnelProtocol
+
+/// Frames of streams from the lanes.
+extension Worker {
+    /// Takes a frame of a stream; why the lane must end, if it must.
+    func take(
+        _ kind: FrameHeader.Kind,
+        _ payload: borrowing Span<UInt8>,
+        _ lane: Lane,
+        at now: MonotonicTime
+    ) -> LaneEnd? {
+        guard let set = lane.streams else { return .violation(.unexpectedFrame) }
+        do throws(ProtocolViolation) {
+            if kind == .streamResume {
+                try takeResume(payload, set, lane, at: now)
+            } else if kind == .streamOpen {
+                try takeOpen(payload, set, at: now)
+            } else if let stream = set.streams[StreamFrame.stream(payload)] {
+                try take(kind, payload, stream, at: now)
+            }
+            if set.hasWork, let carrier = set.carrier { markPending(carrier) }
+            return nil
+        } catch {
+            return .violation(error)
+        }
+    }
+
+    private func take(
+        _ kind: FrameHeader.Kind,
+        _ payload: borrowing Span<UInt8>,
+        _ stream: Stream,
+        at now: MonotonicTime
+    ) throws(ProtocolViolation) {
+        switch kind {
+        case .streamData:
+            guard stream.opening == .open else { throw .badStream }
+            let count = payload.count - StreamFrame.dataHead
+            let new = try stream.machine.accept(offset: StreamFrame.offset(payload), count: count)
+            guard new.count > 0 else { return }
+            stream.machine.receive(new.count)
+            let bytes = payload.extracting((StreamFrame.dataHead + new.skip)..<payload.count)
+            bytes.withUnsafeBytes { deliver($0, to: stream, at: now) }
+        case .streamWindow:
+            let credit = StreamFrame.credit(payload)
+            try takeCredit(credit.received, credit.limit, stream, at: now)
+        case .streamOpened:
+            guard stream.isOurs else { throw .badStream }
+            try takeCredit(0, StreamFrame.window(payload), stream, at: now)
+            opened(stream, at: now)
+        case .streamEnd:
+            guard stream.opening == .open else { throw .badStream }
+            if try stream.machine.receiveEnd(at: StreamFrame.offset(payload)) { finishDelivery(stream) }
+        case .streamReset:
+            let reset = try StreamReset(StreamFrame.rest(payload, after: 4))
+            discard(stream, because: reset, tellPeer: false, at: now)
+        default: throw .unexpectedFrame
+        }
+        settle(stream, at: now)
+    }
+
+    /// The peer asks for a stream.
+    private func takeOpen(
+        _ payload: borrowing Span<UInt8>,
+        _ set: StreamSet,
+        at now: MonotonicTime
+    ) throws(ProtocolViolation) {
+        let id = StreamFrame.stream(payload)
+        guard set.isPeers(id) else { throw .badStream }
+        // It was repeated, for its answer was on a lane that was lost.
+        guard set.streams[id] == nil else { return }
+        let target = try StreamTarget(StreamFrame.rest(payload, after: StreamFrame.openHead))
+        let stream = Stream(
+            id,
+            to: target,
+            isOurs: false,
+            opening: .connecting,
+            limit: StreamFrame.window(payload),
+            in: set,
+            chunks: chunks,
+            at: now
+        )
+        add(stream)
+        guard set.streams.count <= StreamSet.maximumStreams else {
+            return discard(stream, because: StreamReset(.overloaded), tellPeer: true, at: now)
+        }
+        connect(stream, at: now)
+    }
+
+    private func takeCredit(
+        _ received: UInt64,
+        _ limit: UInt64,
+        _ stream: Stream,
+        at now: MonotonicTime
+    ) throws(ProtocolViolation) {
+        let freed = try stream.machine.credit(received: received, limit: limit)
+        if freed > 0 {
+            stream.outbox.drop(freed)
+            heldBytes -= freed
+        }
+        if stream.canRead { readSocket(stream, at: now) }
+    }
+
+    /// The peer says what it has of its streams, after a lane took the place of another.
+    private func takeResume(
+        _ payload: borrowing Span<UInt8>,
+        _ set: StreamSet,
+        _ lane: Lane,
+        at now: MonotonicTime
+    ) throws(ProtocolViolation) {
+        // What was said on a lane that was replaced meanwhile is said again.
+        guard set.carrier === lane else { return }
+        let (entries, isLast) = try StreamFrame.resume(payload)
+        for entry in entries {
+            guard let stream = set.streams[entry.stream], stream.awaitsResume else { continue }
+            stream.awaitsResume = false
+            try takeCredit(entry.received, entry.limit, stream, at: now)
+            stream.machine.rewind()
+            if entry.isOpen, stream.isOurs { opened(stream, at: now) }
+            if stream.opening == .open, !stream.isOurs, !entry.isOpen { stream.owesOpened = true }
+            streamCounters.add(1, to: .resumed)
+            settle(stream, at: now)
+        }
+        guard isLast else { return }
+        for stream in Array(set.streams.values) where stream.awaitsResume { settleUnknown(stream, at: now) }
+    }
+
+    /// The peer does not have a stream that this side has.
+    private func settleUnknown(_ stream: Stream, at now: MonotonicTime) {
+        stream.awaitsResume = false
+        if stream.machine.isAllButAcknowledged {
+            // It had everything, and only its word of that was lost.
+            remove(stream)
+        } else if stream.isOurs, stream.opening == .requested {
+            // It was never asked.
+            stream.owesOpen = true
+            stream.set.enqueue(stream)
+        } else {
+            discard(stream, because: StreamReset(.lost), tellPeer: false, at: now)
+        }
+    }
+
+    /// Does what follows from a change: sends what can be sent, and ends what has ended.
+    func settle(_ stream: Stream, at now: MonotonicTime) {
+        guard !stream.isGone else { return }
+        if stream.machine.isComplete, stream.inbox.isEmpty {
+            remove(stream)
+            return
+        }
+        if stream.hasWork {
+            stream.set.enqueue(stream)
+            if let carrier = stream.set.carrier { markPending(carrier) }
+        } else if stream.machine.owesCredit, !stream.isInLeisure {
+            stream.isInLeisure = true
+            leisure.append(stream)
+        }
+    }
+}

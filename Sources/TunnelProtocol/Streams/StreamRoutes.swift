@@ -1,0 +1,72 @@
+package import TendrilCore
+
+/// Which links a server's streams can take to a target, without input, output or a clock of its own.
+package struct StreamRoutes: Sendable {
+    /// A link that is up.
+    package struct Path: Sendable {
+        package let link: Int
+        /// The client's name, which is its node's.
+        package let name: String
+        /// The networks that the client serves, as far as its identity may.
+        package let networks: [IPPrefix]
+        /// Of the last heartbeat, in microseconds.
+        package let roundTrip: UInt64
+
+        package init(link: Int, name: String, networks: [IPPrefix], roundTrip: UInt64) {
+            (self.link, self.name, self.networks, self.roundTrip) = (link, name, networks, roundTrip)
+        }
+    }
+
+    /// Round trips are told apart in these steps, so that paths that are alike take turns instead of flapping.
+    private static var step: UInt64 { 2000 }
+
+    /// The networks behind all clients, linked or not: nothing else is a target.
+    package let shoot: [IPPrefix]
+    package var paths: [Path]
+
+    package init(shoot: [IPPrefix], paths: [Path]) { (self.shoot, self.paths) = (shoot, paths) }
+
+    /// Whether a target is one that streams lead to.
+    package func refusal(of target: StreamTarget) -> HTTPRefusal? {
+        switch target {
+        case .address(let address, _):
+            guard !address.isNeverATarget else { return HTTPRefusal(403, "\(address) is no target of any stream") }
+            guard shoot.contains(where: { $0.contains(address) }) else {
+                return HTTPRefusal(403, "\(address) is in none of the shoot's networks")
+            }
+            return nil
+        // The far end resolves it, and judges what it stands for.
+        case .name: return nil
+        case .service(let name): return HTTPRefusal(403, "\(name) is no target")
+        }
+    }
+
+    /// The links that lead to a target, the best first: the owner of the address or name, then whoever reaches it, the
+    /// nearest first.
+    ///
+    /// - Parameters:
+    ///   - target: was not refused.
+    ///   - turn: who is first among equals.
+    /// - Returns: none where no link leads there.
+    package func candidates(for target: StreamTarget, turn: Int) -> [Int] {
+        let ranked = paths.compactMap { path -> (link: Int, rank: Int, step: UInt64)? in
+            rank(of: path, for: target).map { (path.link, $0, path.roundTrip / Self.step) }
+        }
+        let ordered = ranked.sorted { ($0.rank, $1.step, $0.link) > ($1.rank, $0.step, $1.link) }
+        guard let best = ordered.first else { return [] }
+        let equals = ordered.prefix { $0.rank == best.rank && $0.step == best.step }.count
+        return ordered.indices.map { index in
+            ordered[index < equals ? (index + turn % equals) % equals : index].link
+        }
+    }
+
+    /// How well a path fits: the length of the longest network that holds the address; `nil` where it leads elsewhere.
+    private func rank(of path: Path, for target: StreamTarget) -> Int? {
+        switch target {
+        case .address(let address, _):
+            return path.networks.filter { $0.contains(address) }.map(\.length).max()
+        case .name(let name, _): return path.name == name ? 1 : 0
+        case .service: return nil
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import TendrilCore
+import TestSupport
+import Testing
+import TunnelProtocol
+
+@Suite("What streams are asked for with")
+struct StreamFormTests {
+    private static func read(_ text: String) -> ConnectHead { ConnectHead.read(Array(text.utf8).span) }
+
+    @Test("The request of kube-apiserver is understood, byte for byte")
+    func request() throws {
+        let text = "CONNECT 10.250.0.11:10250 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        let address = try #require(IPAddress("10.250.0.11"))
+        #expect(Self.read(text) == .request(.address(address, port: 10250), length: text.utf8.count))
+        for cut in 0..<text.utf8.count { #expect(Self.read(String(text.prefix(cut))) == .incomplete) }
+        #expect(Self.read(text + "early") == .request(.address(address, port: 10250), length: text.utf8.count))
+        #expect(
+            Self.read("CONNECT worker-1:10250 HTTP/1.1\r\n\r\n") == .request(.name("worker-1", port: 10250), length: 38)
+        )
+    }
+
+    @Test(
+        "Anything else is answered with its reason",
+        arguments: [
+            ("GET / HTTP/1.1\r\n\r\n", 405), ("CONNECT 10.0.0.1:1\r\n\r\n", 400), ("\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1 HTTP/1.1\r\n\r\n", 400), ("CONNECT 10.0.0.1:0 HTTP/1.1\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1:99999 HTTP/1.1\r\n\r\n", 400), ("CONNECT  10.0.0.1:1 HTTP/1.1\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1:1 HTTP/2\r\n\r\n", 400), ("CONNECT 0x7f000001:1 HTTP/1.1\r\n\r\n", 400),
+            ("CONNECT 2130706433:1 HTTP/1.1\r\n\r\n", 400), ("CONNECT 127.1:1 HTTP/1.1\r\n\r\n", 400),
+            ("CONNECT fe80::1:1 HTTP/1.1\r\n\r\n", 400), ("CONNECT [::1%lo]:1 HTTP/1.1\r\n\r\n", 400),
+            ("CONNECT user@10.0.0.1:1 HTTP/1.1\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1:1 HTTP/1.1\r\nno colon\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1:1 HTTP/1.1\r\n: x\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1:1 HTTP/1.1\r\nA b: x\r\n\r\n", 400),
+            ("CONNECT 10.0.0.1:1 HTTP/1.1\r\nA: " + String(repeating: "x", count: 9000) + "\r\n\r\n", 431),
+        ]
+    )
+    func bad(text: String, status: Int) {
+        guard case .bad(let refusal) = Self.read(text) else {
+            Issue.record("taken: \(text)")
+            return
+        }
+        #expect(refusal.status == status, "\(text)")
+    }
+
+    @Test("Bytes of all kinds trap nothing and yield no target that was not asked for")
+    func fuzz() {
+        var random = SeededGenerator(seed: 20_261_124)
+        let good = Array("CONNECT [fd02::10]:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+        for _ in 0..<50_000 {
+            var bytes = good
+            for _ in 0..<Int.random(in: 1...6, using: &random) {
+                let index = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0...2, using: &random) {
+                case 0: bytes[index] = UInt8.random(in: .min ... .max, using: &random)
+                case 1: bytes.remove(at: index)
+                default: bytes.insert(UInt8.random(in: .min ... .max, using: &random), at: index)
+                }
+            }
+            if case .request(let target, let length) = ConnectHead.read(bytes.span) {
+                #expect(length <= bytes.count)
+                #expect((try? StreamTarget(target.bytes)) == target)
+            }
+        }
+    }
+
+    @Test("Targets in frames trap nothing, and are what was written")
+    func targets() throws {
+        var random = SeededGenerator(seed: 5)
+        for text in ["10.2.0.1:80", "[fd02::1]:443", "worker-1:10250", "a.b.c:1"] {
+            let target = try #require(StreamTarget(authority: text))
+            #expect(try StreamTarget(target.bytes) == target)
+            for _ in 0..<2000 {
+                var bytes = target.bytes
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: .min ... .max, using: &random)
+                _ = try? StreamTarget(bytes)
+                _ = try? StreamTarget(Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))))
+            }
+        }
+        #expect(try StreamTarget(StreamTarget.apiServer.bytes) == .apiServer)
+    }
+
+    @Test("The answer holds its cause in one line, whatever the cause holds")
+    func answers() {
+        let refusal = HTTPRefusal(StreamReset(.timeout, "a\r\nSet-Cookie: x\u{7F}"))
+        #expect(
+            String(decoding: refusal.bytes, as: UTF8.self)
+                == "HTTP/1.1 504 no answer in time: a??Set-Cookie: x?\r\n\r\n"
+        )
+    }
+
+    @Test("Frames of streams are read as they were written")
+    func resumes() throws {
+        var bytes = [UInt8](repeating: 0, count: 1 + 2 * StreamFrame.resumeEntryLength)
+        let entries = [
+            StreamFrame.ResumeEntry(stream: 7, received: 1 << 40, limit: .max, isOpen: true),
+            StreamFrame.ResumeEntry(stream: .max, received: 0, limit: 1, isOpen: false),
+        ]
+        var span = bytes.mutableSpan
+        span[0] = 1
+        for (index, entry) in entries.enumerated() {
+            StreamFrame.write(entry, at: 1 + index * StreamFrame.resumeEntryLength, to: &span)
+        }
+        let read = try StreamFrame.resume(bytes.span)
+        #expect(read.entries == entries && read.isLast)
+        bytes[0] = 2
+        #expect(throws: ProtocolViolation.badStream) { try StreamFrame.resume(bytes.span) }
+        #expect(throws: ProtocolViolation.badStream) { try StreamFrame.resume(Array(bytes.dropLast()).span) }
+    }
+}
+
+@Suite("Where streams lead")
+struct StreamRouteTests {
+    @Test(
+        "nowhere that is this machine, its link, a group or metadata, in any notation",
+        arguments: [
+            "127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "169.254.0.1", "224.0.0.1",
+            "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "febf::1", "ff02::1",
+            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
+            "fd00:ec2::254", "100.100.100.200", "192.0.0.192",
+        ]
+    )
+    func never(text: String) throws {
+        let address = try #require(IPAddress(text))
+        #expect(address.isNeverATarget)
+        let everything = try [#require(IPPrefix("0.0.0.0/0")), #require(IPPrefix("::/0"))]
+        let routes = StreamRoutes(shoot: everything, paths: [])
+        #expect(routes.refusal(of: .address(address, port: 80))?.status == 403)
+    }
+
+    @Test("only into the shoot's networks, and to no service by name")
+    func shoot() throws {
+        let routes = StreamRoutes(shoot: [try #require(IPPrefix("10.2.0.0/16"))], paths: [])
+        #expect(routes.refusal(of: try target("10.2.255.255:1")) == nil)
+        #expect(routes.refusal(of: try target("10.3.0.0:1"))?.status == 403)
+        #expect(routes.refusal(of: try target("[fd02::1]:1"))?.status == 403)
+        #expect(routes.refusal(of: .apiServer)?.status == 403)
+        #expect(routes.refusal(of: try target("worker-1:10250")) == nil)
+    }
+
+    @Test("to the owner first, then to the nearest; equals take turns")
+    func candidates() throws {
+        let all = try #require(IPPrefix("10.0.0.0/8"))
+        let own = try #require(IPPrefix("10.2.1.0/24"))
+        let routes = StreamRoutes(
+            shoot: [all],
+            paths: [
+                .init(link: 0, name: "a", networks: [all], roundTrip: 9000),
+                .init(link: 1, name: "b", networks: [all, own], roundTrip: 50_000),
+                .init(link: 2, name: "c", networks: [all], roundTrip: 500),
+                .init(link: 3, name: "d", networks: [all], roundTrip: 1500),
+            ]
+        )
+        #expect(routes.candidates(for: try target("10.2.1.7:80"), turn: 0) == [1, 2, 3, 0])
+        #expect(routes.candidates(for: try target("10.9.0.1:80"), turn: 0) == [2, 3, 0, 1])
+        #expect(routes.candidates(for: try target("10.9.0.1:80"), turn: 1) == [3, 2, 0, 1])
+        #expect(routes.candidates(for: try target("a:10250"), turn: 0).first == 0)
+        #expect(routes.candidates(for: try target("11.0.0.1:80"), turn: 0) == [])
+    }
+
+    private func target(_ text: String) throws -> StreamTarget { try #require(StreamTarget(authority: text)) }
+}
