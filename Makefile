@@ -30,7 +30,8 @@ test-unit: programs
 # The first run builds Kubernetes and a machine image (six minutes) and keeps them in ~/.cache/tendril.
 test-node: programs
 	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
-		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator Tests/Rig/cluster/node-test.sh $(SCENARIOS)
+		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
+		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/node-test.sh $(SCENARIOS)
 
 # The programs as they are shipped: testing links them anew, dynamically.
 .PHONY: programs

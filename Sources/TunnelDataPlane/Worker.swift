@@ -349,7 +349,7 @@ package final class Worker: @unchecked Sendable {
         }
         if lanesByLink[link].isEmpty { laneMap.set(link, worker: index, hasLane: false) }
         while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
-        if let set = lane.streams, set.carrier === lane { (set.carrier, set.lostAt) = (nil, lastTurn) }
+        if let set = lane.streams, set.carrier === lane { lostCarrier(of: set, at: lastTurn) }
         lane.streams = nil
         report(.ended(lane.peer, end))
     }

@@ -341,7 +341,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     func advance(to now: MonotonicTime) -> MonotonicTime? {
         while let token = doorway.overdue(at: now) { dismiss(token, "gate-timeout", at: now) }
         if now >= nextSweep {
-            nextSweep = now + .seconds(20)
+            nextSweep = now + .seconds(5)
             registry.expire(at: now)
             let flows = self.flows.sweep(at: now)
             core.board.update { $0.flows = flows }

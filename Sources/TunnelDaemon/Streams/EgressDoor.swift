@@ -78,11 +78,10 @@ final class EgressDoor {
 
     /// A stream could not be opened: another path, or an answer.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
-        request.tried.insert(link)
+        // A link that went down may be back in a moment; one that leads nowhere is not asked again.
+        if reset.reason != .linkDown { request.tried.insert(link) }
         if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) { return }
-        if reset.reason == .linkDown, let guide {
-            return answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
-        }
+        if reset.reason == .linkDown { return parked.append(request) }
         answer(request, HTTPRefusal(reset))
     }
 

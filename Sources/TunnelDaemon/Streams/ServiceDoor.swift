@@ -66,8 +66,9 @@ final class ServiceDoor {
 
     /// A stream could not be opened: another server, or the end of the connection.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
-        request.tried.insert(link)
-        guard now < request.deadline, route(request) else { return close(request, "\(reset)") }
+        if reset.reason != .linkDown { request.tried.insert(link) }
+        if now < request.deadline, route(request) { return }
+        if reset.reason == .linkDown { parked.append(request) } else { close(request, "\(reset)") }
     }
 
     private func route(_ request: StreamRequest) -> Bool {

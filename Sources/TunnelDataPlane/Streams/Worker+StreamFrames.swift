@@ -95,12 +95,14 @@ extension Worker {
         _ stream: Stream,
         at now: MonotonicTime
     ) throws(ProtocolViolation) {
-        let freed = try stream.machine.credit(received: received, limit: limit)
-        if freed > 0 {
-            stream.outbox.drop(freed)
-            heldBytes -= freed
-        }
+        release(try stream.machine.credit(received: received, limit: limit), of: stream)
         if stream.canRead { readSocket(stream, at: now) }
+    }
+
+    /// Forgets bytes that the peer has.
+    private func release(_ count: Int, of stream: Stream) {
+        stream.outbox.drop(count)
+        heldBytes -= count
     }
 
     /// The peer says what it has of its streams, after a lane took the place of another.
@@ -130,9 +132,10 @@ extension Worker {
     /// The peer does not have a stream that this side has.
     private func settleUnknown(_ stream: Stream, at now: MonotonicTime) {
         stream.awaitsResume = false
-        if stream.machine.isAllButAcknowledged {
+        if stream.machine.hasEverything {
             // It had everything, and only its word of that was lost.
-            remove(stream)
+            release(stream.machine.assumeAcknowledged(), of: stream)
+            settle(stream, at: now)
         } else if stream.isOurs, stream.opening == .requested {
             // It was never asked.
             stream.owesOpen = true

@@ -6,10 +6,8 @@ import TunnelProtocol
 extension Worker {
     /// How long a target may take to answer.
     static var dialPatience: Nanoseconds { .seconds(4) }
-    /// How long an asked-for stream waits for a link that is down.
-    static var parkingTime: Nanoseconds { .seconds(3) }
     /// How long streams outlive the last connection that carried them.
-    static var resumeTime: Nanoseconds { .seconds(30) }
+    static var resumeTime: Nanoseconds { .seconds(10) }
     /// How long bytes are held back behind the answer to CONNECT.
     private static var mutedTime: Nanoseconds { .milliseconds(20) }
     /// How much is read of one socket before others have their turn.
@@ -22,6 +20,7 @@ extension Worker {
     /// Asks the peer of a link for a stream, for a connection of this side.
     func open(_ request: StreamRequest, link: Int, lane: Int, at now: MonotonicTime) {
         let set = streamSet(link: link, lane: lane, at: now)
+        guard set.carrier != nil else { return report(.refused(request, StreamReset(.linkDown), link: link)) }
         guard let id = set.takeID() else {
             return report(.refused(request, StreamReset(.overloaded), link: link))
         }
@@ -393,16 +392,21 @@ extension Worker {
         discard(stream, because: StreamReset(.timeout, "\(stream.target)"), tellPeer: true, at: now)
     }
 
-    private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
-        guard let lostAt = set.lostAt else { return }
-        let isOver = now >= lostAt + Self.resumeTime
-        let mayPark = now < lostAt + Self.parkingTime
-        guard isOver || !mayPark else { return }
-        for stream in Array(set.streams.values) where isOver || stream.opening == .requested {
-            guard isOver || now >= stream.openedAt + Self.parkingTime else { continue }
+    /// The connection that carried streams is gone: those that are open wait for the next one, those that were only
+    /// asked for try another way.
+    func lostCarrier(of set: StreamSet, at now: MonotonicTime) {
+        (set.carrier, set.lostAt) = (nil, now)
+        for stream in Array(set.streams.values) where stream.isOurs && stream.opening == .requested {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
         }
-        if isOver, set.streams.isEmpty { streamSets[StreamSetKey(link: set.link, lane: set.lane)] = nil }
+    }
+
+    private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
+        guard let lostAt = set.lostAt, now >= lostAt + Self.resumeTime else { return }
+        for stream in Array(set.streams.values) {
+            discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
+        }
+        streamSets[StreamSetKey(link: set.link, lane: set.lane)] = nil
     }
 
     /// Ends the stream that holds the most, when all together hold too much.

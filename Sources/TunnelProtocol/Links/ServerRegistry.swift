@@ -126,7 +126,7 @@ package struct ServerRegistry: Sendable {
     }
 
     /// How long a link that is down keeps its number; longer than streams wait for it.
-    package static var lingerTime: Nanoseconds { .seconds(40) }
+    package static var lingerTime: Nanoseconds { .seconds(15) }
 
     /// Gives the numbers free of links that were down for too long.
     package mutating func expire(at now: MonotonicTime) {

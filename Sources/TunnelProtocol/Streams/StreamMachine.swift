@@ -116,9 +116,8 @@ package struct StreamMachine: Sendable {
     /// - Throws: where there is a gap, more than was granted, or bytes behind the end.
     package func accept(offset: UInt64, count: Int) throws(ProtocolViolation) -> (skip: Int, count: Int) {
         let (end, overflow) = offset.addingReportingOverflow(UInt64(count))
-        guard !overflow, offset <= received, end <= granted else { throw .overrun }
+        guard !overflow, offset <= received, end <= min(granted, peerEnd ?? .max) else { throw .overrun }
         guard end > received else { return (count, 0) }
-        guard peerEnd == nil else { throw .overrun }
         let skip = Int(received - offset)
         return (skip, count - skip)
     }
@@ -182,6 +181,14 @@ package struct StreamMachine: Sendable {
     /// Whether both directions have ended, each side has all of it, and the peer was told so.
     package var isComplete: Bool { isDrained && hasEnded && acknowledged == taken + 1 && !owesCredit }
 
-    /// Whether all that can still be missing is the peer's word that it has this side's end.
-    package var isAllButAcknowledged: Bool { isDrained && hasEnded && sent == taken + 1 }
+    /// Whether all that this end can still miss is the peer's word that it has this end's bytes.
+    package var hasEverything: Bool { peerEnd != nil && hasEnded && highestSent == taken + 1 }
+
+    /// Takes it that the peer has everything, for it has forgotten the stream; how many bytes need not be kept any more.
+    package mutating func assumeAcknowledged() -> Int {
+        let freed = kept
+        (acknowledged, sent) = (taken + 1, taken + 1)
+        toldReceived = received
+        return freed
+    }
 }

@@ -52,7 +52,7 @@ package struct StreamRoutes: Sendable {
         let ranked = paths.compactMap { path -> (link: Int, rank: Int, step: UInt64)? in
             rank(of: path, for: target).map { (path.link, $0, path.roundTrip / Self.step) }
         }
-        let ordered = ranked.sorted { ($0.rank, $1.step, $0.link) > ($1.rank, $0.step, $1.link) }
+        let ordered = ranked.sorted { ($0.rank, $1.step, $1.link) > ($1.rank, $0.step, $0.link) }
         guard let best = ordered.first else { return [] }
         let equals = ordered.prefix { $0.rank == best.rank && $0.step == best.step }.count
         return ordered.indices.map { index in

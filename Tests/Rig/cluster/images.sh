@@ -11,6 +11,8 @@ printf '%s\n' '#include <signal.h>' '#include <unistd.h>' '#include <sys/wait.h>
   'int main(void) { signal(SIGINT, end); signal(SIGTERM, end); signal(SIGCHLD, reap); for (;;) pause(); }' |
   gcc -Os -static -s -x c -o "$IMAGES/pause" -
 "$HERE/image.py" "$IMAGES/pause.tar" rig.invalid/pause:1 --entrypoint /pause "$IMAGES/pause=/pause"
-links=(); for c in sh sleep cat ls ip nc wget httpd ps hostname date ping; do links+=(--link "busybox=/bin/$c"); done
+links=(); for c in sh sleep cat ls ip nc wget httpd ps hostname date ping tar sha256sum; do links+=(--link "busybox=/bin/$c"); done
 "$HERE/image.py" "$IMAGES/busybox.tar" rig.invalid/busybox:1 --entrypoint /bin/sh "${links[@]}" "$busybox=/bin/busybox"
+# A server that answers as a web site, an admission webhook and an aggregated API do.
+"$HERE/image.py" "$IMAGES/server.tar" rig.invalid/server:1 --tree /usr/lib/python3.11 /usr/bin/python3.11 "$HERE/server.py=/srv/server.py"
 touch "$IMAGES/done"

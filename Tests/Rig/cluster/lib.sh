@@ -10,7 +10,7 @@ CACHE=${TENDRIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tendril}
 key() { cat "$@" | sha256sum | cut -c1-12; }
 export KUBERNETES_BIN=${KUBERNETES_BIN:-$CACHE/kubernetes-$(key "$HERE/kubernetes.sh")}
 ROOTFS=$CACHE/rootfs-$(key "$HERE/rootfs.sh")
-IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/image.py" "$HERE/kubernetes.sh")
+IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/image.py" "$HERE/server.py" "$HERE/kubernetes.sh")
 mkdir -p "$RIG"/{run,log,pki,machines}
 
 now() { date +%s.%N; }
@@ -67,4 +67,5 @@ unport() { [[ ! -e /run/netns/rig-$1 ]] || ip netns del "rig-$1"; }
 in_ns() { local ns=$1; shift; ip netns exec "rig-$ns" "$@"; }
 
 PKI=$RIG/pki
-kubectl() { in_ns cp "$(PATH=$PATH:$KUBERNETES_BIN type -P kubectl)" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
+KUBECTL=$(PATH=$PATH:$KUBERNETES_BIN type -P kubectl || true)
+kubectl() { in_ns cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$HERE/tendril.sh"
 . "$HERE/pki.sh"
+: "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make test-node does}"
 
 agent() { "$HERE/machine.sh" sh "$1" /usr/bin/tendril-agent "${@:2}"; }
 machine() { "$HERE/machine.sh" "$@"; }

@@ -70,7 +70,7 @@ After=containerd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'for i in pause busybox; do ctr -n k8s.io images import /opt/rig/images/$i.tar; done'
+ExecStart=/bin/sh -c 'for i in pause busybox server; do ctr -n k8s.io images import /opt/rig/images/$i.tar; done'
 Restart=on-failure
 RestartSec=1
 [Install]

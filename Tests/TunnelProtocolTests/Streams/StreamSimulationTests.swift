@@ -6,7 +6,7 @@ import TunnelProtocol
 /// Two ends of a stream and lanes that are cut at any moment, against the plainest model: the bytes that went in.
 @Suite("A stream over lanes that are cut")
 struct StreamSimulationTests {
-    @Test("loses nothing, repeats nothing and ends on both sides", arguments: 1...300 as ClosedRange<UInt64>)
+    @Test("loses nothing, repeats nothing and ends on both sides", arguments: 1...600 as ClosedRange<UInt64>)
     func survives(seed: UInt64) throws {
         var world = StreamWorld(seed: seed)
         for _ in 0..<2000 { try world.step() }
@@ -171,10 +171,8 @@ private struct StreamWorld {
                     try credit(end, received, limit)
                     ends[end].machine.rewind()
                 } else {
-                    #expect(ends[end].machine.isAllButAcknowledged, "the peer forgot a stream that was not over")
-                    ends[end].outbox = []
-                    _ = try ends[end].machine.credit(received: ends[end].machine.taken + 1, limit: 0)
-                    _ = ends[end].machine.tellCredit()
+                    #expect(ends[end].machine.hasEverything, "the peer forgot a stream that was not over")
+                    ends[end].outbox.removeFirst(ends[end].machine.assumeAcknowledged())
                 }
             }
         }
