@@ -80,7 +80,7 @@ let package = Package(
         ),
         .target(
             name: "Observability",
-            dependencies: ["TendrilCore", "CLibevent", logging],
+            dependencies: ["TendrilCore", "LinuxSystem", "CLibevent", logging],
             swiftSettings: common
         ),
 

@@ -13,8 +13,11 @@ package struct LogOutput: LogHandler {
     package var metadata: Logger.Metadata = [:]
     private let label: String
     private let format: LogFormat
+    private let recent: RecentLines?
 
-    package init(label: String, level: Logger.Level, format: LogFormat) {
+    /// Makes a log that also keeps its last lines, where `recent` is given.
+    package init(label: String, level: Logger.Level, format: LogFormat, recent: RecentLines? = nil) {
+        self.recent = recent
         self.label = label
         logLevel = level
         self.format = format
@@ -32,6 +35,7 @@ package struct LogOutput: LogHandler {
             case .text: text(event, merged)
             case .json: json(event, merged)
             }
+        recent?.add(line)
         let bytes = Array((line + "\n").utf8)
         // One write keeps lines of several threads apart; a log that cannot be written is not worth dying for.
         _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }

@@ -29,11 +29,32 @@ package struct MetricsText {
     /// Adds a metric with all its samples.
     package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
         guard !samples.isEmpty else { return }
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
-        for sample in samples {
-            let labels = sample.labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
-            text += "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(Self.number(sample.value))\n"
-        }
+        head(name, kind.rawValue, help)
+        for sample in samples { line(name, sample) }
+    }
+
+    /// Adds a histogram.
+    ///
+    /// - Parameters:
+    ///   - name: of the metric, without a suffix.
+    ///   - help: what is measured.
+    ///   - buckets: counts of values up to the bound that is the label `le`, in growing order, the last one `+Inf`.
+    ///   - sum: of all values.
+    ///   - count: of all values.
+    package mutating func addHistogram(_ name: String, _ help: String, buckets: [Sample], sum: Double, count: UInt64) {
+        head(name, "histogram", help)
+        for bucket in buckets { line("\(name)_bucket", bucket) }
+        line("\(name)_sum", Sample(sum))
+        line("\(name)_count", Sample(count))
+    }
+
+    private mutating func head(_ name: String, _ kind: String, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+    }
+
+    private mutating func line(_ name: String, _ sample: Sample) {
+        let labels = sample.labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
+        text += "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(Self.number(sample.value))\n"
     }
 
     private static func escaped(_ text: String) -> String {

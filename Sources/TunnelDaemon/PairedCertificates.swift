@@ -3,10 +3,10 @@ import LinuxSystem
 import TLSEngine
 import TendrilCore
 
-/// The files of a paired set-up: one CA, one server, one client or more, one gate key.
+/// The files of a paired set-up: one CA, one server or more, one client or more, one gate key.
 package struct PairedCertificates {
     private let cluster: String
-    private let server: String
+    private let servers: [String]
     private let clients: [String]
     private let days: Int
 
@@ -14,12 +14,12 @@ package struct PairedCertificates {
     ///
     /// - Parameters:
     ///   - cluster: becomes part of every identity.
-    ///   - server: the name of the server instance.
-    ///   - clients: the clients' names; the first one's files are called `client` when it is the only one.
+    ///   - servers: the names of the server instances; the files are called `server` when there is one only.
+    ///   - clients: the clients' names; the files are called `client` when there is one only.
     ///   - days: for how long the certificates are valid.
-    package init(cluster: String, server: String, clients: [String], days: Int) {
+    package init(cluster: String, servers: [String], clients: [String], days: Int) {
         self.cluster = cluster
-        self.server = server
+        self.servers = servers
         self.clients = clients
         self.days = days
     }
@@ -64,10 +64,10 @@ package struct PairedCertificates {
                 problems.append(ConfigurationProblem(flag, "\"\(name)\" is not a DNS name"))
             }
         }
-        add("server", .server, server, "--server-name")
+        for server in servers { add(servers.count == 1 ? "server" : server, .server, server, "--server-name") }
         for client in clients { add(clients.count == 1 ? "client" : client, .client, client, "--client-name") }
         if Set(identities.map(\.0)).count < identities.count {
-            problems.append(ConfigurationProblem("--client-name", "two names are the same, or one is \"server\""))
+            problems.append(ConfigurationProblem("--client-name", "two names are the same, or one is that of a server"))
         }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return identities

@@ -15,18 +15,26 @@ package enum TunnelDaemon {
         }
     }
 
+    /// What the daemon of this process has logged last.
+    static let recentLines = RecentLines()
+
     /// Loads what `run` would load of files, to find mistakes without running.
     package static func check(_ configuration: VPNConfiguration) throws { _ = try IdentityStore(configuration) }
 
     /// A logger as the configuration wants it.
     package static func logger(_ configuration: VPNConfiguration) -> Logger {
         Logger(label: "tendril-vpn") { label in
-            LogOutput(label: label, level: configuration.logLevel, format: configuration.logFormat)
+            LogOutput(label: label, level: configuration.logLevel, format: configuration.logFormat, recent: recentLines)
         }
     }
 
     /// Asks a running daemon for its status.
     package static func status(socket: String) throws -> StatusReport {
         try StatusReport(json: try StatusSocket.ask(socket))
+    }
+
+    /// Asks the daemon at the other end of a server's link for its status, over that link.
+    package static func status(ofPeer name: String, socket: String) throws -> StatusReport {
+        try StatusReport(json: try PeerStatus.ask(name, socket: VPNConfiguration.peerSocket(beside: socket)))
     }
 }

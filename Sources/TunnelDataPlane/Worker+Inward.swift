@@ -88,6 +88,7 @@ extension Worker {
                 guard case .client = side else { return .violation(.unexpectedFrame) }
                 if !lane.wasAskedToRenew { requestRenewal(of: lane) }
                 lane.wasAskedToRenew = true
+            case .retiring: report(.retiring(lane.peer))
             case .closed(let notice): return .closed(notice)
             }
             return nil

@@ -19,6 +19,8 @@ package final class Worker: @unchecked Sendable {
         case dropLane(link: Int, generation: UInt64, CloseNotice)
         /// Ask every peer for fresh lanes.
         case renew
+        /// Tell every peer to open new streams elsewhere.
+        case retire
         /// Send a frame of another worker that has no lane of the link.
         case forward(link: Int, hash: UInt64, frame: [UInt8])
         /// Let the kernel give no UDP super-packets any more: a peer cannot take them.
@@ -39,6 +41,8 @@ package final class Worker: @unchecked Sendable {
     package enum Event: Sendable {
         case ended(LanePeer, LaneEnd)
         case renewalRequested(LanePeer)
+        /// The peer is about to end: new streams are better opened elsewhere.
+        case retiring(LanePeer)
         /// A stream could not be opened; whoever asked for it waits for an answer.
         case refused(StreamRequest, StreamReset, link: Int)
         /// The TUN device is gone; nothing can be carried any more.
@@ -202,6 +206,11 @@ package final class Worker: @unchecked Sendable {
         case .renew:
             for lane in lanes.values where lane.machine.acceptsPackets {
                 lane.machine.requestRenewal()
+                markPending(lane)
+            }
+        case .retire:
+            for lane in lanes.values {
+                lane.machine.retire()
                 markPending(lane)
             }
         case .open(let request, let link, let lane): open(request, link: link, lane: lane, at: now)

@@ -20,8 +20,12 @@ struct CertificatesCommand: ParsableCommand {
     @Option(name: .long, help: "The directory to write to; it is created where it does not exist.")
     var out: String
 
-    @Option(name: .long, help: "The name of the server instance.")
-    var serverName = "server"
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "The name of a server instance; several get files of their own names."
+    )
+    var serverName: [String] = ["server"]
 
     @Option(name: .long, parsing: .singleValue, help: "The name of a client; several get files of their own names.")
     var clientName: [String] = ["client"]
@@ -31,7 +35,7 @@ struct CertificatesCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let set = PairedCertificates(cluster: cluster, server: serverName, clients: clientName, days: days)
+            let set = PairedCertificates(cluster: cluster, servers: serverName, clients: clientName, days: days)
             for path in try set.write(to: out) { print(path) }
         } catch {
             throw Failure(error, exitCode: .configuration)

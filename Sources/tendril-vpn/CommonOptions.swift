@@ -53,6 +53,9 @@ struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: "ADDRESS:PORT for /metrics, /healthz and /readyz (default: none).")
     var metrics: String?
 
+    @Option(name: .long, help: "How long the end waits for open streams, in seconds: 0 to 3600 (default: 5).")
+    var drainSeconds: Int?
+
     @Flag(name: .long, help: "Carry no IP packets: no TUN device, no privileges.")
     var noPackets = false
 
@@ -97,7 +100,8 @@ struct CommonOptions: ParsableArguments {
     private func apply(to raw: inout RawSettings) {
         let single: [(Setting, String?)] = [
             (.ca, ca), (.certificate, certificate), (.key, key), (.gateKey, gateKey), (.tun, tun),
-            (.lanes, lanes.map(String.init)), (.mtu, mtu.map(String.init)), (.congestionControl, congestionControl),
+            (.lanes, lanes.map(String.init)), (.drainSeconds, drainSeconds.map(String.init)),
+            (.mtu, mtu.map(String.init)), (.congestionControl, congestionControl),
             (.metrics, metrics), (.packets, noPackets ? "false" : nil), (.offload, offload), (.socket, socket),
             (.logLevel, logLevel), (.logFormat, logFormat),
         ]

@@ -27,8 +27,15 @@ struct ServerCommand: ParsableCommand {
     @Option(name: .long, help: "ADDRESS:PORT of the API server, which clients' streams may reach (default: none).")
     var apiServer: String?
 
+    @Option(
+        name: .long,
+        help: "Instances behind the address that clients dial, each of which they link to (default: 1)."
+    )
+    var instances: Int?
+
     func run() throws {
         try common.run(.server) { raw in
+            raw.set(.instances, [instances.map(String.init)].compactMap { $0 })
             raw.set(.egressSocket, [egressSocket].compactMap { $0 })
             raw.set(.apiServer, [apiServer].compactMap { $0 })
             raw.set(.listen, [listen].compactMap { $0 })

@@ -20,18 +20,27 @@ struct StatusCommand: ParsableCommand {
     @Option(name: .long, help: "The daemon's UNIX socket (default: that of the server or client that runs here).")
     var socket: String?
 
+    @Option(
+        name: .long,
+        help: "On a server: the client whose status and last log lines are shown, asked over its link."
+    )
+    var peer: String?
+
     @Option(name: .shortAndLong, help: "table or json.")
     var output = Output.table
 
     func run() throws {
         let report: StatusReport
         do {
-            report = try TunnelDaemon.status(socket: socket ?? defaultSocket)
+            let socket = socket ?? defaultSocket
+            report =
+                try peer.map { try TunnelDaemon.status(ofPeer: $0, socket: socket) }
+                ?? TunnelDaemon.status(socket: socket)
         } catch {
             throw Failure(error, exitCode: .unavailable)
         }
         switch output {
-        case .table: print(StatusTable.text(report))
+        case .table: print(StatusTable.text(report, lines: peer == nil ? 0 : 20))
         case .json: print(try report.json())
         }
         if report.linksLive == 0 { throw ExitCode(1) }

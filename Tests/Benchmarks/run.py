@@ -299,8 +299,8 @@ class Bench:
             try:
                 pids = start()
                 work(name, pids)
-                for index, pid in enumerate(pids):
-                    self.note(name, ["memory server MiB", "memory client MiB"][index], memory(pid))
+                for metric, pid in zip(("memory server MiB", "memory client MiB"), pids):
+                    self.note(name, metric, memory(pid))
             except (TimeoutError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                 print(f"  {name}: {error}", file=sys.stderr)
             for process in [p for p in self.processes.all if p not in self.servers and p is not self.wan]:

@@ -101,6 +101,37 @@ final class Lab {
         return try start("shoot", command + more)
     }
 
+    /// Where streams are asked for.
+    var egress: String { "\(directory)/server-egress.sock" }
+
+    /// Starts one side of a link that carries streams only, without privileges on the server's side.
+    func startStreams(
+        _ space: String,
+        _ role: String,
+        _ more: [String],
+        pki: String? = nil,
+        file: String? = nil,
+        socket: String? = nil
+    ) throws -> Program {
+        let pki = pki ?? "\(directory)/pki"
+        let file = file ?? role
+        let socket = "\(directory)/\(socket ?? role)"
+        var command = [
+            try #require(Self.program), role, "--no-packets", "--ca", "\(pki)/ca.crt", "--certificate",
+            "\(pki)/\(file).crt", "--key", "\(pki)/\(file).key", "--gate-key", "\(pki)/gate.key", "--network",
+            "10.2.0.0/24", "--socket", socket + ".sock", "--log-level", "debug",
+        ]
+        if role == "server" {
+            // Nothing that needs a right is left to it.
+            command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] + command
+            command += ["--egress-socket", socket + "-egress.sock"]
+            if !more.contains("--listen") { command += ["--listen", "192.0.2.1:8132"] }
+        } else {
+            command += ["--server", "192.0.2.1:8132"]
+        }
+        return try start(space, command + more)
+    }
+
     /// Starts both sides and waits until a packet has come through.
     func startPair(server: [String] = [], client: [String] = [], mtu: Int = 1500) throws -> (
         server: Program, client: Program
@@ -216,10 +247,13 @@ final class Program {
     /// Sends a signal and waits for the end; returns the exit code.
     @discardableResult
     func end(_ signal: Int32) -> Int32 {
-        if process.isRunning { kill(process.processIdentifier, signal) }
+        signalEnd(signal)
         process.waitUntilExit()
         return process.terminationStatus
     }
+
+    /// Sends a signal.
+    func signalEnd(_ signal: Int32) { if process.isRunning { kill(process.processIdentifier, signal) } }
 
     /// Waits for the program to end by itself.
     func wait() -> Int32 {

@@ -18,7 +18,7 @@ final class WorkerHarness {
         var list: [LaneEnd] = []
     }
 
-    init(_ side: PacketSide) throws {
+    init(_ side: PacketSide, streamRules: StreamRules = StreamRules()) throws {
         let pair = try Self.socketPair(CInt(SOCK_SEQPACKET.rawValue))
         tun = OwnedDescriptor(owning: pair.0)
         let ended = self.ended
@@ -26,7 +26,8 @@ final class WorkerHarness {
             index: 0,
             laneMap: LaneMap(),
             tun: TUNQueue(owning: OwnedDescriptor(owning: pair.1), name: "test"),
-            side: side
+            side: side,
+            streamRules: streamRules
         ) { event in if case .ended(_, let end) = event { ended.list.append(end) } }
         worker.crew = [worker]
     }
@@ -122,6 +123,8 @@ final class RawPeer {
     private let socket: OwnedDescriptor
     private var session: TLSSession
     private var outgoing = FlatBuffer(capacity: 1 << 20)
+    private var incoming = FlatBuffer(capacity: 1 << 20)
+    private var plaintext = FlatBuffer(capacity: 1 << 20)
 
     init(_ socket: CInt, _ session: consuming TLSSession) {
         self.socket = OwnedDescriptor(owning: socket)
@@ -147,6 +150,25 @@ final class RawPeer {
         if outgoing.isEmpty { return true }
         outgoing.compact()
         return false
+    }
+
+    /// The frames that have arrived.
+    func frames() throws -> [(kind: UInt8, payload: [UInt8])] {
+        incoming.compact()
+        let count = recv(socket.rawValue, incoming.writePointer, incoming.room, CInt(MSG_DONTWAIT))
+        if count > 0 { incoming.produced(count) }
+        var reply = FlatBuffer(capacity: 4096)
+        _ = try session.decrypt(&incoming, into: &plaintext, reply: &reply)
+        var bytes = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        plaintext.clear()
+        var frames: [(UInt8, [UInt8])] = []
+        while bytes.count >= 4 {
+            let length = Int(bytes[1]) << 16 | Int(bytes[2]) << 8 | Int(bytes[3])
+            guard bytes.count >= 4 + length else { break }
+            frames.append((bytes[0], Array(bytes[4..<(4 + length)])))
+            bytes.removeFirst(4 + length)
+        }
+        return frames
     }
 
     /// A frame around a payload.

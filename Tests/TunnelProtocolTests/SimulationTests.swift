@@ -138,7 +138,7 @@ private struct World {
                 switch try machine.receive(frame.kind, frame.payload.span, at: now) {
                 case .renew: link.renew(connection.lane, at: now)
                 case .closed: return true
-                case .none, .roundTrip: break
+                case .none, .roundTrip, .retiring: break
                 }
             } catch {
                 problems.append("\(error) at \(now)")

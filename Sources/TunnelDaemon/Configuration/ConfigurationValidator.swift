@@ -64,6 +64,8 @@ package struct ConfigurationValidator {
             egressSocket: single(.egressSocket, "an absolute path of at most 100 bytes", socketPath),
             apiServer: single(.apiServer, "ADDRESS:PORT", addressEndpoint),
             apiServerListen: single(.apiServerListen, "ADDRESS:PORT", addressEndpoint),
+            instances: single(.instances, "a number from 1 to 16", number(1...Hello.maximumInstances)) ?? 1,
+            drainSeconds: single(.drainSeconds, "a number from 0 to 3600", number(0...3600)) ?? 5,
             packets: packets,
             offload: single(.offload, "auto, tcp or none", VPNConfiguration.Offload.init(rawValue:)) ?? .auto,
             socket: single(.socket, "an absolute path of at most 100 bytes", socketPath)
@@ -184,7 +186,7 @@ package struct ConfigurationValidator {
         let foreign: [Setting] =
             switch role {
             case .server: [.server, .serverName, .remoteNetwork, .masquerade, .apiServerListen]
-            case .client: [.listen, .allowInbound, .egressSocket, .apiServer]
+            case .client: [.listen, .allowInbound, .egressSocket, .apiServer, .instances]
             }
         for setting in foreign {
             guard let value = raw.values[setting]?.first else { continue }

@@ -21,6 +21,8 @@ package enum Setting: String, CaseIterable, Sendable {
     case egressSocket
     case apiServer
     case apiServerListen
+    case instances
+    case drainSeconds
     case packets
     case offload
     case socket

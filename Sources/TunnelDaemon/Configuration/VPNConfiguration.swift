@@ -54,6 +54,10 @@ package struct VPNConfiguration: Sendable {
     package let apiServer: Endpoint?
     /// On a client: where connections to that service are taken; `nil` for nowhere.
     package let apiServerListen: Endpoint?
+    /// On a server: how many instances stand behind the address that clients dial; a client links to each: 1...16.
+    package let instances: Int
+    /// How long the end waits for streams that are open, in seconds.
+    package let drainSeconds: Int
     /// Whether IP packets are carried, which needs a TUN device.
     package let packets: Bool
     package let offload: Offload
@@ -65,6 +69,11 @@ package struct VPNConfiguration: Sendable {
     /// The socket that is used where none is named.
     package static func defaultSocket(of role: TunnelIdentity.Role) -> String {
         "/run/tendril/vpn-\(role.rawValue).sock"
+    }
+
+    /// The socket of a server at which its clients' status is asked for, beside that of its own.
+    package static func peerSocket(beside socket: String) -> String {
+        (socket.hasSuffix(".sock") ? String(socket.dropLast(5)) : socket) + "-peer.sock"
     }
 
     /// The port for links.

@@ -12,6 +12,8 @@ final class ClientControl: ControlCore.Delegate {
     /// One server of the list.
     private struct Server {
         let endpoint: Endpoint
+        /// Which of the instances behind the endpoint it may be: 0 for the one that was configured.
+        let replica: Int
         var machine: LinkMachine
         var attempts = 0
         /// Where the link's first lane was opened; the others go there too.
@@ -23,6 +25,8 @@ final class ClientControl: ControlCore.Delegate {
         var instance: String?
         /// The server's own tunnel addresses.
         var addresses: [IPAddress] = []
+        /// How many instances there are behind the endpoint, as this one said last.
+        var instances = 1
         var certificates: [UInt64: (lane: Int, certificate: PeerCertificate)] = [:]
     }
 
@@ -39,13 +43,36 @@ final class ClientControl: ControlCore.Delegate {
         self.paths = paths
         basePolicy = policy
         let now = Clock.now()
-        servers = core.configuration.servers.map { Server(endpoint: $0, machine: LinkMachine(at: now)) }
-        for (link, server) in servers.enumerated() {
-            let name = server.endpoint.description
-            core.board.update { $0.links[link] = Board.LinkEntry(name: name, endpoint: name) }
+        servers = core.configuration.servers.map { Server(endpoint: $0, replica: 0, machine: LinkMachine(at: now)) }
+        for link in servers.indices { show(link) }
+    }
+
+    /// Puts a wanted link on the board.
+    private func show(_ link: Int) {
+        let name = servers[link].endpoint.description
+        let count = servers.indices.count(where: isWanted)
+        core.board.update { state in
+            if state.links[link] == nil { state.links[link] = Board.LinkEntry(name: name, endpoint: name) }
+            state.expectedLinks = count
         }
-        let count = servers.count
-        core.board.update { $0.expectedLinks = count }
+    }
+
+    /// Whether there is an instance that a link can be for.
+    private func isWanted(_ link: Int) -> Bool {
+        let known = servers.filter { $0.endpoint == servers[link].endpoint && $0.machine.liveCount > 0 }
+        guard let count = known.map(\.instances).max() else { return servers[link].replica == 0 }
+        return servers[link].replica < count || servers[link].machine.liveCount > 0
+    }
+
+    /// Has a link for each of the instances that a server says there are.
+    private func learn(_ count: Int, from link: Int, at now: MonotonicTime) {
+        servers[link].instances = count
+        let endpoint = servers[link].endpoint
+        let known = servers.count { $0.endpoint == endpoint }
+        for replica in known..<max(count, known) {
+            servers.append(Server(endpoint: endpoint, replica: replica, machine: LinkMachine(at: now)))
+        }
+        for index in servers.indices where servers[index].endpoint == endpoint { show(index) }
     }
 
     /// Sets a client up and runs it to its end.
@@ -89,7 +116,9 @@ final class ClientControl: ControlCore.Delegate {
     private static func rules(_ configuration: VPNConfiguration) -> StreamRules {
         var networks = RouteTable<Bool>()
         for network in configuration.networks { networks.insert(network, true) }
-        return StreamRules(networks: networks, resolvesNames: true)
+        // The server's operator may read this side's status and log.
+        let status = SocketAddress(path: configuration.socket).map { [PeerStatus.service.description: $0] } ?? [:]
+        return StreamRules(networks: networks, resolvesNames: true, services: status)
     }
 
     /// Listens at an address that pods of this node use, which the loopback device gets where nobody has it.
@@ -107,7 +136,9 @@ final class ClientControl: ControlCore.Delegate {
 
     /// The links that are up; each time another one is first.
     private var liveLinks: [Int] {
-        let live = servers.indices.filter { servers[$0].machine.liveCount > 0 }
+        let linked = servers.indices.filter { servers[$0].machine.liveCount > 0 }
+        let lasting = linked.filter { !core.isRetiring($0) }
+        let live = lasting.isEmpty ? linked : lasting
         guard !live.isEmpty else { return [] }
         streamTurn &+= 1
         let first = streamTurn % live.count
@@ -117,10 +148,11 @@ final class ClientControl: ControlCore.Delegate {
     // MARK: - Dialling
 
     func advance(to now: MonotonicTime) -> MonotonicTime? {
-        for link in servers.indices {
+        let wanted = servers.indices.filter(isWanted)
+        for link in wanted {
             for lane in servers[link].machine.due(at: now) { dial(link, lane, at: now) }
         }
-        return (servers.map(\.machine.deadline) + [serviceDoor?.advance(to: now)]).compactMap { $0 }.min()
+        return (wanted.map { servers[$0].machine.deadline } + [serviceDoor?.advance(to: now)]).compactMap { $0 }.min()
     }
 
     func ready(_ token: UInt64, at now: MonotonicTime) { _ = serviceDoor?.ready(token, at: now) }
@@ -199,8 +231,19 @@ final class ClientControl: ControlCore.Delegate {
         giveUp(link, lane, failure.reason, at: now)
     }
 
-    private func giveUp(_ link: Int, _ lane: Int, _ reason: String, at now: MonotonicTime) {
-        let wait = servers[link].machine.failed(lane, at: now, random: .random(in: .min ... .max))
+    private func giveUp(
+        _ link: Int,
+        _ lane: Int,
+        _ reason: String,
+        wasElsewhere: Bool = false,
+        at now: MonotonicTime
+    ) {
+        let wait = servers[link].machine.failed(
+            lane,
+            at: now,
+            random: .random(in: .min ... .max),
+            wasElsewhere: wasElsewhere
+        )
         let server = servers[link].endpoint.description
         core.limiter.log(
             "no link",
@@ -223,7 +266,13 @@ final class ClientControl: ControlCore.Delegate {
             $0 != link && servers[$0].instance == instance && servers[$0].machine.liveCount > 0
         }) {
             try? greeting.send(.close, CloseNotice(.duplicateInstance).payload)
-            giveUp(link, lane, "\(greeting.address) leads to \(instance), which is linked already", at: now)
+            giveUp(
+                link,
+                lane,
+                "\(greeting.address) leads to \(instance), which is linked already",
+                wasElsewhere: true,
+                at: now
+            )
             return
         }
         guard introduction.hello.version == Hello.currentVersion else {
@@ -234,7 +283,13 @@ final class ClientControl: ControlCore.Delegate {
         let server = servers[link]
         if server.machine.liveCount > 0, server.run != introduction.hello.session {
             try? greeting.send(.close, CloseNotice(.duplicateInstance).payload)
-            giveUp(link, lane, "\(greeting.address) leads to another server than the link's first lane", at: now)
+            giveUp(
+                link,
+                lane,
+                "\(greeting.address) leads to another server than the link's first lane",
+                wasElsewhere: true,
+                at: now
+            )
             return
         }
         guard core.stillTrusts(introduction.certificate, of: greeting) else {
@@ -250,6 +305,7 @@ final class ClientControl: ControlCore.Delegate {
         servers[link].opened = greeting.address
         servers[link].run = introduction.hello.session
         servers[link].carriesPackets = introduction.hello.features.contains(.packets)
+        learn(introduction.hello.instances, from: link, at: now)
         if core.isOutdated(greeting) { servers[link].machine.renew(lane, at: now) }
         servers[link].certificates[generation] = (lane, introduction.certificate)
         core.board.update { state in
@@ -277,7 +333,7 @@ final class ClientControl: ControlCore.Delegate {
         case .worker(.renewalRequested(let peer)): servers[peer.link].machine.renew(peer.lane, at: now)
         case .resolved(let link, let lane, .success(let addresses)): dial(link, lane, addresses, at: now)
         case .worker(.refused(let request, let reset, let link)): serviceDoor?.refused(request, reset, link, at: now)
-        case .worker(.deviceLost): break
+        case .worker(.deviceLost), .worker(.retiring): break
         case .resolved(let link, let lane, .failure(let error)): giveUp(link, lane, "\(error)", at: now)
         }
     }

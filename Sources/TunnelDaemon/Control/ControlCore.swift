@@ -66,6 +66,10 @@ final class ControlCore {
     private var lastTurns: [UInt64] = []
     private var secondsUp = 0
     private var failure: (any Error)?
+    /// Until when streams that are open may hold up the end; `nil` while the end was not asked for.
+    private(set) var drainDeadline: MonotonicTime?
+    /// Links whose peers are about to end.
+    private var retiring: Set<Int> = []
 
     /// Sets up everything that needs privileges or can be refused, before any thread is started.
     init(_ configuration: VPNConfiguration, side: PacketSide, streamRules: StreamRules, logger: Logger) throws {
@@ -120,7 +124,6 @@ final class ControlCore {
         }
         service.notify("READY=1\nSTATUS=0 links")
         while turn() {}
-        service.notify("STOPPING=1")
         for worker in workers { worker.mailbox.post(.stop) }
         for thread in threads { if let thread = thread.take() { thread.join() } }
         if let failure { throw failure }
@@ -239,6 +242,7 @@ final class ControlCore {
     /// Notes on the board that a connection ended.
     func forget(_ peer: LanePeer, _ end: LaneEnd) {
         streamLanes[peer.link]?[peer.generation] = nil
+        if streamLanes[peer.link]?.isEmpty != false { retiring.remove(peer.link) }
         board.update { state in
             guard let link = state.links[peer.link],
                 let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })
@@ -256,16 +260,16 @@ final class ControlCore {
     // MARK: - The loop
 
     private func turn() -> Bool {
-        var isStopping = false
         var ready: [UInt64] = []
         let now = Clock.now()
-        let deadline = min(delegate?.advance(to: now) ?? nextSecond, nextSecond)
+        var deadline = min(delegate?.advance(to: now) ?? nextSecond, nextSecond)
+        if drainDeadline != nil { deadline = min(deadline, now + .milliseconds(20)) }
         let wait = deadline > now ? CInt(clamping: deadline.since(now) / 1_000_000 + 1) : 0
         poller.wait(milliseconds: wait) { token, _ in ready.append(token) }
         let then = Clock.now()
         for token in ready {
             switch token {
-            case Token.signals: isStopping = readSignals() || isStopping
+            case Token.signals: if readSignals() { beginDrain(at: then) }
             case Token.mailbox: for event in mailbox.drain() { handle(event, at: then) }
             case Token.status:
                 statusSocket.answer { (try? StatusReport(board, at: then).json()) ?? "{}" }
@@ -278,12 +282,35 @@ final class ControlCore {
             }
         }
         if then >= nextSecond { second(at: then) }
-        return !isStopping && failure == nil
+        return !isDrained(at: then) && failure == nil
     }
+
+    /// Tells the peers to open new streams elsewhere, and waits for those that are open.
+    private func beginDrain(at now: MonotonicTime) {
+        // Who is asked twice means it.
+        guard drainDeadline == nil else { return drainDeadline = now }
+        drainDeadline = now + .seconds(UInt64(configuration.drainSeconds))
+        for worker in workers { worker.mailbox.post(.retire) }
+        let count = activeStreams
+        if count > 0 { logger.notice("waiting for streams", metadata: ["streams": "\(count)"]) }
+        service.notify("STOPPING=1")
+    }
+
+    private func isDrained(at now: MonotonicTime) -> Bool {
+        guard let drainDeadline else { return false }
+        return now >= drainDeadline || activeStreams == 0
+    }
+
+    private var activeStreams: UInt64 { workers.reduce(0) { $0 + $1.streamCounters[.active] } }
+
+    /// Whether a link's peer is about to end, so that others go first.
+    func isRetiring(_ link: Int) -> Bool { retiring.contains(link) }
 
     private func handle(_ event: Event, at now: MonotonicTime) {
         if case .worker(.deviceLost(let error)) = event {
             failure = error
+        } else if case .worker(.retiring(let peer)) = event {
+            retiring.insert(peer.link)
         } else {
             delegate?.handle(event, at: now)
         }

@@ -27,6 +27,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     private var doorOpensAt: MonotonicTime?
     private var strangers = 0
     private var egressDoor: EgressDoor?
+    private var peerDoor: EgressDoor?
     /// Clients whose link is down: its number, since when, and what the clock said then.
     private var downSince: [String: (link: Int, at: MonotonicTime, unixTime: UInt64)] = [:]
 
@@ -56,6 +57,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         let listener = try listen(at: configuration.listen)
         let address = listener.localAddress()?.description ?? configuration.listen.description
         let core = try ControlCore(configuration, side: side, streamRules: rules(configuration), logger: logger)
+        let peerPath = VPNConfiguration.peerSocket(beside: configuration.socket)
+        let peer = Handover(try LocalListener(path: peerPath, mode: 0o600))
         let egress = try configuration.egressSocket.map { path in
             Handover(try LocalListener(path: path, mode: 0o660))
         }
@@ -64,7 +67,12 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         try core.poller.watch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
         let control = ServerControl(core, listener, registry, flows)
         core.delegate = control
-        if let listener = egress?.take() { control.egressDoor = try EgressDoor(core, listener, guide: control) }
+        if let listener = egress?.take() {
+            control.egressDoor = try EgressDoor(core, listener, for: .targets, guide: control)
+        }
+        if let listener = peer.take() {
+            control.peerDoor = try EgressDoor(core, listener, for: .peerStatus, guide: control)
+        }
         logger.notice("listening", metadata: ["address": "\(address)", "identity": "\(core.board.identity)"])
         try withExtendedLifetime(control) { try core.run() }
     }
@@ -99,7 +107,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         } else if let visitor = doorway.visitor(token) {
             look(at: visitor, token, at: now)
         } else {
-            _ = egressDoor?.ready(token, at: now)
+            _ = egressDoor?.ready(token, at: now) == true || peerDoor?.ready(token, at: now) == true
         }
     }
 
@@ -115,7 +123,9 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
                 roundTrip: board.links[path.link]?.currentLanes.map { $0.counters[.roundTrip] }.min() ?? 0
             )
         }
-        return StreamRoutes(shoot: registry.shootNetworks, paths: paths)
+        // Whoever is about to end serves only where nobody else can.
+        let lasting = paths.filter { !core.isRetiring($0.link) }
+        return StreamRoutes(shoot: registry.shootNetworks, paths: lasting.isEmpty ? paths : lasting)
     }
 
     func absence(for target: StreamTarget, at now: MonotonicTime) -> String {
@@ -281,7 +291,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             features: core.features,
             addresses: core.configuration.addresses.map(\.address),
             networks: [],
-            software: "tendril-vpn \(Version.text)"
+            software: "tendril-vpn \(Version.text)",
+            instances: core.configuration.instances
         )
     }
 
@@ -289,7 +300,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
 
     func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
         if case .worker(.refused(let request, let reset, let link)) = event {
-            egressDoor?.refused(request, reset, link, at: now)
+            let door = request.target == PeerStatus.service ? peerDoor : egressDoor
+            door?.refused(request, reset, link, at: now)
         }
         guard case .worker(.ended(let peer, let end)) = event else { return }
         certificates[peer.generation] = nil
@@ -349,7 +361,10 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         if let doorOpensAt, doorOpensAt <= now { openDoor() }
         let visitors = doorway.count
         core.board.update { $0.visitors = visitors }
-        let doors = [doorOpensAt ?? (visitors > 0 ? now + .milliseconds(250) : nil), egressDoor?.advance(to: now)]
+        let doors = [
+            doorOpensAt ?? (visitors > 0 ? now + .milliseconds(250) : nil), egressDoor?.advance(to: now),
+            peerDoor?.advance(to: now),
+        ]
         return doors.compactMap { $0 }.min()
     }
 }

@@ -16,6 +16,7 @@ enum Metrics {
         addLinks(state, to: &text)
         addLanes(state, to: &text)
         addDrops(board, to: &text)
+        addStreams(board, state, to: &text)
         return text.text
     }
 
@@ -149,6 +150,45 @@ enum Metrics {
             DropReason.allCases.map { reason in
                 Sample(board.workers.reduce(0) { $0 + $1[reason] }, [("reason", reason.label)])
             }
+        )
+    }
+
+    private static func addStreams(_ board: Board, _ state: Board.State, to text: inout MetricsText) {
+        func sum(_ figure: StreamCounters.Figure) -> UInt64 { board.streams.reduce(0) { $0 + $1[figure] } }
+        func add(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ figure: StreamCounters.Figure) {
+            text.add("tendril_vpn_streams_\(name)", kind, help, [Sample(sum(figure))])
+        }
+        add("active", .gauge, "Streams that are open or being opened.", .active)
+        add("opened_total", .counter, "Streams that were opened.", .opened)
+        add("broken_total", .counter, "Streams that ended before their time.", .broken)
+        add("resumed_total", .counter, "Streams that went on over another connection.", .resumed)
+        add("held_bytes", .gauge, "Bytes of streams that wait in memory.", .heldBytes)
+        text.add(
+            "tendril_vpn_streams_refused_total",
+            .counter,
+            "Streams that could not be opened, by reason.",
+            StreamReset.Reason.allCases.map { reason in
+                Sample(board.streams.reduce(0) { $0 + $1[reason] }, [("reason", reason.label)])
+            }
+        )
+        text.add(
+            "tendril_vpn_egress_refusals_total",
+            .counter,
+            "Answers to CONNECT other than 200, by status.",
+            state.egressRefusals.sorted { $0.key < $1.key }.map { Sample($0.value, [("status", "\($0.key)")]) }
+        )
+        let buckets = StreamCounters.openBounds.indices.map { index in
+            Sample(
+                board.streams.reduce(0) { $0 + $1.opened(within: index) },
+                [("le", "\(Double(StreamCounters.openBounds[index]) / 1000)")]
+            )
+        }
+        text.addHistogram(
+            "tendril_vpn_stream_open_seconds",
+            "How long opening a stream took, from the request to the target's answer.",
+            buckets: buckets + [Sample(sum(.opened), [("le", "+Inf")])],
+            sum: Double(sum(.openMicroseconds)) / 1e6,
+            count: sum(.opened)
         )
     }
 

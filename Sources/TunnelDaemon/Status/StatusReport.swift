@@ -1,5 +1,6 @@
 import FoundationEssentials
 import LinuxSystem
+import Observability
 import TendrilCore
 import TunnelDataPlane
 import TunnelProtocol
@@ -39,6 +40,19 @@ package struct StatusReport: Codable, Sendable {
         package let lanes: [Lane]
     }
 
+    package struct Streams: Codable, Sendable {
+        package let active: UInt64
+        package let opened: UInt64
+        /// Ended before their time.
+        package let broken: UInt64
+        /// Went on over another connection.
+        package let resumed: UInt64
+        /// Bytes that wait in memory.
+        package let heldBytes: UInt64
+        /// Could not be opened, by reason.
+        package let refused: [String: UInt64]
+    }
+
     package let apiVersion: String
     package let kind: String
     package let version: String
@@ -51,6 +65,9 @@ package struct StatusReport: Codable, Sendable {
     package let linksExpected: Int
     package let links: [Link]
     package let drops: [String: UInt64]
+    package let streams: Streams
+    /// The last lines that the daemon logged.
+    package let log: [String]
     package let handshakes: [String: UInt64]
     package let lastError: String?
 
@@ -73,6 +90,8 @@ package struct StatusReport: Codable, Sendable {
                 return count > 0 ? (reason.label, count) : nil
             }
         )
+        streams = Streams(board.streams)
+        log = TunnelDaemon.recentLines.lines
         handshakes = state.handshakes
         lastError = state.lastError
     }
@@ -119,5 +138,19 @@ extension StatusReport.Lane {
         sentBytes = counters[.sentBytes]
         receivedBytes = counters[.receivedBytes]
         retransmits = counters[.retransmits]
+    }
+}
+
+extension StatusReport.Streams {
+    init(_ counters: [StreamCounters]) {
+        func sum(_ figure: StreamCounters.Figure) -> UInt64 { counters.reduce(0) { $0 + $1[figure] } }
+        (active, opened, broken) = (sum(.active), sum(.opened), sum(.broken))
+        (resumed, heldBytes) = (sum(.resumed), sum(.heldBytes))
+        refused = Dictionary(
+            uniqueKeysWithValues: StreamReset.Reason.allCases.compactMap { reason in
+                let count = counters.reduce(0) { $0 + $1[reason] }
+                return count > 0 ? (reason.label, count) : nil
+            }
+        )
     }
 }

@@ -1,7 +1,12 @@
 /// The status as a table for people.
 package enum StatusTable {
     /// Renders a report for a terminal of any width.
-    package static func text(_ report: StatusReport) -> String {
+    ///
+    /// - Parameters:
+    ///   - report: what a daemon told.
+    ///   - count: how many of the last log lines are shown.
+    /// - Returns: the text.
+    package static func text(_ report: StatusReport, lines count: Int = 0) -> String {
         var lines = [
             "\(report.identity)  \(report.linksLive) of \(report.linksExpected) links live", "",
         ]
@@ -16,6 +21,13 @@ package enum StatusTable {
             let drops = report.drops.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
             lines += ["", "dropped: " + drops.joined(separator: ", ")]
         }
+        let streams = report.streams
+        lines += ["", "streams: \(streams.active) active, \(streams.opened) opened, \(streams.resumed) resumed"]
+        if !streams.refused.isEmpty {
+            let refused = streams.refused.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            lines += ["refused: " + refused.joined(separator: ", ")]
+        }
+        if count > 0 { lines += ["", "last log lines:"] + report.log.suffix(count) }
         if let error = report.lastError { lines += ["", "last error: \(error)"] }
         return lines.joined(separator: "\n")
     }

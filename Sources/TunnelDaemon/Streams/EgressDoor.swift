@@ -17,6 +17,14 @@ final class EgressDoor {
         func absence(for target: StreamTarget, at now: MonotonicTime) -> String
     }
 
+    /// What is asked for at the door.
+    enum Purpose {
+        /// Connections to targets in the shoot.
+        case targets
+        /// The status of the client that is named.
+        case peerStatus
+    }
+
     /// How long a request may take to be read, and to be answered.
     private static var patience: Nanoseconds { .seconds(8) }
     /// How long a request waits for a link that is down.
@@ -41,14 +49,21 @@ final class EgressDoor {
     private let core: ControlCore
     private let local: LocalListener
     private weak var guide: (any Guide)?
+    private let purpose: Purpose
     private let token: UInt64
     private var visitors: [UInt64: Visitor] = [:]
     private var parked: [StreamRequest] = []
     private var turn = 0
     private var scratch = [UInt8](repeating: 0, count: ConnectHead.maximumByteCount)
 
-    /// Listens at `path`: whoever may open the socket is kube-apiserver.
-    init(_ core: ControlCore, _ local: consuming LocalListener, guide: any Guide) throws(SystemError) {
+    /// Serves a socket: whoever may open it is believed to be kube-apiserver, or the operator.
+    init(
+        _ core: ControlCore,
+        _ local: consuming LocalListener,
+        for purpose: Purpose,
+        guide: any Guide
+    ) throws(SystemError) {
+        self.purpose = purpose
         self.core = core
         self.local = local
         self.guide = guide
@@ -119,19 +134,22 @@ final class EgressDoor {
             SocketPeek.discard(length, from: visitor.descriptor)
             let request = StreamRequest(
                 socket,
-                to: target,
+                to: purpose == .targets ? target : PeerStatus.service,
                 style: .connect,
                 early: [],
                 at: now,
                 deadline: now + Self.patience
             )
+            if case .name(let name, _) = target { request.peer = name }
             begin(request, at: now)
         }
     }
 
     private func begin(_ request: StreamRequest, at now: MonotonicTime) {
         guard let guide else { return }
-        if let refusal = guide.streamRoutes.refusal(of: request.target) { return answer(request, refusal) }
+        if purpose == .targets, let refusal = guide.streamRoutes.refusal(of: request.target) {
+            return answer(request, refusal)
+        }
         if !route(request) { parked.append(request) }
     }
 
@@ -139,7 +157,12 @@ final class EgressDoor {
     private func route(_ request: StreamRequest) -> Bool {
         guard let guide else { return false }
         turn &+= 1
-        let links = guide.streamRoutes.candidates(for: request.target, turn: turn)
+        let routes = guide.streamRoutes
+        let links =
+            switch purpose {
+            case .targets: routes.candidates(for: request.target, turn: turn)
+            case .peerStatus: routes.paths.filter { $0.name == request.peer }.map(\.link)
+            }
         return links.contains { !request.tried.contains($0) && core.open(request, link: $0) }
     }
 

@@ -13,21 +13,21 @@ final class ChunkStore {
 
     init() { free.reserveCapacity(Self.reserve) }
 
-    deinit { for chunk in free { chunk.deallocate() } }
+    deinit { trim() }
 
     func take() -> UnsafeMutableRawPointer {
         used += 1
-        return free.popLast() ?? .allocate(byteCount: Self.chunkSize, alignment: 64)
+        return free.popLast() ?? Pages.take(Self.chunkSize)
     }
 
     func give(_ chunk: UnsafeMutableRawPointer) {
         used -= 1
-        if free.count < Self.reserve { free.append(chunk) } else { chunk.deallocate() }
+        if free.count < Self.reserve { free.append(chunk) } else { Pages.give(chunk, Self.chunkSize) }
     }
 
     /// Gives what is kept at hand back to the system.
     func trim() {
-        for chunk in free { chunk.deallocate() }
+        for chunk in free { Pages.give(chunk, Self.chunkSize) }
         free.removeAll(keepingCapacity: true)
     }
 }

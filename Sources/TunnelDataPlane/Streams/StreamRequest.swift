@@ -19,6 +19,8 @@ package final class StreamRequest: @unchecked Sendable {
     package let early: [UInt8]
     /// Until when it has to be answered.
     package let deadline: MonotonicTime
+    /// The client that was asked for by name.
+    package var peer: String?
     /// Links that were tried in vain.
     package var tried: Set<Int> = []
     private var socket: StreamSocket?

@@ -56,10 +56,22 @@ package struct LinkMachine: Sendable {
     }
 
     /// Notes that dialling a lane failed; returns how long it will wait.
+    ///
+    /// - Parameters:
+    ///   - lane: was being dialled.
+    ///   - now: the time.
+    ///   - random: evenly spread over all values of 64 bits.
+    ///   - wasElsewhere: whether somebody answered who is linked already: another attempt may lead to another.
+    /// - Returns: the wait.
     @discardableResult
-    package mutating func failed(_ lane: Int, at now: MonotonicTime, random: UInt64) -> Nanoseconds {
+    package mutating func failed(
+        _ lane: Int,
+        at now: MonotonicTime,
+        random: UInt64,
+        wasElsewhere: Bool = false
+    ) -> Nanoseconds {
         guard slots.indices.contains(lane) else { return Nanoseconds(0) }
-        let wait = slots[lane].backoff.next(random: random)
+        let wait = slots[lane].backoff.next(random: random, atMost: wasElsewhere ? 1000 : Backoff.ceiling)
         slots[lane].isDialling = false
         slots[lane].dialAt = now + wait
         return wait

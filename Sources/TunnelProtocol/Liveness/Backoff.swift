@@ -14,10 +14,12 @@ package struct Backoff: Sendable {
 
     /// Notes a failure and returns the wait: between a quarter and three quarters of the current step.
     ///
-    /// - Parameter random: evenly spread over all values of 64 bits.
+    /// - Parameters:
+    ///   - random: evenly spread over all values of 64 bits.
+    ///   - ceiling: the longest wait before jitter, in milliseconds.
     /// - Returns: how long to wait.
-    package mutating func next(random: UInt64) -> Nanoseconds {
-        let step = min(Self.floor << UInt64(min(failures, 10)), Self.ceiling) * 1_000_000
+    package mutating func next(random: UInt64, atMost ceiling: UInt64 = Self.ceiling) -> Nanoseconds {
+        let step = min(Self.floor << UInt64(min(failures, 10)), ceiling) * 1_000_000
         failures += 1
         return Nanoseconds(step / 4 + random % (step / 2))
     }

@@ -22,6 +22,8 @@ package struct LaneMachine: Sendable {
         case roundTrip(Nanoseconds)
         /// The server asks for a fresh lane.
         case renew
+        /// The peer is about to end and wants no new streams.
+        case retiring
         /// The peer closed the lane.
         case closed(CloseNotice)
     }
@@ -46,6 +48,7 @@ package struct LaneMachine: Sendable {
     private var peerDrainedAt: MonotonicTime?
     private var saidDrain = false
     private var owesRenew = false
+    private var owesRetire = false
     private var isFinished = false
 
     /// When the last echo came back.
@@ -73,6 +76,9 @@ package struct LaneMachine: Sendable {
     /// Asks the peer for a fresh lane in place of this one.
     package mutating func requestRenewal() { owesRenew = true }
 
+    /// Tells the peer to open new streams elsewhere.
+    package mutating func retire() { owesRetire = true }
+
     /// Takes a control frame that is not a hello.
     package mutating func receive(
         _ kind: FrameHeader.Kind,
@@ -92,6 +98,7 @@ package struct LaneMachine: Sendable {
             lastEcho = now
             return .roundTrip(Nanoseconds(now.since(heartbeat.sentAt)))
         case .renew: return .renew
+        case .retire: return .retiring
         case .drain:
             // The peer goes on reading. This side drains too once it has the successor, which is still on its way.
             if peerDrainedAt == nil { peerDrainedAt = now }
@@ -116,6 +123,10 @@ package struct LaneMachine: Sendable {
         if let heartbeat = owedEcho {
             owedEcho = nil
             return .send(.echo, heartbeat)
+        }
+        if owesRetire {
+            owesRetire = false
+            return .send(.retire, nil)
         }
         if owesRenew {
             owesRenew = false

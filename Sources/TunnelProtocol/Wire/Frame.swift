@@ -16,6 +16,8 @@ package struct FrameHeader: Hashable, Sendable {
         case drain = 5
         /// Why the sender closes the lane now.
         case close = 6
+        /// The sender is about to end: new streams are better opened elsewhere, those that are open go on.
+        case retire = 7
         /// A virtio header and an IP packet.
         case packet = 16
         /// Asks for a stream to a target.
@@ -73,7 +75,7 @@ package struct FrameHeader: Hashable, Sendable {
         switch kind {
         case .hello: 1...Hello.maximumByteCount
         case .heartbeat, .echo: Heartbeat.byteCount...Heartbeat.byteCount
-        case .renew, .drain: 0...0
+        case .renew, .drain, .retire: 0...0
         case .close: 2...(2 + CloseNotice.maximumText)
         case .packet: (VirtioHeader.byteCount + 20)...maximumPayload
         case .streamOpen: (StreamFrame.openHead + 4)...(StreamFrame.openHead + StreamTarget.maximumByteCount)

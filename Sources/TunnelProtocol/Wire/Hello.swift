@@ -26,6 +26,8 @@ package struct Hello: Hashable, Sendable {
     package static var maximumByteCount: Int { 16 * 1024 }
     /// The most networks, and the most addresses, that one hello announces.
     package static var maximumNetworks: Int { 256 }
+    /// The most instances of a server.
+    package static var maximumInstances: Int { 16 }
     /// The most lanes of a link.
     package static var maximumLanes: Int { 16 }
 
@@ -45,6 +47,8 @@ package struct Hello: Hashable, Sendable {
     package var networks: [IPPrefix]
     /// The sender's program and version, for people.
     package var software: String
+    /// How many instances of the sender there are behind its address: 1...16; a client has one.
+    package var instances = 1
 
     package init(
         session: UInt128,
@@ -54,8 +58,10 @@ package struct Hello: Hashable, Sendable {
         features: Features,
         addresses: [IPAddress],
         networks: [IPPrefix],
-        software: String
+        software: String,
+        instances: Int = 1
     ) {
+        self.instances = instances
         self.session = session
         self.lane = lane
         self.lanes = lanes
@@ -75,6 +81,7 @@ package struct Hello: Hashable, Sendable {
         case addresses = 6
         case networks = 7
         case software = 8
+        case instances = 9
     }
 
     /// The payload of a hello frame.
@@ -104,6 +111,7 @@ package struct Hello: Hashable, Sendable {
             }
         }
         field(.software) { $0 += software.utf8.prefix(64).map { (0x20...0x7E).contains($0) ? $0 : 0x3F } }
+        field(.instances) { $0.append(UInt8(clamping: instances)) }
         return bytes
     }
 
@@ -132,7 +140,10 @@ package struct Hello: Hashable, Sendable {
         addresses = try Self.addresses(field(.addresses))
         networks = try Self.networks(field(.networks))
         software = PrintableText.make(try field(.software).prefix(64))
-        guard (1...Self.maximumLanes).contains(lanes), lane >> 8 < UInt64(Self.maximumLanes),
+        // Absent from programs that knew one only.
+        instances = Int(try Self.number(fields[Tag.instances.rawValue] ?? [1], bytes: 1))
+        guard (1...Self.maximumInstances).contains(instances), (1...Self.maximumLanes).contains(lanes),
+            lane >> 8 < UInt64(Self.maximumLanes),
             (1280...65535).contains(mtu)
         else { throw .badHello }
     }

@@ -52,13 +52,12 @@ struct EchoCommand: ParsableCommand {
 struct RequestResponseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "rr")
 
-    @Option(name: .long) var connect: String
+    @OptionGroup var dialling: Dialling
     @Option(name: .long) var seconds = 1.0
     @Flag(name: .long) var udp = false
 
     func run() throws {
-        let socket = try BenchSocket.connected(connect, udp ? .udp : .tcp)
-        if !udp { BenchSocket.setNoDelay(socket.rawValue) }
+        let socket = udp ? try BenchSocket.connected(dialling.connect, .udp) : try dialling.dial()
         BenchSocket.setTimeout(socket.rawValue, milliseconds: 2000)
         var times: [Double] = []
         times.reserveCapacity(1 << 20)
@@ -87,16 +86,17 @@ struct RequestResponseCommand: ParsableCommand {
 struct ConnectionRateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "connections")
 
-    @Option(name: .long) var connect: String
+    @OptionGroup var dialling: Dialling
     @Option(name: .long) var seconds = 1.0
 
     func run() throws {
         let begin = Clock.now()
         let end = begin + Nanoseconds(UInt64(seconds * 1e9))
-        var count = 0
+        var times: [Double] = []
         var byte: UInt8 = 1
         while Clock.now() < end {
-            let socket = try BenchSocket.connected(connect, .tcp)
+            let start = Clock.now()
+            let socket = try dialling.dial()
             // No TIME_WAIT: ports would run out.
             var option = linger(l_onoff: 1, l_linger: 0)
             setsockopt(socket.rawValue, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
@@ -104,9 +104,11 @@ struct ConnectionRateCommand: ParsableCommand {
             else {
                 continue
             }
-            count += 1
+            times.append(Figures.microseconds(since: start))
         }
-        Figures.show([("per_second", Double(count) / (Figures.microseconds(since: begin) / 1e6))])
+        let rate = Double(times.count) / (Figures.microseconds(since: begin) / 1e6)
+        times.sort()
+        Figures.show([("per_second", rate), ("p99_us", Figures.percentile(times, 0.99))])
     }
 }
 

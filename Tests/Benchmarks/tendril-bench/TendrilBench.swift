@@ -9,7 +9,8 @@ struct TendrilBench: ParsableCommand {
         subcommands: [
             EchoCommand.self, RequestResponseCommand.self, ConnectionRateCommand.self, BlastCommand.self,
             SinkCommand.self, AwaitEchoCommand.self, FloodCommand.self, IdleCommand.self, TLSStreamCommand.self,
-            WANCommand.self,
+            WANCommand.self, BulkServerCommand.self, BulkCommand.self, IdleStreamsCommand.self,
+            ConnectProxyCommand.self,
         ]
     )
 }

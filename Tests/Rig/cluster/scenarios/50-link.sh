@@ -183,14 +183,11 @@ except u.HTTPError as e: print(e.code)'
 }
 
 # cut_link MACHINE: resets every connection of its link
-cut_link() {
-  in_ns "$1" nft -f - <<<'table inet cut { chain out { type filter hook output priority 0; tcp dport 8132 reject with tcp reset; }; chain in { type filter hook input priority 0; tcp sport 8132 reject with tcp reset; }; }'
-  sleep 0.1; in_ns "$1" nft delete table inet cut
-}
+cut_link() { in_ns "$1" ss -K dst $CONTROL_PLANE dport = 8132 >/dev/null 2>&1; }
 reconnects() { vpn_status | python3 -c 'import json,sys; print(sum(l["reconnects"] for l in json.load(sys.stdin)["links"]))'; }
 
 scenario_cut() { # connections of the link are cut every second while logs are followed: no line is lost or repeated
-  local before i; before=$(reconnects)
+  local before i; before=$(reconnects); rm -f "$RIG/log/follow.log"
   start follow ip netns exec rig-cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" logs -f talk --since=1s
   for i in {1..10}; do sleep 1; cut_link w1; cut_link w3; done
   sleep 2; stop follow

@@ -1,0 +1,274 @@
+import CTendrilShims
+import Foundation
+import LinuxSystem
+import TendrilCore
+import Testing
+
+@Suite("Streams between namespaces", .serialized, .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")"))
+struct StreamTests {
+    /// A server without privileges in the seed and a client in the shoot, and an echo behind the client.
+    private func startPair(_ lab: Lab, server: [String] = [], client: [String] = []) throws -> (Program, Program) {
+        let programs = (
+            try lab.startStreams("seed", "server", server), try lab.startStreams("shoot", "client", client)
+        )
+        _ = try lab.start("pod-c", [try #require(Lab.tools), "echo", "--listen", "10.2.0.10:7"])
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, "10.2.0.10:7")) != nil }
+        return programs
+    }
+
+    @Test("carry bytes both ways from the egress socket, with each direction's own end")
+    func carries() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        let socket = try EgressSocket(lab.egress, "10.2.0.10:7")
+        #expect(socket.line == "HTTP/1.1 200 OK")
+        let text = Array("there and back".utf8)
+        try socket.send(text)
+        #expect(try socket.receive(text.count) == text)
+        socket.endSending()
+        #expect(try socket.receive(1) == [])
+        // Names of nodes are resolved in the shoot, and judged there.
+        #expect(EgressSocket.answer(lab.egress, "localhost:7").hasPrefix("HTTP/1.1 403 "))
+    }
+
+    @Test("are refused with their cause, within a bound")
+    func causes() throws {
+        let lab = try Lab()
+        let (_, client) = try startPair(lab)
+        let expected = [
+            ("10.2.0.10:9", "HTTP/1.1 502 connection refused: 10.2.0.10:9"),
+            ("10.9.0.1:80", "HTTP/1.1 403 10.9.0.1 is in none of the shoot's networks"),
+            ("127.0.0.1:22", "HTTP/1.1 403 127.0.0.1 is no target of any stream"),
+            ("169.254.169.254:80", "HTTP/1.1 403 169.254.169.254 is no target of any stream"),
+            ("10.2.0.10", "HTTP/1.1 400 the target is not HOST:PORT"),
+            ("no-such-node:10250", "HTTP/1.1 502 name not known: no-such-node:10250"),
+        ]
+        for (target, line) in expected { #expect(EgressSocket.answer(lab.egress, target) == line, "\(target)") }
+        client.end(SIGKILL)
+        let start = Date()
+        let line = EgressSocket.answer(lab.egress, "10.2.0.10:7")
+        #expect(line.hasPrefix("HTTP/1.1 504 node client: link down "), "\(line)")
+        #expect(Date().timeIntervalSince(start) < 5)
+        // A dial that comes while the link is down for a moment waits for it.
+        _ = try lab.startStreams("shoot", "client", [])
+        #expect(EgressSocket.answer(lab.egress, "10.2.0.10:7") == "HTTP/1.1 200 OK")
+    }
+
+    @Test("go on when their connections are cut, again and again, and lose or repeat no byte")
+    func survivesCuts() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        let rounds = AtomicWords(count: 40)
+        let failures = Guarded<[String]>([])
+        let end = Date().addingTimeInterval(6)
+        var threads: [Handle] = []
+        for index in 0..<rounds.count {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:7")
+            threads.append(
+                try Handle {
+                    do {
+                        var value = UInt8(truncatingIfNeeded: index)
+                        while Date() < end {
+                            let bytes = (0..<9000).map { _ in
+                                value = value &* 167 &+ 13
+                                return value
+                            }
+                            try socket.send(bytes)
+                            guard try socket.receive(bytes.count) == bytes else { throw LabError("other bytes") }
+                            rounds.add(1, at: index)
+                        }
+                        socket.endSending()
+                        guard try socket.receive(1) == [] else { throw LabError("no end") }
+                    } catch {
+                        failures.withLock { $0.append("\(index): \(error)") }
+                    }
+                }
+            )
+        }
+        while Date() < end {
+            usleep(400_000)
+            try lab.shell("shoot", "ss -K dst 192.0.2.1 dport = 8132")
+        }
+        for thread in threads { thread.join() }
+        #expect(failures.withLock { $0 } == [])
+        #expect((0..<rounds.count).allSatisfy { rounds.load($0) > 20 })
+        let status = try lab.status("server")
+        let streams = status["streams"] as? [String: Any]
+        #expect(streams?["resumed"] as? Int ?? 0 > 100, "nothing was cut: \(status)")
+    }
+
+    @Test("lead pods to the API server, and nowhere else")
+    func podsWay() throws {
+        let lab = try Lab()
+        _ = try startPair(
+            lab,
+            server: ["--api-server", "10.1.0.10:7"],
+            client: ["--api-server-listen", "198.51.100.1:6443"]
+        )
+        _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:7"])
+        try lab.waitUntil("the API server answers") {
+            (try? lab.tool(
+                "pod-c",
+                ["rr", "--connect", "198.51.100.1:6443", "--seconds", "0.1"],
+                figure: "count"
+            )) ?? 0 > 0
+        }
+    }
+
+    @Test("A stalled reader changes nothing for the rest, and holds no more than its window")
+    func stalledReader() throws {
+        let lab = try Lab()
+        let (server, client) = try startPair(lab)
+        _ = try lab.start("pod-c", [try #require(Lab.tools), "bulk-server", "--listen", "10.2.0.10:9000"])
+        usleep(300_000)
+        let before = [server, client].map(\.residentMemory)
+        var stalled: [EgressSocket] = []
+        for _ in 0..<16 {
+            stalled.append(try EgressSocket(lab.egress, "10.2.0.10:9000"))
+            try stalled[stalled.count - 1].send([UInt8(ascii: "D")])
+        }
+        usleep(500_000)
+        let command = ["rr", "--connect", "10.2.0.10:7", "--through", lab.egress, "--seconds", "0.5"]
+        #expect(try lab.tool("seed", command, figure: "p50_us") < 5000)
+        for (program, old) in zip([server, client], before) {
+            #expect(program.residentMemory - old < 16 * 1024, "\(program.log)")
+        }
+    }
+
+    @Test("A client finds every instance behind one address; new streams leave one that ends, old ones may finish")
+    func instances() throws {
+        let lab = try Lab()
+        let pki = "\(lab.directory)/two"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
+            "--server-name", "s2",
+        ])
+        // A load balancer that sends each connection to either.
+        try lab.shell(
+            "seed",
+            """
+            nft 'table ip lb { chain in { type nat hook prerouting priority -100; ip daddr 192.0.2.1 tcp dport 8132 \
+            redirect to numgen random mod 2 map { 0 : 8201, 1 : 8202 }; }; }'
+            """
+        )
+        func server(_ name: String, _ port: Int) throws -> Program {
+            try lab.startStreams(
+                "seed",
+                "server",
+                ["--listen", ":\(port)", "--instances", "2", "--drain-seconds", "20"],
+                pki: pki,
+                file: name,
+                socket: name
+            )
+        }
+        let first = try server("s1", 8201)
+        _ = try server("s2", 8202)
+        _ = try lab.startStreams("shoot", "client", ["--api-server-listen", "198.51.100.1:6443"], pki: pki)
+        _ = try lab.start("pod-c", [try #require(Lab.tools), "echo", "--listen", "10.2.0.10:7"])
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        for name in ["s1", "s2"] {
+            let path = "\(lab.directory)/\(name)-egress.sock"
+            #expect(EgressSocket.answer(path, "10.2.0.10:7") == "HTTP/1.1 200 OK", "\(name)")
+        }
+        // A stream that is in use holds the end up, and is not harmed by it.
+        let path = "\(lab.directory)/s1-egress.sock"
+        let held = try EgressSocket(path, "10.2.0.10:7")
+        first.signalEnd(SIGTERM)
+        usleep(700_000)
+        #expect(first.isRunning)
+        try held.send([1, 2, 3])
+        #expect(try held.receive(3) == [1, 2, 3])
+        held.endSending()
+        #expect(try held.receive(1) == [])
+        try lab.waitUntil("the instance ends once its last stream has") { !first.isRunning }
+        try lab.waitUntil("one link is left of two") { (try? lab.liveLinks("client")) == 1 }
+        _ = try server("s1", 8201)
+        try lab.waitUntil("the client is linked to both again", seconds: 12) { (try? lab.liveLinks("client")) == 2 }
+    }
+
+    @Test("The far end's status and log are read over the link")
+    func peerStatus() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        let command = [
+            try #require(Lab.program), "status", "--socket", "\(lab.directory)/server.sock", "--peer", "client",
+        ]
+        let text = try Lab.run(command)
+        #expect(text.contains("spiffe://test/vpn/client/client") && text.contains("link up"), "\(text)")
+        let object = try JSONSerialization.jsonObject(with: Data(try Lab.run(command + ["--output", "json"]).utf8))
+        #expect((object as? [String: Any])?["role"] as? String == "client")
+        let unknown = try Lab.run(
+            Array(command.dropLast()) + ["nobody"],
+            accepting: [69]
+        )
+        #expect(unknown.contains("504"), "\(unknown)")
+    }
+}
+
+/// A thread that is waited for.
+private final class Handle {
+    private var thread: WorkerThread?
+
+    init(_ body: @escaping @Sendable () -> Void) throws { thread = try WorkerThread(name: "test", body) }
+
+    func join() { if let thread = thread.take() { thread.join() } }
+}
+
+/// A connection through an egress socket.
+final class EgressSocket: @unchecked Sendable {
+    private let socket: OwnedDescriptor
+    /// The status line.
+    let line: String
+
+    /// Asks for a target; an answer other than 200 is thrown.
+    convenience init(_ path: String, _ target: String) throws {
+        try self.init(asking: path, target)
+        guard line.hasPrefix("HTTP/1.1 200") else { throw LabError(line) }
+    }
+
+    /// The status line that a request for a target is answered with.
+    static func answer(_ path: String, _ target: String) -> String {
+        do { return try EgressSocket(asking: path, target).line } catch { return "\(error)" }
+    }
+
+    private init(asking path: String, _ target: String) throws {
+        guard let address = SocketAddress(path: path) else { throw LabError("no path: \(path)") }
+        let socket = try address.connectBlocking()
+        var time = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(socket.rawValue, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        let request = Array("CONNECT \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
+        guard Glibc.send(socket.rawValue, request, request.count, CInt(MSG_NOSIGNAL)) == request.count else {
+            throw LabError("cannot ask")
+        }
+        var head = [UInt8](repeating: 0, count: 4096)
+        // kube-apiserver takes bytes behind the head for an error: there must be none.
+        let count = recv(socket.rawValue, &head, head.count, 0)
+        let text = String(decoding: head.prefix(max(count, 0)), as: UTF8.self)
+        guard text.hasSuffix("\r\n\r\n") else { throw LabError("no head: \(text)") }
+        self.socket = consume socket
+        line = text.components(separatedBy: "\r\n")[0]
+    }
+
+    func send(_ bytes: [UInt8]) throws {
+        guard Glibc.send(socket.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else {
+            throw LabError("send: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Receives so many bytes; fewer at the end.
+    func receive(_ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let result = bytes.withUnsafeMutableBytes {
+                recv(socket.rawValue, $0.baseAddress.map { $0 + filled }, count - filled, 0)
+            }
+            guard result >= 0 else { throw LabError("receive: \(String(cString: strerror(errno)))") }
+            if result == 0 { break }
+            filled += result
+        }
+        return Array(bytes.prefix(filled))
+    }
+
+    func endSending() { shutdown(socket.rawValue, CInt(SHUT_WR)) }
+}

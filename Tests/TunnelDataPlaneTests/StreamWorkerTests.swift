@@ -1,0 +1,115 @@
+import Glibc
+import LinuxSystem
+import TLSEngine
+import TendrilCore
+import TestSupport
+import Testing
+import TunnelDataPlane
+import TunnelProtocol
+
+/// A server's worker with an authenticated client that says what it likes on streams.
+@Suite("A server's streams and a hostile client")
+struct StreamWorkerTests {
+    private let harness: WorkerHarness
+    private let peer: RawPeer
+
+    init() throws {
+        let api = SocketAddress(try #require(IPAddress("127.0.0.1")), port: 1)
+        harness = try WorkerHarness(
+            .server(ServerPolicy(shoot: RouteTable()), FlowTable()),
+            streamRules: StreamRules(services: [StreamTarget.apiServer.description: api])
+        )
+        let sessions = try SessionPair()
+        let pair = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
+        peer = RawPeer(pair.0, try sessions.takeClient())
+        harness.adopt(pair.1, try sessions.takeServer(), bound: RouteTable())
+    }
+
+    private func open(_ id: UInt32, _ target: [UInt8], window: UInt32 = 1 << 20) -> [UInt8] {
+        let head = [id, window].flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
+        return RawPeer.frame(32, head + target)
+    }
+
+    private func say(_ frames: [[UInt8]]) throws -> [(kind: UInt8, payload: [UInt8])] {
+        // An empty list of streams: what a client says first.
+        try peer.write(RawPeer.frame(38, [1]) + frames.flatMap { $0 })
+        while !peer.flush() { _ = harness.worker.turn(isWaiting: false) }
+        var answers: [(kind: UInt8, payload: [UInt8])] = []
+        for _ in 0..<20 {
+            _ = harness.worker.turn(isWaiting: false)
+            usleep(1000)
+            answers += try peer.frames()
+        }
+        return answers
+    }
+
+    @Test("Nothing but the one named service is connected to, however it is asked for")
+    func onlyTheService() throws {
+        let targets: [StreamTarget] = [
+            .address(try #require(IPAddress("127.0.0.1")), port: 22),
+            .address(try #require(IPAddress("10.1.0.10")), port: 443),
+            .address(try #require(IPAddress("169.254.169.254")), port: 80),
+            .address(try #require(IPAddress("::1")), port: 22), .name("localhost", port: 22),
+            .name("kube-apiserver", port: 443), .service("status"), .service("etcd"),
+        ]
+        let opens = targets.enumerated().map { open(UInt32($0 * 2 + 1), $1.bytes) }
+        let answers = try say(opens).filter { $0.kind == 37 }
+        #expect(answers.count == targets.count)
+        for answer in answers {
+            let reset = try StreamReset(Array(answer.payload[4...]))
+            #expect(reset.reason == .forbidden, "\(reset)")
+        }
+        #expect(harness.ends.isEmpty)
+        // The service itself is dialled: here nobody listens at it.
+        let service = try say([open(101, StreamTarget.apiServer.bytes)]).filter { $0.kind == 37 }
+        #expect(try StreamReset(Array(try #require(service.first).payload[4...])).reason == .refused)
+    }
+
+    @Test(
+        "The lane ends on the first frame that breaks the books",
+        arguments: [
+            RawPeer.frame(32, [0, 0, 0, 2, 0, 1, 0, 0, 4, 0, 0] + Array("x".utf8)),  // the server's own number
+            RawPeer.frame(32, [0, 0, 0, 1, 0, 1, 0, 0, 9, 0, 0, 1]),  // no kind of target
+            RawPeer.frame(38, [2]), RawPeer.frame(38, [1, 0]), RawPeer.frame(39, []),
+        ]
+    )
+    func violations(frame: [UInt8]) throws {
+        _ = try say([frame])
+        guard case .violation = harness.ends.first else {
+            Issue.record("\(harness.ends)")
+            return
+        }
+    }
+
+    @Test("Frames about streams that are not there change nothing")
+    func unknown() throws {
+        let id: [UInt8] = [0, 0, 0, 9]
+        let zeros = [UInt8](repeating: 0, count: 8)
+        _ = try say([
+            RawPeer.frame(33, id + [0, 1, 0, 0]), RawPeer.frame(34, id + zeros + [1, 2, 3]),
+            RawPeer.frame(35, id + zeros + zeros), RawPeer.frame(36, id + zeros), RawPeer.frame(37, id + [0, 1]),
+        ])
+        #expect(harness.ends.isEmpty)
+    }
+
+    @Test("Random frames of streams trap nothing", arguments: 0..<40 as Range<UInt64>)
+    func random(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<200 where harness.ends.isEmpty {
+            var frame: [UInt8]
+            if Bool.random(using: &random) {
+                frame = open(UInt32.random(in: 0...9, using: &random), StreamTarget.apiServer.bytes)
+            } else {
+                let count = [1, 8, 12, 20, 22, 30].randomElement(using: &random) ?? 1
+                let payload = (0..<count).map { index in
+                    index < 3 ? 0 : UInt8.random(in: 0...(index < 4 ? 9 : 255), using: &random)
+                }
+                frame = RawPeer.frame(UInt8.random(in: 32...38, using: &random), payload)
+            }
+            if Int.random(in: 0..<20, using: &random) == 0 { frame.removeLast() }
+            try peer.write(frame)
+            while !peer.flush() { _ = harness.worker.turn(isWaiting: false) }
+            _ = harness.worker.turn(isWaiting: false)
+        }
+    }
+}
