@@ -9,7 +9,7 @@ DESTDIR ?=
 PROGRAMS := tendril-vpn tendril-agent tendril-coordinator
 PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
-.PHONY: all build setup test test-unit test-node lint mutations bench bench-node demo sanitize install deb clean
+.PHONY: all build setup test test-unit test-node lint mutations bench bench-streams bench-node demo sanitize install deb clean
 
 all: build
 
@@ -47,6 +47,7 @@ programs: setup
 lint: setup
 	swift format lint --strict --recursive Package.swift Sources Tests
 	Tests/Rig/check-units.sh
+	Tests/Rig/check-monitoring.sh
 
 # Thread and address sanitizer; each has a build directory of its own.
 sanitize: setup
@@ -66,7 +67,12 @@ mutations: setup
 bench: build
 	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
 	Tests/Benchmarks/run.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench --write docs/performance.md
-	$(MAKE) bench-node
+	$(MAKE) bench-streams bench-node
+
+# Streams beside a CONNECT proxy over OpenVPN (three minutes).
+bench-streams: build
+	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
+	Tests/Benchmarks/streams.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench | Tests/Benchmarks/insert.py docs/performance.md streams
 
 # The agent beside a hand-written script, on real machines (six minutes).
 bench-node: programs

@@ -86,7 +86,7 @@ struct StreamTests {
             )
         }
         while Date() < end {
-            usleep(400_000)
+            usleep(500_000)
             try lab.shell("shoot", "ss -K dst 192.0.2.1 dport = 8132")
         }
         for thread in threads { thread.join() }
@@ -184,6 +184,24 @@ struct StreamTests {
         try lab.waitUntil("one link is left of two") { (try? lab.liveLinks("client")) == 1 }
         _ = try server("s1", 8201)
         try lab.waitUntil("the client is linked to both again", seconds: 12) { (try? lab.liveLinks("client")) == 2 }
+    }
+
+    @Test("Every metric that alerts and dashboard ask for is there")
+    func metrics() throws {
+        let lab = try Lab()
+        _ = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
+        #expect(EgressSocket.answer(lab.egress, "10.9.0.1:80").hasPrefix("HTTP/1.1 403 "))
+        let served = try lab.get("/metrics")
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../docs")
+        for file in ["alerts.yaml", "dashboard.json"] {
+            let text = try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+            let names = text.matches(of: /tendril_vpn_[a-z_]+/).map { String($0.output) }
+            #expect(!names.isEmpty)
+            for name in Set(names) where name != "tendril_vpn_link" {
+                #expect(served.contains("\n\(name){") || served.contains("\n\(name) "), "\(file): \(name)")
+            }
+        }
+        #expect(served.contains("tendril_vpn_stream_open_seconds_bucket{le=\"+Inf\"} "))
     }
 
     @Test("The far end's status and log are read over the link")

@@ -15,14 +15,18 @@ struct StreamWorkerTests {
 
     init() throws {
         let api = SocketAddress(try #require(IPAddress("127.0.0.1")), port: 1)
-        harness = try WorkerHarness(
+        (harness, peer) = try Self.pair(
             .server(ServerPolicy(shoot: RouteTable()), FlowTable()),
-            streamRules: StreamRules(services: [StreamTarget.apiServer.description: api])
+            StreamRules(services: [StreamTarget.apiServer.description: api])
         )
+    }
+
+    private static func pair(_ side: PacketSide, _ rules: StreamRules) throws -> (WorkerHarness, RawPeer) {
+        let harness = try WorkerHarness(side, streamRules: rules)
         let sessions = try SessionPair()
         let pair = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
-        peer = RawPeer(pair.0, try sessions.takeClient())
         harness.adopt(pair.1, try sessions.takeServer(), bound: RouteTable())
+        return (harness, RawPeer(pair.0, try sessions.takeClient()))
     }
 
     private func open(_ id: UInt32, _ target: [UInt8], window: UInt32 = 1 << 20) -> [UInt8] {
@@ -31,6 +35,14 @@ struct StreamWorkerTests {
     }
 
     private func say(_ frames: [[UInt8]]) throws -> [(kind: UInt8, payload: [UInt8])] {
+        try Self.say(frames, to: harness, from: peer)
+    }
+
+    private static func say(
+        _ frames: [[UInt8]],
+        to harness: WorkerHarness,
+        from peer: RawPeer
+    ) throws -> [(kind: UInt8, payload: [UInt8])] {
         // An empty list of streams: what a client says first.
         try peer.write(RawPeer.frame(38, [1]) + frames.flatMap { $0 })
         while !peer.flush() { _ = harness.worker.turn(isWaiting: false) }
@@ -63,6 +75,28 @@ struct StreamWorkerTests {
         // The service itself is dialled: here nobody listens at it.
         let service = try say([open(101, StreamTarget.apiServer.bytes)]).filter { $0.kind == 37 }
         #expect(try StreamReset(Array(try #require(service.first).payload[4...])).reason == .refused)
+    }
+
+    @Test("A client connects to addresses in its own networks only, and judges a name by what it stands for")
+    func onlyOwnNetworks() throws {
+        let everything = try RouteTable([
+            (#require(IPPrefix("127.0.0.0/8")), true), (#require(IPPrefix("169.254.0.0/16")), true),
+            (#require(IPPrefix("10.2.0.0/16")), true),
+        ])
+        let rules = StreamRules(networks: everything, resolvesNames: true)
+        let (harness, peer) = try Self.pair(
+            .client(ClientPolicy(served: RouteTable(), remote: RouteTable()), ReturnPaths()),
+            rules
+        )
+        let targets: [StreamTarget] = [
+            .address(try #require(IPAddress("127.0.0.1")), port: 22),
+            .address(try #require(IPAddress("169.254.169.254")), port: 80),
+            .address(try #require(IPAddress("10.3.0.1")), port: 80), .name("localhost", port: 22), .apiServer,
+        ]
+        let opens = targets.enumerated().map { open(UInt32($0 * 2 + 2), $1.bytes) }
+        let answers = try Self.say(opens, to: harness, from: peer).filter { $0.kind == 37 }
+        #expect(answers.count == targets.count)
+        for answer in answers { #expect(try StreamReset(Array(answer.payload[4...])).reason == .forbidden) }
     }
 
     @Test(

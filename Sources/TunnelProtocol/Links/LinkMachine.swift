@@ -16,6 +16,9 @@ package struct LinkMachine: Sendable {
         var backoff = Backoff()
     }
 
+    /// How long a connection has to hold for the next one to be dialled at once.
+    private static var steadyTime: Nanoseconds { .milliseconds(250) }
+
     private var slots: [Slot]
 
     /// Begins with one lane that is to be dialled at once.
@@ -84,7 +87,7 @@ package struct LinkMachine: Sendable {
         guard slots.indices.contains(lane), slots[lane].generation == generation else { return }
         slots[lane].generation = nil
         guard !slots[lane].isDialling else { return }
-        if now.since(slots[lane].openedAt) > 1_000_000_000 {
+        if now.since(slots[lane].openedAt) > Self.steadyTime.value {
             slots[lane].backoff.reset()
             slots[lane].dialAt = now
         } else {
