@@ -140,7 +140,9 @@ let package = Package(
         // Tests, and what they measure with.
         .executableTarget(
             name: "tendril-bench",
-            dependencies: ["TendrilCore", "LinuxSystem", "TLSEngine", "CTendrilShims", argumentParser],
+            dependencies: [
+                "TendrilCore", "LinuxSystem", "TLSEngine", "TunnelProtocol", "CTendrilShims", argumentParser,
+            ],
             path: "Tests/Benchmarks/tendril-bench",
             swiftSettings: common
         ),

@@ -4,6 +4,7 @@ package import KubernetesClient
 package import LinuxSystem
 internal import NodePlan
 internal import TLSEngine
+internal import TendrilCore
 
 /// Why a phase did not come to its end: one cause that a person can act on.
 package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible {

@@ -13,12 +13,7 @@ internal import TendrilCore
 package enum NodeAgent {
     /// Reads and judges a configuration file.
     package static func configuration(_ path: String) throws -> AgentConfiguration {
-        let configuration = try StrictDecoder.decode(AgentConfiguration.self, from: try DurableFile.read(path))
-        let problems = configuration.problems
-        guard problems.isEmpty else {
-            throw StrictDecodingError(problems.map { StrictDecodingError.Problem(path: $0.path, reason: $0.reason) })
-        }
-        return configuration
+        try StrictDecoder.decode(AgentConfiguration.self, from: try DurableFile.read(path), judge: \.problems)
     }
 
     /// A logger as the configuration wants it.

@@ -9,40 +9,58 @@ package enum StrictDecoder {
     ///   - type: encodes every key that it decodes.
     ///   - bytes: one document of at most 1 MiB.
     /// - Returns: the value.
-    /// - Throws: `StrictDecodingError` with every unknown key, or the first value of a wrong kind.
+    /// - Throws: `ConfigurationError` with every unknown key, or the first value of a wrong kind.
     package static func decode<Value: Codable>(
         _ type: Value.Type,
         from bytes: [UInt8]
-    ) throws(StrictDecodingError) -> Value {
+    ) throws(ConfigurationError) -> Value {
         let node: YAMLNode
         do throws(YAMLError) {
             node = try YAMLParser.parse(bytes)
         } catch {
-            throw StrictDecodingError([.init(path: "", reason: error.description)])
+            throw ConfigurationError([.init("", error.description)])
         }
         do {
             let value = try JSONDecoder().decode(type, from: JSONEncoder().encode(node.json))
             let known = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
             let unknown = unknownKeys(node, known, path: "")
-            guard unknown.isEmpty else { throw StrictDecodingError(unknown) }
+            guard unknown.isEmpty else { throw ConfigurationError(unknown) }
             return value
-        } catch let error as StrictDecodingError {
+        } catch let error as ConfigurationError {
             throw error
         } catch let error as DecodingError {
-            throw StrictDecodingError([problem(error)])
+            throw ConfigurationError([problem(error)])
         } catch {
-            throw StrictDecodingError([.init(path: "", reason: "\(error)")])
+            throw ConfigurationError([.init("", "\(error)")])
         }
     }
 
-    private static func unknownKeys(_ node: YAMLNode, _ known: JSONValue, path: String) -> [StrictDecodingError.Problem]
-    {
+    /// Reads YAML or JSON, and judges what was read.
+    ///
+    /// - Parameters:
+    ///   - type: encodes every key that it decodes.
+    ///   - bytes: one document of at most 1 MiB.
+    ///   - judge: says all that is wrong with a value.
+    /// - Returns: a value that nothing is wrong with.
+    /// - Throws: `ConfigurationError`.
+    package static func decode<Value: Codable>(
+        _ type: Value.Type,
+        from bytes: [UInt8],
+        judge: (Value) -> [ConfigurationProblem]
+    ) throws(ConfigurationError) -> Value {
+        let value = try decode(type, from: bytes)
+        let problems = judge(value)
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        return value
+    }
+
+    private static func unknownKeys(_ node: YAMLNode, _ known: JSONValue, path: String) -> [ConfigurationProblem] {
         switch (node.content, known) {
         case (.mapping(let entries), .object(let fields)):
             return entries.filter { !$0.value.isNull }.flatMap { entry in
                 let inner = path.isEmpty ? entry.key : "\(path).\(entry.key)"
                 guard let field = fields[entry.key] else {
-                    return [StrictDecodingError.Problem(path: inner, reason: "is no field (line \(entry.value.line))")]
+                    return [ConfigurationProblem(inner, "is no field (line \(entry.value.line))")]
                 }
                 return unknownKeys(entry.value, field, path: inner)
             }
@@ -55,7 +73,7 @@ package enum StrictDecoder {
         }
     }
 
-    private static func problem(_ error: DecodingError) -> StrictDecodingError.Problem {
+    private static func problem(_ error: DecodingError) -> ConfigurationProblem {
         let (path, reason): ([any CodingKey], String) =
             switch error {
             case .keyNotFound(let key, let context): (context.codingPath + [key], "is missing")
@@ -71,7 +89,7 @@ package enum StrictDecoder {
                 text += (text.isEmpty ? "" : ".") + key.stringValue
             }
         }
-        return StrictDecodingError.Problem(path: text, reason: reason)
+        return ConfigurationProblem(text, reason)
     }
 
     private static func words(for type: Any.Type) -> String {
@@ -82,26 +100,6 @@ package enum StrictDecoder {
         case let name where name.hasPrefix("Array"): "a list"
         default: "a mapping"
         }
-    }
-}
-
-/// A document that does not fit its type; trying again cannot help.
-package struct StrictDecodingError: Error, Hashable, CustomStringConvertible {
-    /// One place and what is wrong there.
-    package struct Problem: Hashable, Sendable {
-        /// Such as `spec.files[2].mode`; empty for the document as a whole.
-        package let path: String
-        package let reason: String
-
-        package init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
-    }
-
-    package let problems: [Problem]
-
-    package init(_ problems: [Problem]) { self.problems = problems }
-
-    package var description: String {
-        problems.map { $0.path.isEmpty ? $0.reason : "\($0.path): \($0.reason)" }.joined(separator: "\n")
     }
 }
 

@@ -98,6 +98,9 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
         return unsafe body(RawSpan(_unsafeBytes: bytes))
     }
 
+    /// A copy of the bytes that can be taken.
+    package var copied: [UInt8] { withReadable { span in unsafe span.withUnsafeBytes { unsafe Array($0) } } }
+
     /// Overwrites the whole memory with zeros.
     package func erase() {
         for offset in 0..<capacity { unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self) }

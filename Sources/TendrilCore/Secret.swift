@@ -16,6 +16,9 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
     /// Lends the bytes for the length of the call.
     package func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result { storage.withReadable(body) }
 
+    /// A copy that is the caller's to keep from others' eyes: to be written to a file of its owner's only.
+    package var copied: [UInt8] { storage.copied }
+
     package var description: String { "<secret of \(count) bytes>" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -43,7 +43,7 @@ package struct PairedCertificates {
         for (file, identity) in identities {
             let issued = try issuer.issue(identity, days: days)
             try write("\(file).crt", issued.certificate, 0o644)
-            try write("\(file).key", issued.key.withBytes { span in span.withUnsafeBytes { Array($0) } }, 0o600)
+            try write("\(file).key", issued.key.copied, 0o600)
         }
         try write("gate.key", try GateKeys.generateFile(), 0o600)
         try write("ca.crt", try issuer.authorityPEM(), 0o644)

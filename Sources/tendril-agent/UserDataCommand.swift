@@ -28,13 +28,7 @@ struct UserDataCommand: ParsableCommand {
         let bytes: [UInt8]
         do {
             let document = try DurableFile.read(config == "-" ? "/dev/stdin" : config)
-            let configuration = try StrictDecoder.decode(UserDataConfiguration.self, from: document)
-            let problems = configuration.problems
-            guard problems.isEmpty else {
-                throw StrictDecodingError(
-                    problems.map { StrictDecodingError.Problem(path: $0.path, reason: $0.reason) }
-                )
-            }
+            let configuration = try StrictDecoder.decode(UserDataConfiguration.self, from: document, judge: \.problems)
             bytes = try UserData.render(configuration, as: format, unit: AgentUnit.text)
         } catch {
             throw Failure(error, exitCode: .configuration)

@@ -115,6 +115,39 @@ class StreamBench(Bench):
             self.note(peer, f"16 000 idle streams {role} MiB", memory(pid, "VmRSS"))
         self.processes.end(holder)
 
+    def crowd(self, peer):
+        """A thousand clients of one server, and all of them again after it was killed, beside one that is in use."""
+        count, pki = 1000, f"{self.directory}/crowd"
+        names = [part for index in range(count) for part in ("--client-name", f"c{index}")]
+        base.run(self.options.program, "certificates", "--cluster", "bench", "--out", pki, "--client-name", "client", *names,
+                 stdout=subprocess.DEVNULL)
+        egress = f"{self.directory}/crowd.sock"
+        common = ["--ca", f"{pki}/ca.crt", "--gate-key", f"{pki}/gate.key", "--no-packets", "--network", f"{TARGET}/32",
+                  "--lanes", "1", "--log-level", "error"]
+
+        def server():
+            return self.processes.start(
+                A, self.options.program, "server", *common, "--listen", f"{WIRE['a']}:8132", "--egress-socket", egress,
+                "--certificate", f"{pki}/server.crt", "--key", f"{pki}/server.key", "--socket", f"{self.directory}/cs.sock")
+
+        daemon = server()
+        self.processes.start(
+            B, self.options.program, "client", *common, "--server", f"{WIRE['a']}:8132", "--certificate", f"{pki}/client.crt",
+            "--key", f"{pki}/client.key", "--socket", f"{self.directory}/cc.sock")
+        guests = self.processes.start(B, self.options.tools, "crowd", "--pki", pki, "--connect", f"{WIRE['a']}:8132",
+                                      "--count", count, stdout=subprocess.PIPE, text=True)
+        json.loads(guests.stdout.readline())
+        time.sleep(3)
+        self.note(peer, "1 000 clients: server MiB", memory(daemon.pid, "VmRSS"))
+        self.through = ["--through", egress]
+        self.until(self.answers)
+        self.note(peer, "1 000 clients: rr p50 us", self.stream_tool("rr", 7, "--seconds", "1")["p50_us"])
+        self.processes.end(daemon, base.signal.SIGKILL)
+        daemon = server()
+        self.note(peer, "1 000 clients: all back after kill -9, s", json.loads(guests.stdout.readline())["ms"] / 1000)
+        for process in [p for p in self.processes.all if p not in self.servers and p is not self.wan]:
+            self.processes.end(process)
+
     def lossy_goodput(self, peer, pids):
         self.note(peer, "8 streams, 50 ms, 1 % loss Mbit/s", self.bulk(8, 8)[0] * 1000)
 
@@ -131,6 +164,7 @@ class StreamBench(Bench):
         only = [("tendril", self.start_tendril)]
         self.each_peer(self.stalled, only)
         self.each_peer(self.idle, only)
+        self.crowd("tendril")
         lossy = self.peers()
         if "bbr" in self.congestions():
             lossy.insert(2, ("tendril bbr", lambda: self.start_tendril("--congestion-control", "bbr")))
@@ -161,6 +195,7 @@ class StreamBench(Bench):
                 ("rr p50 beside 8 stalled readers, ratio", 1.15, False, " x"),
                 ("held by a stalled reader MiB", 1, False, " MiB"),
                 ("memory under load server MiB", 24, False, " MiB"), ("memory under load client MiB", 24, False, " MiB"),
+                ("1 000 clients: server MiB", 128, False, " MiB"), ("1 000 clients: all back after kill -9, s", 10, False, " s"),
                 ("16 000 idle streams server MiB", 64, False, " MiB"), ("16 000 idle streams client MiB", 64, False, " MiB")):
             goal(metric, self.median(metric, "tendril"), bound, at_least, unit)
         loss = "8 streams, 50 ms, 1 % loss Mbit/s"

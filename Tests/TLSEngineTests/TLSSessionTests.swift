@@ -65,7 +65,7 @@ struct TLSSessionTests {
         try pair.client.encrypt(([1, 2, 3] as [UInt8]).span.bytes, into: &pair.toServer)
         var plaintext = FlatBuffer(capacity: 128 * 1024)
         let progress = try pair.server.decrypt(&pair.toServer, into: &plaintext, reply: &pair.toClient)
-        let received = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        let received = plaintext.copied
         #expect(
             progress == .needsCiphertext && received == message + [1, 2, 3],
             "\(received.count) \(received.suffix(5))"
@@ -181,7 +181,7 @@ struct TLSSessionTests {
         var input = FlatBuffer(capacity: 1024)
         var output = FlatBuffer(capacity: 16 * 1024)
         _ = try session.handshake(&input, &output)
-        let bytes = output.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        let bytes = output.copied
         guard case .complete(let hello) = ClientHello.read(bytes.span) else {
             Issue.record("no hello")
             return

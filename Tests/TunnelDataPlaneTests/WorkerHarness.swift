@@ -159,7 +159,7 @@ final class RawPeer {
         if count > 0 { incoming.produced(count) }
         var reply = FlatBuffer(capacity: 4096)
         _ = try session.decrypt(&incoming, into: &plaintext, reply: &reply)
-        var bytes = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        var bytes = plaintext.copied
         plaintext.clear()
         var frames: [(UInt8, [UInt8])] = []
         while bytes.count >= 4 {

@@ -9,12 +9,7 @@ package import TendrilCore
 package enum NodeConfigurationManifests {
     /// Reads and judges a configuration.
     package static func read(_ bytes: [UInt8]) throws -> NodeConfiguration {
-        let configuration = try StrictDecoder.decode(NodeConfiguration.self, from: bytes)
-        let problems = NodeConfigurationRules.problems(configuration)
-        guard problems.isEmpty else {
-            throw StrictDecodingError(problems.map { StrictDecodingError.Problem(path: $0.path, reason: $0.reason) })
-        }
-        return configuration
+        try StrictDecoder.decode(NodeConfiguration.self, from: bytes, judge: NodeConfigurationRules.problems)
     }
 
     /// All objects of a pool.

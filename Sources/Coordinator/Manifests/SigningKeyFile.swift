@@ -13,7 +13,7 @@ package enum SigningKeyFile {
     package static func make(at path: String) throws -> String {
         if FileStamp(path) != nil { throw SettingsError(description: "--out: \(path) exists already") }
         let key = try SigningKey()
-        let pem = try key.pem().withBytes { span in span.withUnsafeBytes { Array($0) } }
+        let pem = try key.pem().copied
         try DurableFile.write(pem, to: path, mode: 0o600)
         return Data(try key.verifyingKey().bytes).base64EncodedString()
     }

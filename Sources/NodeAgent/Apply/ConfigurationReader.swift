@@ -3,6 +3,7 @@ internal import FoundationEssentials
 package import NodePlan
 internal import StrictYAML
 package import TLSEngine
+internal import TendrilCore
 
 /// Reads a signed NodeConfiguration and believes only what is proven (Contracts: unsigned, older or another pool's is
 /// refused).
@@ -53,16 +54,14 @@ package struct ConfigurationReader: Sendable {
 
     /// Reads a document that was proven.
     package func read(_ document: [UInt8], _ name: String) throws(AgentFailure) -> NodeConfiguration {
-        let configuration: NodeConfiguration
-        do throws(StrictDecodingError) {
-            configuration = try StrictDecoder.decode(NodeConfiguration.self, from: document)
+        do throws(ConfigurationError) {
+            return try StrictDecoder.decode(
+                NodeConfiguration.self,
+                from: document,
+                judge: NodeConfigurationRules.problems
+            )
         } catch {
             throw AgentFailure(.badDesiredState, "the configuration in \(name): \(error)")
         }
-        let problems = NodeConfigurationRules.problems(configuration)
-        guard problems.isEmpty else {
-            throw AgentFailure(.badDesiredState, "the configuration in \(name): \(problems[0])")
-        }
-        return configuration
     }
 }

@@ -88,7 +88,7 @@ struct IdentityRequest: Sendable {
         }
         do {
             let secret = try key.pem()
-            let pem = certificate + secret.withBytes { span in span.withUnsafeBytes { Array($0) } }
+            let pem = certificate + secret.copied
             try context.files.replace(purpose.path, pem, mode: 0o600)
             try context.files.remove(purpose.requestedKey)
             try context.files.syncDirectory(of: purpose.requestedKey)
@@ -104,7 +104,7 @@ struct IdentityRequest: Sendable {
                 return key
             }
             let key = try KeyPair()
-            let pem = try key.pem().withBytes { span in span.withUnsafeBytes { Array($0) } }
+            let pem = try key.pem().copied
             try context.files.replace(purpose.requestedKey, pem, mode: 0o600)
             return key
         } catch {

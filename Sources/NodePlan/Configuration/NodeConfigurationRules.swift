@@ -1,15 +1,4 @@
-import TendrilCore
-
-/// One place in a document and what is wrong there.
-package struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible {
-    /// Such as `spec.files[2].mode`.
-    package let path: String
-    package let reason: String
-
-    package init(_ path: String, _ reason: String) { (self.path, self.reason) = (path, reason) }
-
-    package var description: String { "\(path): \(reason)" }
-}
+package import TendrilCore
 
 /// What a NodeConfiguration may say.
 ///

@@ -154,8 +154,6 @@ package enum KubeletRendering {
     }
 }
 
-extension ConfigurationProblem: Error {}
-
 /// Texts inside unit files.
 package enum UnitText {
     /// One argument of a command line (systemd.service(5), "Command lines"), whatever it holds.

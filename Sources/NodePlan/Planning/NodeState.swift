@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TendrilCore
 
 /// One file as it is to be.
 package struct DesiredFile: Hashable, Sendable {

@@ -1,3 +1,5 @@
+package import TendrilCore
+
 /// One change to a machine.
 package enum Step: Hashable, Sendable {
     case write(path: String, DesiredFile)

@@ -1,6 +1,6 @@
 import ClusterModel
 import FoundationEssentials
-import TendrilCore
+package import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 AgentConfiguration: how an agent finds and believes its cluster.
 package struct AgentConfiguration: Codable, Hashable, Sendable {

@@ -1,6 +1,6 @@
 import ClusterModel
 import FoundationEssentials
-import TendrilCore
+package import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 UserData: what goes into a machine's user data.
 package struct UserDataConfiguration: Codable, Hashable, Sendable {

@@ -88,25 +88,3 @@ package struct RawSettings: Sendable {
         values[setting] = texts.map { RawValue($0, path: setting.flag) }
     }
 }
-
-/// One thing that is wrong with a configuration.
-package struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible {
-    package let path: String
-    package let reason: String
-
-    package init(_ path: String, _ reason: String) {
-        self.path = path
-        self.reason = reason
-    }
-
-    package var description: String { "\(path): \(reason)" }
-}
-
-/// Everything that is wrong with a configuration, reported together.
-package struct ConfigurationError: Error, CustomStringConvertible {
-    package let problems: [ConfigurationProblem]
-
-    package init(_ problems: [ConfigurationProblem]) { self.problems = problems }
-
-    package var description: String { problems.map(\.description).joined(separator: "\n") }
-}

@@ -131,12 +131,12 @@ final class Greeting {
     /// Gives socket and session away, with what came behind the hello.
     func release() -> (socket: Handover<StreamSocket>, session: Handover<TLSSession>, leftover: [UInt8])? {
         guard let socket = socket.take(), let session = session.take() else { return nil }
-        let leftover = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        let leftover = plaintext.copied
         return (Handover(socket), Handover(session), leftover)
     }
 
     /// Ciphertext that the socket has not taken yet.
-    var unsent: [UInt8] { outgoing.withReadable { span in span.withUnsafeBytes { Array($0) } } }
+    var unsent: [UInt8] { outgoing.copied }
 
     /// What TLS agreed on, for people.
     var parameters: String {
@@ -222,7 +222,7 @@ final class Greeting {
     }
 
     private func nextFrame() throws -> (FrameHeader, [UInt8])? {
-        let bytes = plaintext.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        let bytes = plaintext.copied
         guard bytes.count >= FrameHeader.byteCount else { return nil }
         do throws(ProtocolViolation) {
             let header = try FrameHeader(bytes.span)
@@ -269,7 +269,7 @@ final class Greeting {
     }
 
     private func encrypt(_ frame: borrowing FlatBuffer) throws(TLSError) {
-        let bytes = frame.withReadable { span in span.withUnsafeBytes { Array($0) } }
+        let bytes = frame.copied
         try session?.encrypt(bytes.span.bytes, into: &outgoing)
     }
 

@@ -10,7 +10,7 @@ struct TendrilBench: ParsableCommand {
             EchoCommand.self, RequestResponseCommand.self, ConnectionRateCommand.self, BlastCommand.self,
             SinkCommand.self, AwaitEchoCommand.self, FloodCommand.self, IdleCommand.self, TLSStreamCommand.self,
             WANCommand.self, BulkServerCommand.self, BulkCommand.self, IdleStreamsCommand.self,
-            ConnectProxyCommand.self,
+            ConnectProxyCommand.self, CrowdCommand.self,
         ]
     )
 }
