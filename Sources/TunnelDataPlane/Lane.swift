@@ -64,6 +64,7 @@ package final class Lane: @unchecked Sendable {
     /// Ciphertext on its way to the socket.
     var outgoing = FlatBuffer(capacity: sendSize + PacketPool.largeSize + recordSize + 2 * TLSSession.overhead)
 
+    var roundTripFloor: RoundTripFloor
     /// The streams that it carries, where the peer takes streams.
     var streams: StreamSet?
 
@@ -103,6 +104,7 @@ package final class Lane: @unchecked Sendable {
         self.counters = counters
         machine = LaneMachine(at: now)
         limit = QueueLimit(at: now)
+        roundTripFloor = RoundTripFloor(at: now)
         lastReport = (now, 0, 0)
         for byte in leftover { plaintext.append(byte) }
         for byte in unsent { outgoing.append(byte) }

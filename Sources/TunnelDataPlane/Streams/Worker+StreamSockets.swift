@@ -289,7 +289,7 @@ extension Worker {
         let own = min(stream.answerLeft, count)
         stream.answerLeft -= own
         guard count > own else { return }
-        let roundTrip = Nanoseconds((counters(of: stream)?[.roundTrip] ?? 0) * 1000)
+        let roundTrip = stream.set.carrier?.roundTripFloor.value ?? Nanoseconds(0)
         stream.machine.deliver(
             count - own,
             at: now,

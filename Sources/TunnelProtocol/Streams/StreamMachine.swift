@@ -42,6 +42,8 @@ package struct StreamMachine: Sendable {
     private var toldReceived: UInt64 = 0
     private var growthMark: UInt64 = 0
     private var growthTime: MonotonicTime
+    /// The shortest time in which two busy processes take turns.
+    private static var fastestTurn: Nanoseconds { Nanoseconds(500_000) }
 
     package init(limit: UInt64, at now: MonotonicTime) {
         self.limit = min(limit, Window.maximum)
@@ -142,13 +144,14 @@ package struct StreamMachine: Sendable {
     /// - Parameters:
     ///   - count: how many.
     ///   - now: the time.
-    ///   - roundTrip: of the link.
+    ///   - roundTrip: the shortest of the link, without what waits in queues.
     ///   - mayGrow: whether there is memory for more.
     package mutating func deliver(_ count: Int, at now: MonotonicTime, roundTrip: Nanoseconds, mayGrow: Bool) {
         delivered += UInt64(count)
         guard delivered - growthMark >= window else { return }
-        // A whole window in a few round trips: the window is what holds the sender up.
-        let pace = max(roundTrip.value * 4, 20_000_000)
+        // A whole window in two round trips: the window is what holds the sender up. A larger one would only stand in
+        // queues, before everybody else's bytes.
+        let pace = max(roundTrip.value * 2, Self.fastestTurn.value)
         if mayGrow, now.since(growthTime) <= pace { window = min(window * 2, Window.maximum) }
         (growthMark, growthTime) = (delivered, now)
     }

@@ -39,10 +39,33 @@ struct StreamSimulationTests {
         for round in 1...100 {
             let count = 128 * 1024
             machine.receive(count)
-            machine.deliver(count, at: time(UInt64(round)), roundTrip: .milliseconds(1), mayGrow: true)
+            machine.deliver(count, at: time(UInt64(round)), roundTrip: .milliseconds(20), mayGrow: true)
             limit = machine.tellCredit().limit - machine.delivered
         }
         #expect(limit == StreamMachine.Window.maximum)
+    }
+
+    @Test("A window that is not what holds the sender up stays as it is, so that nothing stands in queues")
+    func staysSmall() {
+        var machine = StreamMachine(limit: StreamMachine.Window.initial, at: time(0))
+        for round in 1...100 {
+            machine.receive(64 * 1024)
+            machine.deliver(64 * 1024, at: time(UInt64(round)), roundTrip: Nanoseconds(100_000), mayGrow: true)
+        }
+        #expect(machine.tellCredit().limit - machine.delivered == StreamMachine.Window.initial)
+    }
+
+    @Test("The shortest round trip is remembered for a minute at least, and forgotten after two")
+    func floor() {
+        var floor = RoundTripFloor(at: time(0))
+        #expect(floor.value == nil)
+        floor.note(.milliseconds(2), at: time(1))
+        floor.note(.milliseconds(9), at: time(2))
+        #expect(floor.value == .milliseconds(2))
+        floor.note(.milliseconds(9), at: time(61_000))
+        #expect(floor.value == .milliseconds(2))
+        floor.note(.milliseconds(9), at: time(122_000))
+        #expect(floor.value == .milliseconds(9))
     }
 
     @Test("Peers that break the books are found out")

@@ -183,7 +183,7 @@ except u.HTTPError as e: print(e.code)'
 }
 
 # cut_link MACHINE: resets every connection of its link
-cut_link() { in_ns "$1" ss -K dst $CONTROL_PLANE dport = 8132 >/dev/null 2>&1; }
+cut_link() { in_ns "$1" ss -K dst $CONTROL_PLANE dport = 8132 >/dev/null 2>&1 || true; }
 reconnects() { vpn_status | python3 -c 'import json,sys; print(sum(l["reconnects"] for l in json.load(sys.stdin)["links"]))'; }
 
 scenario_cut() { # connections of the link are cut every second while logs are followed: no line is lost or repeated
@@ -223,4 +223,18 @@ scenario_failover() { # a node's client that stands still or is killed: new stre
   [[ $("$HERE/connect.py" "$EGRESS" $NET.11:10250) == *" 200 "* ]] || fail "no answer after a kill"
   (($(took "$t" | tr -d .) <= 10)) || fail "took $(took "$t") s"
   until_ok 20 links_live 2
+}
+
+scenario_link_end() { # the link is taken away again: units, files and certificate go with the generation that brought them
+  stop vpn-server
+  in_ns cp nft flush ruleset
+  kubectl delete endpoints,endpointslices --field-selector metadata.name=kubernetes >/dev/null
+  "$HERE/control-plane.sh" restart-apiserver
+  on w1 systemctl stop kube-proxy
+  kubectl delete pods --all --field-selector metadata.name!=web --now --wait=false >/dev/null
+  kubectl delete apiservice v1.rig.tendril.dev >/dev/null
+  local g; g=$(($(latest) + 1))
+  configured $g; everywhere $g w1 w2 w3
+  ! on w1 sh -c 'systemctl is-active --quiet tendril-vpn || ls /etc/systemd/system/tendril-vpn.service /etc/tendril-vpn/* 2>/dev/null' | grep . || fail "something is left"
+  local m; for m in w1 w2 w3; do until_ok 60 node_ready $m; done
 }
