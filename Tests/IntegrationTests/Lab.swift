@@ -127,7 +127,7 @@ final class Lab {
             command += ["--egress-socket", socket + "-egress.sock"]
             if !more.contains("--listen") { command += ["--listen", "192.0.2.1:8132"] }
         } else {
-            command += ["--server", "192.0.2.1:8132"]
+            if !more.contains("--server") { command += ["--server", "192.0.2.1:8132"] }
         }
         return try start(space, command + more)
     }

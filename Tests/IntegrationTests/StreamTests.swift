@@ -31,6 +31,40 @@ struct StreamTests {
         #expect(EgressSocket.answer(lab.egress, "localhost:7").hasPrefix("HTTP/1.1 403 "))
     }
 
+    @Test("An end that comes right behind the last bytes is not missed")
+    func immediateEnd() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        for round in 0..<100 {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:7")
+            let text = [UInt8](repeating: UInt8(round), count: 1 + round * 97)
+            try socket.send(text)
+            socket.endSending()
+            #expect(try socket.receive(text.count + 1) == text, "\(round)")
+        }
+    }
+
+    @Test("Bytes that were sent before a stream is open go along when another server has to be tried")
+    func earlyBytes() throws {
+        let lab = try Lab()
+        let pki = "\(lab.directory)/two"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
+            "--server-name", "s2",
+        ])
+        // Nobody listens where the first one expects the API server.
+        for (name, port, target) in [("s1", 8201, "10.1.0.10:9"), ("s2", 8202, "10.1.0.10:7")] {
+            let more = ["--listen", ":\(port)", "--api-server", target]
+            _ = try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
+        }
+        let servers = ["--server", "192.0.2.1:8201", "--server", "192.0.2.1:8202"]
+        _ = try lab.startStreams("shoot", "client", servers + ["--api-server-listen", "198.51.100.1:6443"], pki: pki)
+        _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:7"])
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        let command = ["connections", "--connect", "198.51.100.1:6443", "--seconds", "1"]
+        #expect(try lab.tool("pod-c", command, figure: "per_second") > 50)
+    }
+
     @Test("are refused with their cause, within a bound")
     func causes() throws {
         let lab = try Lab()
@@ -58,7 +92,7 @@ struct StreamTests {
     func survivesCuts() throws {
         let lab = try Lab()
         _ = try startPair(lab)
-        let rounds = AtomicWords(count: 40)
+        let rounds = AtomicWords(count: 20)
         let failures = Guarded<[String]>([])
         let end = Date().addingTimeInterval(6)
         var threads: [Handle] = []
@@ -67,14 +101,14 @@ struct StreamTests {
             threads.append(
                 try Handle {
                     do {
-                        var value = UInt8(truncatingIfNeeded: index)
+                        // A pattern that begins elsewhere each time, so that no byte can stand for another.
+                        let pattern = (0..<20_000).map { UInt8(truncatingIfNeeded: ($0 &* $0) / 7 &+ index) }
                         while Date() < end {
-                            let bytes = (0..<9000).map { _ in
-                                value = value &* 167 &+ 13
-                                return value
-                            }
+                            let start = Int.random(in: 0..<10_000)
+                            let bytes = Array(pattern[start..<(start + 9000)])
                             try socket.send(bytes)
                             guard try socket.receive(bytes.count) == bytes else { throw LabError("other bytes") }
+                            usleep(5000)
                             rounds.add(1, at: index)
                         }
                         socket.endSending()
@@ -85,10 +119,8 @@ struct StreamTests {
                 }
             )
         }
-        while Date() < end {
-            usleep(500_000)
-            try lab.shell("shoot", "ss -K dst 192.0.2.1 dport = 8132")
-        }
+        // A program that is started beside busy threads comes late: the cuts are made by one that runs already.
+        _ = try lab.start("shoot", ["sh", "-c", "while sleep 0.5; do ss -K dst 192.0.2.1 dport = 8132; done"])
         for thread in threads { thread.join() }
         #expect(failures.withLock { $0 } == [])
         #expect((0..<rounds.count).allSatisfy { rounds.load($0) > 20 })

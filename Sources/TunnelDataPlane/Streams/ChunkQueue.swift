@@ -84,6 +84,13 @@ struct ChunkQueue: ~Copyable {
         return UnsafeRawBufferPointer(start: chunk + position % ChunkStore.chunkSize, count: length)
     }
 
+    /// A copy of all bytes.
+    var copied: [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count { bytes += piece(from: bytes.count, atMost: .max) }
+        return bytes
+    }
+
     /// Forgets bytes at the front.
     mutating func drop(_ bytes: Int) {
         precondition(bytes >= 0 && bytes <= count, "drops more than a queue holds")

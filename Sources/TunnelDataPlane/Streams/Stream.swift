@@ -43,7 +43,10 @@ final class Stream {
     // What the kernel said last; events come once.
     var canRead = false
     var canWrite = false
+    /// Both directions of the socket are over.
     var isHungUp = false
+    /// Nothing more comes from the socket than what it holds.
+    var hasSeenEnd = false
 
     // What is owed to the peer.
     var owesOpen = false

@@ -16,7 +16,7 @@ package final class StreamRequest: @unchecked Sendable {
     package let style: Style
     package let arrivedAt: MonotonicTime
     /// Bytes that were read already and belong to the stream.
-    package let early: [UInt8]
+    package private(set) var early: [UInt8]
     /// Until when it has to be answered.
     package let deadline: MonotonicTime
     /// The client that was asked for by name.
@@ -43,5 +43,12 @@ package final class StreamRequest: @unchecked Sendable {
     package func takeSocket() -> StreamSocket? { socket.take() }
 
     /// Takes the connection back, to be tried on another path.
-    func restore(_ socket: consuming StreamSocket) { self.socket = consume socket }
+    ///
+    /// - Parameters:
+    ///   - socket: the connection.
+    ///   - bytes: what was read of it so far.
+    func restore(_ socket: consuming StreamSocket, early bytes: [UInt8]) {
+        self.socket = consume socket
+        early = bytes
+    }
 }

@@ -119,6 +119,7 @@ extension Worker {
             guard let stream = set.streams[entry.stream], stream.awaitsResume else { continue }
             stream.awaitsResume = false
             try takeCredit(entry.received, entry.limit, stream, at: now)
+            guard !stream.isGone else { continue }
             stream.machine.rewind()
             if entry.isOpen, stream.isOurs { opened(stream, at: now) }
             if stream.opening == .open, !stream.isOurs, !entry.isOpen { stream.owesOpened = true }

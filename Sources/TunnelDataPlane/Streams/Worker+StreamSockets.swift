@@ -137,7 +137,7 @@ extension Worker {
 
     /// The far end has connected.
     func opened(_ stream: Stream, at now: MonotonicTime) {
-        guard stream.opening == .requested else { return }
+        guard stream.opening == .requested, !stream.isGone else { return }
         stream.opening = .open
         stream.deadline = nil
         streamCounters.opened(after: now.since(stream.openedAt))
@@ -183,7 +183,7 @@ extension Worker {
     private func adopt(_ socket: consuming StreamSocket, by stream: Stream) -> Bool {
         stream.token = takeStreamToken(for: stream)
         do throws(SystemError) {
-            try poller.watch(socket.rawDescriptor, for: [.readable, .writable, .edge], token: stream.token)
+            try poller.watch(socket.rawDescriptor, for: [.readable, .writable, .readEnd, .edge], token: stream.token)
         } catch {
             return false
         }
@@ -195,6 +195,7 @@ extension Worker {
         if !events.isDisjoint(with: .arrival) { stream.canRead = true }
         if !events.isDisjoint(with: [.writable, .hangUp]) { stream.canWrite = true }
         if !events.isDisjoint(with: .hangUp) { stream.isHungUp = true }
+        if !events.isDisjoint(with: [.readEnd, .hangUp]) { (stream.canRead, stream.hasSeenEnd) = (true, true) }
         if stream.opening == .connecting {
             guard stream.canWrite else { return }
             finishConnecting(stream, at: now)
@@ -220,8 +221,8 @@ extension Worker {
             stream.mutedUntil = nil
             heldBytes += count
             left -= count
-            // A short read has emptied the socket; the next bytes bring an event.
-            if count < room.count, !stream.isHungUp { stream.canRead = false }
+            // A short read has emptied the socket, and the next bytes bring an event; an end that came along does not.
+            if count < room.count, !stream.hasSeenEnd { stream.canRead = false }
         }
         if stream.canRead, left <= 0 { stayHungry(stream) }
         settle(stream, at: now)
@@ -233,8 +234,10 @@ extension Worker {
         stream.canRead = false
         switch result {
         case .ended:
-            // Whoever has left altogether takes nothing either; a stream that is not open yet is not wanted any more.
-            if stream.isOurs, stream.opening != .open || (stream.isHungUp && !stream.machine.isDrained) {
+            // Whoever has left altogether takes nothing either, and whoever waits for an answer has given up.
+            let hasLeft = stream.isHungUp && !stream.machine.isDrained
+            let hasGivenUp = stream.opening != .open && stream.request?.style == .connect
+            if stream.isOurs, hasLeft || hasGivenUp {
                 discard(stream, because: StreamReset(.cancelled), tellPeer: true, at: now)
             } else {
                 stream.machine.end()
@@ -323,7 +326,7 @@ extension Worker {
         if let request = stream.request, reset.reason != .cancelled, let socket = stream.socket.take() {
             // Whoever asked gets an answer, or another attempt.
             poller.unwatch(socket.rawDescriptor)
-            request.restore(socket)
+            request.restore(socket, early: stream.outbox.copied)
             report(.refused(request, reset, link: stream.set.link))
         }
         withSocket(stream) { $0.closeAbruptly() }
@@ -380,6 +383,7 @@ extension Worker {
         timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
         if heldBytes > Self.memoryBudget { relieve(at: now) }
+        if chunks.used == 0 { chunks.trim() }
         streamCounters.set(.heldBytes, UInt64(max(heldBytes, 0)))
     }
 
