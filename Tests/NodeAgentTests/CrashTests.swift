@@ -1,3 +1,4 @@
+import LinuxSystem
 import NodeAgent
 import NodePlan
 import TLSEngine
@@ -60,6 +61,28 @@ struct CrashTests {
                 try machine.recover(machine.new)
                 try machine.expect(machine.new, "\(loss), points \(first) and \(second)")
             }
+        }
+    }
+
+    @Test(
+        "A disk that fails at any operation is told as that, and the next pass makes up for it",
+        arguments: [5, 28, 30]
+    )
+    func failingDisk(code: Int32) throws {
+        let total = try Reference().operationsOfChange()
+        for point in 0..<total {
+            let machine = try Reference()
+            try machine.bring(machine.old)
+            machine.clock.restart()
+            // EIO, ENOSPC, EROFS (errno(3))
+            machine.clock.failure = SystemError("write a file", code: code)
+            machine.clock.stopBefore = point
+            let error = #expect(throws: SystemError.self) { try machine.bring(machine.new) }
+            #expect(error.map { AgentFailure($0).cause } == .disk)
+            machine.clock.restart()
+            try machine.expectWholeFiles("point \(point)")
+            try machine.bring(machine.new)
+            try machine.expect(machine.new, "point \(point)")
         }
     }
 

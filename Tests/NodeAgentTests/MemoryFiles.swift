@@ -10,10 +10,12 @@ struct Crash: Error {}
 final class CrashClock: @unchecked Sendable {
     /// The operation before which everything stops; `nil` for never.
     var stopBefore: Int?
+    /// How it stops: by the end of the process, or by what the kernel answers.
+    var failure: any Error = Crash()
     private(set) var count = 0
 
     func tick() throws {
-        if let stopBefore, count >= stopBefore { throw Crash() }
+        if let stopBefore, count >= stopBefore { throw failure }
         count += 1
     }
 

@@ -21,12 +21,16 @@ struct FrameTests {
     @Test(
         "of an unknown type or an impossible length are violations",
         arguments: [
-            ([0, 0, 0, 1], ProtocolViolation.unknownType), ([7, 0, 0, 1], .unknownType),
+            ([0, 0, 0, 1], ProtocolViolation.unknownType), ([8, 0, 0, 1], .unknownType),
             ([255, 0, 0, 0], .unknownType),
             ([2, 0, 0, 15], .badLength), ([2, 0, 0, 17], .badLength), ([5, 0, 0, 1], .badLength),
             ([16, 0, 0, 29], .badLength), ([16, 1, 0, 60], .badLength), ([16, 255, 255, 255], .badLength),
             ([1, 0, 0, 0], .badLength), ([1, 0, 64, 1], .badLength), ([6, 0, 0, 1], .badLength),
-            ([6, 0, 1, 0], .badLength),
+            ([6, 0, 1, 0], .badLength), ([7, 0, 0, 1], .badLength), ([31, 0, 0, 0], .unknownType),
+            ([32, 0, 0, 11], .badLength), ([33, 0, 0, 7], .badLength), ([34, 0, 0, 12], .badLength),
+            ([34, 0, 252, 13], .badLength), ([35, 0, 0, 19], .badLength), ([36, 0, 0, 13], .badLength),
+            ([37, 0, 0, 5], .badLength), ([38, 0, 0, 0], .badLength), ([38, 0, 42, 2], .badLength),
+            ([39, 0, 0, 0], .unknownType),
         ] as [([UInt8], ProtocolViolation)]
     )
     func refusesOthers(bytes: [UInt8], violation: ProtocolViolation) {
@@ -58,9 +62,12 @@ struct HelloTests {
         let payload = hello.payload
         #expect(throws: ProtocolViolation.badHello) { try Hello(payload + payload.prefix(5)) }
         #expect(throws: ProtocolViolation.badHello) { try Hello(Array(payload.dropFirst(5))) }
-        for length in 0..<payload.count {
+        // The last field, the number of instances, may be missing as a whole: four bytes.
+        for length in 0..<payload.count where length != payload.count - 4 {
             #expect(throws: ProtocolViolation.badHello) { try Hello(Array(payload.prefix(length))) }
         }
+        #expect(throws: ProtocolViolation.badHello) { try Hello(payload.dropLast() + [0]) }
+        #expect(throws: ProtocolViolation.badHello) { try Hello(payload.dropLast() + [17]) }
     }
 
     @Test("never trap, whatever the bytes")

@@ -8,10 +8,12 @@ extension IPAddress {
         return translated?.isNeverATarget ?? false
     }
 
-    /// The IPv4 address that an IPv6 address is translated to (RFC 6052, section 2.1).
+    /// The IPv4 address that an IPv6 address may be translated to: by the well-known prefix (RFC 6052, section 2.1), the
+    /// local one (RFC 8215), or as an IPv4-translated address (RFC 7915).
     private var translated: IPAddress? {
-        guard family == .v6, bits >> 32 == UInt128(0x0064_FF9B) << 64 else { return nil }
-        return IPAddress(v4: UInt32(truncatingIfNeeded: bits))
+        let isTranslated =
+            bits >> 32 == UInt128(0x0064_FF9B) << 64 || bits >> 80 == 0x0064_FF9B_0001 || bits >> 32 == 0xFFFF_0000
+        return family == .v6 && isTranslated ? IPAddress(v4: UInt32(truncatingIfNeeded: bits)) : nil
     }
 
     private static let metadata = ["fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192"]

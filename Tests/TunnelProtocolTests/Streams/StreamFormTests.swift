@@ -128,6 +128,79 @@ struct StreamRouteTests {
         #expect(routes.refusal(of: .address(address, port: 80))?.status == 403)
     }
 
+    @Test("nowhere else by any way of writing it: thousands of authorities, none of which escapes")
+    func corpus() throws {
+        let everything = try [#require(IPPrefix("0.0.0.0/0")), #require(IPPrefix("::/0"))]
+        let open = StreamRoutes(shoot: everything, paths: [])
+        let shoot = StreamRoutes(shoot: [try #require(IPPrefix("10.2.0.0/16"))], paths: [])
+        var count = 0
+        for text in ["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "100.100.100.200", "10.1.0.10", "8.8.8.8"]
+        {
+            let isForeign = text == "10.1.0.10" || text == "8.8.8.8"
+            for host in try Self.writings(of: #require(IPAddress(text))) {
+                for port in ["443", "0443", "65535", "1", " 443", "443 ", "+443", "0x1bb", "70000", "443/", "443#"] {
+                    count += 1
+                    let head = "CONNECT \(host):\(port) HTTP/1.1\r\nHost: 10.2.0.1\r\n\r\n"
+                    guard case .request(let target, _) = ConnectHead.read(Array(head.utf8).span) else { continue }
+                    if case .name(let name, _) = target {
+                        // A name goes to the shoot, which judges what it stands for; it must be one for resolvers, too.
+                        #expect(StreamTarget.isName(name) && name.last?.isNumber == false, "\(host)")
+                    } else {
+                        #expect((isForeign ? shoot : open).refusal(of: target)?.status == 403, "\(host):\(port)")
+                    }
+                }
+            }
+        }
+        #expect(count > 5000)
+    }
+
+    /// Ways in which somebody, somewhere, has written an IPv4 address.
+    private static func writings(of address: IPAddress) -> [String] {
+        plain(address) + inIPv6(address)
+    }
+
+    private static func hex(_ number: UInt32) -> String { String(number, radix: 16) }
+    private static func octal(_ number: UInt32) -> String { "0" + String(number, radix: 8) }
+
+    private static func plain(_ address: IPAddress) -> [String] {
+        let bytes: [UInt32] = address.bytes.map { UInt32($0) }
+        let value: UInt32 = bytes.reduce(0) { $0 << 8 | $1 }
+        let dotted = address.description
+        let parts = dotted.split(separator: ".").map(String.init)
+        var all: [String] = [dotted, dotted + ".", "." + dotted, dotted + "..", "\(value)"]
+        all.append("0x" + hex(value))
+        all.append("0X" + hex(value).uppercased())
+        all.append(octal(value))
+        all.append(bytes.map { octal($0) }.joined(separator: "."))
+        all.append(bytes.map { "0x" + hex($0) }.joined(separator: "."))
+        all.append(parts.map { "00" + $0 }.joined(separator: "."))
+        all.append("\(bytes[0]).\(value & 0xFF_FFFF)")
+        all.append("\(bytes[0]).\(bytes[1]).\(value & 0xFFFF)")
+        all.append("\(octal(bytes[0])).0x\(hex(value & 0xFF_FFFF))")
+        all.append(parts.joined(separator: "\u{3002}"))
+        all.append(parts.joined(separator: "%2e"))
+        all += ["%31" + dotted.dropFirst(), "user@" + dotted, "10.2.0.1@" + dotted, "10.2.0.1#@" + dotted]
+        all += ["10.2.0.1\\@" + dotted, " " + dotted, dotted + "%00", dotted + "\0", "\t" + dotted, dotted + "/32"]
+        // Full-width digits.
+        all.append(dotted.unicodeScalars.map { $0 == "." ? "." : "\(UnicodeScalar($0.value + 0xFEE0) ?? $0)" }.joined())
+        return all
+    }
+
+    private static func inIPv6(_ address: IPAddress) -> [String] {
+        let value: UInt32 = address.bytes.reduce(0) { $0 << 8 | UInt32($1) }
+        let low = hex(value >> 16) + ":" + hex(value & 0xFFFF)
+        var all: [String] = []
+        for prefix in ["::ffff:", "::", "64:ff9b::", "::ffff:0:", "0:0:0:0:0:ffff:", "64:ff9b:1::"] {
+            for suffix in [low, address.description, low.uppercased()] {
+                for zone in ["", "%lo", "%25eth0", "%1"] {
+                    let inner = prefix + suffix + zone
+                    all += ["[" + inner + "]", inner, "[" + inner, "[[" + inner + "]]", "[ " + inner + " ]"]
+                }
+            }
+        }
+        return all
+    }
+
     @Test("only into the shoot's networks, and to no service by name")
     func shoot() throws {
         let routes = StreamRoutes(shoot: [try #require(IPPrefix("10.2.0.0/16"))], paths: [])
