@@ -142,8 +142,19 @@ package struct StreamSocket: ~Copyable, Sendable {
     /// Says that nothing more will be sent, while the other direction goes on.
     package func endSending() { _ = shutdown(descriptor.rawValue, CInt(SHUT_WR)) }
 
-    /// Sends small pieces at once; nothing happens to sockets that know no delay.
-    package func sendAtOnce() { _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_NODELAY, 1) }
+    /// Sends small pieces at once, and finds out within a minute or two that the other end is gone without a word.
+    ///
+    /// Nothing happens to sockets that know neither.
+    package func tuneForStream() {
+        let tcp = CInt(IPPROTO_TCP)
+        let options = [
+            (tcp, TCP_NODELAY, 1), (SOL_SOCKET, SO_KEEPALIVE, 1), (tcp, TCP_KEEPIDLE, 15), (tcp, TCP_KEEPINTVL, 15),
+            (tcp, TCP_KEEPCNT, 4), (tcp, TCP_USER_TIMEOUT, 60_000),
+        ]
+        for (level, option, value) in options {
+            _ = tendril_setsockopt_int(descriptor.rawValue, level, option, CInt(value))
+        }
+    }
 
     /// Makes closing a reset, so that the peer does not take what it has for all there is.
     package func closeAbruptly() {

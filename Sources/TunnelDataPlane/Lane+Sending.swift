@@ -76,7 +76,7 @@ extension Lane {
 
     /// Adapts the queue, and what the kernel may hold unsent, to the rate that the lane reaches.
     func adapt(at now: MonotonicTime) {
-        guard limit.advance(to: now, isBacklogged: !queue.isEmpty || streams?.hasWork == true), limit.rate > 0 else {
+        guard limit.advance(to: now, isBacklogged: !queue.isEmpty || hasStreamWork), limit.rate > 0 else {
             return
         }
         queue.parameters = limit.parameters

@@ -139,6 +139,7 @@ extension Worker {
             if lane.canEncrypt {
                 guard try sendControl(lane, at: now) else { return }
                 try fill(lane, at: now)
+                settleFinished(on: lane, at: now)
             }
         } catch {
             close(lane, .tls(error))
@@ -147,7 +148,7 @@ extension Worker {
         flush(lane)
         // A lane whose socket takes nothing is still held to its deadlines.
         if lane.isBlocked, let notice = lane.machine.overdue(at: now) { close(lane, .notice(notice)) }
-        if !lane.isBlocked, !lane.queue.isEmpty || !lane.outgoing.isEmpty || lane.streams?.hasWork == true {
+        if !lane.isBlocked, !lane.queue.isEmpty || !lane.outgoing.isEmpty || lane.hasStreamWork {
             markPending(lane)
         }
     }
@@ -172,6 +173,8 @@ extension Worker {
     private func fill(_ lane: Lane, at now: MonotonicTime) throws(TLSError) {
         while lane.outgoing.count + lane.batch.count < Lane.sendSize {
             let hasPacket = try putPacket(on: lane, at: now)
+            // A packet alone may have filled what is sent at once; both together would not fit.
+            guard lane.outgoing.count + lane.batch.count < Lane.sendSize else { break }
             let hasStream = try lane.putStreams(at: now)
             guard hasPacket || hasStream else { break }
         }

@@ -85,6 +85,9 @@ package final class Worker: @unchecked Sendable {
     var leisure: [Stream] = []
     /// Streams with a deadline.
     var timed: [Stream] = []
+    /// Names that are being looked up.
+    var lookUps = 0
+    private var lastSerial: UInt64 = 0
     private var slots: [(stream: Stream?, uses: UInt64)] = []
     private var freeSlots: [Int] = []
 
@@ -218,6 +221,12 @@ package final class Worker: @unchecked Sendable {
         case .streamRules(let rules): streamRules = rules
         case .dropStreams(let link, let reset): dropStreams(of: link, because: reset, at: now)
         case .stop:
+            // A reset, so that nobody takes what he has for all there is.
+            for set in streamSets.values {
+                for stream in Array(set.streams.values) {
+                    discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
+                }
+            }
             for lane in lanes.values { close(lane, .notice(CloseNotice(.shuttingDown))) }
             isStopping = true
         }
@@ -262,6 +271,12 @@ package final class Worker: @unchecked Sendable {
         let set = StreamSet(link: link, lane: lane, isServer: isServer, at: now)
         streamSets[key] = set
         return set
+    }
+
+    /// A number that no stream of this worker has had.
+    func takeSerial() -> UInt64 {
+        lastSerial += 1
+        return lastSerial
     }
 
     /// A number by which the kernel names a stream's socket; none is used again for another soon.

@@ -65,6 +65,27 @@ struct StreamTests {
         #expect(try lab.tool("pod-c", command, figure: "per_second") > 50)
     }
 
+    @Test("share a lane with packets, both at full speed, both ways")
+    func besidePackets() throws {
+        let lab = try Lab()
+        let more = ["--lanes", "1"]
+        let (server, client) = try lab.startPair(server: more + ["--egress-socket", lab.egress], client: more)
+        _ = try lab.start("pod-c", ["iperf3", "-s"])
+        _ = try lab.start("pod-c", [try #require(Lab.tools), "bulk-server", "--listen", "10.2.0.10:9000"])
+        usleep(300_000)
+        let bulk = ["bulk", "--connect", "10.2.0.10:9000", "--through", lab.egress, "--seconds", "4", "--streams", "2"]
+        for direction in [[], ["--up"]] {
+            _ = try lab.start("seed", [try #require(Lab.tools)] + bulk + direction)
+        }
+        usleep(300_000)
+        for direction in [[], ["-R"]] {
+            let text = try lab.output("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "1", "-P", "2", "-J"] + direction)
+            #expect(text.contains("sum_received"), "\(direction)")
+        }
+        #expect(server.isRunning && client.isRunning, "\(server.text)\(client.text)")
+        #expect(try lab.metric("tendril_vpn_link_reconnects_total") == 0)
+    }
+
     @Test("are refused with their cause, within a bound")
     func causes() throws {
         let lab = try Lab()

@@ -155,6 +155,8 @@ final class ClientControl: ControlCore.Delegate {
         return (wanted.map { servers[$0].machine.deadline } + [serviceDoor?.advance(to: now)]).compactMap { $0 }.min()
     }
 
+    var waitingRequests: Int { serviceDoor?.waiting ?? 0 }
+
     func ready(_ token: UInt64, at now: MonotonicTime) { _ = serviceDoor?.ready(token, at: now) }
 
     private func dial(_ link: Int, _ lane: Int, at now: MonotonicTime) {

@@ -29,6 +29,8 @@ final class ControlCore {
         func ready(_ token: UInt64, at now: MonotonicTime)
         /// The identity changed; `old` was in use before.
         func renewed(from old: Identity, at now: MonotonicTime)
+        /// How many connections wait for a stream and belong to no worker yet.
+        var waitingRequests: Int { get }
         /// Called on every turn; returns when it next has something to do.
         func advance(to now: MonotonicTime) -> MonotonicTime?
     }
@@ -60,6 +62,7 @@ final class ControlCore {
     /// The lanes of each link that take streams: their numbers by generation.
     private var streamLanes: [Int: [UInt64: Int]] = [:]
     private var streamTurn = 0
+    private let descriptorLimit = Privileges.raiseDescriptorLimit()
     private var nextToken = Token.firstDynamic
     private var nextGeneration: UInt64 = 0
     private var nextSecond = MonotonicTime(nanoseconds: 0)
@@ -298,8 +301,11 @@ final class ControlCore {
 
     private func isDrained(at now: MonotonicTime) -> Bool {
         guard let drainDeadline else { return false }
-        return now >= drainDeadline || activeStreams == 0
+        return now >= drainDeadline || activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0
     }
+
+    /// Whether descriptors are left for more streams beside all else.
+    var hasRoomForStreams: Bool { activeStreams < UInt64(descriptorLimit) / 4 * 3 }
 
     private var activeStreams: UInt64 { workers.reduce(0) { $0 + $1.streamCounters[.active] } }
 

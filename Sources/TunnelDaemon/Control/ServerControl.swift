@@ -113,6 +113,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
 
     // MARK: - Streams
 
+    var waitingRequests: Int { (egressDoor?.waiting ?? 0) + (peerDoor?.waiting ?? 0) }
+
     var streamRoutes: StreamRoutes {
         let board = core.board.snapshot
         let paths = registry.streamPaths.map { path in

@@ -53,6 +53,7 @@ final class EgressDoor {
     private let token: UInt64
     private var visitors: [UInt64: Visitor] = [:]
     private var parked: [StreamRequest] = []
+    private var latch = DoorLatch()
     private var turn = 0
     private var scratch = [UInt8](repeating: 0, count: ConnectHead.maximumByteCount)
 
@@ -88,21 +89,31 @@ final class EgressDoor {
             answer(token, HTTPRefusal(408, "no request came"))
         }
         retryParked(at: now)
-        return visitors.isEmpty && parked.isEmpty ? nil : now + .milliseconds(50)
+        latch.openIfDue(local.socket.rawDescriptor, token, core, at: now)
+        return waiting == 0 && !latch.isShut ? nil : now + .milliseconds(50)
     }
+
+    /// Connections that wait for an answer and belong to no worker.
+    var waiting: Int { visitors.count + parked.count }
 
     /// A stream could not be opened: another path, or an answer.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         // A link that went down may be back in a moment; one that leads nowhere is not asked again.
         if reset.reason != .linkDown { request.tried.insert(link) }
-        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) { return }
         if reset.reason == .linkDown { return parked.append(request) }
+        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) { return }
         answer(request, HTTPRefusal(reset))
     }
 
     private func accept(at now: MonotonicTime) {
         for _ in 0..<Self.acceptsPerTurn {
-            guard let (descriptor, _) = (try? local.socket.accept()) ?? nil else { return }
+            let accepted: (descriptor: CInt, peer: SocketAddress)?
+            do throws(SystemError) {
+                accepted = try local.socket.accept()
+            } catch {
+                return latch.shut(local.socket.rawDescriptor, token, core, at: now)
+            }
+            guard let descriptor = accepted?.descriptor else { return }
             let visitor = Visitor(descriptor, at: now)
             let token = core.takeToken()
             visitors[token] = visitor
@@ -112,7 +123,9 @@ final class EgressDoor {
             }
             // As a rule the request is there already.
             read(token, at: now)
-            if visitors[token] != nil, (try? core.poller.watch(descriptor, for: .readable, token: token)) == nil {
+            if visitors[token] != nil,
+                (try? core.poller.watch(descriptor, for: [.readable, .edge], token: token)) == nil
+            {
                 answer(token, HTTPRefusal(503, "out of descriptors"))
             }
         }
@@ -150,6 +163,7 @@ final class EgressDoor {
         if purpose == .targets, let refusal = guide.streamRoutes.refusal(of: request.target) {
             return answer(request, refusal)
         }
+        guard core.hasRoomForStreams else { return answer(request, HTTPRefusal(503, "too many streams")) }
         if !route(request) { parked.append(request) }
     }
 

@@ -11,11 +11,13 @@ final class ServiceDoor {
     private static var patience: Nanoseconds { .seconds(8) }
     private static var parkingTime: Nanoseconds { .seconds(3) }
     private static var acceptsPerTurn: Int { 64 }
+    private static var maximumParked: Int { 1024 }
 
     private let core: ControlCore
     private let listener: StreamSocket
     private let token: UInt64
     private var parked: [StreamRequest] = []
+    private var latch = DoorLatch()
     /// The links that lead to a server, to be asked for anew each time.
     private let links: () -> [Int]
 
@@ -38,9 +40,16 @@ final class ServiceDoor {
     func ready(_ token: UInt64, at now: MonotonicTime) -> Bool {
         guard token == self.token else { return false }
         for _ in 0..<Self.acceptsPerTurn {
-            guard let (descriptor, _) = (try? listener.accept()) ?? nil else { break }
+            let accepted: (descriptor: CInt, peer: SocketAddress)?
+            do throws(SystemError) {
+                accepted = try listener.accept()
+            } catch {
+                latch.shut(listener.rawDescriptor, token, core, at: now)
+                break
+            }
+            guard let descriptor = accepted?.descriptor else { break }
             let socket = StreamSocket(owning: OwnedDescriptor(owning: descriptor))
-            socket.sendAtOnce()
+            socket.tuneForStream()
             let request = StreamRequest(
                 socket,
                 to: .apiServer,
@@ -49,10 +58,17 @@ final class ServiceDoor {
                 at: now,
                 deadline: now + Self.patience
             )
-            if !route(request) { parked.append(request) }
+            if parked.count >= Self.maximumParked || !core.hasRoomForStreams {
+                close(request, "too many streams")
+            } else if !route(request) {
+                parked.append(request)
+            }
         }
         return true
     }
+
+    /// Connections that wait for a link.
+    var waiting: Int { parked.count }
 
     /// Looks after what waits; when it next has to.
     func advance(to now: MonotonicTime) -> MonotonicTime? {
@@ -61,14 +77,16 @@ final class ServiceDoor {
         for request in waiting where !route(request) {
             if now < request.arrivedAt + Self.parkingTime { parked.append(request) } else { close(request, "no link") }
         }
-        return parked.isEmpty ? nil : now + .milliseconds(50)
+        latch.openIfDue(listener.rawDescriptor, token, core, at: now)
+        return parked.isEmpty && !latch.isShut ? nil : now + .milliseconds(50)
     }
 
     /// A stream could not be opened: another server, or the end of the connection.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         if reset.reason != .linkDown { request.tried.insert(link) }
+        if reset.reason == .linkDown { return parked.append(request) }
         if now < request.deadline, route(request) { return }
-        if reset.reason == .linkDown { parked.append(request) } else { close(request, "\(reset)") }
+        close(request, "\(reset)")
     }
 
     private func route(_ request: StreamRequest) -> Bool {

@@ -8,6 +8,9 @@ extension Lane {
     /// How many bytes of one stream leave before another has its turn.
     private var quantum: Int { limit.rate > 0 && limit.rate < 12_500_000 ? 8 * 1024 : StreamFrame.maximumData }
 
+    /// Whether a stream that it carries has something to say.
+    var hasStreamWork: Bool { streams.map { $0.carrier === self && $0.hasWork } ?? false }
+
     /// Adds the next thing that a stream of this lane has to say; `false` where there is nothing.
     func putStreams(at now: MonotonicTime) throws(TLSError) -> Bool {
         guard let set = streams, set.carrier === self else { return false }
@@ -24,6 +27,7 @@ extension Lane {
         guard !stream.isGone else { return }
         if let reset = stream.owesReset {
             stream.owesReset = nil
+            if stream.isGhost { set.ghosts -= 1 }
             let bytes = reset.bytes
             try frame(.streamReset, length: 4 + bytes.count) { span in
                 StreamFrame.write(stream: stream.id, to: &span)
@@ -32,7 +36,7 @@ extension Lane {
             return
         }
         if stream.owesOpen {
-            stream.owesOpen = false
+            (stream.owesOpen, stream.wasAsked) = (false, true)
             let target = stream.target.bytes
             let window = UInt32(clamping: stream.machine.tellCredit().limit)
             try frame(.streamOpen, length: StreamFrame.openHead + target.count) { span in
@@ -57,7 +61,7 @@ extension Lane {
                 StreamFrame.write(stream: stream.id, offset: offset, to: &span)
             }
         }
-        if stream.hasWork { set.requeue(stream) }
+        if stream.hasWork { set.requeue(stream) } else if stream.machine.isComplete { set.finished.append(stream) }
     }
 
     private func putCredit(of stream: Stream) throws(TLSError) {

@@ -22,7 +22,9 @@ final class Stream {
     let target: StreamTarget
     /// Whether this side asked for it.
     let isOurs: Bool
-    unowned let set: StreamSet
+    let set: StreamSet
+    /// Tells it from all other streams of its worker, also from one of the same number.
+    let serial: UInt64
     let openedAt: MonotonicTime
 
     var machine: StreamMachine
@@ -50,6 +52,10 @@ final class Stream {
 
     // What is owed to the peer.
     var owesOpen = false
+    /// Whether the peer may know of it.
+    var wasAsked = false
+    /// Whether it only stands for a reset that is to be told.
+    var isGhost = false
     var owesOpened = false
     var owesReset: StreamReset?
     var isAtLeisure = false
@@ -72,9 +78,11 @@ final class Stream {
         opening: Opening,
         limit: UInt64,
         in set: StreamSet,
+        serial: UInt64,
         chunks: ChunkStore,
         at now: MonotonicTime
     ) {
+        self.serial = serial
         (self.id, self.target, self.isOurs, self.opening) = (id, target, isOurs, opening)
         (self.set, epoch, openedAt) = (set, set.epoch, now)
         machine = StreamMachine(limit: limit, at: now)
@@ -116,6 +124,14 @@ final class StreamSet {
         (self.link, self.lane, lostAt) = (link, lane, now)
         nextID = isServer ? 2 : 1
     }
+
+    /// Streams whose last word was said, to be ended.
+    var finished: [Stream] = []
+    /// Resets that wait to be told of streams that are not there.
+    var ghosts = 0
+
+    /// The most resets that wait.
+    static var maximumGhosts: Int { 256 }
 
     /// The most streams of one set.
     static var maximumStreams: Int { 16384 }
@@ -162,6 +178,13 @@ final class StreamSet {
         return stream
     }
 
+    /// Forgets resets that were to be told: the next connection begins with what there is.
+    func forgetGhosts() {
+        urgent.removeGhosts()
+        bulk.removeGhosts()
+        ghosts = 0
+    }
+
     /// Whether something can be sent.
     var hasWork: Bool { owesResume || !urgent.isEmpty || !bulk.isEmpty }
 }
@@ -174,6 +197,12 @@ struct StreamLine {
     var isEmpty: Bool { first == streams.count }
 
     mutating func append(_ stream: Stream) { streams.append(stream) }
+
+    mutating func removeGhosts() {
+        streams.removeSubrange(..<first)
+        first = 0
+        streams.removeAll(where: \.isGhost)
+    }
 
     mutating func popFirst() -> Stream? {
         guard first < streams.count else { return nil }
@@ -201,4 +230,5 @@ package struct StreamKey: Hashable, Sendable {
     let link: Int
     let lane: Int
     let id: UInt32
+    let serial: UInt64
 }

@@ -20,6 +20,10 @@ extension Worker {
                 try takeOpen(payload, set, at: now)
             } else if let stream = set.streams[StreamFrame.stream(payload)] {
                 try take(kind, payload, stream, at: now)
+            } else if [.streamOpened, .streamData, .streamEnd].contains(kind) {
+                // It was given up here while its frames were under way on another lane.
+                let id = StreamFrame.stream(payload)
+                disown(id, in: set, isOurs: !set.isPeers(id), StreamReset(.lost), at: now)
             }
             if set.hasWork, let carrier = set.carrier { markPending(carrier) }
             return nil
@@ -55,7 +59,14 @@ extension Worker {
             if try stream.machine.receiveEnd(at: StreamFrame.offset(payload)) { finishDelivery(stream) }
         case .streamReset:
             let reset = try StreamReset(StreamFrame.rest(payload, after: 4))
-            discard(stream, because: reset, tellPeer: false, at: now)
+            if reset.reason == .lost, stream.machine.hasEverything {
+                // It was over there already, as it should be.
+                release(stream.machine.assumeAcknowledged(), of: stream)
+                break
+            }
+            // Only this side knows whether whoever asked here has gone.
+            let isCancelled = reset.reason == .cancelled
+            discard(stream, because: isCancelled ? StreamReset(.lost) : reset, tellPeer: false, at: now)
         default: throw .unexpectedFrame
         }
         settle(stream, at: now)
@@ -69,8 +80,9 @@ extension Worker {
     ) throws(ProtocolViolation) {
         let id = StreamFrame.stream(payload)
         guard set.isPeers(id) else { throw .badStream }
-        // It was repeated, for its answer was on a lane that was lost.
-        guard set.streams[id] == nil else { return }
+        // It was repeated, for its answer was on a lane that was lost; or there is no lane on which it could be answered,
+        // and it will be.
+        guard set.streams[id] == nil, set.carrier != nil else { return }
         let target = try StreamTarget(StreamFrame.rest(payload, after: StreamFrame.openHead))
         let stream = Stream(
             id,
@@ -79,6 +91,7 @@ extension Worker {
             opening: .connecting,
             limit: StreamFrame.window(payload),
             in: set,
+            serial: takeSerial(),
             chunks: chunks,
             at: now
         )
@@ -144,6 +157,13 @@ extension Worker {
         } else {
             discard(stream, because: StreamReset(.lost), tellPeer: false, at: now)
         }
+    }
+
+    /// Ends the streams whose last word has just been said.
+    func settleFinished(on lane: Lane, at now: MonotonicTime) {
+        guard let set = lane.streams, !set.finished.isEmpty else { return }
+        for stream in set.finished { settle(stream, at: now) }
+        set.finished.removeAll(keepingCapacity: true)
     }
 
     /// Does what follows from a change: sends what can be sent, and ends what has ended.

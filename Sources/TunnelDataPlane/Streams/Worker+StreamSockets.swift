@@ -12,6 +12,8 @@ extension Worker {
     private static var mutedTime: Nanoseconds { .milliseconds(20) }
     /// How much is read of one socket before others have their turn.
     private static var readPerTurn: Int { 256 * 1024 }
+    /// How many names may be looked up at once: each takes a thread.
+    private static var maximumLookUps: Int { 64 }
     /// What the streams of a worker may hold in memory.
     private static var memoryBudget: Int { 32 << 20 }
 
@@ -21,7 +23,7 @@ extension Worker {
     func open(_ request: StreamRequest, link: Int, lane: Int, at now: MonotonicTime) {
         let set = streamSet(link: link, lane: lane, at: now)
         guard set.carrier != nil else { return report(.refused(request, StreamReset(.linkDown), link: link)) }
-        guard let id = set.takeID() else {
+        guard heldBytes < Self.memoryBudget, let id = set.takeID() else {
             return report(.refused(request, StreamReset(.overloaded), link: link))
         }
         guard let socket = request.takeSocket() else { return }
@@ -32,6 +34,7 @@ extension Worker {
             opening: .requested,
             limit: 0,
             in: set,
+            serial: takeSerial(),
             chunks: chunks,
             at: now
         )
@@ -45,7 +48,7 @@ extension Worker {
             heldBytes += early.count
         }
         guard adopt(socket, by: stream) else {
-            return discard(stream, because: StreamReset(.broken), tellPeer: false, at: now)
+            return discard(stream, because: StreamReset(.overloaded, "descriptors"), tellPeer: false, at: now)
         }
         settle(stream, at: now)
     }
@@ -70,7 +73,10 @@ extension Worker {
     }
 
     private func resolve(_ endpoint: Endpoint, for stream: Stream) {
-        let key = StreamKey(link: stream.set.link, lane: stream.set.lane, id: stream.id)
+        guard lookUps < Self.maximumLookUps else {
+            return discard(stream, because: StreamReset(.overloaded, "names"), tellPeer: true, at: Clock.now())
+        }
+        let key = StreamKey(link: stream.set.link, lane: stream.set.lane, id: stream.id, serial: stream.serial)
         let mailbox = mailbox
         // The resolver may take seconds; nothing else must wait for it.
         let thread = try? WorkerThread(name: "resolver") {
@@ -79,13 +85,15 @@ extension Worker {
         guard let thread else {
             return discard(stream, because: StreamReset(.overloaded), tellPeer: true, at: Clock.now())
         }
+        lookUps += 1
         thread.detach()
     }
 
     /// Goes on with a stream whose target's name was looked up.
     func resolved(_ key: StreamKey, _ addresses: [SocketAddress]?, at now: MonotonicTime) {
+        lookUps -= 1
         guard let stream = streamSets[StreamSetKey(link: key.link, lane: key.lane)]?.streams[key.id],
-            stream.opening == .resolving
+            stream.serial == key.serial, stream.opening == .resolving
         else { return }
         stream.opening = .connecting
         guard let addresses else {
@@ -114,7 +122,7 @@ extension Worker {
     private func connect(_ stream: Stream, to address: SocketAddress, at now: MonotonicTime) {
         do throws(SystemError) {
             let socket = try StreamSocket(connectingTo: address)
-            socket.sendAtOnce()
+            socket.tuneForStream()
             guard adopt(socket, by: stream) else { throw SystemError("watch a socket", code: 0) }
         } catch {
             discard(stream, because: Self.reset(for: error, stream.target), tellPeer: true, at: now)
@@ -182,13 +190,10 @@ extension Worker {
     /// Watches a socket for a stream; whether that could be done.
     private func adopt(_ socket: consuming StreamSocket, by stream: Stream) -> Bool {
         stream.token = takeStreamToken(for: stream)
-        do throws(SystemError) {
-            try poller.watch(socket.rawDescriptor, for: [.readable, .writable, .readEnd, .edge], token: stream.token)
-        } catch {
-            return false
-        }
+        let descriptor = socket.rawDescriptor
         stream.socket = consume socket
-        return true
+        let events: Poller.Events = [.readable, .writable, .readEnd, .edge]
+        return (try? poller.watch(descriptor, for: events, token: stream.token)) != nil
     }
 
     func ready(_ stream: Stream, _ events: Poller.Events, at now: MonotonicTime) {
@@ -320,7 +325,7 @@ extension Worker {
     func discard(_ stream: Stream, because reset: StreamReset, tellPeer: Bool, at now: MonotonicTime) {
         guard !stream.isGone else { return }
         if stream.opening != .open { streamCounters.refused(reset.reason) } else { streamCounters.add(1, to: .broken) }
-        if tellPeer, stream.set.carrier != nil, !(stream.isOurs && stream.owesOpen) {
+        if tellPeer, stream.set.carrier != nil, stream.wasAsked || !stream.isOurs {
             farewell(stream, reset)
         }
         if let request = stream.request, reset.reason != .cancelled, let socket = stream.socket.take() {
@@ -335,19 +340,27 @@ extension Worker {
 
     /// Has the peer told after the stream itself is forgotten.
     private func farewell(_ stream: Stream, _ reset: StreamReset) {
+        disown(stream.id, in: stream.set, isOurs: stream.isOurs, reset, at: stream.openedAt)
+    }
+
+    /// Has the peer told that a stream is not there.
+    func disown(_ id: UInt32, in set: StreamSet, isOurs: Bool, _ reset: StreamReset, at now: MonotonicTime) {
+        guard set.ghosts < StreamSet.maximumGhosts, let carrier = set.carrier else { return }
         let ghost = Stream(
-            stream.id,
-            to: stream.target,
-            isOurs: stream.isOurs,
-            opening: stream.opening,
+            id,
+            to: .apiServer,
+            isOurs: isOurs,
+            opening: .open,
             limit: 0,
-            in: stream.set,
+            in: set,
+            serial: takeSerial(),
             chunks: chunks,
-            at: stream.openedAt
+            at: now
         )
-        ghost.owesReset = reset
-        stream.set.enqueue(ghost)
-        if let carrier = stream.set.carrier { markPending(carrier) }
+        (ghost.isGhost, ghost.owesReset) = (true, reset)
+        set.ghosts += 1
+        set.enqueue(ghost)
+        markPending(carrier)
     }
 
     func add(_ stream: Stream) {
@@ -372,17 +385,18 @@ extension Worker {
 
     /// Holds streams to their deadlines, and tells at leisure what has arrived.
     func tickStreams(at now: MonotonicTime) {
-        for stream in leisure {
+        let due = leisure
+        leisure.removeAll(keepingCapacity: true)
+        for stream in due {
             stream.isInLeisure = false
             guard !stream.isGone, stream.machine.owesCredit else { continue }
             stream.isAtLeisure = true
             settle(stream, at: now)
         }
-        leisure.removeAll(keepingCapacity: true)
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
         timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
-        if heldBytes > Self.memoryBudget { relieve(at: now) }
+        while heldBytes > Self.memoryBudget, relieve(at: now) {}
         if chunks.used == 0 { chunks.trim() }
         streamCounters.set(.heldBytes, UInt64(max(heldBytes, 0)))
     }
@@ -400,6 +414,7 @@ extension Worker {
     /// asked for try another way.
     func lostCarrier(of set: StreamSet, at now: MonotonicTime) {
         (set.carrier, set.lostAt) = (nil, now)
+        set.forgetGhosts()
         for stream in Array(set.streams.values) where stream.isOurs && stream.opening == .requested {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
         }
@@ -413,11 +428,12 @@ extension Worker {
         streamSets[StreamSetKey(link: set.link, lane: set.lane)] = nil
     }
 
-    /// Ends the stream that holds the most, when all together hold too much.
-    private func relieve(at now: MonotonicTime) {
+    /// Ends the stream that holds the most, when all together hold too much; `false` where none holds anything.
+    private func relieve(at now: MonotonicTime) -> Bool {
         let fattest = streamSets.values.lazy.flatMap(\.streams.values).max { $0.held < $1.held }
-        guard let fattest else { return }
+        guard let fattest, fattest.held > 0 else { return false }
         discard(fattest, because: StreamReset(.overloaded, "too much is held"), tellPeer: true, at: now)
+        return true
     }
 
     /// Ends all streams of a link.
