@@ -231,7 +231,7 @@ scenario_link_end() { # the link is taken away again: units, files and certifica
   kubectl delete endpoints,endpointslices --field-selector metadata.name=kubernetes >/dev/null
   "$HERE/control-plane.sh" restart-apiserver
   on w1 systemctl stop kube-proxy
-  kubectl delete pods --all --field-selector metadata.name!=web --now --wait=false >/dev/null
+  kubectl delete pods talk site hook things --now --wait=false >/dev/null
   kubectl delete apiservice v1.rig.tendril.dev >/dev/null
   local g; g=$(($(latest) + 1))
   configured $g; everywhere $g w1 w2 w3
