@@ -305,7 +305,7 @@ final class ControlCore {
     }
 
     /// Whether descriptors are left for more streams beside all else.
-    var hasRoomForStreams: Bool { activeStreams < UInt64(descriptorLimit) / 4 * 3 }
+    var hasRoomForStreams: Bool { activeStreams < UInt64(descriptorLimit) / 8 * 7 }
 
     private var activeStreams: UInt64 { workers.reduce(0) { $0 + $1.streamCounters[.active] } }
 
