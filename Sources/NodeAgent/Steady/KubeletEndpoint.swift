@@ -19,31 +19,28 @@ struct KubeletEndpoint: Sendable {
     /// Looks every ten seconds, until the task is cancelled.
     func follow() async {
         guard context.configuration.apiServers.count > 1 else { return }
-        let silences = Guarded(0)
-        await supervisor.every(seconds: 10) {
-            guard let used = usedServer, used != client.server, !(await answers(used)), await answers(client.server)
-            else { return silences.withLock { $0 = 0 } }
-            guard
-                silences.withLock({
-                    $0 += 1; return $0
-                }) >= Self.patience
-            else { return }
-            silences.withLock { $0 = 0 }
-            await lead(from: used, to: client.server)
+        var silences = 0
+        while !Task.isCancelled {
+            silences = await isSilent() ? silences + 1 : 0
+            if silences >= Self.patience, let used = usedServer {
+                silences = 0
+                await lead(from: used, to: client.server)
+            }
+            try? await Task.sleep(nanoseconds: 10_000_000_000)
         }
     }
 
+    /// Whether the kubelet's address does not answer, while another one does.
+    private func isSilent() async -> Bool {
+        guard let used = usedServer, used != client.server, !(await answers(used)) else { return false }
+        return await answers(client.server)
+    }
+
+    /// The first `server` in the kubeconfig, as kubelets write it.
     private var usedServer: String? {
         guard let bytes = try? context.files.read(KubeletPaths.kubeconfig) else { return nil }
-        return Self.servers(in: bytes).first
-    }
-
-    /// The values of all keys `server` in a kubeconfig as kubelets write it.
-    private static func servers(in kubeconfig: [UInt8]) -> [String] {
-        String(decoding: kubeconfig, as: UTF8.self).split(separator: "\n").compactMap { line in
-            let text = line.drop { $0 == " " }
-            return text.hasPrefix("server: ") ? String(text.dropFirst("server: ".count)) : nil
-        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { $0.drop { $0 == " " } }
+        return lines.first { $0.hasPrefix("server: ") }.map { String($0.dropFirst("server: ".count)) }
     }
 
     /// Whether anybody is there; nothing is sent that is secret.

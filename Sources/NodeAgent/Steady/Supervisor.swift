@@ -16,6 +16,8 @@ final class Supervisor: Sendable {
         /// What the pool's pointer led to last.
         var wanted: SignedConfiguration?
         var failure: AgentFailure?
+        /// The Secrets that files of the generation in force are followed from.
+        var secretNames: Set<String> = []
         /// When what failed is tried again; `nil` while nothing has failed.
         var retryAt: MonotonicTime?
     }
@@ -90,10 +92,10 @@ final class Supervisor: Sendable {
         }
     }
 
-    private var secretNames: Set<String> {
-        guard let applied = (try? generations.applied()) ?? nil, let document = try? generations.document(applied)
-        else { return [] }
-        return document.spec.secretNames
+    private var secretNames: Set<String> { state.withLock { $0.secretNames } }
+
+    private func follow(_ document: NodeConfiguration) {
+        state.withLock { $0.secretNames = document.spec.secretNames }
     }
 
     private func followSecret(_ name: String) async {
@@ -200,6 +202,7 @@ final class Supervisor: Sendable {
 
     /// Puts back what has changed on the machine, and follows what has changed in Secrets.
     private func keep(_ applied: SignedConfiguration) async throws(AgentFailure) {
+        follow(try generations.document(applied))
         try await withBudget(applied) { permit throws(AgentFailure) in
             // What was put out of order by somebody is put in order at once; a Secret changes for all machines.
             let outcome = try await self.generations.apply(applied) { change in
@@ -267,6 +270,7 @@ final class Supervisor: Sendable {
             throw try await rollBack(pending, reason)
         }
         try generations.promote(pending)
+        follow(document)
         context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
         await tellApplied(pending, document)
     }
@@ -347,7 +351,7 @@ final class Supervisor: Sendable {
 
     // MARK: - Time
 
-    func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
+    private func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
         while !Task.isCancelled {
             await body()
             try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)

@@ -10,8 +10,23 @@ struct DoorLatch {
 
     var isShut: Bool { opensAt != nil }
 
+    /// The next connection that waits; the door is shut where it cannot be had.
+    mutating func accept(
+        at listener: borrowing StreamSocket,
+        _ token: UInt64,
+        _ core: ControlCore,
+        at now: MonotonicTime
+    ) -> CInt? {
+        do throws(SystemError) {
+            return try listener.accept()?.descriptor
+        } catch {
+            shut(listener.rawDescriptor, token, core, at: now)
+            return nil
+        }
+    }
+
     /// Lets connections wait in the kernel.
-    mutating func shut(_ listener: CInt, _ token: UInt64, _ core: ControlCore, at now: MonotonicTime) {
+    private mutating func shut(_ listener: CInt, _ token: UInt64, _ core: ControlCore, at now: MonotonicTime) {
         opensAt = now + Self.respite
         try? core.poller.rewatch(listener, for: [], token: token)
         core.limiter.log("could not accept: out of descriptors?", [:], to: core.logger, at: now)

@@ -27,8 +27,6 @@ final class EgressDoor {
 
     /// How long a request may take to be read, and to be answered.
     private static var patience: Nanoseconds { .seconds(8) }
-    /// How long a request waits for a link that is down.
-    private static var parkingTime: Nanoseconds { .seconds(3) }
     private static var acceptsPerTurn: Int { 64 }
     /// Connections whose heads have not come yet.
     private static var maximumVisitors: Int { 1024 }
@@ -52,7 +50,7 @@ final class EgressDoor {
     private let purpose: Purpose
     private let token: UInt64
     private var visitors: [UInt64: Visitor] = [:]
-    private var parked: [StreamRequest] = []
+    private var parked = Parking()
     private var latch = DoorLatch()
     private var turn = 0
     private var scratch = [UInt8](repeating: 0, count: ConnectHead.maximumByteCount)
@@ -99,21 +97,15 @@ final class EgressDoor {
     /// A stream could not be opened: another path, or an answer.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         // A link that went down may be back in a moment; one that leads nowhere is not asked again.
-        if reset.reason != .linkDown { request.tried.insert(link) }
-        if reset.reason == .linkDown { return parked.append(request) }
+        if reset.reason == .linkDown { return parked.add(request) }
+        request.tried.insert(link)
         if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) { return }
         answer(request, HTTPRefusal(reset))
     }
 
     private func accept(at now: MonotonicTime) {
         for _ in 0..<Self.acceptsPerTurn {
-            let accepted: (descriptor: CInt, peer: SocketAddress)?
-            do throws(SystemError) {
-                accepted = try local.socket.accept()
-            } catch {
-                return latch.shut(local.socket.rawDescriptor, token, core, at: now)
-            }
-            guard let descriptor = accepted?.descriptor else { return }
+            guard let descriptor = latch.accept(at: local.socket, token, core, at: now) else { return }
             let visitor = Visitor(descriptor, at: now)
             let token = core.takeToken()
             visitors[token] = visitor
@@ -149,7 +141,6 @@ final class EgressDoor {
                 socket,
                 to: purpose == .targets ? target : PeerStatus.service,
                 style: .connect,
-                early: [],
                 at: now,
                 deadline: now + Self.patience
             )
@@ -164,7 +155,7 @@ final class EgressDoor {
             return answer(request, refusal)
         }
         guard core.hasRoomForStreams else { return answer(request, HTTPRefusal(503, "too many streams")) }
-        if !route(request) { parked.append(request) }
+        if !route(request) { parked.add(request) }
     }
 
     /// Sends a request to the best link that it has not tried; `false` where there is none.
@@ -181,14 +172,9 @@ final class EgressDoor {
     }
 
     private func retryParked(at now: MonotonicTime) {
-        let waiting = parked
-        parked = []
-        for request in waiting where !route(request) {
-            if now < request.arrivedAt + Self.parkingTime {
-                parked.append(request)
-            } else if let guide {
-                answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
-            }
+        parked.retry(at: now, route) { request in
+            guard let guide else { return }
+            answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
         }
     }
 

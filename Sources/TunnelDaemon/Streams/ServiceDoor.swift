@@ -9,14 +9,13 @@ import TunnelProtocol
 /// is linked.
 final class ServiceDoor {
     private static var patience: Nanoseconds { .seconds(8) }
-    private static var parkingTime: Nanoseconds { .seconds(3) }
     private static var acceptsPerTurn: Int { 64 }
     private static var maximumParked: Int { 1024 }
 
     private let core: ControlCore
     private let listener: StreamSocket
     private let token: UInt64
-    private var parked: [StreamRequest] = []
+    private var parked = Parking()
     private var latch = DoorLatch()
     /// The links that lead to a server, to be asked for anew each time.
     private let links: () -> [Int]
@@ -40,28 +39,20 @@ final class ServiceDoor {
     func ready(_ token: UInt64, at now: MonotonicTime) -> Bool {
         guard token == self.token else { return false }
         for _ in 0..<Self.acceptsPerTurn {
-            let accepted: (descriptor: CInt, peer: SocketAddress)?
-            do throws(SystemError) {
-                accepted = try listener.accept()
-            } catch {
-                latch.shut(listener.rawDescriptor, token, core, at: now)
-                break
-            }
-            guard let descriptor = accepted?.descriptor else { break }
+            guard let descriptor = latch.accept(at: listener, token, core, at: now) else { break }
             let socket = StreamSocket(owning: OwnedDescriptor(owning: descriptor))
             socket.tuneForStream()
             let request = StreamRequest(
                 socket,
                 to: .apiServer,
                 style: .plain,
-                early: [],
                 at: now,
                 deadline: now + Self.patience
             )
             if parked.count >= Self.maximumParked || !core.hasRoomForStreams {
                 close(request, "too many streams")
             } else if !route(request) {
-                parked.append(request)
+                parked.add(request)
             }
         }
         return true
@@ -72,19 +63,15 @@ final class ServiceDoor {
 
     /// Looks after what waits; when it next has to.
     func advance(to now: MonotonicTime) -> MonotonicTime? {
-        let waiting = parked
-        parked = []
-        for request in waiting where !route(request) {
-            if now < request.arrivedAt + Self.parkingTime { parked.append(request) } else { close(request, "no link") }
-        }
+        parked.retry(at: now, route) { close($0, "no link") }
         latch.openIfDue(listener.rawDescriptor, token, core, at: now)
-        return parked.isEmpty && !latch.isShut ? nil : now + .milliseconds(50)
+        return parked.count == 0 && !latch.isShut ? nil : now + .milliseconds(50)
     }
 
     /// A stream could not be opened: another server, or the end of the connection.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
-        if reset.reason != .linkDown { request.tried.insert(link) }
-        if reset.reason == .linkDown { return parked.append(request) }
+        if reset.reason == .linkDown { return parked.add(request) }
+        request.tried.insert(link)
         if now < request.deadline, route(request) { return }
         close(request, "\(reset)")
     }

@@ -74,18 +74,17 @@ extension Lane {
     }
 
     private func putData(of stream: Stream) throws(TLSError) {
-        var left = min(stream.machine.sendable, quantum)
-        guard left > 0 else { return }
+        let allowed = min(stream.machine.sendable, quantum)
+        guard allowed > 0 else { return }
         let offset = Int(stream.machine.sent - stream.machine.acknowledged)
-        let bytes = stream.outbox.piece(from: offset, atMost: left)
-        left = bytes.count
+        let bytes = stream.outbox.piece(from: offset, atMost: allowed)
         let position = stream.machine.sent
-        try head(.streamData, length: StreamFrame.dataHead + left) { span in
+        try frame(.streamData, length: StreamFrame.dataHead + bytes.count, first: StreamFrame.dataHead) { span in
             StreamFrame.write(stream: stream.id, offset: position, to: &span)
         }
         try put(behindHead: bytes)
-        stream.machine.sent(left)
-        counters.add(left, to: .streamSentBytes)
+        stream.machine.sent(bytes.count)
+        counters.add(bytes.count, to: .streamSentBytes)
     }
 
     private func putResume(of set: StreamSet) throws(TLSError) {
@@ -109,25 +108,16 @@ extension Lane {
         if isLast { set.owesResume = false }
     }
 
-    /// Adds a whole frame of a stream to the batch.
+    /// Adds a frame of a stream to the batch: all of it, or its first `count` bytes, behind which the others follow.
     private func frame(
         _ kind: FrameHeader.Kind,
         length: Int,
+        first count: Int? = nil,
         _ body: (inout MutableSpan<UInt8>) -> Void
     ) throws(TLSError) {
-        if batch.room < FrameHeader.byteCount + length { try encryptBatch() }
+        let count = count ?? length
+        if batch.room < FrameHeader.byteCount + count { try encryptBatch() }
         batch.fill(FrameHeader.byteCount) { FrameHeader(kind: kind, length: length).write(to: &$0) }
-        batch.fill(length, body)
-    }
-
-    /// Adds a frame's head, behind which its bytes follow.
-    private func head(
-        _ kind: FrameHeader.Kind,
-        length: Int,
-        _ body: (inout MutableSpan<UInt8>) -> Void
-    ) throws(TLSError) {
-        if batch.room < FrameHeader.byteCount + StreamFrame.dataHead { try encryptBatch() }
-        batch.fill(FrameHeader.byteCount) { FrameHeader(kind: kind, length: length).write(to: &$0) }
-        batch.fill(StreamFrame.dataHead, body)
+        batch.fill(count, body)
     }
 }

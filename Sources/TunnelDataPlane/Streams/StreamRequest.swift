@@ -16,7 +16,7 @@ package final class StreamRequest: @unchecked Sendable {
     package let style: Style
     package let arrivedAt: MonotonicTime
     /// Bytes that were read already and belong to the stream.
-    package private(set) var early: [UInt8]
+    private(set) var early: [UInt8] = []
     /// Until when it has to be answered.
     package let deadline: MonotonicTime
     /// The client that was asked for by name.
@@ -30,12 +30,11 @@ package final class StreamRequest: @unchecked Sendable {
         _ socket: consuming StreamSocket,
         to target: StreamTarget,
         style: Style,
-        early: [UInt8],
         at now: MonotonicTime,
         deadline: MonotonicTime
     ) {
         self.socket = consume socket
-        (self.target, self.style, self.early) = (target, style, early)
+        (self.target, self.style) = (target, style)
         (arrivedAt, self.deadline) = (now, deadline)
     }
 

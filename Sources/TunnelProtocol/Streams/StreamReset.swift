@@ -47,7 +47,7 @@ package struct StreamReset: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The most bytes of text.
-    package static var maximumText: Int { 200 }
+    package static var maximumText: Int { ReasonText.maximumText }
 
     package let reason: Reason
     /// More about the reason; printable ASCII, for it is shown to people.
@@ -55,7 +55,7 @@ package struct StreamReset: Error, Hashable, Sendable, CustomStringConvertible {
 
     package init(_ reason: Reason, _ detail: String = "") {
         self.reason = reason
-        self.detail = String(PrintableText.make(detail.utf8).prefix(Self.maximumText))
+        self.detail = ReasonText.detail(detail.utf8)
     }
 
     /// Reads what stands in a frame; what is not printable in it is replaced.
@@ -64,13 +64,13 @@ package struct StreamReset: Error, Hashable, Sendable, CustomStringConvertible {
             let reason = Reason(rawValue: UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
         else { throw .badStream }
         self.reason = reason
-        detail = PrintableText.make(bytes[2...])
+        detail = ReasonText.detail(bytes[2...])
     }
 
     /// How the reset stands in a frame.
     package var bytes: [UInt8] {
-        [UInt8(reason.rawValue >> 8), UInt8(reason.rawValue & 0xFF)] + Array(detail.utf8)
+        ReasonText.bytes(reason.rawValue, detail)
     }
 
-    package var description: String { detail.isEmpty ? reason.text : "\(reason.text): \(detail)" }
+    package var description: String { ReasonText.words(reason.text, detail) }
 }

@@ -31,7 +31,7 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The most bytes of text that a notice carries.
-    package static var maximumText: Int { 200 }
+    package static var maximumText: Int { ReasonText.maximumText }
 
     package let reason: Reason
     /// More about the reason; printable ASCII, for it is logged on the other side.
@@ -39,7 +39,7 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
 
     package init(_ reason: Reason, _ detail: String = "") {
         self.reason = reason
-        self.detail = String(PrintableText.make(detail.utf8).prefix(Self.maximumText))
+        self.detail = ReasonText.detail(detail.utf8)
     }
 
     /// Reads the payload of a close frame; what is not printable in it is replaced.
@@ -53,8 +53,8 @@ package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
 
     /// The payload of a close frame.
     package var payload: [UInt8] {
-        [UInt8(reason.rawValue >> 8), UInt8(reason.rawValue & 0xFF)] + Array(detail.utf8)
+        ReasonText.bytes(reason.rawValue, detail)
     }
 
-    package var description: String { detail.isEmpty ? reason.text : "\(reason.text): \(detail)" }
+    package var description: String { ReasonText.words(reason.text, detail) }
 }

@@ -1,0 +1,27 @@
+import TendrilCore
+import TunnelDataPlane
+
+/// Requests that wait, for a bounded time, for a link to come back.
+struct Parking {
+    private static var patience: Nanoseconds { .seconds(3) }
+
+    private var requests: [StreamRequest] = []
+
+    var count: Int { requests.count }
+
+    mutating func add(_ request: StreamRequest) { requests.append(request) }
+
+    /// Tries every request once more, and gives up those that have waited for too long.
+    mutating func retry(
+        at now: MonotonicTime,
+        _ route: (StreamRequest) -> Bool,
+        giveUp: (StreamRequest) -> Void
+    ) {
+        requests.removeAll { request in
+            if route(request) { return true }
+            guard now >= request.arrivedAt + Self.patience else { return false }
+            giveUp(request)
+            return true
+        }
+    }
+}
