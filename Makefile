@@ -9,7 +9,7 @@ DESTDIR ?=
 PROGRAMS := tendril-vpn tendril-agent tendril-coordinator
 PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
-.PHONY: all build setup test test-unit test-node lint mutations bench bench-streams bench-node demo sanitize install deb clean
+.PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node demo sanitize install deb clean
 
 all: build
 
@@ -21,7 +21,7 @@ build: setup
 	$(call PRODUCTS,$(PROGRAMS))
 
 # Unit tests and real namespaces, then real machines that join a real Kubernetes API server.
-test: test-unit test-node
+test: test-unit test-node test-shoot
 
 test-unit: programs
 	TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench \
@@ -32,6 +32,12 @@ test-node: programs
 	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
 		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
 		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/node-test.sh $(SCENARIOS)
+
+# A seed with the coordinator, and a Shoot from its creation to its end.
+test-shoot: programs
+	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
+		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
+		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/shoot-test.sh $(SCENARIOS)
 
 # The programs as they are shipped: testing links them anew, dynamically.
 .PHONY: programs
@@ -89,6 +95,10 @@ install: build
 # Debian packages in .build/packages: tendril-node for machines, tendril-coordinator for the control plane's side.
 deb: build
 	packaging/deb.sh "$(BIN)" .build/packages
+
+# OCI archives in .build/images of what runs in a seed; no registry and no daemon is needed.
+images: build
+	packaging/images.sh "$(BIN)" .build/images
 
 clean:
 	rm -rf .build

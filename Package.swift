@@ -65,6 +65,7 @@ let package = Package(
             resources: [.embedInCode("UserData/tendril-agent.service")],
             swiftSettings: pure
         ),
+        .target(name: "ShootPlan", dependencies: ["TendrilCore", "ClusterModel", "NodePlan"], swiftSettings: pure),
         .target(name: "TunnelProtocol", dependencies: ["TendrilCore"], swiftSettings: pure),
 
         // 3: shells around the decisions.
@@ -107,7 +108,7 @@ let package = Package(
             name: "Coordinator",
             dependencies: [
                 "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel", "NodePlan",
-                "KubernetesClient", "Observability", logging,
+                "ShootPlan", "KubernetesClient", "Observability", logging,
             ],
             swiftSettings: common
         ),
@@ -168,6 +169,11 @@ let package = Package(
         .testTarget(
             name: "NodePlanTests",
             dependencies: ["NodePlan", "ClusterModel", "TendrilCore", "StrictYAML", "TLSEngine", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "ShootPlanTests",
+            dependencies: ["ShootPlan", "NodePlan", "ClusterModel", "TendrilCore", "TestSupport"],
             swiftSettings: common
         ),
         .testTarget(

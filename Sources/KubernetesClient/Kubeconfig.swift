@@ -57,6 +57,23 @@ package struct Kubeconfig: Sendable {
         security = HTTPSecurity(trust: trust, credential: credential, proxy: cluster["proxy-url"]?.text ?? "")
     }
 
+    /// What a pod finds of its own cluster (Kubernetes documentation, "Accessing the Kubernetes API from a Pod").
+    package static func inCluster(_ environment: [String: String]) throws -> Kubeconfig {
+        guard let host = environment["KUBERNETES_SERVICE_HOST"], let port = environment["KUBERNETES_SERVICE_PORT"]
+        else { throw KubeconfigError(description: "this is no pod, and no kubeconfig is named") }
+        let directory = "/var/run/secrets/kubernetes.io/serviceaccount"
+        let token = try DurableFile.read("\(directory)/token").prefix { $0 > 0x20 }
+        return Kubeconfig(
+            server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)",
+            security: HTTPSecurity(
+                trust: .bundle(try DurableFile.read("\(directory)/ca.crt")),
+                credential: .token(Secret(token))
+            )
+        )
+    }
+
+    private init(server: String, security: HTTPSecurity) { (self.server, self.security) = (server, security) }
+
     private static func named(_ name: String, in list: JSONValue?) -> JSONValue? {
         guard case .array(let items)? = list else { return nil }
         return items.first { $0["name"]?.text == name }

@@ -150,6 +150,55 @@ package final class KubernetesClient: Sendable {
         }
     }
 
+    /// Makes an object, or changes it to what is said, as the owner of those fields: what was said before and is not now,
+    /// goes (Kubernetes documentation, "Server-Side Apply").
+    ///
+    /// - Parameters:
+    ///   - object: with `apiVersion`, `kind` and `metadata.name`.
+    ///   - manager: the owner's name.
+    /// - Returns: the object as it is then.
+    /// - Throws: `APIError`.
+    @discardableResult
+    package func serverSideApply(_ object: JSONValue, manager: String) async throws(APIError) -> JSONValue {
+        guard let path = ObjectPath.path(of: object) else {
+            throw .malformed(request: "apply", reason: "an object without apiVersion, kind or name")
+        }
+        let query = "?fieldManager=\(ResourceKind.encoded(manager))&force=true"
+        return try decode(
+            await perform(.patch, path + query, body: encode(object), type: "application/apply-patch+yaml")
+        )
+    }
+
+    /// Reads any document of the API.
+    package func document(_ path: String) async throws(APIError) -> JSONValue {
+        try decode(await perform(.get, path))
+    }
+
+    /// Reads any document of the API; `nil` where there is none.
+    package func findDocument(_ path: String) async throws(APIError) -> JSONValue? {
+        do {
+            return try await document(path)
+        } catch  where error.isNotFound {
+            return nil
+        }
+    }
+
+    /// Reads any text of the API, such as `/readyz`.
+    package func text(_ path: String) async throws(APIError) -> String {
+        String(decoding: try await perform(.get, path).body, as: UTF8.self)
+    }
+
+    /// Removes whatever is at a path; whether it was there.
+    @discardableResult
+    package func deleteDocument(_ path: String) async throws(APIError) -> Bool {
+        do {
+            _ = try await perform(.delete, path)
+            return true
+        } catch  where error.isNotFound {
+            return false
+        }
+    }
+
     /// Makes an object, or replaces the one of the same name.
     package func apply<Object: KubernetesObject>(_ object: Object) async throws(APIError) {
         do {
@@ -296,7 +345,8 @@ package final class KubernetesClient: Sendable {
 
     private func encode(_ value: some Encodable) throws(APIError) -> [UInt8] {
         do {
-            return Array(try JSONEncoder().encode(value))
+            // Read as YAML where it is applied, which knows fewer escapes.
+            return try CanonicalJSON.bytes(value)
         } catch {
             throw .malformed(request: "encode a body", reason: "\(error)")
         }

@@ -2,7 +2,7 @@ internal import COpenSSL
 internal import Glibc
 package import TendrilCore
 
-/// Issues the certificates of a paired tunnel: a CA of its own and leaves whose identity is their URI name.
+/// A fresh CA: of a cluster, or of a paired tunnel with leaves whose identity is their URI name.
 package struct CertificateIssuer: ~Copyable {
     /// A certificate and its key, both in PEM.
     package struct Issued: Sendable {
@@ -36,6 +36,9 @@ package struct CertificateIssuer: ~Copyable {
 
     /// The CA's own certificate in PEM.
     package func authorityPEM() throws(TLSError) -> [UInt8] { try authority.pem() }
+
+    /// The CA's key in PEM.
+    package func authorityKeyPEM() throws(TLSError) -> Secret { try key.pem() }
 
     /// Issues a leaf for an identity, good for TLS on both sides of a handshake.
     ///

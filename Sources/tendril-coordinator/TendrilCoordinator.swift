@@ -9,7 +9,10 @@ struct TendrilCoordinator: AsyncParsableCommand {
         commandName: "tendril-coordinator",
         abstract: "The control-plane side of Tendril's nodes: certificates, tokens, and what nodes are to be.",
         version: Version.text,
-        subcommands: [ApproverCommand.self, ManifestsCommand.self, SigningKeyCommand.self]
+        subcommands: [
+            RunCommand.self, ApproverCommand.self, DefinitionsCommand.self, ManifestsCommand.self,
+            SigningKeyCommand.self,
+        ]
     )
 
     static func main() async { await start() }

@@ -8,7 +8,7 @@ packages=(
   # to test and to show
   iproute2 iputils-ping iperf3 nftables systemd openssl
   # real clusters and machines to test in
-  etcd-server etcd-client systemd-container mmdebstrap ignition zstd iptables golang-go dpkg-dev gcc libc6-dev cloud-init
+  etcd-server etcd-client systemd-container mmdebstrap ignition zstd iptables conntrack golang-go dpkg-dev gcc libc6-dev cloud-init
   # to measure against
   openvpn wireguard-go wireguard-tools python3
 )

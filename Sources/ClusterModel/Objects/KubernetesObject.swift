@@ -47,6 +47,9 @@ package struct ObjectMetadata: Codable, Hashable, Sendable {
     package var resourceVersion: String?
     package var creationTimestamp: String?
     package var deletionTimestamp: String?
+    /// Grows with every change of what is wanted.
+    package var generation: Int?
+    package var finalizers: [String]?
     package var labels: [String: String]?
     package var annotations: [String: String]?
     package var ownerReferences: [OwnerReference]?

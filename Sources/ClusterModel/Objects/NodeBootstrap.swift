@@ -1,7 +1,5 @@
-package import TendrilCore
-
 /// The steps of a machine on its way to a node, in their order.
-package enum BootstrapPhase: String, Codable, CaseIterable, Sendable {
+package enum BootstrapPhase: String, SchemaEnumeration {
     case preflight
     case trust
     case authenticate
@@ -64,54 +62,28 @@ package struct NodeBootstrap: KubernetesObject {
         spec = Spec(pool: pool)
     }
 
-    /// The resource's definition, valid from Kubernetes 1.16 on (apiextensions/v1).
-    package static var definition: JSONValue {
-        let text: JSONValue = ["type": "string", "maxLength": 1024]
-        let number: JSONValue = ["type": "integer", "minimum": 0]
-        let phase: JSONValue = ["type": "string", "enum": .array(BootstrapPhase.allCases.map { .string($0.rawValue) })]
-        let timing: JSONValue = [
-            "type": "object", "required": ["phase", "milliseconds"],
-            "properties": ["phase": phase, "milliseconds": number],
-        ]
-        let status: JSONValue = [
-            "type": "object", "required": ["phase"],
-            "properties": [
-                "phase": phase, "error": text, "attempts": number, "agentVersion": text, "appliedGeneration": number,
-                "timings": ["type": "array", "maxItems": 32, "items": timing], "lastUpdateTime": text,
+    /// The resource's definition.
+    package static func definition() throws -> ResourceDefinition {
+        ResourceDefinition(
+            kind: "NodeBootstrap",
+            resource: resource,
+            shortNames: ["nb"],
+            columns: [
+                .init("Pool", ".spec.pool"), .init("Phase", ".status.phase"), .init("Error", ".status.error"),
             ],
-        ]
-        let spec: JSONValue = [
-            "type": "object", "required": ["pool"], "properties": ["pool": ["type": "string", "maxLength": 63]],
-        ]
-        func column(_ name: String, _ path: String, _ type: String) -> JSONValue {
-            ["name": .string(name), "jsonPath": .string(path), "type": .string(type)]
-        }
-        return [
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": ["name": .string("\(resource.plural).\(resource.group)")],
-            "spec": [
-                "group": .string(resource.group),
-                "scope": "Cluster",
-                "names": [
-                    "plural": .string(resource.plural), "singular": "nodebootstrap", "kind": "NodeBootstrap",
-                    "shortNames": ["nb"],
-                ],
-                "versions": [
-                    [
-                        "name": .string(resource.version), "served": true, "storage": true,
-                        "subresources": ["status": [:]],
-                        "additionalPrinterColumns": [
-                            column("Pool", ".spec.pool", "string"), column("Phase", ".status.phase", "string"),
-                            column("Error", ".status.error", "string"),
-                            column("Age", ".metadata.creationTimestamp", "date"),
-                        ],
-                        "schema": [
-                            "openAPIV3Schema": ["type": "object", "properties": ["spec": spec, "status": status]]
-                        ],
-                    ]
-                ],
-            ],
-        ]
+            schema: try Schema(of: NodeBootstrap.self, rules: rules)
+        )
     }
+
+    private static let rules: [String: FieldRule] = [
+        "spec.pool": FieldRule("The pool that the machine belongs to.", maximumCount: 63),
+        "status.phase": FieldRule("The step that the machine is at."),
+        "status.error": FieldRule("The cause of the last failure; absent while all is well.", maximumCount: 1024),
+        "status.attempts": FieldRule("How often the step was tried.", minimum: 0),
+        "status.agentVersion": FieldRule("The version of the agent.", maximumCount: 1024),
+        "status.appliedGeneration": FieldRule("The generation of the configuration in force.", minimum: 0),
+        "status.timings": FieldRule("When each step was done.", maximumCount: 32),
+        "status.timings[].milliseconds": FieldRule("Since the agent's first start on this machine.", minimum: 0),
+        "status.lastUpdateTime": FieldRule("When the machine last reported.", maximumCount: 64),
+    ]
 }

@@ -15,7 +15,7 @@ package enum BootstrapManifests {
     /// - Returns: JSON documents.
     /// - Throws: where a value cannot be encoded.
     package static func all(clusterInfo: (server: String, authority: [UInt8])?) throws -> [JSONValue] {
-        var documents = [NodeBootstrap.definition]
+        var documents = [try NodeBootstrap.definition().document]
         documents += try [
             CanonicalJSON.value(tokenRole),
             CanonicalJSON.value(

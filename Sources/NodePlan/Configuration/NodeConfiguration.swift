@@ -117,6 +117,10 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var value: String?
         /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
         package var effect: String
+
+        package init(key: String, value: String?, effect: String) {
+            (self.key, self.value, self.effect) = (key, value, effect)
+        }
     }
 
     /// The kubelet.

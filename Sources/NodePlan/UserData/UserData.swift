@@ -16,6 +16,10 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
         package var image: String?
         /// The digest of the program in hexadecimal digits; with `url` and `image`.
         package var sha256: String?
+
+        package init(baked: Bool? = nil, url: String? = nil, image: String? = nil, sha256: String? = nil) {
+            (self.baked, self.url, self.image, self.sha256) = (baked, url, image, sha256)
+        }
     }
 
     package var apiVersion: String
@@ -24,6 +28,11 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
     package var program: Program
     /// The bootstrap token.
     package var token: String
+
+    package init(agent: AgentConfiguration, program: Program, token: String) {
+        (apiVersion, kind) = (AgentConfiguration.apiVersion, Self.kind)
+        (self.agent, self.program, self.token) = (agent, program, token)
+    }
 
     /// Every problem; none means that it can be rendered.
     package var problems: [ConfigurationProblem] {

@@ -133,6 +133,9 @@ package final class KeyPair: @unchecked Sendable {
     /// The key in PEM.
     package func pem() throws(TLSError) -> Secret { try key.pem() }
 
+    /// Its public half in PEM (SubjectPublicKeyInfo).
+    package func publicPEM() throws(TLSError) -> [UInt8] { try PEM.text { PEM_write_bio_PUBKEY($0, key.pointer) } }
+
     /// SHA-256 of its public half, as in a request.
     package var digest: [UInt8] { CertificateRequest.digest(of: key.pointer) }
 }

@@ -2,10 +2,16 @@ internal import COpenSSL
 internal import Glibc
 package import TendrilCore
 
-/// A CA that issues client certificates for requests.
+/// A CA that issues leaf certificates for keys of others and of this side.
 ///
-/// What stands in them the caller says; of the request only the key is taken.
+/// What stands in them the caller says; of a request only the key is taken.
 package final class RequestAuthority: @unchecked Sendable {
+    /// What a leaf may be used for (RFC 5280 section 4.2.1.12).
+    package enum Usage: String, Sendable {
+        case server = "serverAuth"
+        case client = "clientAuth"
+    }
+
     private let certificate: Certificate
     private let key: PrivateKey
 
@@ -36,10 +42,39 @@ package final class RequestAuthority: @unchecked Sendable {
         names: AlternativeNames,
         lifetime: UInt64
     ) throws(TLSError) -> [UInt8] {
+        guard let publicKey = request.publicKey else { throw .drainingQueue(while: "make a certificate") }
+        return try issue(publicKey, subject, names, [.client], lifetime)
+    }
+
+    /// Issues a certificate for a key of this side.
+    ///
+    /// - Parameters:
+    ///   - key: whose public half it is for.
+    ///   - subject: its subject.
+    ///   - names: its alternative names, of plain texts.
+    ///   - usages: at least one.
+    ///   - lifetime: in seconds from now; it ends with the CA at the latest.
+    /// - Returns: the certificate in PEM.
+    /// - Throws: `TLSError` where OpenSSL fails.
+    package func issue(
+        _ key: KeyPair,
+        subject: SubjectName,
+        names: AlternativeNames = AlternativeNames(),
+        usages: [Usage],
+        lifetime: UInt64
+    ) throws(TLSError) -> [UInt8] {
+        try issue(key.key.pointer, subject, names, usages, lifetime)
+    }
+
+    private func issue(
+        _ publicKey: OpaquePointer,
+        _ subject: SubjectName,
+        _ names: AlternativeNames,
+        _ usages: [Usage],
+        _ lifetime: UInt64
+    ) throws(TLSError) -> [UInt8] {
         ERR_clear_error()
-        guard let pointer = X509_new(), let publicKey = request.publicKey else {
-            throw .drainingQueue(while: "make a certificate")
-        }
+        guard let pointer = X509_new() else { throw .drainingQueue(while: "make a certificate") }
         let leaf = Certificate(owning: pointer)
         let now = UInt64(max(time(nil), 0))
         let end = min(now + lifetime, certificate.expiry)
@@ -56,7 +91,7 @@ package final class RequestAuthority: @unchecked Sendable {
         try subject.add(to: X509_get_subject_name(pointer))
         try leaf.add(NID_basic_constraints, "critical,CA:FALSE", issuer: certificate)
         try leaf.add(NID_key_usage, "critical,digitalSignature", issuer: certificate)
-        try leaf.add(NID_ext_key_usage, "clientAuth", issuer: certificate)
+        try leaf.add(NID_ext_key_usage, usages.map(\.rawValue).joined(separator: ","), issuer: certificate)
         if X509_get0_subject_key_id(certificate.pointer) != nil {
             try leaf.add(NID_authority_key_identifier, "keyid", issuer: certificate)
         }

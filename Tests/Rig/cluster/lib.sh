@@ -10,7 +10,7 @@ CACHE=${TENDRIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tendril}
 key() { cat "$@" | sha256sum | cut -c1-12; }
 export KUBERNETES_BIN=${KUBERNETES_BIN:-$CACHE/kubernetes-$(key "$HERE/kubernetes.sh")}
 ROOTFS=$CACHE/rootfs-$(key "$HERE/rootfs.sh")
-IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/image.py" "$HERE/server.py" "$HERE/kubernetes.sh")
+IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/../../../packaging/image.py" "$HERE/server.py" "$HERE/kubernetes.sh")
 mkdir -p "$RIG"/{run,log,pki,machines}
 
 now() { date +%s.%N; }

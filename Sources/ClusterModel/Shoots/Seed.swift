@@ -1,0 +1,88 @@
+internal import TendrilCore
+
+/// tendril.dev/v1alpha1 Seed: a cluster that hosts control planes.
+package struct Seed: KubernetesObject {
+    /// Its own address ranges.
+    package struct Networks: Codable, Hashable, Sendable {
+        package var pods: String
+        package var services: String
+        package var nodes: String
+    }
+
+    /// How what runs in it is reached from outside.
+    package enum ExposureType: String, SchemaEnumeration {
+        /// Ports of its nodes, at one address.
+        case nodePort = "NodePort"
+        /// A load balancer for each shoot.
+        case loadBalancer = "LoadBalancer"
+    }
+
+    /// Where nodes of shoots find their control planes.
+    package struct Exposure: Codable, Hashable, Sendable {
+        package var type: ExposureType
+        /// With `NodePort`: the address, or the host name, of the seed's nodes.
+        package var address: String?
+    }
+
+    /// What is wanted of it.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var region: String?
+        package var networks: Networks
+        package var exposure: Exposure
+        /// For the volumes of etcd; the cluster's default where it is missing.
+        package var storageClassName: String?
+        /// How many shoots it takes.
+        package var capacity: Int
+        /// Whether new shoots are kept away.
+        package var unschedulable: Bool
+    }
+
+    /// What is seen of it.
+    package struct Status: Codable, Hashable, Sendable {
+        package var shoots: Int?
+        package var conditions: [Condition]?
+
+        package init() {}
+    }
+
+    package static let resource = ResourceKind(
+        group: TendrilAPI.group,
+        version: TendrilAPI.version,
+        plural: "seeds",
+        isNamespaced: false
+    )
+    package var apiVersion: String? = TendrilAPI.groupVersion
+    package var kind: String? = "Seed"
+    package var metadata: ObjectMetadata
+    package var spec: Spec
+    package var status: Status?
+
+    package var name: String { metadata.name ?? "" }
+
+    /// The resource's definition.
+    package static func definition() throws -> ResourceDefinition {
+        ResourceDefinition(
+            kind: "Seed",
+            resource: resource,
+            shortNames: [],
+            columns: [
+                .init("Region", ".spec.region"), .init("Shoots", ".status.shoots", type: "integer"),
+                .init("Capacity", ".spec.capacity", type: "integer"),
+                .init("Ready", ".status.conditions[?(@.type==\"Ready\")].status"),
+            ],
+            schema: try Schema(of: Seed.self, rules: rules)
+        )
+    }
+
+    private static let rules: [String: FieldRule] = [
+        "spec.region": FieldRule("Where it is.", maximumCount: 63),
+        "spec.networks.pods": FieldRule("The range of its pods.", maximumCount: 43),
+        "spec.networks.services": FieldRule("The range of its Services.", maximumCount: 43),
+        "spec.networks.nodes": FieldRule("The range of its machines.", maximumCount: 43),
+        "spec.exposure.type": FieldRule("How what runs in it is reached from outside.", default: "LoadBalancer"),
+        "spec.exposure.address": FieldRule("With NodePort: where its nodes are reached.", maximumCount: 253),
+        "spec.storageClassName": FieldRule("For the volumes of etcd; the default class if missing.", maximumCount: 63),
+        "spec.capacity": FieldRule("How many shoots it takes.", minimum: 0, maximum: 10000, default: 200),
+        "spec.unschedulable": FieldRule("Whether new shoots are kept away.", default: false),
+    ]
+}

@@ -1,0 +1,201 @@
+package import TendrilCore
+
+/// tendril.dev/v1alpha1 Shoot: a cluster as its owner wants it, and what has become of it.
+package struct Shoot: KubernetesObject {
+    /// Which Kubernetes.
+    package struct Kubernetes: Codable, Hashable, Sendable {
+        package var version: String
+    }
+
+    /// How pods get their network.
+    package enum NetworkType: String, SchemaEnumeration {
+        /// Each node routes its own range; nodes see one another.
+        case routed
+        /// The owner installs a plug-in.
+        case none
+    }
+
+    /// Address ranges.
+    package struct Networking: Codable, Hashable, Sendable {
+        package var type: NetworkType
+        package var pods: String
+        package var services: String
+        package var nodes: String
+    }
+
+    /// Who makes the machines.
+    package enum ProviderType: String, SchemaEnumeration {
+        /// Machines on the seed's host, for development.
+        case local
+        /// Amazon's cloud, by Terraform or OpenTofu.
+        case aws
+    }
+
+    /// The infrastructure.
+    package struct Provider: Codable, Hashable, Sendable {
+        package var type: ProviderType
+        /// What only this provider knows.
+        package var infrastructure: JSONValue?
+    }
+
+    /// A kubelet's settings.
+    package struct Kubelet: Codable, Hashable, Sendable {
+        package var maxPods: Int?
+        package var configuration: JSONValue?
+
+        package init(maxPods: Int? = nil, configuration: JSONValue? = nil) {
+            (self.maxPods, self.configuration) = (maxPods, configuration)
+        }
+    }
+
+    /// A pool of alike machines.
+    package struct Worker: Codable, Hashable, Sendable {
+        package var name: String
+        package var minimum: Int
+        package var maximum: Int
+        package var machineType: String?
+        package var image: String?
+        package var labels: [String: String]?
+        package var taints: [Node.Taint]?
+        package var kubelet: Kubelet?
+    }
+
+    /// The control plane in the seed.
+    package struct ControlPlane: Codable, Hashable, Sendable {
+        package var replicas: Int
+    }
+
+    /// Whether the cluster sleeps.
+    package struct Hibernation: Codable, Hashable, Sendable {
+        package var enabled: Bool
+    }
+
+    /// What runs in kube-system besides the network.
+    package struct Addons: Codable, Hashable, Sendable {
+        package var kubeProxy: Bool
+        package var dns: Bool
+        package var metrics: Bool
+        package var dashboard: Bool
+    }
+
+    /// The link between control plane and nodes.
+    package struct VPN: Codable, Hashable, Sendable {
+        package var lanes: Int
+    }
+
+    /// What is wanted.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var seedName: String?
+        package var region: String?
+        package var kubernetes: Kubernetes
+        package var networking: Networking
+        package var provider: Provider
+        package var workers: [Worker]
+        package var controlPlane: ControlPlane
+        package var hibernation: Hibernation
+        package var addons: Addons
+        package var vpn: VPN
+    }
+
+    package static let resource = ResourceKind(
+        group: TendrilAPI.group,
+        version: TendrilAPI.version,
+        plural: "shoots",
+        isNamespaced: true
+    )
+    package var apiVersion: String? = TendrilAPI.groupVersion
+    package var kind: String? = "Shoot"
+    package var metadata: ObjectMetadata
+    package var spec: Spec
+    package var status: ShootStatus?
+
+    package var name: String { metadata.name ?? "" }
+    package var namespace: String { metadata.namespace ?? "" }
+    /// `namespace/name`, for people.
+    package var key: String { "\(namespace)/\(name)" }
+    package var isHibernated: Bool { spec.hibernation.enabled }
+    package var isBeingDeleted: Bool { metadata.deletionTimestamp != nil }
+
+    /// What a person asks for by an annotation; `nil` for nothing.
+    package var operation: String? { metadata.annotations?[ShootAnnotation.operation] }
+    /// Whether nothing is to be done for now.
+    package var isPaused: Bool { metadata.annotations?[ShootAnnotation.pause] == "true" }
+}
+
+/// The annotations by which people say what no field does.
+package enum ShootAnnotation {
+    /// `reconcile`, `retry` or a rotation.
+    package static let operation = "tendril.dev/operation"
+    /// `true` leaves the shoot as it is.
+    package static let pause = "tendril.dev/pause"
+    /// `true` allows the deletion.
+    package static let confirmation = "confirmation.tendril.dev/deletion"
+    /// Keeps a shoot until nothing is left of it.
+    package static let finalizer = "tendril.dev/shoot"
+}
+
+extension Shoot {
+    /// The resource's definition.
+    package static func definition() throws -> ResourceDefinition {
+        ResourceDefinition(
+            kind: "Shoot",
+            resource: resource,
+            shortNames: [],
+            columns: [
+                .init("Seed", ".status.seedName"), .init("Version", ".spec.kubernetes.version"),
+                .init("Operation", ".status.lastOperation.type"), .init("State", ".status.lastOperation.state"),
+                .init("Progress", ".status.lastOperation.progress", type: "integer"),
+                .init("API", ".status.conditions[?(@.type==\"APIServerAvailable\")].status"),
+                .init("Nodes", ".status.conditions[?(@.type==\"EveryNodeReady\")].status"),
+            ],
+            schema: try Schema(of: Shoot.self, rules: rules)
+        )
+    }
+
+    private static let label = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
+    private static let rules: [String: FieldRule] = [
+        "spec.seedName": FieldRule(
+            "The seed that hosts the control plane; chosen where it is missing.",
+            maximumCount: 63
+        ),
+        "spec.region": FieldRule("Where the machines are; has to be a seed's for it to be chosen.", maximumCount: 63),
+        "spec.kubernetes.version": FieldRule(
+            "A release from 1.20 on, such as 1.20.2.",
+            pattern: #"^1\.[0-9]{2}\.[0-9]{1,3}$"#
+        ),
+        "spec.networking": FieldRule("Address ranges; they cannot change later.", default: [:]),
+        "spec.networking.type": FieldRule("How pods get their network.", default: "routed"),
+        "spec.networking.pods": FieldRule("The range of pods.", maximumCount: 43, default: "100.96.0.0/11"),
+        "spec.networking.services": FieldRule("The range of Services.", maximumCount: 43, default: "100.64.0.0/13"),
+        "spec.networking.nodes": FieldRule("The range of machines.", maximumCount: 43, default: "10.250.0.0/16"),
+        "spec.provider.type": FieldRule("Who makes the machines; cannot change later."),
+        "spec.provider.infrastructure": FieldRule("What only this provider knows; see docs/configuration.md."),
+        "spec.workers": FieldRule("Pools of alike machines.", maximumCount: 50),
+        "spec.workers[].name": FieldRule("The pool's name.", pattern: label, maximumCount: 15),
+        "spec.workers[].minimum": FieldRule("The least number of machines.", minimum: 0, maximum: 1000, default: 1),
+        "spec.workers[].maximum": FieldRule("The largest number of machines.", minimum: 0, maximum: 1000, default: 1),
+        "spec.workers[].machineType": FieldRule("The provider's name of a size.", maximumCount: 63),
+        "spec.workers[].image": FieldRule("The name of a machine image that the coordinator knows.", maximumCount: 63),
+        "spec.workers[].labels": FieldRule("Labels of the pool's nodes."),
+        "spec.workers[].taints": FieldRule("Taints of the pool's nodes.", maximumCount: 50),
+        "spec.workers[].kubelet.maxPods": FieldRule("How many pods a node takes.", minimum: 1, maximum: 1000),
+        "spec.workers[].kubelet.configuration": FieldRule("Fields of KubeletConfiguration that go before ours."),
+        "spec.controlPlane": FieldRule("The control plane in the seed.", default: [:]),
+        "spec.controlPlane.replicas": FieldRule(
+            "How many of each stateless part run.",
+            minimum: 1,
+            maximum: 5,
+            default: 1
+        ),
+        "spec.hibernation": FieldRule("Whether the cluster sleeps.", default: [:]),
+        "spec.hibernation.enabled": FieldRule("No machines and no control plane; data is kept.", default: false),
+        "spec.addons": FieldRule("What runs in kube-system.", default: [:]),
+        "spec.addons.kubeProxy": FieldRule("kube-proxy on every node.", default: true),
+        "spec.addons.dns": FieldRule("The cluster's DNS.", default: true),
+        "spec.addons.metrics": FieldRule("metrics-server.", default: true),
+        "spec.addons.dashboard": FieldRule("The Kubernetes dashboard.", default: false),
+        "spec.vpn": FieldRule("The link between control plane and nodes.", default: [:]),
+        "spec.vpn.lanes": FieldRule("Connections of a link.", minimum: 1, maximum: 16, default: 1),
+    ]
+}

@@ -1,0 +1,114 @@
+package import TendrilCore
+
+/// What has become of a shoot.
+package struct ShootStatus: Codable, Hashable, Sendable {
+    /// What is being done, or was done last.
+    package struct Operation: Codable, Hashable, Sendable {
+        package var type: OperationType
+        package var state: OperationState
+        /// In percent.
+        package var progress: Int
+        package var description: String
+        package var lastUpdateTime: String
+
+        package init(
+            _ type: OperationType,
+            _ state: OperationState,
+            progress: Int,
+            description: String,
+            lastUpdateTime: String
+        ) {
+            (self.type, self.state, self.progress) = (type, state, progress)
+            (self.description, self.lastUpdateTime) = (description, lastUpdateTime)
+        }
+    }
+
+    /// Kinds of operations.
+    package enum OperationType: String, SchemaEnumeration {
+        case create = "Create"
+        case reconcile = "Reconcile"
+        case hibernate = "Hibernate"
+        case delete = "Delete"
+    }
+
+    /// How far an operation is.
+    package enum OperationState: String, SchemaEnumeration {
+        case pending = "Pending"
+        case processing = "Processing"
+        case succeeded = "Succeeded"
+        /// It is tried again.
+        case error = "Error"
+        /// It is not tried again before something changes.
+        case failed = "Failed"
+    }
+
+    /// Why a task is not done.
+    package struct TaskError: Codable, Hashable, Sendable {
+        package var task: String
+        package var code: ErrorCode
+        package var description: String
+        package var lastUpdateTime: String
+
+        package init(task: String, code: ErrorCode, description: String, lastUpdateTime: String) {
+            (self.task, self.code) = (task, code)
+            (self.description, self.lastUpdateTime) = (description, lastUpdateTime)
+        }
+    }
+
+    /// What kind of failure it was.
+    package enum ErrorCode: String, SchemaEnumeration {
+        /// The owner's configuration has to change first.
+        case configuration = "ERR_CONFIGURATION_PROBLEM"
+        /// The provider does not believe the credentials.
+        case unauthenticated = "ERR_INFRA_UNAUTHENTICATED"
+        /// The provider believes them and refuses.
+        case unauthorized = "ERR_INFRA_UNAUTHORIZED"
+        case quota = "ERR_INFRA_QUOTA_EXCEEDED"
+        case rateLimit = "ERR_INFRA_RATE_LIMITS_EXCEEDED"
+        /// The provider has nothing left of this kind.
+        case depleted = "ERR_INFRA_RESOURCES_DEPLETED"
+        /// Something in the cloud that is not ours stands in the way.
+        case dependencies = "ERR_INFRA_DEPENDENCIES"
+        /// Objects in the shoot do not go away.
+        case cleanUp = "ERR_CLEANUP_CLUSTER_RESOURCES"
+        /// It has not come yet.
+        case timeout = "ERR_TIMEOUT"
+        /// An API server does not answer as it should.
+        case api = "ERR_API"
+        case unknown = "ERR_UNKNOWN"
+
+        /// Whether waiting cannot help.
+        package var isFinal: Bool { self == .configuration }
+    }
+
+    /// Where something of the shoot is reached.
+    package struct Address: Codable, Hashable, Sendable {
+        package var name: String
+        package var url: String
+
+        package init(name: String, url: String) { (self.name, self.url) = (name, url) }
+    }
+
+    package var observedGeneration: Int?
+    package var technicalID: String?
+    package var seedName: String?
+    /// The release that the control plane runs.
+    package var kubernetesVersion: String?
+    package var isHibernated: Bool?
+    package var conditions: [Condition]?
+    package var lastOperation: Operation?
+    package var lastErrors: [TaskError]?
+    package var advertisedAddresses: [Address]?
+    /// What the provider says of its resources.
+    package var infrastructure: JSONValue?
+
+    package init() {}
+}
+
+/// The conditions of a shoot.
+package enum ShootCondition: String, CaseIterable, Sendable {
+    case apiServerAvailable = "APIServerAvailable"
+    case controlPlaneHealthy = "ControlPlaneHealthy"
+    case everyNodeReady = "EveryNodeReady"
+    case systemComponentsHealthy = "SystemComponentsHealthy"
+}

@@ -1,0 +1,26 @@
+internal import TendrilCore
+
+/// The name of a shoot's namespace in its seed, and of its cluster in certificates: `shoot--<project>--<name>`.
+///
+/// Neither part holds two hyphens in a row, nor begins or ends with one: no two shoots have the same.
+package struct TechnicalID: Hashable, Sendable, CustomStringConvertible {
+    /// How long project and name may be together, in bytes: with a pool's name and a number of a machine it fits a label.
+    package static let maximumBytes = 31
+
+    package let description: String
+
+    /// Makes the name; `nil` where one of the parts does not fit.
+    package init?(project: String, name: String) {
+        guard Self.isPart(project), Self.isPart(name), project.utf8.count + name.utf8.count <= Self.maximumBytes
+        else { return nil }
+        description = "shoot--\(project)--\(name)"
+    }
+
+    /// Whether a project or a name can be a part: a DNS label in lower case without two hyphens in a row.
+    package static func isPart(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard let first = bytes.first, let last = bytes.last, first != 0x2D, last != 0x2D else { return false }
+        let isPlain = bytes.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+        return isPlain && !zip(bytes, bytes.dropFirst()).contains { $0 == 0x2D && $1 == 0x2D }
+    }
+}

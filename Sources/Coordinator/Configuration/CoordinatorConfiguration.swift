@@ -1,0 +1,71 @@
+package import ShootPlan
+package import TendrilCore
+
+/// coordinator.tendril.dev/v1alpha1 CoordinatorConfiguration: which seed it serves, and what it makes shoots of.
+package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
+    package static let apiVersion = "coordinator.tendril.dev/v1alpha1"
+    package static let kind = "CoordinatorConfiguration"
+
+    /// Terraform or OpenTofu.
+    package struct Terraform: Codable, Hashable, Sendable {
+        /// An absolute path.
+        package var program: String
+        /// A directory that survives restarts only as a cache; the state is kept in the seed.
+        package var workspace: String
+        /// The program's own configuration file (TF_CLI_CONFIG_FILE), where mirrors are named.
+        package var configuration: String?
+        /// The URL of every service of the cloud, for simulators.
+        package var endpoint: String?
+    }
+
+    package var apiVersion: String
+    package var kind: String
+    /// The name of the Seed object that stands for the cluster it runs in.
+    package var seed: String
+    /// The kubeconfig of the garden; the seed itself where it is missing.
+    package var gardenKubeconfig: String?
+    /// The kubeconfig of the seed; the pod's own where it is missing.
+    package var seedKubeconfig: String?
+    package var images: ImageSource
+    package var machineImages: [MachineImage]
+    /// Fields of KubeProxyConfiguration that go before ours.
+    package var kubeProxy: JSONValue?
+    package var terraform: Terraform?
+    /// How many shoots are worked on at the same time; 20 where it is missing.
+    package var concurrency: Int?
+    /// After how many minutes a shoot is looked at as a whole although nothing changed; 60 where it is missing.
+    package var syncMinutes: Int?
+    /// `ADDRESS:PORT` for metrics and health; none where it is missing.
+    package var metrics: String?
+    /// `trace` to `critical`; `info` where it is missing.
+    package var logLevel: String?
+    /// `text` or `json`; `text` where it is missing.
+    package var logFormat: String?
+
+    /// Every problem; none means that it can be used.
+    package var problems: [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        func check(_ holds: Bool, _ path: String, _ reason: String) {
+            if !holds { problems.append(ConfigurationProblem(path, reason)) }
+        }
+        check(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
+        check(kind == Self.kind, "kind", "must be \(Self.kind)")
+        check(Endpoint.isHostName(seed), "seed", "is no DNS name")
+        check(!images.kubernetes.isEmpty, "images.kubernetes", "is empty")
+        check(!images.tendril.isEmpty, "images.tendril", "is empty")
+        check(!machineImages.isEmpty, "machineImages", "is empty")
+        check(Set(machineImages.map(\.name)).count == machineImages.count, "machineImages", "holds a name twice")
+        check(terraform.map { $0.program.hasPrefix("/") } ?? true, "terraform.program", "is no absolute path")
+        check(terraform.map { $0.workspace.hasPrefix("/") } ?? true, "terraform.workspace", "is no absolute path")
+        check(concurrency.map { (1...1000).contains($0) } ?? true, "concurrency", "is not 1 to 1000")
+        check(syncMinutes.map { (1...10080).contains($0) } ?? true, "syncMinutes", "is not 1 to 10080")
+        check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
+        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+        check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
+        check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
+        return problems
+    }
+
+    /// The machine image of this name.
+    func machineImage(_ name: String?) -> MachineImage? { machineImages.first { $0.name == name ?? "default" } }
+}

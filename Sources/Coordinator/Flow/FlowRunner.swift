@@ -1,0 +1,116 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import ShootPlan
+internal import TendrilCore
+
+/// Hears how far a flow is.
+protocol FlowObserver: Sendable {
+    /// Something began or ended.
+    func progressed(_ percent: Int, running: [String]) async
+}
+
+/// What came of a flow.
+struct FlowOutcome: Sendable {
+    var records: FlowRecords
+    var errors: [ShootStatus.TaskError]
+    /// How many tasks were done, and not found done.
+    var performed: Int
+}
+
+/// Runs the tasks of a flow: side by side where they need nothing of one another, none that was done before.
+struct FlowRunner: Sendable {
+    let tasks: [ShootTask]
+    let observer: any FlowObserver
+    /// Writes down what was done after each task.
+    let save: @Sendable (FlowRecords) async throws -> Void
+    let logger: Logger
+    /// Whether tasks run again although nothing changed.
+    let isThorough: Bool
+
+    private enum Ending: Sendable {
+        case found
+        case done(FlowRecords.Record)
+        case failed(ShootStatus.ErrorCode, String)
+    }
+
+    /// Runs until every task is done, or none can go on; cancelling the Swift task ends it early.
+    func run(from start: FlowRecords) async -> FlowOutcome {
+        let byName = Dictionary(uniqueKeysWithValues: tasks.map { ($0.name, $0) })
+        var machine = FlowMachine(TaskGraph(tasks.map(\.item)))
+        var outcome = FlowOutcome(records: start, errors: [], performed: 0)
+        await withTaskGroup(of: (String, Ending).self) { group in
+            func startWhatCan() {
+                for name in machine.start() {
+                    guard let task = byName[name] else { continue }
+                    let records = outcome.records
+                    group.addTask { (name, await end(task, records)) }
+                }
+            }
+            startWhatCan()
+            await observer.progressed(machine.progress, running: titles(machine.running, byName))
+            while let (name, ending) = await group.next() {
+                switch ending {
+                case .found: machine.finish(name)
+                case .done(let record):
+                    machine.finish(name)
+                    outcome.performed += 1
+                    outcome.records.tasks[name] = record
+                    do {
+                        try await save(outcome.records)
+                    } catch {
+                        // It is done all the same; at worst it is done a second time.
+                        logger.warning("cannot write down what was done", metadata: ["reason": "\(error)"])
+                    }
+                case .failed(let code, let reason):
+                    machine.fail(name)
+                    outcome.errors.append(
+                        ShootStatus.TaskError(
+                            task: name,
+                            code: code,
+                            description: reason,
+                            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+                        )
+                    )
+                }
+                if !Task.isCancelled { startWhatCan() }
+                await observer.progressed(machine.progress, running: titles(machine.running, byName))
+            }
+        }
+        return outcome
+    }
+
+    private func titles(_ names: [String], _ tasks: [String: ShootTask]) -> [String] {
+        names.compactMap { tasks[$0]?.title }
+    }
+
+    private func end(_ task: ShootTask, _ records: FlowRecords) async -> (Ending) {
+        let start = Clock.now()
+        do {
+            let digest = try task.inputs(records).digest()
+            if !isThorough, records.isDone(task.name, inputs: digest) { return .found }
+            let output = try await task.perform(records)
+            logger.info(
+                "done",
+                metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start) / 1_000_000)"]
+            )
+            return .done(FlowRecords.Record(inputs: digest, output: output))
+        } catch {
+            let (code, reason) = Self.explain(error)
+            if !Task.isCancelled {
+                logger.warning("task failed", metadata: ["task": "\(task.name)", "reason": "\(reason)"])
+            }
+            return .failed(code, reason)
+        }
+    }
+
+    private static func explain(_ error: any Error) -> (ShootStatus.ErrorCode, String) {
+        switch error {
+        case let failure as TaskFailure: (failure.code, failure.description)
+        case let failure as APIError: (.api, failure.description)
+        case is CancellationError: (.unknown, "was interrupted")
+        default: (.unknown, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,48 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import TendrilCore
+
+/// Waits for what comes by itself.
+enum Waiting {
+    /// Asks again and again until the answer is there.
+    ///
+    /// - Parameters:
+    ///   - limit: for how long.
+    ///   - pause: between two questions.
+    ///   - what: for the failure: "etcd to be ready".
+    ///   - ask: `nil` for "not yet"; an error of the API is the same, and the last one is told.
+    /// - Returns: the answer.
+    /// - Throws: `TaskFailure` when time is up, or `CancellationError`.
+    static func until<Answer>(
+        _ limit: Nanoseconds,
+        every pause: Nanoseconds = .milliseconds(250),
+        for what: String,
+        _ ask: () async throws -> Result<Answer, NotYet>
+    ) async throws -> Answer {
+        let deadline = Clock.now() + limit
+        var reason = ""
+        while true {
+            do {
+                switch try await ask() {
+                case .success(let answer): return answer
+                case .failure(let notYet): reason = notYet.reason
+                }
+            } catch let error as APIError {
+                try Task.checkCancellation()
+                reason = error.description
+            }
+            guard Clock.now() < deadline else {
+                throw TaskFailure(.timeout, "waited \(limit.value / 1_000_000_000) s for \(what): \(reason)")
+            }
+            try await Task.sleep(nanoseconds: pause.value)
+        }
+    }
+
+    /// Why an answer is not there.
+    struct NotYet: Error {
+        let reason: String
+
+        init(_ reason: String) { self.reason = reason }
+    }
+}

@@ -1,0 +1,43 @@
+internal import ClusterModel
+internal import ShootPlan
+internal import TendrilCore
+
+/// A pool's machines as a provider is to make them.
+struct MachineGroup: Sendable {
+    let pool: Shoot.Worker
+    let image: MachineImage
+    /// What they start with; secret.
+    let userData: [UInt8]
+}
+
+/// Makes networks and machines.
+protocol InfrastructureProvider: Sendable {
+    /// What `prepare` depends on.
+    func inputs(_ work: ShootWork) throws -> JSONValue
+
+    /// Makes the network and all that machines need; doing it twice does no harm.
+    ///
+    /// - Returns: what `scale` needs of it; part of the shoot's status, so nothing secret.
+    func prepare(_ work: ShootWork) async throws -> JSONValue
+
+    /// Makes machine groups what they are to be; those that are not named end.
+    ///
+    /// - Returns: the names of the machines that there are; `nil` where the provider removes Nodes itself.
+    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> Set<String>?
+
+    /// Removes everything that `prepare` made.
+    func remove(_ work: ShootWork) async throws
+}
+
+/// The network and all that machines need.
+enum InfrastructureTask {
+    static func make(_ work: ShootWork, _ provider: any InfrastructureProvider) -> ShootTask {
+        ShootTask(
+            name: TaskName.infrastructure,
+            title: "Making the infrastructure",
+            after: [TaskName.namespace],
+            inputs: { _ in try provider.inputs(work) },
+            perform: { _ in try await provider.prepare(work) }
+        )
+    }
+}

@@ -1,0 +1,129 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import Glibc
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import Observability
+internal import StrictYAML
+internal import TendrilCore
+
+/// The coordinator as a process: with log, metrics and signals.
+package struct CoordinatorService: Sendable {
+    private let environment: CoordinatorEnvironment
+    private let endpoint: HTTPEndpoint?
+    private let logger: Logger
+
+    /// Reads a configuration, and judges it.
+    package static func read(_ path: String) throws -> CoordinatorConfiguration {
+        try StrictDecoder.decode(CoordinatorConfiguration.self, from: try DurableFile.read(path), judge: \.problems)
+    }
+
+    /// Connects to garden and seed.
+    ///
+    /// - Parameters:
+    ///   - configuration: has no problems.
+    ///   - variables: the process's environment, in which a pod finds its cluster.
+    /// - Throws: where a cluster cannot be reached or spoken to.
+    package init(_ configuration: CoordinatorConfiguration, variables: [String: String]) async throws {
+        Privileges.forbidDumps()
+        let level = configuration.logLevel.flatMap { Logger.Level(rawValue: $0) } ?? .info
+        let format = configuration.logFormat.flatMap { LogFormat(rawValue: $0) } ?? .text
+        let logger = Logger(label: "tendril-coordinator") { LogOutput(label: $0, level: level, format: format) }
+        let transport = try HTTPTransfer()
+        func client(_ path: String?) throws -> KubernetesClient {
+            let kubeconfig = try path.map { try Kubeconfig(path: $0) } ?? Kubeconfig.inCluster(variables)
+            return KubernetesClient(
+                servers: [kubeconfig.server],
+                security: kubeconfig.security,
+                transport: transport,
+                agent: "tendril-coordinator/\(Version.text)"
+            )
+        }
+        let seed = try client(configuration.seedKubeconfig)
+        let garden = try configuration.gardenKubeconfig.map { try client($0) } ?? seed
+        let version = try await seed.document("/version")["gitVersion"]?.text ?? ""
+        guard let seedVersion = KubernetesVersion(version) else {
+            throw SettingsError(description: "the seed's version \(version) is none from 1.20 on")
+        }
+        let counts = CoordinatorCounts()
+        environment = CoordinatorEnvironment(
+            configuration: configuration,
+            garden: garden,
+            seed: seed,
+            seedVersion: seedVersion,
+            transport: transport,
+            logger: logger,
+            slots: Slots(configuration.concurrency ?? 20),
+            counts: counts
+        )
+        self.logger = logger
+        endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
+            try HTTPEndpoint(address) { path in
+                switch path {
+                case "/metrics": HTTPEndpoint.Response(counts.text)
+                case "/healthz": HTTPEndpoint.Response("ok\n")
+                default: nil
+                }
+            }
+        }
+    }
+
+    /// Takes care of shoots until SIGTERM or SIGINT.
+    package func run() async {
+        guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
+        if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        let fleet = Fleet(environment)
+        let work = Task { await follow(fleet) }
+        logger.notice("taking care of shoots", metadata: ["seed": "\(environment.configuration.seed)"])
+        while signals.next() == nil { try? await Task.sleep(nanoseconds: 100_000_000) }
+        work.cancel()
+        await fleet.stop()
+    }
+
+    /// Keeps a loop for each shoot that there is.
+    private func follow(_ fleet: Fleet) async {
+        await Watcher(Shoot.self, client: environment.garden).run { event in
+            switch event {
+            case .all(let shoots): await fleet.replace(shoots)
+            case .changed(let shoot): await fleet.observe(shoot)
+            case .removed(let shoot): await fleet.forget(shoot.key)
+            case .failed(let error):
+                logger.warning("cannot watch shoots", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+}
+
+/// The shoots that there are, each with its loop.
+private actor Fleet {
+    private let environment: CoordinatorEnvironment
+    private var loops: [String: ShootLoop] = [:]
+
+    init(_ environment: CoordinatorEnvironment) { self.environment = environment }
+
+    func replace(_ shoots: [Shoot]) async {
+        let keys = Set(shoots.map(\.key))
+        for key in loops.keys where !keys.contains(key) { await forget(key) }
+        for shoot in shoots { await observe(shoot) }
+    }
+
+    func observe(_ shoot: Shoot) async {
+        let loop = loops[shoot.key] ?? ShootLoop(shoot, environment)
+        loops[shoot.key] = loop
+        environment.counts.know(loops.count)
+        await loop.observe(shoot)
+    }
+
+    /// Begins nothing any more.
+    func stop() async {
+        for key in loops.keys { await forget(key) }
+    }
+
+    func forget(_ key: String) async {
+        await loops.removeValue(forKey: key)?.stop()
+        environment.counts.know(loops.count)
+    }
+}

@@ -1,0 +1,35 @@
+internal import ClusterModel
+internal import ShootPlan
+internal import TendrilCore
+
+/// The graphs of tasks: what is done for a shoot, in which order.
+enum ShootFlows {
+    /// From nothing, or from any state, to an active cluster.
+    static func reconcile(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
+        [
+            NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work),
+            InfrastructureTask.make(work, provider), CertificatesTask.make(work),
+            ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
+            ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
+            SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
+            NodeConfigurationsTask.make(work),
+            MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
+            AddonsTask.make(work), AccessTask.make(work), ReadinessTasks.nodes(work), ReadinessTasks.system(work),
+        ]
+    }
+
+    /// To a cluster that sleeps: no machines, then no control plane; data and credentials stay.
+    static func hibernate(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
+        [
+            MachinesTask.make(work, provider, after: []),
+            ControlPlaneTasks.controllers(work, after: [TaskName.machines]),
+            ControlPlaneTasks.apiServer(work, after: [TaskName.controllers]),
+            ControlPlaneTasks.etcd(work, after: [TaskName.apiServer]),
+        ]
+    }
+
+    /// To nothing: machines, infrastructure, the namespace with all that is in it, what people were given.
+    static func delete(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
+        DeletionTasks.all(work, provider)
+    }
+}

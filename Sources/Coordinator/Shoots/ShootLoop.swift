@@ -1,0 +1,337 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import ShootPlan
+internal import TendrilCore
+
+/// Takes care of one shoot for as long as it is there: flows when something is to be done, health in between.
+actor ShootLoop {
+    private let environment: CoordinatorEnvironment
+    private let logger: Logger
+    private var shoot: Shoot
+    private var work: Task<Void, Never>?
+    private var failures = Backoff(start: .seconds(2), limit: .seconds(300))
+    private var lastSync: MonotonicTime?
+    /// What was reconciled last, so that an event without news starts nothing.
+    private var settled: (generation: Int?, version: String?)?
+
+    init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
+        (self.shoot, self.environment) = (shoot, environment)
+        var logger = environment.logger
+        logger[metadataKey: "shoot"] = "\(shoot.key)"
+        self.logger = logger
+    }
+
+    /// Takes what the garden says now.
+    func observe(_ newest: Shoot) {
+        let isNews =
+            newest.metadata.generation != shoot.metadata.generation
+            || newest.isBeingDeleted != shoot.isBeingDeleted || newest.operation != shoot.operation
+            || newest.isPaused != shoot.isPaused
+        shoot = newest
+        if work == nil || isNews { restart() }
+    }
+
+    /// Ends without touching the shoot.
+    func stop() {
+        work?.cancel()
+        work = nil
+    }
+
+    private func restart() {
+        let before = work
+        before?.cancel()
+        failures.reset()
+        work = Task {
+            // One flow of a shoot at a time: what the earlier one began it ends first.
+            await before?.value
+            await self.run()
+        }
+    }
+
+    private func run() async {
+        while !Task.isCancelled {
+            let pause = await pass()
+            guard let pause else { return }
+            try? await Task.sleep(nanoseconds: pause.value)
+        }
+    }
+
+    /// One pass; how long to wait for the next, or `nil` where there is none.
+    private func pass() async -> Nanoseconds? {
+        let shoot = shoot
+        if shoot.isPaused, !shoot.isBeingDeleted { return nil }
+        do {
+            guard let shoot = try await adopted(shoot) else { return nil }
+            let work = try await makeWork(shoot)
+            if shoot.isBeingDeleted { return try await delete(work) }
+            let sync = Nanoseconds.seconds(UInt64(environment.configuration.syncMinutes ?? 60) * 60)
+            let isDue = lastSync.map { Clock.now() >= $0 + sync } ?? false
+            let store = FlowStore(seed: environment.seed, namespace: work.namespace)
+            let (records, spec) = try await store.load()
+            try judge(shoot, work, before: spec)
+            let isWanted = settled?.generation != shoot.metadata.generation || isDue || shoot.operation != nil
+            guard isWanted else { return await look(work, records) }
+            return try await reconcile(work, store, records, isThorough: isDue || shoot.operation == "reconcile")
+        } catch {
+            return await failed(shoot, error)
+        }
+    }
+
+    // MARK: - Before a flow
+
+    /// The shoot with our finalizer and a seed, if it is ours; `nil` where it is another seed's.
+    private func adopted(_ shoot: Shoot) async throws -> Shoot? {
+        guard shoot.spec.seedName ?? environment.configuration.seed == environment.configuration.seed else {
+            return nil
+        }
+        let finalizers = shoot.metadata.finalizers ?? []
+        if finalizers.contains(ShootAnnotation.finalizer) { return shoot }
+        // Never touched and to be deleted: there is nothing to do.
+        if shoot.isBeingDeleted { return nil }
+        var change: [String: JSONValue] = [
+            "metadata": [
+                "finalizers": .array((finalizers + [ShootAnnotation.finalizer]).map { .string($0) }),
+                "resourceVersion": .string(shoot.metadata.resourceVersion ?? ""),
+            ]
+        ]
+        if shoot.spec.seedName == nil { change["spec"] = ["seedName": .string(environment.configuration.seed)] }
+        // The version in it makes two coordinators that want the same shoot collide instead of sharing it.
+        let adopted = try await environment.garden.patch(
+            Shoot.self,
+            shoot.name,
+            namespace: shoot.namespace,
+            .object(change)
+        )
+        self.shoot = adopted
+        return adopted
+    }
+
+    private func makeWork(_ shoot: Shoot) async throws -> ShootWork {
+        let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
+        let facts = ClusterFacts(
+            shoot,
+            images: environment.configuration.images,
+            seed: seed.spec,
+            seedVersion: environment.seedVersion
+        )
+        guard let facts else { throw ConfigurationError(ShootRules.problems(shoot)) }
+        return ShootWork(
+            shoot: shoot,
+            facts: facts,
+            configuration: environment.configuration,
+            garden: environment.garden,
+            seed: environment.seed,
+            transport: environment.transport,
+            logger: logger
+        )
+    }
+
+    private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?) throws {
+        let images = Set(environment.configuration.machineImages.map(\.name))
+        var problems = ShootRules.problems(shoot, seed: work.facts.seed, images: images)
+        if let before { problems += ShootRules.problems(changing: before, to: shoot.spec) }
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+    }
+
+    // MARK: - Flows
+
+    private func reconcile(
+        _ work: ShootWork,
+        _ store: FlowStore,
+        _ records: FlowRecords,
+        isThorough: Bool
+    ) async throws -> Nanoseconds? {
+        let shoot = work.shoot
+        let provider = try environment.provider(shoot.spec.provider.type)
+        let type: ShootStatus.OperationType =
+            shoot.isHibernated ? .hibernate : shoot.status?.observedGeneration == nil ? .create : .reconcile
+        // A shoot that was never made has nothing to put to sleep.
+        let isNew = records[TaskName.certificates] == nil
+        let tasks =
+            shoot.isHibernated && !isNew
+            ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider)
+        let outcome = try await perform(work, tasks, type, from: records, isThorough: isThorough) { records in
+            try await store.save(records, spec: shoot.spec)
+        }
+        guard let outcome else { return nil }
+        guard outcome.errors.isEmpty else { return failures.wait() }
+        settled = (shoot.metadata.generation, nil)
+        lastSync = Clock.now()
+        failures.reset()
+        return await look(work, outcome.records)
+    }
+
+    private func delete(_ work: ShootWork) async throws -> Nanoseconds? {
+        guard work.shoot.metadata.annotations?[ShootAnnotation.confirmation] == "true" else {
+            throw TaskFailure(
+                .configuration,
+                "set the annotation \(ShootAnnotation.confirmation)=true to confirm the deletion"
+            )
+        }
+        let provider = try environment.provider(work.shoot.spec.provider.type)
+        let tasks = ShootFlows.delete(work, provider)
+        let outcome = try await perform(work, tasks, .delete, from: FlowRecords(), isThorough: true) { _ in }
+        guard let outcome else { return nil }
+        guard outcome.errors.isEmpty else { return failures.wait() }
+        let kept = (work.shoot.metadata.finalizers ?? []).filter { $0 != ShootAnnotation.finalizer }
+        do {
+            try await environment.garden.patch(
+                Shoot.self,
+                work.shoot.name,
+                namespace: work.shoot.namespace,
+                ["metadata": ["finalizers": .array(kept.map { .string($0) })]]
+            )
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
+        logger.notice("deleted")
+        return nil
+    }
+
+    /// Runs a flow with its status; `nil` where it was interrupted by something newer.
+    private func perform(
+        _ work: ShootWork,
+        _ tasks: [ShootTask],
+        _ type: ShootStatus.OperationType,
+        from records: FlowRecords,
+        isThorough: Bool,
+        save: @escaping @Sendable (FlowRecords) async throws -> Void
+    ) async throws -> FlowOutcome? {
+        await environment.slots.take()
+        defer { environment.slots.give() }
+        guard !Task.isCancelled else { return nil }
+        let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
+        let start = Clock.now()
+        let runner = FlowRunner(
+            tasks: tasks,
+            observer: status,
+            save: save,
+            logger: logger,
+            isThorough: isThorough
+        )
+        let outcome = await runner.run(from: records)
+        guard !Task.isCancelled else { return nil }
+        environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
+        if outcome.errors.isEmpty {
+            let seconds = Clock.now().since(start) / 1_000_000_000
+            await status.ended(.succeeded, 100, "done in \(seconds) s", with: done(work, outcome.records))
+            if work.shoot.operation != nil { try await acknowledge(work.shoot) }
+            await tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
+            logger.notice(
+                "\(type.rawValue) done",
+                metadata: ["seconds": "\(seconds)", "tasks": "\(outcome.performed)"]
+            )
+        } else {
+            let isFinal = outcome.errors.contains { $0.code.isFinal }
+            let text = outcome.errors.map { "\($0.task): \($0.description)" }.joined(separator: "; ")
+            await status.ended(
+                isFinal ? .failed : .error,
+                0,
+                text,
+                with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
+            )
+            await tell(work.shoot, "\(type.rawValue)Failed", text, isWarning: true)
+        }
+        return outcome
+    }
+
+    private func done(_ work: ShootWork, _ records: FlowRecords) -> JSONValue {
+        var fields: [String: JSONValue] = [
+            "observedGeneration": .integer(work.shoot.metadata.generation ?? 0), "lastErrors": .null,
+            "technicalID": .string(work.facts.id), "seedName": .string(environment.configuration.seed),
+            "kubernetesVersion": .string(work.facts.version.description),
+            "isHibernated": .bool(work.facts.isHibernated),
+        ]
+        if let addresses = try? work.addresses(records) {
+            fields["advertisedAddresses"] = [
+                ["name": "external", "url": .string("https://\(addresses.frontDoor.text)")]
+            ]
+        }
+        if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
+        return .object(fields)
+    }
+
+    private func acknowledge(_ shoot: Shoot) async throws {
+        try await environment.garden.patch(
+            Shoot.self,
+            shoot.name,
+            namespace: shoot.namespace,
+            ["metadata": ["annotations": [ShootAnnotation.operation: .null]]]
+        )
+    }
+
+    // MARK: - Between flows
+
+    /// Looks at the shoot's health, and how long to wait for the next look.
+    private func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
+        let conditions = await HealthCheck(work: work, records: records).conditions()
+        let known = shoot.status?.conditions ?? []
+        if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
+            let value = try? CanonicalJSON.value(merged)
+        {
+            let patched = try? await environment.garden.patch(
+                Shoot.self,
+                work.shoot.name,
+                namespace: work.shoot.namespace,
+                subresource: "status",
+                ["status": ["conditions": value]]
+            )
+            if let patched { shoot.status = patched.status }
+        }
+        if needsRenewal(records) { settled = nil }
+        return .seconds(conditions.allSatisfy { $0.status == "True" } ? 60 : 10)
+    }
+
+    private func needsRenewal(_ records: FlowRecords) -> Bool {
+        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
+        let machines = try? records.output(TaskName.machines, as: MachinesTask.Output.self)
+        return min(leaves?.renewal ?? .max, machines?.renewal ?? .max) <= Clock.unixTime()
+    }
+
+    /// Something failed before a flow could begin.
+    private func failed(_ shoot: Shoot, _ error: any Error) async -> Nanoseconds? {
+        guard !Task.isCancelled else { return nil }
+        let isFinal = error is ConfigurationError || (error as? TaskFailure)?.code.isFinal == true
+        let text = "\(error)".split(separator: "\n").joined(separator: "; ")
+        logger.warning("cannot reconcile", metadata: ["reason": "\(text)"])
+        let failure = ShootStatus.TaskError(
+            task: "prepare",
+            code: isFinal ? .configuration : .api,
+            description: text,
+            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+        )
+        let status = StatusWriter(
+            garden: environment.garden,
+            shoot: shoot,
+            type: shoot.isBeingDeleted ? .delete : .reconcile,
+            logger: logger
+        )
+        let errors = (try? CanonicalJSON.value([failure])) ?? []
+        await status.ended(isFinal ? .failed : .error, 0, text, with: ["lastErrors": errors])
+        // Nothing but a change helps; the change is an event.
+        return isFinal ? nil : failures.wait()
+    }
+
+    private func tell(_ shoot: Shoot, _ reason: String, _ message: String, isWarning: Bool) async {
+        let event = Event(
+            reason,
+            message,
+            isWarning: isWarning,
+            about: Event.Reference(
+                apiVersion: TendrilAPI.groupVersion,
+                kind: "Shoot",
+                name: shoot.name,
+                namespace: shoot.namespace,
+                uid: shoot.metadata.uid
+            ),
+            from: Event.Source(component: Manager.name),
+            at: Clock.unixTime()
+        )
+        _ = try? await environment.garden.create(event)
+    }
+}

@@ -1,0 +1,83 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import Logging
+internal import NodePlan
+internal import ShootPlan
+internal import TendrilCore
+
+/// Everything that the tasks of one shoot work with.
+struct ShootWork: Sendable {
+    let shoot: Shoot
+    let facts: ClusterFacts
+    let configuration: CoordinatorConfiguration
+    let garden: KubernetesClient
+    let seed: KubernetesClient
+    let transport: any HTTPTransport
+    let logger: Logger
+
+    /// The namespace in the seed.
+    var namespace: String { facts.id }
+
+    /// Makes these objects in the seed what they are to be.
+    func applyInSeed(_ objects: [JSONValue]) async throws {
+        for object in objects { try await seed.serverSideApply(object, manager: Manager.name) }
+    }
+
+    /// A Secret of the namespace in the seed.
+    func secret(_ name: String) async throws -> KubernetesSecret {
+        guard let secret = try await seed.find(KubernetesSecret.self, name, namespace: namespace) else {
+            throw TaskFailure(.unknown, "the Secret \(namespace)/\(name) is gone")
+        }
+        return secret
+    }
+
+    /// A client of the shoot's API server, at its address within the seed.
+    func shootClient() async throws -> KubernetesClient {
+        let kubeconfig = try await secret("tendril-coordinator")
+        guard let bytes = kubeconfig["kubeconfig"] else {
+            throw TaskFailure(.unknown, "the Secret tendril-coordinator holds no kubeconfig")
+        }
+        let parsed = try Kubeconfig(bytes, directory: "")
+        return KubernetesClient(
+            servers: [parsed.server],
+            security: parsed.security,
+            transport: transport,
+            agent: "tendril-coordinator/\(Version.text)"
+        )
+    }
+
+    /// The image that a pool's machines start from.
+    func image(of pool: Shoot.Worker) throws -> MachineImage {
+        guard let image = configuration.machineImage(pool.image) else {
+            throw TaskFailure(.configuration, "spec.workers: the image \(pool.image ?? "default") is not known")
+        }
+        return image
+    }
+
+    /// Where the control plane is reached.
+    func addresses(_ records: FlowRecords) throws -> ControlPlaneAddresses {
+        try records.output(TaskName.services, as: ControlPlaneAddresses.self)
+    }
+}
+
+/// The names of tasks, by which they are remembered.
+enum TaskName {
+    static let namespace = "namespace"
+    static let services = "services"
+    static let authorities = "authorities"
+    static let certificates = "certificates"
+    static let infrastructure = "infrastructure"
+    static let etcd = "etcd"
+    static let apiServer = "kube-apiserver"
+    static let apiAnswers = "api-answers"
+    static let controllers = "controllers"
+    static let system = "system"
+    static let nodeConfigurations = "node-configurations"
+    static let machines = "machines"
+    static let addons = "addons"
+    static let access = "access"
+    static let nodesReady = "nodes-ready"
+    static let systemReady = "system-ready"
+}

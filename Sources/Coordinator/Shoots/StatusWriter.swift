@@ -1,0 +1,58 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import ShootPlan
+internal import TendrilCore
+
+/// Writes a shoot's status as its work goes on; only what changed, and only the newest.
+actor StatusWriter: FlowObserver {
+    private let garden: KubernetesClient
+    private let shoot: Shoot
+    private let type: ShootStatus.OperationType
+    private let logger: Logger
+    private var written: JSONValue?
+
+    init(garden: KubernetesClient, shoot: Shoot, type: ShootStatus.OperationType, logger: Logger) {
+        (self.garden, self.shoot, self.type, self.logger) = (garden, shoot, type, logger)
+    }
+
+    func progressed(_ percent: Int, running: [String]) async {
+        let text = running.isEmpty ? "Looking at what is there" : running.joined(separator: ", ")
+        await write(operation(.processing, percent, text))
+    }
+
+    /// The end of an operation.
+    func ended(_ state: ShootStatus.OperationState, _ percent: Int, _ text: String, with more: JSONValue) async {
+        await write(operation(state, percent, text).merging(more))
+    }
+
+    private func operation(_ state: ShootStatus.OperationState, _ percent: Int, _ text: String) -> JSONValue {
+        [
+            "lastOperation": [
+                "type": .string(type.rawValue), "state": .string(state.rawValue), "progress": .integer(percent),
+                "description": .string(text),
+            ]
+        ]
+    }
+
+    private func write(_ change: JSONValue) async {
+        guard change != written else { return }
+        written = change
+        let time: JSONValue = [
+            "lastOperation": ["lastUpdateTime": .string(KubernetesTime.text(seconds: Clock.unixTime()))]
+        ]
+        do throws(APIError) {
+            try await garden.patch(
+                Shoot.self,
+                shoot.name,
+                namespace: shoot.namespace,
+                subresource: "status",
+                ["status": change.merging(time)]
+            )
+        } catch {
+            // The next one comes soon, and the work does not depend on it.
+            if !error.isNotFound { logger.warning("cannot write the status", metadata: ["reason": "\(error)"]) }
+        }
+    }
+}

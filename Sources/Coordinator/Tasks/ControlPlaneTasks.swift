@@ -1,0 +1,105 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import ShootPlan
+internal import TendrilCore
+
+/// etcd, the API server and the controllers as pods of the seed.
+enum ControlPlaneTasks {
+    static func etcd(_ work: ShootWork, after: [String]) -> ShootTask {
+        workloads(work, TaskName.etcd, title: "etcd", after: after) { records in
+            ControlPlane.etcd(work.facts, digests: try digests(records))
+        }
+    }
+
+    static func apiServer(_ work: ShootWork, after: [String]) -> ShootTask {
+        workloads(work, TaskName.apiServer, title: "kube-apiserver", after: after) { records in
+            try ControlPlane.apiServer(work.facts, try work.addresses(records), digests: try digests(records))
+        }
+    }
+
+    static func controllers(_ work: ShootWork, after: [String]) -> ShootTask {
+        workloads(work, TaskName.controllers, title: "the controllers", after: after) { records in
+            ControlPlane.controllers(work.facts, digests: try digests(records))
+        }
+    }
+
+    /// The API server answers under the address by which the coordinator knows it.
+    static func apiAnswers(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.apiAnswers,
+            title: "Waiting for the API server",
+            after: [TaskName.apiServer],
+            inputs: { records in
+                ["server": .string(records.tasks[TaskName.apiServer]?.inputs ?? "")]
+            },
+            perform: { _ in
+                let client = try await work.shootClient()
+                _ = try await Waiting.until(.seconds(300), for: "the API server") {
+                    .success(try await client.text("/readyz")) as Result<String, Waiting.NotYet>
+                }
+                return [:]
+            }
+        )
+    }
+
+    private static func workloads(
+        _ work: ShootWork,
+        _ name: String,
+        title: String,
+        after: [String],
+        _ render: @escaping @Sendable (FlowRecords) throws -> [JSONValue]
+    ) -> ShootTask {
+        ShootTask(
+            name: name,
+            title: work.facts.isHibernated ? "Stopping \(title)" : "Starting \(title)",
+            after: after,
+            inputs: { .array(try render($0)) },
+            perform: { records in
+                let objects = try render(records)
+                try await work.applyInSeed(objects)
+                for object in objects where ["Deployment", "StatefulSet"].contains(object["kind"]?.text) {
+                    try await Rollout.wait(object, in: work.seed, limit: .seconds(300))
+                }
+                return [:]
+            }
+        )
+    }
+
+    private static func digests(_ records: FlowRecords) throws -> [String: String] {
+        let authorities = try records.output(TaskName.authorities, as: AuthoritiesTask.Output.self)
+        let leaves = try records.output(TaskName.certificates, as: CertificatesTask.Output.self)
+        return authorities.digests.merging(leaves.digests) { $1 }
+    }
+}
+
+/// Waits for workloads to be as they are wanted.
+enum Rollout {
+    /// Waits until all pods of a Deployment, StatefulSet or DaemonSet are new and ready.
+    static func wait(_ object: JSONValue, in client: KubernetesClient, limit: Nanoseconds) async throws {
+        guard let path = ObjectPath.path(of: object) else { return }
+        let name = object["metadata"]?["name"]?.text ?? ""
+        let _: Bool = try await Waiting.until(limit, for: "\(name) to be ready") {
+            let current = try await client.document(path)
+            return problem(current).map { .failure(.init($0)) } ?? .success(true)
+        }
+    }
+
+    /// Why a workload is not as it is wanted; `nil` where it is.
+    static func problem(_ object: JSONValue) -> String? {
+        guard let status = object["status"] else { return "it has no status" }
+        func count(_ name: String) -> Int { status[name]?.number ?? 0 }
+        guard count("observedGeneration") >= object["metadata"]?["generation"]?.number ?? 0 else {
+            return "its controller has not seen it"
+        }
+        if object["kind"]?.text == "DaemonSet" {
+            let wanted = count("desiredNumberScheduled")
+            let isReady = count("updatedNumberScheduled") >= wanted && count("numberReady") >= wanted
+            return isReady ? nil : "\(count("numberReady")) of \(wanted) pods are ready"
+        }
+        let wanted = object["spec"]?["replicas"]?.number ?? 1
+        guard count("updatedReplicas") >= wanted || wanted == 0, count("readyReplicas") >= wanted else {
+            return "\(count("readyReplicas")) of \(wanted) pods are ready"
+        }
+        return count("replicas") > wanted ? "an old pod is still there" : nil
+    }
+}

@@ -1,0 +1,50 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import ShootPlan
+internal import TendrilCore
+
+/// Takes a shoot away, also one that was made by half.
+enum DeletionTasks {
+    static func all(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
+        func task(
+            _ name: String,
+            _ title: String,
+            after: [String],
+            _ perform: @escaping @Sendable () async throws -> Void
+        )
+            -> ShootTask
+        {
+            ShootTask(
+                name: name,
+                title: title,
+                after: after,
+                inputs: { _ in [:] },
+                perform: { _ in
+                    try await perform()
+                    return [:]
+                }
+            )
+        }
+        return [
+            task("delete-access", "Taking the kubeconfig back", after: []) {
+                let name = AccessTask.name(work.shoot.name)
+                try await work.garden.delete(KubernetesSecret.self, name, namespace: work.shoot.namespace)
+            },
+            task("delete-machines", "Ending machines", after: []) {
+                _ = try await provider.scale(work, [], [:])
+            },
+            // Last of what is outside, for everything else stands on it.
+            task("delete-infrastructure", "Removing the infrastructure", after: ["delete-machines"]) {
+                try await provider.remove(work)
+            },
+            task("delete-namespace", "Removing the control plane", after: ["delete-access", "delete-infrastructure"]) {
+                let path = "/api/v1/namespaces/\(work.namespace)"
+                try await work.seed.deleteDocument(path)
+                let _: Bool = try await Waiting.until(.seconds(300), for: "the namespace to go") {
+                    try await work.seed.findDocument(path) == nil
+                        ? .success(true) : .failure(.init("something in it does not go"))
+                }
+            },
+        ]
+    }
+}

@@ -1,0 +1,146 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import ShootPlan
+internal import TLSEngine
+internal import TendrilCore
+
+/// The machines of every pool, by groups that the provider scales.
+enum MachinesTask {
+    struct Output: Codable, Sendable {
+        /// The user data's digest and the number of machines, by pool.
+        var pools: [String: String]
+        /// When the first token has to be replaced, in seconds since 1970.
+        var renewal: UInt64
+    }
+
+    static func make(_ work: ShootWork, _ provider: any InfrastructureProvider, after: [String]) -> ShootTask {
+        ShootTask(
+            name: TaskName.machines,
+            title: work.facts.isHibernated ? "Ending machines" : "Starting machines",
+            after: after,
+            inputs: { records in
+                let last = try? records.output(TaskName.machines, as: Output.self)
+                let due = (last?.renewal).map { $0 <= Clock.unixTime() ? Int(clamping: $0) : 0 } ?? 0
+                return [
+                    "workers": try CanonicalJSON.value(work.facts.spec.workers),
+                    "images": try CanonicalJSON.value(work.configuration.machineImages),
+                    "isHibernated": .bool(work.facts.isHibernated), "due": .integer(due),
+                    "authorities": records[TaskName.authorities] ?? .null,
+                    "addresses": records[TaskName.services] ?? .null,
+                    "infrastructure": records[TaskName.infrastructure] ?? .null,
+                ]
+            },
+            perform: { records in try await perform(work, provider, records) }
+        )
+    }
+
+    private static func perform(
+        _ work: ShootWork,
+        _ provider: any InfrastructureProvider,
+        _ records: FlowRecords
+    ) async throws -> JSONValue {
+        var output = Output(pools: [:], renewal: .max)
+        var groups: [MachineGroup] = []
+        if !work.facts.isHibernated {
+            let shoot = try await work.shootClient()
+            let users = UserDataStore(work: work, shoot: shoot, addresses: try work.addresses(records))
+            for pool in work.facts.spec.workers {
+                let (userData, renewal) = try await users.keep(pool)
+                output.pools[pool.name] = "\(Digest.hex(userData)) \(pool.minimum)-\(pool.maximum)"
+                output.renewal = min(output.renewal, renewal)
+                groups.append(MachineGroup(pool: pool, image: try work.image(of: pool), userData: userData))
+            }
+        }
+        let present = try await provider.scale(work, groups, records[TaskName.infrastructure] ?? [:])
+        if let present {
+            do {
+                try await removeNodes(work, except: present)
+            } catch  where work.facts.isHibernated {
+                // The API server may sleep already; Nodes without machines go when it wakes up.
+                work.logger.info("Nodes stay while the shoot sleeps", metadata: ["reason": "\(error)"])
+            }
+        }
+        return try CanonicalJSON.value(output)
+    }
+
+    /// Removes the Nodes of machines that are gone: nobody else would.
+    private static func removeNodes(_ work: ShootWork, except present: Set<String>) async throws {
+        let shoot = try await work.shootClient()
+        for node in try await shoot.list(Node.self).items {
+            guard let name = node.metadata.name, !present.contains(name) else { continue }
+            try await shoot.delete(Node.self, name)
+        }
+    }
+}
+
+/// What the machines of each pool start with, and the tokens in it.
+private struct UserDataStore {
+    private static let tokenLifetime: UInt64 = 7 * 86400
+    private static let expiry = "tendril.dev/token-expiry"
+    private static let inputs = "tendril.dev/inputs"
+    private static let key = "user-data"
+
+    let work: ShootWork
+    let shoot: KubernetesClient
+    let addresses: ControlPlaneAddresses
+
+    /// The user data of a pool, with a token that is good for half of its life at least, and when it is to be made anew.
+    func keep(_ pool: Shoot.Worker) async throws -> ([UInt8], renewal: UInt64) {
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        let name = "user-data-\(pool.name)"
+        var agent = AgentConfiguration(
+            cluster: work.namespace,
+            pool: pool.name,
+            apiServers: ["https://\(addresses.frontDoor.text)"],
+            configurationKeys: [try await configurationKey()]
+        )
+        agent.certificateAuthority = String(decoding: try await bundle(), as: UTF8.self)
+        let program = try work.image(of: pool).program
+        let wanted = try JSONValue.array([CanonicalJSON.value(agent), CanonicalJSON.value(program)]).digest()
+        let now = Clock.unixTime()
+        if let present = try await store.read(name), present.metadata.annotations?[Self.inputs] == wanted,
+            let expiry = present.metadata.annotations?[Self.expiry].flatMap({ UInt64($0) }),
+            expiry > now + Self.tokenLifetime / 2, let userData = present[Self.key]
+        {
+            return (userData, expiry - Self.tokenLifetime / 2)
+        }
+        let token = try TokenManifest.make(
+            pool: pool.name,
+            machine: nil,
+            namePrefix: MachineNames.prefix(work.namespace, pool: pool.name),
+            lifetime: Self.tokenLifetime,
+            allowsRejoin: false
+        )
+        try await shoot.create(token.secret)
+        let userData = try UserData.render(
+            UserDataConfiguration(agent: agent, program: program, token: token.text),
+            as: .cloudConfig,
+            unit: AgentUnit.text
+        )
+        let expiry = now + Self.tokenLifetime
+        try await store.write(name, [Self.key: userData], annotations: [Self.inputs: wanted, Self.expiry: "\(expiry)"])
+        return (userData, expiry - Self.tokenLifetime / 2)
+    }
+
+    private func configurationKey() async throws -> String {
+        let secret = try await work.secret(KeyName.nodeSigning.rawValue)
+        guard let key = secret.text("public") else { throw TaskFailure(.unknown, "the signing key is gone") }
+        return key
+    }
+
+    private func bundle() async throws -> [UInt8] {
+        try await work.secret(Authority.cluster.bundle)[SecretKey.authority] ?? []
+    }
+}
+
+/// What machines are called, where we choose it.
+enum MachineNames {
+    /// What the names of a pool's machines begin with; different for any two pools of any two shoots.
+    static func prefix(_ cluster: String, pool: String) -> String {
+        "m\(Digest.hex(Array("\(cluster)/\(pool)".utf8)).prefix(6))-"
+    }
+}

@@ -1,0 +1,250 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import KubernetesClient
+internal import NodePlan
+internal import ShootPlan
+internal import TLSEngine
+internal import TendrilCore
+
+/// What the shoot itself needs before its first machine comes.
+enum SystemTask {
+    static func make(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.system,
+            title: "Preparing the cluster for its nodes",
+            after: [TaskName.apiAnswers],
+            inputs: { records in
+                [
+                    "credentials": records[TaskName.authorities] ?? .null,
+                    "addresses": records[TaskName.services] ?? .null,
+                    "objects": .array(
+                        Addons.system(work.facts, gateKey: "") + (try BootstrapManifests.all(clusterInfo: nil))
+                    ),
+                ]
+            },
+            perform: { records in
+                let shoot = try await work.shootClient()
+                let gate = try await work.secret(KeyName.gate.rawValue)[NodeRendering.gateKey] ?? []
+                let bundle = try await work.secret(Authority.cluster.bundle)[SecretKey.authority] ?? []
+                let server = "https://\(try work.addresses(records).frontDoor.text)"
+                let objects =
+                    try BootstrapManifests.all(clusterInfo: (server, bundle))
+                    + Addons.system(work.facts, gateKey: Data(gate).base64EncodedString())
+                for object in objects {
+                    // What a definition brings is served a moment later, and namespaces are made one after the other.
+                    _ = try await Waiting.until(.seconds(30), for: "an object to be taken") {
+                        .success(try await shoot.serverSideApply(object, manager: Manager.name))
+                            as Result<JSONValue, Waiting.NotYet>
+                    }
+                }
+                return [:]
+            }
+        )
+    }
+}
+
+/// What the machines of every pool are to be, signed and published in the shoot.
+enum NodeConfigurationsTask {
+    static func make(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.nodeConfigurations,
+            title: "Publishing what nodes are to be",
+            after: [TaskName.system],
+            inputs: { records in
+                let addresses = try work.addresses(records)
+                let pools = try work.facts.spec.workers.map { pool in
+                    try CanonicalJSON.value(try render(work, pool, addresses, ("", ""), generation: 0))
+                }
+                return ["pools": .array(pools), "authorities": records[TaskName.authorities] ?? .null]
+            },
+            perform: { records in
+                let shoot = try await work.shootClient()
+                let addresses = try work.addresses(records)
+                func bundle(_ authority: Authority) async throws -> String {
+                    let bytes = try await work.secret(authority.bundle)[SecretKey.authority] ?? []
+                    return String(decoding: bytes, as: UTF8.self)
+                }
+                let authorities = (try await bundle(.vpn), try await bundle(.cluster))
+                let pem = try await work.secret(KeyName.nodeSigning.rawValue)["private.pem"] ?? []
+                let key = try SigningKey(pem: TendrilCore.Secret(pem))
+                var generations: [String: JSONValue] = [:]
+                for pool in work.facts.spec.workers {
+                    let published = try await published(pool.name, shoot)
+                    func configuration(_ generation: Int) throws -> NodeConfiguration {
+                        try render(work, pool, addresses, authorities, generation: generation)
+                    }
+                    let last = published?.metadata.generation ?? 0
+                    let isSame = try published == configuration(last)
+                    let wanted = try configuration(isSame ? last : last + 1)
+                    let problems = NodeConfigurationRules.problems(wanted)
+                    guard problems.isEmpty else {
+                        throw TaskFailure(.configuration, "pool \(pool.name): \(ConfigurationError(problems))")
+                    }
+                    for object in try NodeConfigurationManifests.all(wanted, keys: [key]) {
+                        try await shoot.serverSideApply(object, manager: Manager.name)
+                    }
+                    generations[pool.name] = .integer(wanted.metadata.generation)
+                }
+                return .object(generations)
+            }
+        )
+    }
+
+    private static func render(
+        _ work: ShootWork,
+        _ pool: Shoot.Worker,
+        _ addresses: ControlPlaneAddresses,
+        _ authorities: (tunnel: String, cluster: String),
+        generation: Int
+    ) throws -> NodeConfiguration {
+        try NodeRendering.configuration(
+            work.facts,
+            pool: pool,
+            image: try work.image(of: pool),
+            addresses: addresses,
+            tunnelAuthority: authorities.tunnel,
+            clusterAuthority: authorities.cluster,
+            generation: generation
+        )
+    }
+
+    /// What a pool's machines are told now.
+    private static func published(_ pool: String, _ shoot: KubernetesClient) async throws -> NodeConfiguration? {
+        let pointer = try await shoot.find(
+            ConfigMap.self,
+            TendrilAPI.pointer(pool: pool),
+            namespace: TendrilAPI.namespace
+        )
+        guard let name = pointer?.data?[TendrilAPI.pointerKey],
+            let secret = try await shoot.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace),
+            let document = secret[TendrilAPI.documentKey]
+        else { return nil }
+        return try? JSONDecoder().decode(NodeConfiguration.self, from: Data(document))
+    }
+}
+
+/// What runs in kube-system.
+enum AddonsTask {
+    struct Output: Codable, Sendable {
+        /// Workloads to wait for, as `daemonsets/kube-proxy`.
+        var workloads: [String]
+        /// Add-ons that do not run, for their images are not at hand.
+        var leftOut: [String]
+    }
+
+    static func make(_ work: ShootWork) -> ShootTask {
+        let kubeProxy = work.configuration.kubeProxy ?? [:]
+        return ShootTask(
+            name: TaskName.addons,
+            title: "Installing add-ons",
+            after: [TaskName.system],
+            inputs: { records in
+                let addons = try Addons.all(work.facts, kubeProxy: kubeProxy, kubeconfig: "")
+                return [
+                    "objects": .array(addons.flatMap(\.objects)),
+                    "certificates": records[TaskName.certificates] ?? .null,
+                ]
+            },
+            perform: { records in
+                let shoot = try await work.shootClient()
+                let kubeconfig = try await work.secret("kube-proxy")[SecretKey.kubeconfig] ?? []
+                let addons = try Addons.all(
+                    work.facts,
+                    kubeProxy: kubeProxy,
+                    kubeconfig: Data(kubeconfig).base64EncodedString()
+                )
+                for object in addons.flatMap(\.objects) {
+                    try await shoot.serverSideApply(object, manager: Manager.name)
+                }
+                return try CanonicalJSON.value(
+                    Output(
+                        workloads: addons.compactMap(\.workload),
+                        leftOut: addons.filter(\.isLeftOut).map(\.name)
+                    )
+                )
+            }
+        )
+    }
+}
+
+/// What people come with: a kubeconfig of short life beside the Shoot.
+enum AccessTask {
+    static func name(_ shoot: String) -> String { "\(shoot).kubeconfig" }
+
+    static func make(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.access,
+            title: "Handing out the kubeconfig",
+            after: [TaskName.apiAnswers],
+            inputs: { records in ["certificates": records[TaskName.certificates] ?? .null] },
+            perform: { _ in
+                let kubeconfig = try await work.secret(LeafPlan.people)[SecretKey.kubeconfig] ?? []
+                try await work.garden.serverSideApply(
+                    [
+                        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                        "metadata": [
+                            "name": .string(name(work.shoot.name)), "namespace": .string(work.shoot.namespace),
+                            "labels": ["app.kubernetes.io/managed-by": "tendril-coordinator"],
+                        ],
+                        "data": ["kubeconfig": .string(Data(kubeconfig).base64EncodedString())],
+                    ],
+                    manager: Manager.name
+                )
+                return [:]
+            }
+        )
+    }
+}
+
+/// The end of a flow: what was made is there and works.
+enum ReadinessTasks {
+    static func nodes(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.nodesReady,
+            title: "Waiting for nodes",
+            after: [TaskName.machines, TaskName.controllers],
+            inputs: { records in
+                [
+                    "configurations": records[TaskName.nodeConfigurations] ?? .null,
+                    "machines": records[TaskName.machines] ?? .null,
+                ]
+            },
+            perform: { _ in
+                let shoot = try await work.shootClient()
+                let _: Bool = try await Waiting.until(.seconds(1200), every: .milliseconds(500), for: "nodes") {
+                    let report = NodesReport(
+                        try await shoot.list(Node.self).items,
+                        try await shoot.list(NodeBootstrap.self).items,
+                        work.facts.spec.workers
+                    )
+                    return report.problem.map { .failure(.init($0)) } ?? .success(true)
+                }
+                return [:]
+            }
+        )
+    }
+
+    static func system(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.systemReady,
+            title: "Waiting for kube-system and the link",
+            after: [TaskName.addons, TaskName.nodesReady],
+            inputs: { records in
+                [
+                    "addons": records[TaskName.addons] ?? .null,
+                    "nodes": .string(records.tasks[TaskName.nodesReady]?.inputs ?? ""),
+                ]
+            },
+            perform: { records in
+                let shoot = try await work.shootClient()
+                let addons = try records.output(TaskName.addons, as: AddonsTask.Output.self)
+                let hasNodes = work.facts.spec.workers.contains { $0.minimum > 0 }
+                let _: Bool = try await Waiting.until(.seconds(600), for: "kube-system") {
+                    let problem = try await SystemReport.problem(addons.workloads, shoot, hasNodes: hasNodes)
+                    return problem.map { .failure(.init($0)) } ?? .success(true)
+                }
+                return [:]
+            }
+        )
+    }
+}

@@ -1,0 +1,160 @@
+internal import ClusterModel
+package import TendrilCore
+
+/// Renders what runs in the shoot's kube-system.
+package enum Addons {
+    /// An add-on: its objects, and why it does not run although it is wanted.
+    package struct Addon: Sendable {
+        package let name: String
+        package let objects: [JSONValue]
+        /// The workload to wait for: `daemonsets/kube-proxy`; `nil` where nothing runs.
+        package let workload: String?
+        /// Whether nothing runs, for its image is not at hand.
+        package let isLeftOut: Bool
+    }
+
+    static let namespace = "kube-system"
+
+    /// Every add-on that the shoot wants.
+    ///
+    /// - Parameters:
+    ///   - cluster: the shoot.
+    ///   - kubeProxy: fields of KubeProxyConfiguration that go before ours.
+    ///   - kubeconfig: kube-proxy's, in base64.
+    /// - Returns: the add-ons with their objects.
+    /// - Throws: where a value cannot be encoded.
+    package static func all(_ cluster: ClusterFacts, kubeProxy: JSONValue, kubeconfig: String) throws -> [Addon] {
+        var addons: [Addon] = []
+        if cluster.spec.addons.kubeProxy {
+            addons.append(
+                Addon(
+                    name: "kube-proxy",
+                    objects: try KubeProxy.objects(cluster, configuration: kubeProxy, kubeconfig: kubeconfig),
+                    workload: "daemonsets/kube-proxy",
+                    isLeftOut: false
+                )
+            )
+        }
+        func add(_ name: String, _ workload: String, _ objects: (Int) -> [JSONValue]) {
+            let isMissing = cluster.images.missing.contains(name)
+            addons.append(
+                Addon(
+                    name: name,
+                    objects: objects(isMissing ? 0 : 1),
+                    workload: isMissing ? nil : workload,
+                    isLeftOut: isMissing
+                )
+            )
+        }
+        if cluster.spec.addons.dns { add("coredns", "deployments/coredns") { DNS.objects(cluster, replicas: $0) } }
+        if cluster.spec.addons.metrics {
+            add("metrics-server", "deployments/metrics-server") { MetricsServer.objects(cluster, replicas: $0) }
+        }
+        if cluster.spec.addons.dashboard {
+            add("dashboard", "deployments/kubernetes-dashboard") { Dashboard.objects(cluster, replicas: $0) }
+        }
+        return addons
+    }
+
+    /// What the control plane needs in the shoot besides add-ons.
+    package static func system(_ cluster: ClusterFacts, gateKey: String) -> [JSONValue] {
+        [
+            // The API server reads logs and runs commands through kubelets.
+            binding(
+                "tendril:kubelet-api-admin",
+                role: "system:kubelet-api-admin",
+                ["kind": "User", "name": "kube-apiserver-kubelet-client", "apiGroup": "rbac.authorization.k8s.io"]
+            ),
+            [
+                "apiVersion": "v1", "kind": "Secret",
+                "metadata": metadata(NodeRendering.gateSecret), "data": [NodeRendering.gateKey: .string(gateKey)],
+            ],
+            // Where pods find the API server: an address of their own node, on which the tunnel's client listens.
+            [
+                "apiVersion": "v1", "kind": "Endpoints",
+                "metadata": ["name": "kubernetes", "namespace": "default", "labels": managed],
+                "subsets": [
+                    [
+                        "addresses": [["ip": .string(ReservedNetwork.apiServer)]],
+                        "ports": [["name": "https", "port": 6443, "protocol": "TCP"]],
+                    ]
+                ],
+            ],
+        ]
+    }
+
+    private static let managed: JSONValue = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
+
+    static func metadata(_ name: String) -> JSONValue {
+        [
+            "name": .string(name), "namespace": .string(namespace),
+            "labels": managed.merging(["k8s-app": .string(name)]),
+        ]
+    }
+
+    static func account(_ name: String) -> JSONValue {
+        ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name)]
+    }
+
+    static func binding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
+        [
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": ["name": .string(name), "labels": managed],
+            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": .string(role)],
+            "subjects": [subject],
+        ]
+    }
+
+    static func subject(account name: String) -> JSONValue {
+        ["kind": "ServiceAccount", "name": .string(name), "namespace": .string(namespace)]
+    }
+
+    static func role(_ name: String, _ rules: JSONValue) -> JSONValue {
+        [
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": ["name": .string(name), "labels": managed], "rules": rules,
+        ]
+    }
+
+    /// A Deployment of one container.
+    static func deployment(
+        _ name: String,
+        replicas: Int,
+        container: JSONValue,
+        volumes: JSONValue = []
+    ) -> JSONValue {
+        let labels: JSONValue = ["k8s-app": .string(name)]
+        let critical: JSONValue = ["priorityClassName": "system-cluster-critical", "serviceAccountName": .string(name)]
+        let tolerations: JSONValue = [["key": "CriticalAddonsOnly", "operator": "Exists"]]
+        let pod = critical.merging([
+            "tolerations": tolerations, "volumes": volumes, "containers": .array([container]),
+            "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
+        ])
+        return [
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(name),
+            "spec": [
+                "replicas": .integer(replicas), "selector": ["matchLabels": labels],
+                "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 1]],
+                "template": ["metadata": ["labels": labels], "spec": pod],
+            ],
+        ]
+    }
+
+    static func service(_ name: String, selector: String, port: Int, target: Int, protocols: [String], address: String?)
+        -> JSONValue
+    {
+        var spec: [String: JSONValue] = [
+            "selector": ["k8s-app": .string(selector)],
+            "ports": .array(
+                protocols.map { name in
+                    [
+                        "name": .string("p-\(name.lowercased())"), "port": .integer(port),
+                        "targetPort": .integer(target), "protocol": .string(name),
+                    ]
+                }
+            ),
+        ]
+        if let address { spec["clusterIP"] = .string(address) }
+        return ["apiVersion": "v1", "kind": "Service", "metadata": metadata(name), "spec": .object(spec)]
+    }
+}

@@ -1,0 +1,169 @@
+import TendrilCore
+
+/// The cluster's DNS.
+enum DNS {
+    private static let name = "coredns"
+    /// The tenth address of Services, which kubelets tell their pods.
+    private static let corefile = """
+        .:8053 {
+            errors
+            health :8080 { lameduck 5s }
+            ready :8181
+            kubernetes cluster.local in-addr.arpa ip6.arpa {
+                fallthrough in-addr.arpa ip6.arpa
+            }
+            prometheus :9153
+            forward . /etc/resolv.conf
+            cache 30
+            loop
+            reload
+            loadbalance
+        }
+
+        """
+
+    static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
+        let container: JSONValue = [
+            "name": .string(name), "image": .string("\(cluster.images.kubernetes)/coredns/coredns:v1.9.3"),
+            "args": ["-conf", "/etc/coredns/Corefile"], "imagePullPolicy": "IfNotPresent",
+            "resources": ["requests": ["cpu": "50m", "memory": "30Mi"], "limits": ["memory": "500Mi"]],
+            "readinessProbe": ["httpGet": ["path": "/ready", "port": 8181]],
+            "livenessProbe": ["httpGet": ["path": "/health", "port": 8080], "failureThreshold": 5],
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+                "runAsUser": 65532, "capabilities": ["drop": ["ALL"]],
+            ],
+            "volumeMounts": [["name": "configuration", "mountPath": "/etc/coredns", "readOnly": true]],
+        ]
+        let role = "tendril:coredns"
+        return [
+            Addons.account(name),
+            Addons.role(
+                role,
+                [
+                    [
+                        "apiGroups": [""], "resources": ["endpoints", "services", "pods", "namespaces"],
+                        "verbs": ["list", "watch"],
+                    ],
+                    [
+                        "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"],
+                        "verbs": ["list", "watch"],
+                    ],
+                ]
+            ),
+            Addons.binding(role, role: role, Addons.subject(account: name)),
+            [
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": Addons.metadata(name),
+                "data": ["Corefile": .string(corefile)],
+            ],
+            Addons.deployment(
+                name,
+                replicas: replicas,
+                container: container,
+                volumes: [["name": "configuration", "configMap": ["name": .string(name)]]]
+            ),
+            Addons.service(
+                "kube-dns",
+                selector: name,
+                port: 53,
+                target: 8053,
+                protocols: ["UDP", "TCP"],
+                address: cluster.serviceAddress(10).map { "\($0)" }
+            ),
+        ]
+    }
+}
+
+/// What `kubectl top` and autoscalers read.
+enum MetricsServer {
+    private static let name = "metrics-server"
+
+    static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
+        let container: JSONValue = [
+            "name": .string(name),
+            "image": .string("\(cluster.images.kubernetes)/metrics-server/metrics-server:v0.6.4"),
+            "imagePullPolicy": "IfNotPresent",
+            "args": [
+                "--secure-port=8443", "--cert-dir=/tmp", "--kubelet-preferred-address-types=InternalIP",
+                "--kubelet-insecure-tls", "--metric-resolution=30s",
+            ],
+            "resources": ["requests": ["cpu": "50m", "memory": "60Mi"]],
+            "readinessProbe": ["httpGet": ["path": "/readyz", "port": 8443, "scheme": "HTTPS"]],
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+                "runAsUser": 65532, "capabilities": ["drop": ["ALL"]],
+            ],
+            "volumeMounts": [["name": "temporary", "mountPath": "/tmp"]],
+        ]
+        let role = "tendril:metrics-server"
+        var objects: [JSONValue] = [
+            Addons.account(name),
+            Addons.role(
+                role,
+                [
+                    ["apiGroups": [""], "resources": ["nodes/metrics", "nodes/stats"], "verbs": ["get"]],
+                    ["apiGroups": [""], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]],
+                ]
+            ),
+            Addons.binding(role, role: role, Addons.subject(account: name)),
+            Addons.binding("\(role):delegation", role: "system:auth-delegator", Addons.subject(account: name)),
+            Addons.deployment(
+                name,
+                replicas: replicas,
+                container: container,
+                volumes: [["name": "temporary", "emptyDir": [:]]]
+            ),
+            Addons.service(name, selector: name, port: 443, target: 8443, protocols: ["TCP"], address: nil),
+        ]
+        // A group that nobody serves would make every client's discovery slow.
+        if replicas > 0 {
+            objects.append(
+                [
+                    "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+                    "metadata": ["name": "v1beta1.metrics.k8s.io"],
+                    "spec": [
+                        "group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
+                        "versionPriority": 100, "insecureSkipTLSVerify": true,
+                        "service": ["name": .string(name), "namespace": .string(Addons.namespace)],
+                    ],
+                ]
+            )
+        }
+        return objects
+    }
+}
+
+/// The Kubernetes dashboard, for those who ask for it; it is reached through `kubectl port-forward`.
+enum Dashboard {
+    private static let name = "kubernetes-dashboard"
+
+    static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
+        let container: JSONValue = [
+            "name": .string(name), "image": "docker.io/kubernetesui/dashboard:v2.7.0",
+            "imagePullPolicy": "IfNotPresent",
+            "args": ["--auto-generate-certificates", "--namespace=kube-system"],
+            "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+                "runAsUser": 1001, "capabilities": ["drop": ["ALL"]],
+            ],
+            "volumeMounts": [
+                ["name": "temporary", "mountPath": "/tmp"], ["name": "certificates", "mountPath": "/certs"],
+            ],
+        ]
+        func secret(_ name: String) -> JSONValue {
+            ["apiVersion": "v1", "kind": "Secret", "metadata": Addons.metadata(name), "type": "Opaque"]
+        }
+        return [
+            Addons.account(name), secret("kubernetes-dashboard-certs"), secret("kubernetes-dashboard-csrf"),
+            secret("kubernetes-dashboard-key-holder"),
+            Addons.deployment(
+                name,
+                replicas: replicas,
+                container: container,
+                volumes: [["name": "temporary", "emptyDir": [:]], ["name": "certificates", "emptyDir": [:]]]
+            ),
+            Addons.service(name, selector: name, port: 443, target: 8443, protocols: ["TCP"], address: nil),
+        ]
+    }
+}

@@ -1,0 +1,54 @@
+package import ClusterModel
+package import NodePlan
+package import TendrilCore
+
+/// Where images come from.
+package struct ImageSource: Codable, Hashable, Sendable {
+    /// Of Kubernetes and etcd, such as `registry.k8s.io`.
+    package var kubernetes: String
+    /// Of our own programs.
+    package var tendril: String
+    /// Add-ons without an image: their objects are made, but nothing runs.
+    package var missing: [String]
+
+    package init(kubernetes: String, tendril: String, missing: [String] = []) {
+        (self.kubernetes, self.tendril, self.missing) = (kubernetes, tendril, missing)
+    }
+}
+
+/// A shoot as its control plane, its nodes and its add-ons are rendered from it.
+package struct ClusterFacts: Hashable, Sendable {
+    /// The technical ID, which is the namespace in the seed.
+    package let id: String
+    package let spec: Shoot.Spec
+    package let version: KubernetesVersion
+    package let images: ImageSource
+    package let seed: Seed.Spec
+    /// Whether the seed is older than 1.21 and knows PodDisruptionBudgets as a beta only (CHANGELOG-1.21).
+    package let seedHasBetaBudgets: Bool
+
+    /// Takes a shoot without problems.
+    package init?(_ shoot: Shoot, images: ImageSource, seed: Seed.Spec, seedVersion: KubernetesVersion) {
+        guard let id = TechnicalID(project: shoot.namespace, name: shoot.name),
+            let version = KubernetesVersion(shoot.spec.kubernetes.version)
+        else { return nil }
+        (self.id, spec, self.version, self.images, self.seed) = (id.description, shoot.spec, version, images, seed)
+        seedHasBetaBudgets = seedVersion.minor < 21
+    }
+
+    /// An address in the range of Services; 1 is the API's, 10 is the DNS server's.
+    package func serviceAddress(_ offset: UInt64) -> IPAddress? {
+        IPPrefix(spec.networking.services)?.address(at: offset)
+    }
+
+    package var isHibernated: Bool { spec.hibernation.enabled }
+
+    /// How many of a stateless part run.
+    var replicas: Int { isHibernated ? 0 : spec.controlPlane.replicas }
+
+    /// An image of Kubernetes of the shoot's version.
+    func kubernetesImage(_ name: String) -> String { "\(images.kubernetes)/\(name):v\(version)" }
+
+    /// One of our own images.
+    func tendrilImage(_ name: String) -> String { "\(images.tendril)/\(name):\(Version.text)" }
+}

@@ -1,0 +1,123 @@
+import ClusterModel
+import NodePlan
+import TendrilCore
+
+/// What kube-apiserver and the tunnel's server beside it are told.
+enum APIServer {
+    static let secrets = [
+        "ca-client-bundle", "ca-kubelet-bundle", "ca-front-proxy-bundle", "ca-etcd-bundle", "etcd-client",
+        "kube-apiserver", "kube-apiserver-kubelet", "front-proxy", "service-account-key", "etcd-encryption-key",
+    ]
+
+    static let egressSocket = "/run/tendril/egress.sock"
+
+    static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [String] {
+        let etcd = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
+        return [
+            "--etcd-servers=https://\(etcd):2379", "--etcd-cafile=\(PodParts.path("ca-etcd-bundle", "ca.crt"))",
+            "--etcd-certfile=\(PodParts.path("etcd-client", "tls.crt"))",
+            "--etcd-keyfile=\(PodParts.path("etcd-client", "tls.key"))",
+            "--bind-address=0.0.0.0", "--secure-port=6443", "--allow-privileged=true",
+            "--service-cluster-ip-range=\(cluster.spec.networking.services)",
+            // Nodes vouch for themselves by two authorities: the users', and that of agents.
+            "--client-ca-file=\(PodParts.path("ca-client-bundle", "ca.crt"))",
+            "--tls-cert-file=\(PodParts.path("kube-apiserver", "tls.crt"))",
+            "--tls-private-key-file=\(PodParts.path("kube-apiserver", "tls.key"))",
+            "--tls-min-version=VersionTLS12",
+            "--kubelet-client-certificate=\(PodParts.path("kube-apiserver-kubelet", "tls.crt"))",
+            "--kubelet-client-key=\(PodParts.path("kube-apiserver-kubelet", "tls.key"))",
+            "--kubelet-certificate-authority=\(PodParts.path("ca-kubelet-bundle", "ca.crt"))",
+            "--kubelet-preferred-address-types=InternalIP", "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth=true",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-key-file=\(PodParts.path("service-account-key", "public.pem"))",
+            "--service-account-signing-key-file=\(PodParts.path("service-account-key", "private.pem"))",
+            "--encryption-provider-config=\(PodParts.path("etcd-encryption-key", "configuration.json"))",
+            "--requestheader-client-ca-file=\(PodParts.path("ca-front-proxy-bundle", "ca.crt"))",
+            "--requestheader-allowed-names=front-proxy", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            "--requestheader-group-headers=X-Remote-Group", "--requestheader-username-headers=X-Remote-User",
+            "--proxy-client-cert-file=\(PodParts.path("front-proxy", "tls.crt"))",
+            "--proxy-client-key-file=\(PodParts.path("front-proxy", "tls.key"))",
+            "--egress-selector-config-file=/srv/configuration/egress.json",
+            // Pods reach it by an address of their own node, which the coordinator publishes.
+            "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
+        ]
+    }
+
+    /// Files that are no secrets.
+    static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
+        let egress: JSONValue = [
+            "apiVersion": .string(KubernetesTraits(cluster.version).egressSelectorVersion),
+            "kind": "EgressSelectorConfiguration",
+            "egressSelections": [
+                [
+                    "name": "cluster",
+                    "connection": [
+                        "proxyProtocol": "HTTPConnect", "transport": ["uds": ["udsName": .string(egressSocket)]],
+                    ],
+                ]
+            ],
+        ]
+        let networking = cluster.spec.networking
+        let tunnel: JSONValue = [
+            "apiVersion": "vpn.tendril.dev/v1alpha1", "kind": "ServerConfiguration", "listen": "0.0.0.0:8132",
+            "ca": .string(PodParts.path("ca-vpn-bundle", "ca.crt")),
+            "certificate": .string(PodParts.path("vpn-server", "tls.crt")),
+            "key": .string(PodParts.path("vpn-server", "tls.key")),
+            "gateKey": .string(PodParts.path("vpn-gate-key", "key")), "packets": false,
+            "networks": [.string(networking.nodes), .string(networking.pods), .string(networking.services)],
+            "egressSocket": .string(egressSocket), "apiServer": "127.0.0.1:6443",
+            "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),
+            "socket": "/run/tendril/vpn.sock", "metrics": "0.0.0.0:8133",
+        ]
+        return ["egress.json": try CanonicalJSON.text(egress), "vpn.json": try CanonicalJSON.text(tunnel)]
+    }
+}
+
+/// What the controllers are told.
+enum Controllers {
+    static let managerSecrets = [
+        "kube-controller-manager", "ca-bundle", "ca-client", "ca-kubelet", "service-account-key",
+    ]
+
+    static func managerFlags(_ cluster: ClusterFacts) -> [String] {
+        let kubeconfig = PodParts.path("kube-controller-manager", "kubeconfig")
+        let (client, kubelet) = ("ca-client", "ca-kubelet")
+        func signer(_ name: String, _ authority: String) -> [String] {
+            [
+                "--cluster-signing-\(name)-cert-file=\(PodParts.path(authority, "ca.crt"))",
+                "--cluster-signing-\(name)-key-file=\(PodParts.path(authority, "ca.key"))",
+            ]
+        }
+        return shared(cluster, kubeconfig) + [
+            "--controllers=*,bootstrapsigner,tokencleaner", "--use-service-account-credentials=true",
+            "--service-account-private-key-file=\(PodParts.path("service-account-key", "private.pem"))",
+            "--root-ca-file=\(PodParts.path("ca-bundle", "ca.crt"))", "--cluster-signing-duration=720h",
+            "--allocate-node-cidrs=true", "--cluster-cidr=\(cluster.spec.networking.pods)",
+            "--service-cluster-ip-range=\(cluster.spec.networking.services)", "--node-monitor-grace-period=40s",
+        ] + signer("kube-apiserver-client", client) + signer("kubelet-client", client)
+            + signer("kubelet-serving", kubelet) + signer("legacy-unknown", client)
+    }
+
+    static func schedulerFlags(_ cluster: ClusterFacts) -> [String] {
+        shared(cluster, PodParts.path("kube-scheduler", "kubeconfig"))
+    }
+
+    /// Without a look-up of the API server's own authority it would end as long as that is not there.
+    private static func shared(_ cluster: ClusterFacts, _ kubeconfig: String) -> [String] {
+        [
+            "--kubeconfig=\(kubeconfig)", "--authentication-kubeconfig=\(kubeconfig)",
+            "--authorization-kubeconfig=\(kubeconfig)", "--authentication-tolerate-lookup-failure=true",
+            "--leader-elect=\(cluster.spec.controlPlane.replicas > 1)", "--profiling=false",
+        ]
+    }
+
+    static func approverCommand(_ cluster: ClusterFacts) -> [String] {
+        [
+            "/usr/bin/tendril-coordinator", "approver", "--kubeconfig",
+            PodParts.path("tendril-approver", "kubeconfig"), "--cluster", cluster.id, "--ca-certificate",
+            PodParts.path("ca-vpn", "ca.crt"), "--ca-key", PodParts.path("ca-vpn", "ca.key"), "--node-network",
+            cluster.spec.networking.nodes, "--metrics", "0.0.0.0:8133",
+        ]
+    }
+}

@@ -1,0 +1,242 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import NodePlan
+package import TendrilCore
+
+/// Renders the control plane of a shoot as objects of its seed.
+package enum ControlPlane {
+    /// The namespace, closed to all that is not said to be open.
+    package static func namespace(_ cluster: ClusterFacts, project: String, name: String) -> [JSONValue] {
+        let everywhere: JSONValue = [:]
+        func policy(_ name: String, _ spec: JSONValue) -> JSONValue {
+            [
+                "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                "metadata": PodParts.metadata(cluster, name), "spec": spec,
+            ]
+        }
+        let own: JSONValue = [["podSelector": [:]]]
+        return [
+            [
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": [
+                    "name": .string(cluster.id),
+                    "labels": [
+                        "app.kubernetes.io/managed-by": "tendril-coordinator", "tendril.dev/shoot": .string(name),
+                        "tendril.dev/project": .string(project),
+                        "pod-security.kubernetes.io/enforce": "restricted",
+                    ],
+                ],
+            ],
+            policy("default-deny", ["podSelector": everywhere, "policyTypes": ["Ingress", "Egress"]]),
+            policy(
+                "own-namespace",
+                [
+                    "podSelector": everywhere, "policyTypes": ["Ingress", "Egress"], "ingress": [["from": own]],
+                    "egress": [["to": own]],
+                ]
+            ),
+            policy(
+                "front-door",
+                [
+                    "podSelector": ["matchLabels": PodParts.selector(cluster, "kube-apiserver")],
+                    "policyTypes": ["Ingress"],
+                    "ingress": [["ports": [["port": 6443, "protocol": "TCP"], ["port": 8132, "protocol": "TCP"]]]],
+                ]
+            ),
+            policy(
+                "names",
+                [
+                    "podSelector": everywhere, "policyTypes": ["Egress"],
+                    "egress": [["ports": [["port": 53, "protocol": "UDP"], ["port": 53, "protocol": "TCP"]]]],
+                ]
+            ),
+        ]
+    }
+
+    /// The Services, whose addresses everything else needs.
+    package static func services(_ cluster: ClusterFacts) -> [JSONValue] {
+        func service(_ name: String, _ component: String, type: String, port: Int, target: Int) -> JSONValue {
+            [
+                "apiVersion": "v1", "kind": "Service", "metadata": PodParts.metadata(cluster, name),
+                "spec": [
+                    "type": .string(type), "selector": PodParts.selector(cluster, component),
+                    "ports": [
+                        ["name": "https", "port": .integer(port), "targetPort": .integer(target), "protocol": "TCP"]
+                    ],
+                ],
+            ]
+        }
+        let outside = cluster.seed.exposure.type.rawValue
+        return [
+            service("etcd", "etcd", type: "ClusterIP", port: 2379, target: 2379),
+            service("kube-apiserver", "kube-apiserver", type: outside, port: 443, target: 6443),
+            service("vpn-server", "kube-apiserver", type: outside, port: 8132, target: 8132),
+        ]
+    }
+
+    /// etcd with a volume that outlives it.
+    package static func etcd(_ cluster: ClusterFacts, digests: [String: String]) -> [JSONValue] {
+        let secrets = ["etcd-server", "ca-etcd-bundle"]
+        let (server, ca) = (PodParts.path("etcd-server", "tls"), PodParts.path("ca-etcd-bundle", "ca.crt"))
+        let command = [
+            "etcd", "--name=etcd-0", "--data-dir=/var/etcd/data", "--listen-client-urls=https://0.0.0.0:2379",
+            "--advertise-client-urls=https://etcd.\(cluster.id).svc:2379",
+            "--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+            "--initial-cluster=etcd-0=http://127.0.0.1:2380", "--listen-metrics-urls=http://0.0.0.0:2381",
+            "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
+            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m", "--quota-backend-bytes=8589934592",
+        ]
+        let health: JSONValue = [
+            "httpGet": ["path": "/health", "port": 2381], "periodSeconds": 5, "failureThreshold": 6,
+            "timeoutSeconds": 5,
+        ]
+        let container = PodParts.container(
+            "etcd",
+            image: "\(cluster.images.kubernetes)/etcd:\(KubernetesTraits(cluster.version).etcd)",
+            command: command,
+            secrets: secrets,
+            requests: ("50m", "150Mi"),
+            with: [
+                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]], "livenessProbe": health,
+                "readinessProbe": health.merging(["periodSeconds": 1]),
+            ]
+        )
+        var claim: [String: JSONValue] = [
+            "accessModes": ["ReadWriteOnce"], "resources": ["requests": ["storage": "10Gi"]],
+        ]
+        if let storage = cluster.seed.storageClassName { claim["storageClassName"] = .string(storage) }
+        return [
+            [
+                "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": PodParts.metadata(cluster, "etcd"),
+                "spec": [
+                    "replicas": .integer(cluster.isHibernated ? 0 : 1), "serviceName": "etcd",
+                    "selector": ["matchLabels": PodParts.selector(cluster, "etcd")],
+                    "template": PodParts.template(
+                        cluster,
+                        "etcd",
+                        containers: [container],
+                        secrets: secrets,
+                        digests: digests
+                    ),
+                    "volumeClaimTemplates": [["metadata": ["name": "data"], "spec": .object(claim)]],
+                ],
+            ]
+        ]
+    }
+
+    /// kube-apiserver with the tunnel's server beside it, by which it reaches nodes, pods and Services.
+    package static func apiServer(
+        _ cluster: ClusterFacts,
+        _ addresses: ControlPlaneAddresses,
+        digests: [String: String]
+    ) throws -> [JSONValue] {
+        let (secrets, tunnelSecrets) = (APIServer.secrets, ["ca-vpn-bundle", "vpn-server", "vpn-gate-key"])
+        let shared: JSONValue = ["name": "tunnel", "mountPath": "/run/tendril"]
+        let configuration: JSONValue = ["name": "configuration", "mountPath": "/srv/configuration", "readOnly": true]
+        let server = PodParts.container(
+            "kube-apiserver",
+            image: cluster.kubernetesImage("kube-apiserver"),
+            command: ["kube-apiserver"] + APIServer.flags(cluster, addresses),
+            secrets: secrets,
+            requests: ("100m", "300Mi"),
+            with: [
+                "volumeMounts": [shared, configuration],
+                "livenessProbe": PodParts.probe("/livez", port: 6443, failures: 8),
+                "readinessProbe": PodParts.probe("/readyz", port: 6443, failures: 2, period: 1),
+            ]
+        )
+        let tunnel = PodParts.container(
+            "tendril-vpn",
+            image: cluster.tendrilImage("tendril-vpn"),
+            command: ["/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json"],
+            secrets: tunnelSecrets,
+            requests: ("20m", "32Mi"),
+            with: [
+                "volumeMounts": [shared, configuration],
+                "readinessProbe": ["tcpSocket": ["port": 8132], "periodSeconds": 1],
+            ]
+        )
+        let all = secrets + tunnelSecrets
+        let data = try APIServer.configuration(cluster)
+        let template = PodParts.template(
+            cluster,
+            "kube-apiserver",
+            containers: [server, tunnel],
+            secrets: all,
+            digests: digests,
+            volumes: [
+                ["name": "tunnel", "emptyDir": ["medium": "Memory"]],
+                ["name": "configuration", "configMap": ["name": "kube-apiserver"]],
+            ]
+        )
+        return [
+            [
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": PodParts.metadata(cluster, "kube-apiserver"),
+                "data": .object(data.mapValues { .string($0) }),
+            ],
+            PodParts.budget(cluster, "kube-apiserver"),
+            PodParts.deployment(cluster, "kube-apiserver", template: template),
+        ]
+    }
+
+    /// The controllers of Kubernetes, and the approver of nodes' certificates.
+    package static func controllers(_ cluster: ClusterFacts, digests: [String: String]) -> [JSONValue] {
+        func part(
+            _ name: String,
+            image: String,
+            _ command: [String],
+            _ secrets: [String],
+            memory: String,
+            _ more: JSONValue
+        ) -> JSONValue {
+            let container = PodParts.container(
+                name,
+                image: image,
+                command: command,
+                secrets: secrets,
+                requests: ("10m", memory),
+                with: more
+            )
+            let template = PodParts.template(
+                cluster,
+                name,
+                containers: [container],
+                secrets: secrets,
+                digests: digests
+            )
+            return PodParts.deployment(cluster, name, template: template)
+        }
+        let manager = "kube-controller-manager"
+        let scheduler = "kube-scheduler"
+        return [
+            part(
+                manager,
+                image: cluster.kubernetesImage(manager),
+                [manager] + Controllers.managerFlags(cluster),
+                Controllers.managerSecrets,
+                memory: "90Mi",
+                ["livenessProbe": PodParts.probe("/healthz", port: 10257, failures: 6)]
+            ),
+            part(
+                scheduler,
+                image: cluster.kubernetesImage(scheduler),
+                [scheduler] + Controllers.schedulerFlags(cluster),
+                [scheduler],
+                memory: "45Mi",
+                ["livenessProbe": PodParts.probe("/healthz", port: 10259, failures: 6)]
+            ),
+            part(
+                "tendril-approver",
+                image: cluster.tendrilImage("tendril-coordinator"),
+                Controllers.approverCommand(cluster),
+                ["tendril-approver", "ca-vpn"],
+                memory: "32Mi",
+                [
+                    "livenessProbe": [
+                        "httpGet": ["path": "/healthz", "port": 8133], "periodSeconds": 10, "failureThreshold": 6,
+                    ]
+                ]
+            ),
+        ]
+    }
+}

@@ -1,0 +1,112 @@
+internal import ClusterModel
+import TendrilCore
+
+/// Pieces of pods as the control plane's parts share them.
+enum PodParts {
+    /// Where the Secret of this name is seen in a container.
+    static func path(_ secret: String, _ key: String) -> String { "/srv/tendril/\(secret)/\(key)" }
+
+    static func labels(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
+        [
+            "app.kubernetes.io/name": .string(component), "app.kubernetes.io/part-of": .string(cluster.id),
+            "app.kubernetes.io/managed-by": "tendril-coordinator",
+        ]
+    }
+
+    static func selector(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
+        ["app.kubernetes.io/name": .string(component), "app.kubernetes.io/part-of": .string(cluster.id)]
+    }
+
+    static func metadata(_ cluster: ClusterFacts, _ name: String) -> JSONValue {
+        ["name": .string(name), "namespace": .string(cluster.id), "labels": labels(cluster, name)]
+    }
+
+    /// Asks over HTTPS whether a part is well.
+    static func probe(_ path: String, port: Int, failures: Int, period: Int = 5) -> JSONValue {
+        [
+            "httpGet": ["path": .string(path), "port": .integer(port), "scheme": "HTTPS"],
+            "periodSeconds": .integer(period), "timeoutSeconds": 10, "failureThreshold": .integer(failures),
+        ]
+    }
+
+    /// A container without any privilege.
+    static func container(
+        _ name: String,
+        image: String,
+        command: [String],
+        secrets: [String],
+        requests: (cpu: String, memory: String),
+        with more: JSONValue = [:]
+    ) -> JSONValue {
+        let mounts = secrets.map { secret -> JSONValue in
+            ["name": .string(secret), "mountPath": .string("/srv/tendril/\(secret)"), "readOnly": true]
+        }
+        let base: JSONValue = [
+            "name": .string(name), "image": .string(image), "imagePullPolicy": "IfNotPresent",
+            "command": .array(command.map { .string($0) }),
+            "resources": ["requests": ["cpu": .string(requests.cpu), "memory": .string(requests.memory)]],
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+                "capabilities": ["drop": ["ALL"]],
+            ],
+        ]
+        guard case .array(let given)? = more["volumeMounts"] else {
+            return base.merging(["volumeMounts": .array(mounts)]).merging(more)
+        }
+        return base.merging(more).merging(["volumeMounts": .array(mounts + given)])
+    }
+
+    /// A pod's template: what of a Secret changes makes new pods.
+    static func template(
+        _ cluster: ClusterFacts,
+        _ component: String,
+        containers: [JSONValue],
+        secrets: [String],
+        digests: [String: String],
+        volumes: [JSONValue] = []
+    ) -> JSONValue {
+        let names = Array(Set(secrets)).sorted()
+        let sum = names.map { "\($0)=\(digests[$0] ?? "")" }.joined(separator: ",")
+        let mounted = names.map { name -> JSONValue in
+            ["name": .string(name), "secret": ["secretName": .string(name), "defaultMode": .integer(0o440)]]
+        }
+        return [
+            "metadata": [
+                "labels": labels(cluster, component), "annotations": ["tendril.dev/secrets": .string(sum)],
+            ],
+            "spec": [
+                "automountServiceAccountToken": false, "enableServiceLinks": false,
+                "securityContext": [
+                    "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+                    "seccompProfile": ["type": "RuntimeDefault"],
+                ],
+                "containers": .array(containers), "volumes": .array(mounted + volumes),
+            ],
+        ]
+    }
+
+    /// A Deployment: one pod after the other where there are several, and never two where there is one.
+    static func deployment(_ cluster: ClusterFacts, _ component: String, template: JSONValue) -> JSONValue {
+        let isSingle = cluster.spec.controlPlane.replicas == 1
+        return [
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(cluster, component),
+            "spec": [
+                "replicas": .integer(cluster.replicas), "revisionHistoryLimit": 1,
+                "selector": ["matchLabels": selector(cluster, component)],
+                "strategy": isSingle && component != "kube-apiserver"
+                    ? ["type": "Recreate"]
+                    : ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 0, "maxSurge": 1]],
+                "template": template,
+            ],
+        ]
+    }
+
+    /// Keeps one pod while nodes of the seed are emptied.
+    static func budget(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
+        [
+            "apiVersion": .string(cluster.seedHasBetaBudgets ? "policy/v1beta1" : "policy/v1"),
+            "kind": "PodDisruptionBudget", "metadata": metadata(cluster, component),
+            "spec": ["maxUnavailable": 1, "selector": ["matchLabels": selector(cluster, component)]],
+        ]
+    }
+}

@@ -1,0 +1,153 @@
+package import TendrilCore
+
+/// The CAs of a shoot; each is a Secret of this name in the shoot's namespace.
+package enum Authority: String, CaseIterable, Sendable {
+    /// Signs the API server's certificate, and the one by which the API server proves itself to kubelets.
+    case cluster = "ca"
+    /// Signs users of the API: people, control plane, kubelets.
+    case client = "ca-client"
+    /// Signs the certificates that kubelets serve with.
+    case kubelet = "ca-kubelet"
+    case frontProxy = "ca-front-proxy"
+    case etcd = "ca-etcd"
+    /// Signs both ends of the link, and the agents.
+    case vpn = "ca-vpn"
+
+    /// For how many days it is valid.
+    package static let days = 3650
+
+    /// The Secret with the certificates alone, for those who only believe it.
+    package var bundle: String { "\(rawValue)-bundle" }
+
+    /// Whose certificates stand in the bundle: users of the API are vouched for by two authorities.
+    package var believed: [Authority] { self == .client ? [.client, .vpn] : [self] }
+}
+
+/// Keys that are no certificates; each is a Secret of this name in the shoot's namespace.
+package enum KeyName: String, CaseIterable, Sendable {
+    case serviceAccount = "service-account-key"
+    case etcdEncryption = "etcd-encryption-key"
+    case gate = "vpn-gate-key"
+    case nodeSigning = "node-signing-key"
+}
+
+/// A certificate that the shoot needs: a Secret of this name in the shoot's namespace.
+package struct LeafPlan: Hashable, Sendable {
+    package let name: String
+    package let authority: Authority
+    package let user: String
+    package var groups: [String] = []
+    package var hosts: [String] = []
+    package var addresses: [IPAddress] = []
+    package var uris: [String] = []
+    package var isServer = false
+    package var isClient = false
+    /// The API server's URL, where a kubeconfig is wanted.
+    package var server: String?
+
+    /// For how many days a leaf is valid; it is renewed after four fifths of them.
+    package static let days = 90
+    /// The same for people's kubeconfigs.
+    package static let peopleDays = 1
+    package static let renewalShare = 0.8
+
+    /// For how many days it is valid.
+    package var lifetimeDays: Int { name == Self.people ? Self.peopleDays : Self.days }
+    /// The name of the certificate by which people come.
+    package static let people = "kubeconfig"
+
+    /// What identifies it for a decision whether to issue it anew.
+    package var inputs: JSONValue {
+        [
+            "authority": .string(authority.rawValue), "user": .string(user),
+            "groups": .array(groups.map { .string($0) }), "hosts": .array(hosts.map { .string($0) }),
+            "addresses": .array(addresses.map { .string("\($0)") }), "uris": .array(uris.map { .string($0) }),
+            "server": .string(server ?? ""),
+        ]
+    }
+}
+
+/// Where the parts of a control plane are reached.
+package struct ControlPlaneAddresses: Codable, Hashable, Sendable {
+    /// A port of a host that answers outside the seed.
+    package struct Outside: Codable, Hashable, Sendable {
+        package var host: String
+        package var port: Int
+
+        package init(host: String, port: Int) { (self.host, self.port) = (host, port) }
+
+        /// `host:port`, with brackets around an IPv6 address.
+        package var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    }
+
+    /// The cluster IP of etcd's Service in the seed.
+    package var etcd: String
+    /// The cluster IP of the API server's Service in the seed.
+    package var apiServer: String
+    /// The front door.
+    package var frontDoor: Outside
+    /// Where nodes link to.
+    package var link: Outside
+
+    package init(etcd: String, apiServer: String, frontDoor: Outside, link: Outside) {
+        (self.etcd, self.apiServer, self.frontDoor, self.link) = (etcd, apiServer, frontDoor, link)
+    }
+}
+
+/// Says which certificates a shoot needs.
+package enum CredentialPlan {
+    /// Every leaf.
+    package static func leaves(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
+        let inside = "https://\(url(addresses.apiServer)):443"
+        let outside = "https://\(addresses.frontDoor.text)"
+        func client(_ name: String, _ user: String, groups: [String] = [], server: String) -> LeafPlan {
+            var leaf = LeafPlan(name: name, authority: .client, user: user)
+            (leaf.groups, leaf.isClient, leaf.server) = (groups, true, server)
+            return leaf
+        }
+        return servers(cluster, addresses) + [
+            client("kube-controller-manager", "system:kube-controller-manager", server: inside),
+            client("kube-scheduler", "system:kube-scheduler", server: inside),
+            client("tendril-coordinator", "tendril-coordinator", groups: ["system:masters"], server: inside),
+            client("tendril-approver", "tendril-approver", groups: ["system:masters"], server: inside),
+            client("kube-proxy", "system:kube-proxy", server: outside),
+            client(LeafPlan.people, "tendril:admin", groups: ["system:masters"], server: outside),
+        ]
+    }
+
+    private static func servers(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
+        var etcd = LeafPlan(name: "etcd-server", authority: .etcd, user: "etcd")
+        (etcd.isServer, etcd.isClient) = (true, true)
+        etcd.hosts = ["localhost", "etcd", "etcd.\(cluster.id)", "etcd.\(cluster.id).svc"]
+        etcd.addresses = ["127.0.0.1", addresses.etcd].compactMap { IPAddress($0) }
+        var etcdClient = LeafPlan(name: "etcd-client", authority: .etcd, user: "kube-apiserver")
+        etcdClient.isClient = true
+        var server = LeafPlan(name: "kube-apiserver", authority: .cluster, user: "kube-apiserver")
+        server.isServer = true
+        server.hosts = [
+            "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local", "kube-apiserver", "kube-apiserver.\(cluster.id).svc",
+        ]
+        let own = ["127.0.0.1", addresses.apiServer, ReservedNetwork.apiServer].compactMap { IPAddress($0) }
+        server.addresses = own + [cluster.serviceAddress(1)].compactMap { $0 }
+        if let address = IPAddress(addresses.frontDoor.host) {
+            server.addresses.append(address)
+        } else {
+            server.hosts.append(addresses.frontDoor.host)
+        }
+        var kubelets = LeafPlan(
+            name: "kube-apiserver-kubelet",
+            authority: .cluster,
+            user: "kube-apiserver-kubelet-client"
+        )
+        kubelets.isClient = true
+        var front = LeafPlan(name: "front-proxy", authority: .frontProxy, user: "front-proxy")
+        front.isClient = true
+        var tunnel = LeafPlan(name: "vpn-server", authority: .vpn, user: "vpn-server")
+        tunnel.isServer = true
+        tunnel.uris = ["spiffe://\(cluster.id)/vpn/server/s1"]
+        return [etcd, etcdClient, server, kubelets, front, tunnel]
+    }
+
+    private static func url(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }
+}

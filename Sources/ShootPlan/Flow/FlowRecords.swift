@@ -1,0 +1,24 @@
+package import TendrilCore
+
+/// What is known of the tasks of a shoot that were done: kept in the seed, so that nothing that finished is repeated.
+package struct FlowRecords: Codable, Hashable, Sendable {
+    /// One task that was done.
+    package struct Record: Codable, Hashable, Sendable {
+        /// The digest of what the task was done with.
+        package var inputs: String
+        /// What other tasks need of its result.
+        package var output: JSONValue
+
+        package init(inputs: String, output: JSONValue) { (self.inputs, self.output) = (inputs, output) }
+    }
+
+    package var tasks: [String: Record] = [:]
+
+    package init() {}
+
+    /// The output of a task, if it was ever done.
+    package subscript(_ task: String) -> JSONValue? { tasks[task]?.output }
+
+    /// Whether a task was done with these inputs.
+    package func isDone(_ task: String, inputs: String) -> Bool { tasks[task]?.inputs == inputs }
+}

@@ -1,0 +1,28 @@
+package import NodePlan
+package import TendrilCore
+
+/// What a machine's image brings, and what has to be said to its programs.
+package struct MachineImage: Codable, Hashable, Sendable {
+    /// The name by which pools choose it; `default` is taken where a pool names none.
+    package var name: String
+    /// Where the agent comes from.
+    package var program: UserDataConfiguration.Program
+    /// Where tendril-vpn is; `/usr/bin/tendril-vpn` where this is missing.
+    package var tunnel: String?
+    /// Where the kubelet is; `/usr/bin/kubelet` where this is missing.
+    package var kubelet: String?
+    /// Environment of the kubelet.
+    package var kubeletEnvironment: [String: String]?
+    /// Fields of KubeletConfiguration.
+    package var kubeletConfiguration: JSONValue?
+    /// The image of pods' sandboxes; Kubernetes' own where this is missing.
+    package var sandboxImage: String?
+    /// Whether cgroups are systemd's; true where this is missing.
+    package var systemdCgroup: Bool?
+    /// Whether the machine is a container itself and may not raise priorities.
+    package var isContainer: Bool?
+    /// With the provider `aws`: the image's ID.
+    package var ami: String?
+
+    package init(name: String, program: UserDataConfiguration.Program) { (self.name, self.program) = (name, program) }
+}

@@ -1,0 +1,172 @@
+package import ClusterModel
+package import NodePlan
+internal import TendrilCore
+
+/// Renders what the machines of a pool are to be.
+package enum NodeRendering {
+    /// The Secret in the shoot with the key of the gate.
+    package static let gateSecret = "tendril-vpn-gate"
+    package static let gateKey = "key"
+
+    private static let containerd = "/etc/containerd/config.toml"
+    private static let network = "/etc/cni/tendril.conflist.template"
+    private static let tunnel = "/etc/tendril-vpn"
+
+    /// The configuration of a pool.
+    ///
+    /// - Parameters:
+    ///   - cluster: the shoot.
+    ///   - pool: one of its pools.
+    ///   - image: what its machines start from.
+    ///   - addresses: where nodes link to.
+    ///   - tunnelAuthority: the CA bundle of the link in PEM.
+    ///   - clusterAuthority: the CA bundle of the API server in PEM.
+    ///   - generation: grows with every change.
+    /// - Returns: the configuration, to be judged and signed.
+    /// - Throws: where a value cannot be encoded.
+    package static func configuration(
+        _ cluster: ClusterFacts,
+        pool: Shoot.Worker,
+        image: MachineImage,
+        addresses: ControlPlaneAddresses,
+        tunnelAuthority: String,
+        clusterAuthority: String,
+        generation: Int
+    ) throws -> NodeConfiguration {
+        var spec = NodeConfiguration.Spec()
+        var files = [
+            file(containerd, runtime(cluster, image), mode: "0644"),
+            file("\(tunnel)/client.json", try client(cluster, addresses)),
+            file("\(tunnel)/ca.crt", tunnelAuthority),
+            NodeConfiguration.File(
+                path: "\(tunnel)/gate.key",
+                mode: "0600",
+                content: .init(secretRef: .init(name: gateSecret, key: gateKey))
+            ),
+            file("/etc/kubernetes/manifests/.keep", "Static pods go here.\n", mode: "0644"),
+        ]
+        if cluster.spec.networking.type == .routed {
+            files.append(file(network, try CanonicalJSON.text(podNetwork), mode: "0644"))
+        }
+        spec.files = files
+        spec.units = [
+            .init(name: NodeConfiguration.ContainerRuntime.defaultUnit, restartOn: [containerd, network]),
+            .init(
+                name: "tendril-vpn.service",
+                content: tunnelUnit(image),
+                enabled: true,
+                restartOn: ["\(tunnel)/client.json"]
+            ),
+        ]
+        spec.kubelet = kubelet(cluster, pool, image)
+        spec.certificateAuthority = clusterAuthority
+        spec.tunnelCertificate = .init(path: "\(tunnel)/client.pem")
+        return NodeConfiguration(pool: pool.name, generation: generation, spec: spec)
+    }
+
+    private static func file(_ path: String, _ text: String, mode: String = "0600") -> NodeConfiguration.File {
+        NodeConfiguration.File(path: path, mode: mode, content: .init(inline: text))
+    }
+
+    private static func kubelet(
+        _ cluster: ClusterFacts,
+        _ pool: Shoot.Worker,
+        _ image: MachineImage
+    ) -> NodeConfiguration.Kubelet {
+        var kubelet = NodeConfiguration.Kubelet(version: cluster.version.description)
+        kubelet.binary = image.kubelet
+        kubelet.environment = image.kubeletEnvironment
+        kubelet.labels = (pool.labels ?? [:]).merging([TokenGrant.poolLabel: pool.name]) { $1 }
+        kubelet.taints = pool.taints?.map { .init(key: $0.key, value: $0.value, effect: $0.effect) }
+        var configuration: JSONValue = [
+            "clusterDNS": .array(cluster.serviceAddress(10).map { [.string("\($0)")] } ?? [])
+        ]
+        if let maxPods = pool.kubelet?.maxPods { configuration = configuration.merging(["maxPods": .integer(maxPods)]) }
+        for more in [image.kubeletConfiguration, pool.kubelet?.configuration] {
+            if let more { configuration = configuration.merging(more) }
+        }
+        kubelet.configuration = configuration
+        return kubelet
+    }
+
+    /// containerd 1.6's configuration (TOML 1.0; a JSON string is a TOML string too).
+    private static func runtime(_ cluster: ClusterFacts, _ image: MachineImage) -> String {
+        func text(_ value: String) -> String {
+            (try? CanonicalJSON.bytes(value)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+        }
+        let isContainer = image.isContainer ?? false
+        return """
+            version = 2
+            [plugins."io.containerd.grpc.v1.cri"]
+              sandbox_image = \(text(image.sandboxImage ?? "\(cluster.images.kubernetes)/pause:3.9"))
+              disable_apparmor = \(isContainer)
+              restrict_oom_score_adj = \(isContainer)
+              [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+                runtime_type = "io.containerd.runc.v2"
+                [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+                  SystemdCgroup = \(image.systemdCgroup ?? true)
+              [plugins."io.containerd.grpc.v1.cri".cni]
+                bin_dir = "/opt/cni/bin"
+                conf_dir = "/etc/cni/net.d"
+                conf_template = "\(network)"
+            \(isContainer ? "" : "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/etc/containerd/certs.d\"\n")
+            """
+    }
+
+    /// A node's own part of the pods' range, as containerd fills it in once the kubelet tells it
+    /// (containerd documentation, "cri/config.md", conf_template).
+    private static var podNetwork: JSONValue {
+        [
+            "cniVersion": "0.4.0", "name": "tendril",
+            "plugins": [
+                [
+                    "type": "ptp", "ipMasq": true,
+                    "ipam": [
+                        "type": "host-local", "ranges": [[["subnet": "{{.PodCIDR}}"]]],
+                        "routes": [["dst": "0.0.0.0/0"]],
+                    ],
+                ],
+                ["type": "portmap", "capabilities": ["portMappings": true]],
+            ],
+        ]
+    }
+
+    private static func client(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) throws -> String {
+        let networking = cluster.spec.networking
+        return try CanonicalJSON.text(
+            [
+                "apiVersion": "vpn.tendril.dev/v1alpha1", "kind": "ClientConfiguration",
+                "servers": [.string(addresses.link.text)], "ca": .string("\(tunnel)/ca.crt"),
+                "certificate": .string("\(tunnel)/client.pem"), "key": .string("\(tunnel)/client.pem"),
+                "gateKey": .string("\(tunnel)/gate.key"),
+                "networks": [.string(networking.nodes), .string(networking.pods), .string(networking.services)],
+                "packets": false, "lanes": .integer(cluster.spec.vpn.lanes),
+                "apiServerListen": .string("\(ReservedNetwork.apiServer):6443"),
+            ] as JSONValue
+        )
+    }
+
+    private static func tunnelUnit(_ image: MachineImage) -> String {
+        """
+        [Unit]
+        Description=Tendril's link to the control plane
+        After=network-online.target
+        Wants=network-online.target
+        [Service]
+        Type=notify
+        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json
+        Restart=always
+        RestartSec=100ms
+        WatchdogSec=15s
+        RuntimeDirectory=tendril
+        RuntimeDirectoryPreserve=yes
+        CapabilityBoundingSet=CAP_NET_ADMIN
+        NoNewPrivileges=yes
+        ProtectSystem=strict
+        ReadWritePaths=/run/tendril
+        [Install]
+        WantedBy=multi-user.target
+
+        """
+    }
+}

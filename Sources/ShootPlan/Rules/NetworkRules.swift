@@ -1,0 +1,64 @@
+package import TendrilCore
+
+/// Addresses that a shoot needs besides those that its owner names.
+package enum ReservedNetwork {
+    /// Where pods reach the API server on their own node (in RFC 5737's TEST-NET-1: nobody routes it).
+    package static let apiServer = "192.0.2.100"
+
+    /// Ranges that no network of a shoot may touch, with what they are for.
+    static let all: [(prefix: String, purpose: String)] = [
+        ("192.0.2.0/24", "the node-local address of the API server"), ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "link-local addresses"), ("224.0.0.0/4", "multicast"), ("240.0.0.0/4", "reserved"),
+        ("0.0.0.0/8", "this network"), ("::1/128", "loopback"), ("fe80::/10", "link-local addresses"),
+        ("ff00::/8", "multicast"),
+    ]
+}
+
+extension IPPrefix {
+    /// The address that lies this far into the network; `nil` where the network is smaller.
+    package func address(at offset: UInt64) -> IPAddress? {
+        let free = family.bitWidth - length
+        guard free >= 64 || offset < 1 << UInt64(free) else { return nil }
+        let shift = UInt128(128 - family.bitWidth)
+        return IPAddress(family: family, bits: address.bits | UInt128(offset) << shift)
+    }
+}
+
+/// Judges the address ranges of a shoot, against one another and against its seed's.
+struct NetworkRules {
+    private var named: [(path: String, prefix: IPPrefix)] = []
+    private(set) var problems: [ConfigurationProblem] = []
+
+    /// Takes a range.
+    mutating func add(_ path: String, _ text: String, longest: Int) {
+        guard let prefix = IPPrefix(text) else {
+            problems.append(ConfigurationProblem(path, "\(text) is no network, such as 10.0.0.0/16"))
+            return
+        }
+        if prefix.family == .v4, prefix.length > longest {
+            problems.append(ConfigurationProblem(path, "\(text) is smaller than a /\(longest)"))
+        }
+        if prefix.length < 8 { problems.append(ConfigurationProblem(path, "\(text) is larger than a /8")) }
+        for reserved in ReservedNetwork.all {
+            if let other = IPPrefix(reserved.prefix), other.overlaps(prefix) {
+                problems.append(
+                    ConfigurationProblem(path, "\(text) overlaps \(reserved.prefix), which is \(reserved.purpose)")
+                )
+            }
+        }
+        for other in named where other.prefix.overlaps(prefix) {
+            problems.append(ConfigurationProblem(path, "\(text) overlaps \(other.path), \(other.prefix)"))
+        }
+        named.append((path, prefix))
+    }
+
+    /// Compares with a range of the seed.
+    ///
+    /// Streams need no difference; nodes, though, reach their control plane in the seed by its addresses.
+    mutating func compare(withSeed path: String, _ text: String) {
+        guard let prefix = IPPrefix(text) else { return }
+        for own in named where own.prefix.overlaps(prefix) {
+            problems.append(ConfigurationProblem(own.path, "\(own.prefix) overlaps the seed's \(path), \(prefix)"))
+        }
+    }
+}

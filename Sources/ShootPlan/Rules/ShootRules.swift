@@ -1,0 +1,152 @@
+package import ClusterModel
+internal import NodePlan
+package import TendrilCore
+
+/// Judges what a schema cannot: how fields fit together, the seed, and what was there before.
+package enum ShootRules {
+    /// How many minor releases of Kubernetes a kubelet may be behind its API server: its version follows, so none.
+    package static let newestMinor = 35
+
+    /// Everything that is wrong with a shoot; none means that it can be reconciled.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is wanted.
+    ///   - seed: its seed, once it has one.
+    ///   - images: the machine images that there are; `nil` where that is not known.
+    /// - Returns: the problems, each with its field.
+    package static func problems(
+        _ shoot: Shoot,
+        seed: Seed.Spec? = nil,
+        images: Set<String>? = nil
+    ) -> [ConfigurationProblem] {
+        var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
+        if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
+            problems.append(
+                ConfigurationProblem(
+                    "spec.kubernetes.version",
+                    "\(shoot.spec.kubernetes.version) is no release from 1.20.0 to 1.\(newestMinor)"
+                )
+            )
+        }
+        if !(1...5).contains(shoot.spec.controlPlane.replicas) {
+            problems.append(ConfigurationProblem("spec.controlPlane.replicas", "is not 1 to 5"))
+        }
+        if !(1...16).contains(shoot.spec.vpn.lanes) {
+            problems.append(ConfigurationProblem("spec.vpn.lanes", "is not 1 to 16"))
+        }
+        return problems
+    }
+
+    /// Everything that forbids a change.
+    package static func problems(changing old: Shoot.Spec, to new: Shoot.Spec) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        func keep<Value: Equatable>(_ path: String, _ field: (Shoot.Spec) -> Value?) {
+            if let before = field(old), field(new) != before {
+                problems.append(ConfigurationProblem(path, "cannot be changed from \(before)"))
+            }
+        }
+        keep("spec.seedName", \.seedName)
+        keep("spec.region", \.region)
+        keep("spec.provider.type") { $0.provider.type }
+        keep("spec.networking.pods") { $0.networking.pods }
+        keep("spec.networking.services") { $0.networking.services }
+        keep("spec.networking.nodes") { $0.networking.nodes }
+        keep("spec.networking.type") { $0.networking.type }
+        return problems + upgrade(from: old.kubernetes.version, to: new.kubernetes.version)
+    }
+
+    /// What forbids going from one release to another.
+    package static func upgrade(from old: String, to new: String) -> [ConfigurationProblem] {
+        guard let before = KubernetesVersion(old), let after = KubernetesVersion(new) else { return [] }
+        let path = "spec.kubernetes.version"
+        if after < before { return [ConfigurationProblem(path, "\(after) is older than \(before), which runs")] }
+        if after.minor > before.minor + 1 {
+            return [ConfigurationProblem(path, "\(after) skips a minor release: \(before) runs")]
+        }
+        return []
+    }
+
+    private static func names(_ shoot: Shoot) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        for (path, text) in [("metadata.name", shoot.name), ("metadata.namespace", shoot.namespace)]
+        where !TechnicalID.isPart(text) {
+            problems.append(
+                ConfigurationProblem(path, "\"\(text)\" is no label in lower case without two hyphens in a row")
+            )
+        }
+        if problems.isEmpty, TechnicalID(project: shoot.namespace, name: shoot.name) == nil {
+            problems.append(
+                ConfigurationProblem(
+                    "metadata.name",
+                    "is longer than \(TechnicalID.maximumBytes) bytes together with its namespace"
+                )
+            )
+        }
+        return problems
+    }
+
+    private static func networks(_ spec: Shoot.Spec, _ seed: Seed.Spec?) -> [ConfigurationProblem] {
+        var rules = NetworkRules()
+        rules.add("spec.networking.pods", spec.networking.pods, longest: 24)
+        rules.add("spec.networking.services", spec.networking.services, longest: 26)
+        rules.add("spec.networking.nodes", spec.networking.nodes, longest: 28)
+        if let seed {
+            rules.compare(withSeed: "pods", seed.networks.pods)
+            rules.compare(withSeed: "services", seed.networks.services)
+            // Machines beside the seed's own share its network with it.
+            if spec.provider.type != .local { rules.compare(withSeed: "nodes", seed.networks.nodes) }
+        }
+        return rules.problems
+    }
+
+    private static func pools(_ spec: Shoot.Spec, _ images: Set<String>?) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        var seen: Set<String> = []
+        if spec.workers.isEmpty { problems.append(ConfigurationProblem("spec.workers", "is empty")) }
+        for (index, pool) in spec.workers.enumerated() {
+            let path = "spec.workers[\(index)]"
+            func check(_ holds: Bool, _ field: String, _ reason: String) {
+                if !holds { problems.append(ConfigurationProblem("\(path).\(field)", reason)) }
+            }
+            check(
+                NodeName.isLabel(pool.name) && pool.name.utf8.count <= 15,
+                "name",
+                "is no label in lower case of at most 15 bytes"
+            )
+            check(seen.insert(pool.name).inserted, "name", "\(pool.name) is there twice")
+            check(pool.minimum >= 0, "minimum", "is negative")
+            check(pool.minimum <= pool.maximum, "minimum", "\(pool.minimum) is more than the maximum \(pool.maximum)")
+            check(spec.provider.type == .local || pool.machineType != nil, "machineType", "is missing")
+            if let images {
+                check(images.contains(pool.image ?? "default"), "image", "\(pool.image ?? "default") is not known")
+            }
+            for (key, value) in pool.labels ?? [:] {
+                let field = "labels[\(key)]"
+                check(LabelRules.isKey(key), field, "is no label's key")
+                check(LabelRules.isValue(value), field, "\"\(value)\" is no label's value")
+                check(!isReserved(key), field, "is set by Kubernetes or by us")
+            }
+            for (number, taint) in (pool.taints ?? []).enumerated() {
+                let field = "taints[\(number)]"
+                check(LabelRules.isKey(taint.key), "\(field).key", "is no taint's key")
+                check(LabelRules.isValue(taint.value ?? ""), "\(field).value", "is no taint's value")
+                check(
+                    ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(taint.effect),
+                    "\(field).effect",
+                    "is none of NoSchedule, PreferNoSchedule, NoExecute"
+                )
+            }
+            check(pool.kubelet?.maxPods.map { (1...1000).contains($0) } ?? true, "kubelet.maxPods", "is not 1 to 1000")
+            check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
+        }
+        return problems
+    }
+
+    /// Labels that a kubelet may not set (NodeRestriction), and our own.
+    private static func isReserved(_ key: String) -> Bool {
+        guard let slash = key.lastIndex(of: "/") else { return false }
+        let domain = key[..<slash]
+        return ["kubernetes.io", "k8s.io", TendrilAPI.group].contains { domain == $0 || domain.hasSuffix(".\($0)") }
+            && !domain.hasPrefix("node.kubernetes.io") && domain != "kubelet.kubernetes.io"
+    }
+}

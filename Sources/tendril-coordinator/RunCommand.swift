@@ -1,0 +1,40 @@
+import ArgumentParser
+import CommandSupport
+import Coordinator
+import FoundationEssentials
+
+/// The command `tendril-coordinator run`.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Take care of the shoots of a seed."
+    )
+
+    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
+    var config: String
+
+    @Flag(name: .long, help: "Judge the configuration and end.")
+    var check = false
+
+    func run() async throws {
+        let service: CoordinatorService
+        do {
+            let configuration = try CoordinatorService.read(config)
+            if check { return }
+            service = try await CoordinatorService(configuration, variables: ProcessInfo.processInfo.environment)
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+        await service.run()
+    }
+}
+
+/// The command `tendril-coordinator definitions`.
+struct DefinitionsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "definitions",
+        abstract: "Print the definitions of Shoot and Seed for the garden, for `kubectl apply -f -`."
+    )
+
+    func run() throws { try ManifestOutput.write(try GardenManifests.all()) }
+}

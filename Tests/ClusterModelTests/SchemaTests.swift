@@ -1,0 +1,72 @@
+import ClusterModel
+import FoundationEssentials
+import TendrilCore
+import Testing
+
+@Suite("Schema")
+struct SchemaTests {
+    private struct Inner: Codable {
+        var text: String
+        var number: Int?
+    }
+
+    private enum Colour: String, SchemaEnumeration {
+        case red
+        case blue
+    }
+
+    private struct Outer: Codable {
+        var list: [Inner]
+        var map: [String: Inner]?
+        var colour: Colour
+        var anything: JSONValue?
+        var flag: Bool
+        var bytes: Data?
+    }
+
+    @Test("is what the type decodes")
+    func followsTheType() throws {
+        let inner: JSONValue = [
+            "type": "object", "required": ["text"],
+            "properties": ["text": ["type": "string"], "number": ["type": "integer"]],
+        ]
+        let expected: JSONValue = [
+            "type": "object", "required": ["list", "colour"],
+            "properties": [
+                "list": ["type": "array", "items": inner],
+                "map": ["type": "object", "additionalProperties": inner],
+                "colour": ["type": "string", "enum": ["red", "blue"]],
+                "anything": ["type": "object", "x-kubernetes-preserve-unknown-fields": true],
+                "flag": ["type": "boolean", "default": true, "description": "A flag."],
+                "bytes": ["type": "string", "format": "byte"],
+            ],
+        ]
+        #expect(try Schema(of: Outer.self, rules: ["flag": FieldRule("A flag.", default: true)]).document == expected)
+    }
+
+    @Test("refuses a rule for a field that is not there")
+    func refusesStrayRules() {
+        #expect(throws: SchemaError.self) { try Schema(of: Outer.self, rules: ["list[].txt": FieldRule("x")]) }
+    }
+
+    @Test("fills in defaults within lists and objects, and keeps what is said")
+    func fillsIn() throws {
+        let schema = try Schema(of: Outer.self, rules: [
+            "flag": FieldRule("x", default: true), "list[].number": FieldRule("x", default: 7),
+        ])
+        let given: JSONValue = ["list": [["text": "a"], ["text": "b", "number": 1]], "colour": "red"]
+        let filled: JSONValue = [
+            "list": [["text": "a", "number": 7], ["text": "b", "number": 1]], "colour": "red", "flag": true,
+        ]
+        #expect(schema.fillingIn(given) == filled)
+    }
+
+    @Test("every kind has a definition whose rules all have a field")
+    func definitions() throws {
+        for definition in [try Shoot.definition(), try Seed.definition(), try NodeBootstrap.definition()] {
+            #expect(definition.document["spec"]?["names"]?["kind"] == .string(definition.kind))
+            #expect(definition.schema.field("spec")["type"] == "object")
+            #expect(definition.schema.field("status")["type"] == "object")
+        }
+    }
+}

@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# A cluster changes, sleeps and wakes up.
+
+change() { k -n demo patch shoot one --type=merge -p "$1" >/dev/null; }
+nodes_ready() { [[ $(s get nodes --no-headers 2>/dev/null | awk '$2 == "Ready"' | wc -l) == "$1" && $(s get nodes --no-headers | wc -l) == "$1" ]]; }
+
+shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone are gone
+  change '{"spec":{"workers":[{"name":"worker","minimum":2,"maximum":2}]}}'
+  until_ok 120 nodes_ready 2 || fail "$(s get nodes)"
+  change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
+  until_ok 60 nodes_ready 1 || fail "$(s get nodes)"
+  until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+}
+
+shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
+  k -n tendril-system delete pod --all --now >/dev/null
+  k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
+  until_ok 30 eval 'k -n tendril-system logs deployment/tendril-coordinator | grep "Reconcile done"' || fail "no reconciliation"
+  k -n tendril-system logs deployment/tendril-coordinator | grep -q "Reconcile done.*tasks=0" || fail "$(k -n tendril-system logs deployment/tendril-coordinator | grep done)"
+}
+
+shoot_refused() { # what cannot be is refused with the field and the reason, and nothing of it is done
+  local before; before=$(k -n shoot--demo--one get deployments,statefulsets -o jsonpath='{.items[*].metadata.generation}')
+  refused() { # PATCH TEXT
+    change "$1"; until_ok 15 eval "[[ \"\$(shoot_status one lastOperation.description)\" == *'$2'* && \$(shoot_status one lastOperation.state) == Failed ]]" || fail "$1: $(shoot_status one lastOperation)"
+  }
+  refused '{"spec":{"kubernetes":{"version":"1.25.0"}}}' "skips a minor release"
+  refused '{"spec":{"kubernetes":{"version":"1.20.1"}}}' "is older than 1.20.2"
+  refused '{"spec":{"kubernetes":{"version":"1.20.2"},"networking":{"pods":"10.96.0.0/16"}}}' "spec.networking.pods: cannot be changed"
+  refused '{"spec":{"networking":{"pods":"100.96.0.0/11"},"workers":[{"name":"worker","minimum":3,"maximum":2}]}}' "spec.workers[0].minimum: 3 is more than the maximum 2"
+  change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
+  until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  [[ $(k -n shoot--demo--one get deployments,statefulsets -o jsonpath='{.items[*].metadata.generation}') == "$before" ]] || fail "something was changed"
+  ! k -n demo patch shoot one --type=merge -p '{"spec":{"kubernetes":{"version":"latest"}}}' 2>"$WORK/error" || fail "the schema takes anything"
+  grep -q "spec.kubernetes.version" "$WORK/error" || fail "$(<"$WORK/error")"
+}
+
+shoot_hibernate() { # a cluster sleeps: no machines, no pods, its data stays; it wakes up with what it had
+  s create configmap keepsake --from-literal=a=b >/dev/null
+  change '{"spec":{"hibernation":{"enabled":true}}}'
+  until_ok 150 succeeded one Hibernate || fail "$(k -n demo get shoot one -o yaml)"
+  [[ -z $(k -n shoot--demo--one get pods --no-headers 2>/dev/null | grep -v Terminating) ]] || fail "$(k -n shoot--demo--one get pods)"
+  [[ $(compgen -G "$RIG/machines/m*") == "" ]] || fail "a machine is left"
+  change '{"spec":{"hibernation":{"enabled":false}}}'
+  until_ok 200 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  access one
+  [[ $(s get configmap keepsake -o jsonpath='{.data.a}') == b ]] || fail "the data is gone"
+  until_ok 60 nodes_ready 1 || fail "$(s get nodes)"
+}

@@ -1,0 +1,158 @@
+import ClusterModel
+import FoundationEssentials
+import NodePlan
+import ShootPlan
+import TendrilCore
+import Testing
+
+@Suite("Rendering")
+struct RenderingTests {
+    private func controlPlane(_ facts: ClusterFacts) throws -> [JSONValue] {
+        ControlPlane.namespace(facts, project: "demo", name: "one") + ControlPlane.services(facts)
+            + ControlPlane.etcd(facts, digests: [:])
+            + (try ControlPlane.apiServer(facts, Samples.addresses, digests: [:]))
+            + ControlPlane.controllers(facts, digests: [:])
+    }
+
+    private func pods(_ objects: [JSONValue]) -> [JSONValue] { objects.compactMap { $0["spec"]?["template"]?["spec"] } }
+
+    private func list(_ value: JSONValue?) -> [JSONValue] {
+        guard case .array(let items)? = value else { return [] }
+        return items
+    }
+
+    @Test("no part of the control plane has a privilege or a service account's token")
+    func noPrivileges() throws {
+        let facts = try #require(try Samples.facts())
+        let pods = pods(try controlPlane(facts))
+        #expect(pods.count == 5)
+        for pod in pods {
+            #expect(pod["automountServiceAccountToken"] == false && pod["hostNetwork"] == nil)
+            for container in list(pod["containers"]) {
+                let security = container["securityContext"]
+                #expect(security?["allowPrivilegeEscalation"] == false && security?["runAsNonRoot"] == true)
+                #expect(security?["capabilities"]?["drop"] == ["ALL"] && security?["privileged"] == nil)
+            }
+        }
+    }
+
+    @Test("only those that sign see the key of an authority")
+    func authorityKeys() throws {
+        let facts = try #require(try Samples.facts())
+        var holders: [String: Set<String>] = [:]
+        for pod in pods(try controlPlane(facts)) {
+            for container in list(pod["containers"]) {
+                for mount in list(container["volumeMounts"]) {
+                    guard let name = mount["name"]?.text, Authority(rawValue: name) != nil else { continue }
+                    holders[name, default: []].insert(container["name"]?.text ?? "")
+                }
+            }
+        }
+        let manager: Set = ["kube-controller-manager"]
+        #expect(holders == ["ca-client": manager, "ca-kubelet": manager, "ca-vpn": ["tendril-approver"]])
+    }
+
+    @Test("a new credential makes new pods of those that use it, and of no others")
+    func rollsOnCredentials() throws {
+        let facts = try #require(try Samples.facts())
+        func sums(_ digests: [String: String]) -> [String?] {
+            (ControlPlane.etcd(facts, digests: digests) + ControlPlane.controllers(facts, digests: digests)).map {
+                $0["spec"]?["template"]?["metadata"]?["annotations"]?["tendril.dev/secrets"]?.text
+            }
+        }
+        let (before, after) = (sums([:]), sums(["kube-scheduler": "new"]))
+        #expect(zip(before, after).map { $0 == $1 } == [true, true, false, true])
+    }
+
+    @Test("a shoot that sleeps runs nothing; budgets are what the seed knows")
+    func sleepsAndBudgets() throws {
+        let asleep = try #require(try Samples.facts { $0.spec.hibernation.enabled = true })
+        let replicas = try controlPlane(asleep).compactMap { $0["spec"]?["replicas"] }
+        #expect(replicas.count == 5 && replicas.allSatisfy { $0 == 0 })
+        for (minor, version) in [(20, "policy/v1beta1"), (21, "policy/v1"), (34, "policy/v1")] {
+            let facts = try #require(try Samples.facts(KubernetesVersion(minor: minor)))
+            let objects = try ControlPlane.apiServer(facts, Samples.addresses, digests: [:])
+            #expect(objects.first { $0["kind"] == "PodDisruptionBudget" }?["apiVersion"] == .string(version))
+        }
+    }
+
+    @Test("the configuration of every pool is one that agents take")
+    func nodeConfiguration() throws {
+        let facts = try #require(
+            try Samples.facts {
+                $0.spec.workers[0].labels = ["a": "b"]
+                $0.spec.workers[0].taints = [.init(key: "k", value: "v", effect: "NoSchedule")]
+                $0.spec.workers[0].kubelet = .init(maxPods: 50, configuration: ["podPidsLimit": 100])
+            }
+        )
+        let configuration = try node(facts)
+        #expect(NodeConfigurationRules.problems(configuration) == [])
+        #expect(configuration.spec.kubelet?.configuration?["maxPods"] == 50)
+        #expect(configuration.spec.kubelet?.configuration?["clusterDNS"] == ["100.64.0.10"])
+        #expect(configuration.spec.kubelet?.labels?["tendril.dev/pool"] == "worker")
+    }
+
+    private func node(_ facts: ClusterFacts) throws -> NodeConfiguration {
+        try NodeRendering.configuration(
+            facts,
+            pool: facts.spec.workers[0],
+            image: MachineImage(name: "default", program: .init(baked: true)),
+            addresses: Samples.addresses,
+            tunnelAuthority: "-----BEGIN CERTIFICATE-----\n",
+            clusterAuthority: "-----BEGIN CERTIFICATE-----\n",
+            generation: 1
+        )
+    }
+
+    /// What tenants may try to break out with.
+    static let hostile = [
+        "${jndi:x}", "{{.PodCIDR}}", "{{ .Values }}", "%{for x in y}", "$(reboot)", "`id`", "\"; id; \"", "'", "\\", "\n- x: y",
+        "a\r\nb", "\u{0}", "\u{202E}abc", "!!python/object:x", "&a *a", "<<: *a", "]]>", "--flag", "%s%n", "\u{2028}", "😈",
+    ]
+
+    @Test("hostile texts of a tenant stay inside the one value that they are", arguments: hostile)
+    func hostileTexts(_ text: String) throws {
+        func facts(_ text: String) throws -> ClusterFacts {
+            try #require(
+                try Samples.facts {
+                    $0.spec.workers[0].labels = ["a": text]
+                    $0.spec.workers[0].taints = [.init(key: "k", value: text, effect: "NoSchedule")]
+                    $0.spec.workers[0].kubelet = .init(configuration: ["registerNode": .string(text)])
+                    $0.spec.workers[0].machineType = text
+                }
+            )
+        }
+        func shape(_ text: String) throws -> JSONValue {
+            let document = try CanonicalJSON.bytes(try node(try facts(text)))
+            return replaced(try JSONDecoder().decode(JSONValue.self, from: Data(document)), text)
+        }
+        #expect(try shape(text) == shape("harmless"))
+        // It reaches nothing in the seed.
+        let objects = String(decoding: try CanonicalJSON.bytes(try controlPlane(try facts("canary"))), as: UTF8.self)
+        #expect(!objects.contains("canary"))
+    }
+
+    /// The same document with a marker where the text stands by itself.
+    private func replaced(_ value: JSONValue, _ text: String) -> JSONValue {
+        switch value {
+        case .string(let own): .string(own == text ? "<text>" : own)
+        case .array(let items): .array(items.map { replaced($0, text) })
+        case .object(let fields): .object(fields.mapValues { replaced($0, text) })
+        default: value
+        }
+    }
+
+    @Test("certificates name every address by which they are reached")
+    func certificates() throws {
+        let facts = try #require(try Samples.facts())
+        let leaves = CredentialPlan.leaves(facts, Samples.addresses)
+        let server = try #require(leaves.first { $0.name == "kube-apiserver" })
+        #expect(
+            Set(server.addresses.map(\.description)) == [
+                "127.0.0.1", "10.97.0.6", "192.0.2.100", "100.64.0.1", "198.51.100.1",
+            ]
+        )
+        #expect(Set(leaves.map(\.name)).count == leaves.count)
+        #expect(leaves.allSatisfy { $0.isServer || $0.isClient })
+    }
+}

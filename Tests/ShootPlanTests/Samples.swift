@@ -1,0 +1,52 @@
+import ClusterModel
+import FoundationEssentials
+import NodePlan
+import ShootPlan
+import TendrilCore
+
+/// A shoot without problems, as its tests change it.
+enum Samples {
+    static func shoot(_ change: (inout Shoot) -> Void = { _ in }) throws -> Shoot {
+        let text: JSONValue = [
+            "apiVersion": "tendril.dev/v1alpha1", "kind": "Shoot", "metadata": ["name": "one", "namespace": "demo"],
+            "spec": [
+                "kubernetes": ["version": "1.20.2"], "provider": ["type": "local"],
+                "workers": [["name": "worker"]],
+            ],
+        ]
+        let whole = try Shoot.definition().schema.fillingIn(text)
+        var shoot = try JSONDecoder().decode(Shoot.self, from: JSONEncoder().encode(whole))
+        change(&shoot)
+        return shoot
+    }
+
+    static var seed: Seed.Spec {
+        get throws {
+            let spec: JSONValue = [
+                "networks": ["pods": "10.245.0.0/16", "services": "10.97.0.0/16", "nodes": "10.3.0.0/16"],
+                "exposure": ["type": "NodePort", "address": "198.51.100.1"],
+            ]
+            let whole = try Seed.definition().schema.fillingIn(["metadata": ["name": "here"], "spec": spec])
+            return try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(whole)).spec
+        }
+    }
+
+    static func facts(
+        _ seedVersion: KubernetesVersion = KubernetesVersion(minor: 20),
+        _ change: (inout Shoot) -> Void = { _ in }
+    ) throws -> ClusterFacts? {
+        ClusterFacts(
+            try shoot(change),
+            images: ImageSource(kubernetes: "registry.k8s.io", tendril: "ghcr.io/tendril"),
+            seed: try seed,
+            seedVersion: seedVersion
+        )
+    }
+
+    static let addresses = ControlPlaneAddresses(
+        etcd: "10.97.0.5",
+        apiServer: "10.97.0.6",
+        frontDoor: .init(host: "198.51.100.1", port: 30443),
+        link: .init(host: "198.51.100.1", port: 30132)
+    )
+}

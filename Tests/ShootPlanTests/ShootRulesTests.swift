@@ -1,0 +1,123 @@
+import ClusterModel
+import ShootPlan
+import TendrilCore
+import Testing
+
+@Suite("Shoot rules")
+struct ShootRulesTests {
+    @Test("a shoot with nothing but its pool's name and a version has no problems")
+    func minimal() throws {
+        #expect(ShootRules.problems(try Samples.shoot(), seed: try Samples.seed, images: ["default"]) == [])
+    }
+
+    /// A change that is refused, and the field that is named.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let path: String
+        let text: String
+        let change: @Sendable (inout Shoot) -> Void
+
+        init(_ path: String, _ text: String, _ change: @escaping @Sendable (inout Shoot) -> Void) {
+            (self.path, self.text, self.change) = (path, text, change)
+        }
+
+        var testDescription: String { "\(path): \(text)" }
+    }
+
+    static let cases: [Case] = [
+        Case("metadata.name", "two hyphens in a row") { $0.metadata.name = "a--b" },
+        Case("metadata.name", "no label") { $0.metadata.name = "A" },
+        Case("metadata.name", "no label") { $0.metadata.name = "-a" },
+        Case("metadata.namespace", "no label") { $0.metadata.namespace = "a_b" },
+        Case("metadata.name", "longer than") { $0.metadata.name = String(repeating: "a", count: 28) },
+        Case("spec.kubernetes.version", "no release") { $0.spec.kubernetes.version = "1.19.9" },
+        Case("spec.kubernetes.version", "no release") { $0.spec.kubernetes.version = "1.99.0" },
+        Case("spec.kubernetes.version", "no release") { $0.spec.kubernetes.version = "latest" },
+        Case("spec.networking.pods", "no network") { $0.spec.networking.pods = "10.0.0.1/16" },
+        Case("spec.networking.pods", "no network") { $0.spec.networking.pods = "10.0.0.0/16; rm" },
+        Case("spec.networking.pods", "smaller than") { $0.spec.networking.pods = "10.9.0.0/25" },
+        Case("spec.networking.pods", "larger than") { $0.spec.networking.pods = "64.0.0.0/4" },
+        Case("spec.networking.services", "overlaps spec.networking.pods") { $0.spec.networking.services = "100.96.0.0/16" },
+        Case("spec.networking.nodes", "overlaps spec.networking.services") { $0.spec.networking.nodes = "100.64.0.0/16" },
+        Case("spec.networking.nodes", "link-local") { $0.spec.networking.nodes = "169.254.0.0/20" },
+        Case("spec.networking.nodes", "loopback") { $0.spec.networking.nodes = "127.1.0.0/16" },
+        Case("spec.networking.services", "node-local address") { $0.spec.networking.services = "192.0.2.0/24" },
+        Case("spec.networking.pods", "the seed's pods") { $0.spec.networking.pods = "10.240.0.0/12" },
+        Case("spec.networking.services", "the seed's services") { $0.spec.networking.services = "10.97.0.0/20" },
+        Case("spec.workers", "is empty") { $0.spec.workers = [] },
+        Case("spec.workers[0].name", "no label") { $0.spec.workers[0].name = "a b" },
+        Case("spec.workers[0].name", "at most 15") { $0.spec.workers[0].name = "abcdefghijklmnop" },
+        Case("spec.workers[1].name", "twice") { $0.spec.workers.append($0.spec.workers[0]) },
+        Case("spec.workers[0].minimum", "more than the maximum") { $0.spec.workers[0].minimum = 2 },
+        Case("spec.workers[0].minimum", "negative") { $0.spec.workers[0].minimum = -1 },
+        Case("spec.workers[0].machineType", "missing") { $0.spec.provider.type = .aws },
+        Case("spec.workers[0].image", "not known") { $0.spec.workers[0].image = "other" },
+        Case("spec.workers[0].labels[a b]", "no label's key") { $0.spec.workers[0].labels = ["a b": "c"] },
+        Case("spec.workers[0].labels[a]", "no label's value") { $0.spec.workers[0].labels = ["a": "b c"] },
+        Case("spec.workers[0].labels[node-role.kubernetes.io/master]", "by Kubernetes") {
+            $0.spec.workers[0].labels = ["node-role.kubernetes.io/master": ""]
+        },
+        Case("spec.workers[0].labels[tendril.dev/pool]", "by us") {
+            $0.spec.workers[0].labels = ["tendril.dev/pool": "x"]
+        },
+        Case("spec.workers[0].taints[0].effect", "none of") {
+            $0.spec.workers[0].taints = [.init(key: "a", effect: "Sometimes")]
+        },
+        Case("spec.workers[0].taints[0].key", "no taint's key") {
+            $0.spec.workers[0].taints = [.init(key: "a=b", effect: "NoSchedule")]
+        },
+        Case("spec.workers[0].kubelet.maxPods", "1 to 1000") { $0.spec.workers[0].kubelet = .init(maxPods: 0) },
+        Case("spec.workers[0].kubelet.configuration", "no mapping") {
+            $0.spec.workers[0].kubelet = .init(configuration: "x")
+        },
+        Case("spec.controlPlane.replicas", "1 to 5") { $0.spec.controlPlane.replicas = 0 },
+        Case("spec.vpn.lanes", "1 to 16") { $0.spec.vpn.lanes = 17 },
+    ]
+
+    @Test("refuses what does not fit, and names the field", arguments: cases)
+    func refuses(_ example: Case) throws {
+        let problems = ShootRules.problems(
+            try Samples.shoot(example.change),
+            seed: try Samples.seed,
+            images: ["default"]
+        )
+        #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
+    }
+
+    @Test("refuses changes of what cannot change", arguments: [
+        Case("spec.provider.type", "cannot be changed") { $0.spec.provider.type = .aws },
+        Case("spec.networking.pods", "cannot be changed") { $0.spec.networking.pods = "10.0.0.0/16" },
+        Case("spec.networking.services", "cannot be changed") { $0.spec.networking.services = "10.0.0.0/16" },
+        Case("spec.networking.nodes", "cannot be changed") { $0.spec.networking.nodes = "10.0.0.0/16" },
+        Case("spec.networking.type", "cannot be changed") { $0.spec.networking.type = .none },
+        Case("spec.kubernetes.version", "older") { $0.spec.kubernetes.version = "1.20.1" },
+        Case("spec.kubernetes.version", "skips a minor") { $0.spec.kubernetes.version = "1.22.0" },
+    ])
+    func refusesChanges(_ example: Case) throws {
+        let problems = ShootRules.problems(changing: try Samples.shoot().spec, to: try Samples.shoot(example.change).spec)
+        #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
+    }
+
+    @Test("allows a patch, the next minor release, and a seed that was chosen")
+    func allowsChanges() throws {
+        let before = try Samples.shoot().spec
+        for version in ["1.20.3", "1.21.0", "1.20.2"] {
+            let after = try Samples.shoot { $0.spec.kubernetes.version = version }.spec
+            #expect(ShootRules.problems(changing: before, to: after) == [])
+        }
+        #expect(ShootRules.problems(changing: before, to: try Samples.shoot { $0.spec.seedName = "here" }.spec) == [])
+    }
+
+    @Test("no two shoots have the same technical ID")
+    func namesAreInjective() {
+        let parts = ["a", "b", "a-b", "b-a", "a-b-a", "ab", "a1", "shoot", "shoot-a"]
+        var seen: [String: (String, String)] = [:]
+        for project in parts {
+            for name in parts {
+                guard let id = TechnicalID(project: project, name: name) else { continue }
+                #expect(seen.updateValue((project, name), forKey: id.description) == nil)
+            }
+        }
+        #expect(seen.count == parts.count * parts.count)
+        #expect(TechnicalID(project: "a--b", name: "c") == nil && TechnicalID(project: "a-", name: "c") == nil)
+    }
+}
