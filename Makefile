@@ -6,7 +6,7 @@ BIN := .build/release
 PREFIX ?= /usr
 DESTDIR ?=
 
-PROGRAMS := tendril-vpn tendril-agent tendril-coordinator
+PROGRAMS := tendril-vpn tendril-agent tendril-coordinator tendril
 PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
 .PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node demo sanitize install deb clean
@@ -44,10 +44,11 @@ test-shoot: programs
 programs: setup
 	$(call PRODUCTS,$(PROGRAMS) tendril-bench)
 	mkdir -p .build/programs
-	cp $(foreach name,$(PROGRAMS) tendril-bench,$(BIN)/$(name)) .build/programs/
+	cp --remove-destination $(foreach name,$(PROGRAMS) tendril-bench,$(BIN)/$(name)) .build/programs/
 	Tests/Rig/check-program.sh .build/programs/tendril-vpn 20
 	Tests/Rig/check-program.sh .build/programs/tendril-agent 25
 	Tests/Rig/check-program.sh .build/programs/tendril-coordinator 25
+	Tests/Rig/check-program.sh .build/programs/tendril 25
 	strip .build/programs/tendril-agent
 
 lint: setup

@@ -23,6 +23,7 @@ let package = Package(
         .executable(name: "tendril-vpn", targets: ["tendril-vpn"]),
         .executable(name: "tendril-agent", targets: ["tendril-agent"]),
         .executable(name: "tendril-coordinator", targets: ["tendril-coordinator"]),
+        .executable(name: "tendril", targets: ["tendril"]),
         .executable(name: "tendril-bench", targets: ["tendril-bench"]),
     ],
     dependencies: [
@@ -65,7 +66,12 @@ let package = Package(
             resources: [.embedInCode("UserData/tendril-agent.service")],
             swiftSettings: pure
         ),
-        .target(name: "ShootPlan", dependencies: ["TendrilCore", "ClusterModel", "NodePlan"], swiftSettings: pure),
+        .target(
+            name: "ShootPlan",
+            dependencies: ["TendrilCore", "ClusterModel", "NodePlan"],
+            resources: [.embedInCode("Terraform/network.tf"), .embedInCode("Terraform/machines.tf")],
+            swiftSettings: pure
+        ),
         .target(name: "TunnelProtocol", dependencies: ["TendrilCore"], swiftSettings: pure),
 
         // 3: shells around the decisions.
@@ -129,6 +135,14 @@ let package = Package(
                 "TendrilCore", "Coordinator", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPTransfer",
                 "TLSEngine",
                 "LinuxSystem", "CommandSupport", argumentParser,
+            ],
+            swiftSettings: common
+        ),
+        .executableTarget(
+            name: "tendril",
+            dependencies: [
+                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPTransfer", "LinuxSystem",
+                "StrictYAML", "CommandSupport", argumentParser,
             ],
             swiftSettings: common
         ),

@@ -16,6 +16,8 @@ package struct KubeconfigError: Error, CustomStringConvertible {
 package struct Kubeconfig: Sendable {
     package let server: String
     package let security: HTTPSecurity
+    /// The namespace that is meant where none is named; `nil` where the context says none.
+    package let namespace: String?
 
     /// Reads a file.
     package init(path: String) throws {
@@ -53,6 +55,7 @@ package struct Kubeconfig: Sendable {
         } else if let file = user["tokenFile"]?.text {
             credential = .token(Secret(try material.read(file).prefix { $0 > 0x20 }))
         }
+        namespace = context["namespace"]?.text
         self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
         security = HTTPSecurity(trust: trust, credential: credential, proxy: cluster["proxy-url"]?.text ?? "")
     }
@@ -72,7 +75,9 @@ package struct Kubeconfig: Sendable {
         )
     }
 
-    private init(server: String, security: HTTPSecurity) { (self.server, self.security) = (server, security) }
+    private init(server: String, security: HTTPSecurity) {
+        (self.server, self.security, namespace) = (server, security, nil)
+    }
 
     private static func named(_ name: String, in list: JSONValue?) -> JSONValue? {
         guard case .array(let items)? = list else { return nil }

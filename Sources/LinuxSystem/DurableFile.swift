@@ -61,6 +61,21 @@ package enum DurableFile {
         }
     }
 
+    /// Makes a directory, and those above it that are missing.
+    ///
+    /// - Parameters:
+    ///   - path: an absolute path.
+    ///   - mode: the permission bits of those that are made.
+    /// - Throws: `SystemError`.
+    package static func makeDirectories(_ path: String, mode: UInt32) throws(SystemError) {
+        var prefix = ""
+        for part in path.split(separator: "/") {
+            prefix += "/\(part)"
+            guard mkdir(prefix, mode) != 0, errno != EEXIST else { continue }
+            throw SystemError("make \(prefix)", code: errno)
+        }
+    }
+
     /// Writes to a file that exists and takes its content in one write, such as one of /proc/sys.
     package static func overwrite(_ path: String, with text: String) throws(SystemError) {
         let file = try OwnedDescriptor(tendril_open(path, O_WRONLY, 0), "open \(path)")

@@ -12,6 +12,12 @@ struct MachineGroup: Sendable {
 
 /// Makes networks and machines.
 protocol InfrastructureProvider: Sendable {
+    /// What is wrong with a shoot for this provider.
+    func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem]
+
+    /// What the names of a pool's machines begin with.
+    func namePrefix(_ cluster: String, pool: String) -> String
+
     /// What `prepare` depends on.
     func inputs(_ work: ShootWork) throws -> JSONValue
 

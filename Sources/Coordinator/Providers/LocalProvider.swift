@@ -17,6 +17,18 @@ struct LocalProvider: InfrastructureProvider {
     /// The names of the machines that there are, separated by commas; the host's program writes it.
     static let present = "tendril.dev/present"
 
+    func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
+        guard spec.provider.infrastructure == nil else {
+            return [ConfigurationProblem("spec.provider.infrastructure", "is nothing that local machines have")]
+        }
+        return []
+    }
+
+    /// Different for any two pools of any two shoots.
+    func namePrefix(_ cluster: String, pool: String) -> String {
+        "m\(Digest.hex(Array("\(cluster)/\(pool)".utf8)).prefix(6))-"
+    }
+
     func inputs(_ work: ShootWork) -> JSONValue { ["provider": "local"] }
 
     func prepare(_ work: ShootWork) async throws -> JSONValue { [:] }
@@ -60,7 +72,7 @@ struct LocalProvider: InfrastructureProvider {
                     "labels": [Self.label: "true", "app.kubernetes.io/managed-by": "tendril-coordinator"],
                     "annotations": [
                         Self.desired: .string("\(group.pool.minimum)"),
-                        Self.prefix: .string(MachineNames.prefix(work.namespace, pool: group.pool.name)),
+                        Self.prefix: .string(namePrefix(work.namespace, pool: group.pool.name)),
                     ],
                 ],
                 "data": ["user-data": .string(Data(group.userData).base64EncodedString())],

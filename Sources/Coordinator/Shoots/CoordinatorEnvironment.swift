@@ -22,10 +22,10 @@ struct CoordinatorEnvironment: Sendable {
         switch type {
         case .local: return LocalProvider()
         case .aws:
-            throw TaskFailure(
-                .configuration,
-                "spec.provider.type: aws needs terraform in the coordinator's configuration"
-            )
+            guard let terraform = configuration.terraform else {
+                throw TaskFailure(.configuration, "spec.provider.type: this coordinator has no terraform")
+            }
+            return AWSProvider(settings: terraform)
         }
     }
 }

@@ -30,8 +30,8 @@ actor ShootLoop {
     func observe(_ newest: Shoot) {
         let isNews =
             newest.metadata.generation != shoot.metadata.generation
-            || newest.isBeingDeleted != shoot.isBeingDeleted || newest.operation != shoot.operation
-            || newest.isPaused != shoot.isPaused
+            || newest.isBeingDeleted != shoot.isBeingDeleted
+            || newest.metadata.annotations != shoot.metadata.annotations
         shoot = newest
         if work == nil || isNews { restart() }
     }
@@ -134,6 +134,7 @@ actor ShootLoop {
     private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?) throws {
         let images = Set(environment.configuration.machineImages.map(\.name))
         var problems = ShootRules.problems(shoot, seed: work.facts.seed, images: images)
+        problems += try environment.provider(shoot.spec.provider.type).problems(shoot.spec)
         if let before { problems += ShootRules.problems(changing: before, to: shoot.spec) }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
@@ -155,7 +156,9 @@ actor ShootLoop {
         let tasks =
             shoot.isHibernated && !isNew
             ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider)
-        let outcome = try await perform(work, tasks, type, from: records, isThorough: isThorough) { records in
+        // What was waited for is not there any more once the shoot has slept.
+        let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
+        let outcome = try await perform(work, tasks, type, from: known, isThorough: isThorough) { records in
             try await store.save(records, spec: shoot.spec)
         }
         guard let outcome else { return nil }

@@ -80,4 +80,7 @@ enum TaskName {
     static let access = "access"
     static let nodesReady = "nodes-ready"
     static let systemReady = "system-ready"
+
+    /// Those that wait for what ends when the shoot goes to sleep.
+    static let awaited = [apiAnswers, nodesReady, systemReady]
 }

@@ -47,7 +47,8 @@ enum MachinesTask {
         var groups: [MachineGroup] = []
         if !work.facts.isHibernated {
             let shoot = try await work.shootClient()
-            let users = UserDataStore(work: work, shoot: shoot, addresses: try work.addresses(records))
+            let addresses = try work.addresses(records)
+            let users = UserDataStore(work: work, provider: provider, shoot: shoot, addresses: addresses)
             for pool in work.facts.spec.workers {
                 let (userData, renewal) = try await users.keep(pool)
                 output.pools[pool.name] = "\(Digest.hex(userData)) \(pool.minimum)-\(pool.maximum)"
@@ -85,6 +86,7 @@ private struct UserDataStore {
     private static let key = "user-data"
 
     let work: ShootWork
+    let provider: any InfrastructureProvider
     let shoot: KubernetesClient
     let addresses: ControlPlaneAddresses
 
@@ -111,7 +113,7 @@ private struct UserDataStore {
         let token = try TokenManifest.make(
             pool: pool.name,
             machine: nil,
-            namePrefix: MachineNames.prefix(work.namespace, pool: pool.name),
+            namePrefix: provider.namePrefix(work.namespace, pool: pool.name),
             lifetime: Self.tokenLifetime,
             allowsRejoin: false
         )
@@ -134,13 +136,5 @@ private struct UserDataStore {
 
     private func bundle() async throws -> [UInt8] {
         try await work.secret(Authority.cluster.bundle)[SecretKey.authority] ?? []
-    }
-}
-
-/// What machines are called, where we choose it.
-enum MachineNames {
-    /// What the names of a pool's machines begin with; different for any two pools of any two shoots.
-    static func prefix(_ cluster: String, pool: String) -> String {
-        "m\(Digest.hex(Array("\(cluster)/\(pool)".utf8)).prefix(6))-"
     }
 }

@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import HTTPTransfer
 internal import NodePlan
 internal import TendrilCore

@@ -19,6 +19,13 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     /// The output of a task, if it was ever done.
     package subscript(_ task: String) -> JSONValue? { tasks[task]?.output }
 
+    /// What is left when some tasks count as never done.
+    package func forgetting(_ names: some Sequence<String>) -> FlowRecords {
+        var kept = self
+        for name in names { kept.tasks[name] = nil }
+        return kept
+    }
+
     /// Whether a task was done with these inputs.
     package func isDone(_ task: String, inputs: String) -> Bool { tasks[task]?.inputs == inputs }
 }

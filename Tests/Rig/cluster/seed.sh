@@ -153,16 +153,21 @@ spec:
   exposure: {type: NodePort, address: $CONTROL_PLANE}
   storageClassName: host-path
 YAML
-  k apply -k "$HERE/../../../deploy/coordinator" >/dev/null
-  k -n tendril-system create configmap tendril-coordinator --from-file=coordinator.yaml="$HERE/coordinator.yaml" --dry-run=client -o yaml | k apply -f - >/dev/null
-  k -n tendril-system set image deployment/tendril-coordinator coordinator="rig.invalid/tendril-coordinator:$VERSION" >/dev/null
+  mkdir -p "$RIG/overlay"; cp "$HERE/coordinator.yaml" "$RIG/overlay/"
+  cat >"$RIG/overlay/kustomization.yaml" <<YAML
+namespace: tendril-system
+resources: [$(realpath --relative-to "$RIG/overlay" "$HERE/../../../deploy/coordinator")]
+images: [{name: ghcr.io/tendril/tendril-coordinator, newName: rig.invalid/tendril-coordinator, newTag: "$VERSION"}]
+configMapGenerator: [{name: tendril-coordinator, files: [coordinator.yaml]}]
+YAML
+  k apply -k "$RIG/overlay" >/dev/null
   k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
   say "seed: the coordinator runs after $(took "$t")s"
 }
 
 # machines: follows the groups that the coordinator writes: boots and ends machines on this host until it is told to stop
 machines() {
-  local name ns group desired prefix present i number wanted
+  local name ns group desired prefix present number wanted there
   mkdir -p "$RIG/groups"
   while sleep 0.3; do
     k get secrets -A -l tendril.dev/machine-group -o json 2>/dev/null >"$RIG/groups/list.json" || continue
@@ -174,20 +179,19 @@ for item in json.load(open(f"{sys.argv[1]}/list.json"))["items"]:
     print(m["namespace"], m["name"], a["tendril.dev/desired"], a["tendril.dev/name-prefix"], a.get("tendril.dev/present") or "-")
 PY
     while read -r ns group desired prefix present; do
-      wanted=
-      for ((i = 1; i <= desired; i++)); do
-        name=$prefix$i; wanted+=${wanted:+,}$name
-        [[ -e $RIG/machines/$name ]] && continue
-        number=30; while [[ -e $RIG/groups/number-$number ]]; do ((number++)); done
-        echo "$name" >"$RIG/groups/number-$number"
-        MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up "$name" "$number" "$RIG/groups/$ns.$group.userdata"
+      mapfile -t there < <(cd "$RIG/machines" && compgen -G "$prefix*" | sort)
+      # A name is never used a second time: it belongs to the machine that had it.
+      while ((${#there[@]} < desired)); do
+        number=$(($(cat "$RIG/groups/count" 2>/dev/null || echo 29) + 1)); echo $number >"$RIG/groups/count"
+        name=$prefix$number; there+=("$name")
+        MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up "$name" $((number % 200)) "$RIG/groups/$ns.$group.userdata"
         say "  a machine boots: $name"
       done
-      for m in "$RIG/machines/$prefix"*; do
-        [[ -e $m ]] || continue
-        name=$(basename "$m"); [[ ,$wanted, == *,$name,* ]] && continue
-        "$HERE/machine.sh" down "$name"; rm -f $(grep -lx "$name" "$RIG"/groups/number-* 2>/dev/null); say "  a machine ended: $name"
+      while ((${#there[@]} > desired)); do
+        name=${there[-1]}; unset 'there[-1]'
+        "$HERE/machine.sh" down "$name"; say "  a machine ended: $name"
       done
+      wanted=$(IFS=,; echo "${there[*]}")
       [[ ${present/#-/} == "$wanted" ]] || k -n "$ns" annotate secret "$group" --overwrite "tendril.dev/present=$wanted" >/dev/null 2>&1 || true
     done <"$RIG/groups/list"
   done

@@ -1,8 +1,7 @@
-internal import LinuxSystem
-
 /// Runs what blocks on a thread of its own, so that everything else goes on meanwhile.
-enum Blocking {
-    static func run<Value: Sendable>(
+package enum Blocking {
+    /// Runs it; `name` is the thread's.
+    package static func run<Value: Sendable>(
         _ name: String,
         _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {

@@ -1,0 +1,90 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import KubernetesClient
+internal import ShootPlan
+internal import TendrilCore
+
+/// Networks and scaling groups at AWS, by Terraform or OpenTofu.
+struct AWSProvider: InfrastructureProvider {
+    let settings: CoordinatorConfiguration.Terraform
+
+    private var isSimulated: Bool { settings.endpoint != nil }
+
+    func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] { AWSInfrastructure.problems(spec) }
+
+    /// Instances are called by their addresses: ip-10-250-0-7.
+    func namePrefix(_ cluster: String, pool: String) -> String { "ip-" }
+
+    func inputs(_ work: ShootWork) throws -> JSONValue { try network(work) }
+
+    func prepare(_ work: ShootWork) async throws -> JSONValue {
+        try await terraform("network", work).apply(TerraformConfiguration.network, try network(work))
+    }
+
+    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> Set<String>? {
+        let machines = try await terraform("machines", work)
+        guard infrastructure["subnets"] != nil else {
+            // There is no network: of machines there can only be what is to end.
+            try await machines.destroy(TerraformConfiguration.machines, values(work, [:], []))
+            return nil
+        }
+        var pools: [String: JSONValue] = [:]
+        for group in groups {
+            guard let image = group.image.ami else {
+                throw TaskFailure(.configuration, "the machine image \(group.image.name) has no ami")
+            }
+            pools[group.pool.name] = TerraformConfiguration.pool(
+                group.pool,
+                image: image,
+                userData: Data(group.userData).base64EncodedString()
+            )
+        }
+        _ = try await machines.apply(TerraformConfiguration.machines, values(work, pools, infrastructure))
+        return nil
+    }
+
+    func remove(_ work: ShootWork) async throws {
+        try await terraform("network", work).destroy(TerraformConfiguration.network, try network(work))
+    }
+
+    private func values(_ work: ShootWork, _ pools: [String: JSONValue], _ infrastructure: JSONValue) -> JSONValue {
+        TerraformConfiguration.machines(
+            work.facts,
+            subnets: infrastructure["subnets"] ?? [],
+            securityGroup: infrastructure["securityGroup"] ?? "",
+            pools: pools,
+            isSimulated: isSimulated
+        )
+    }
+
+    private func network(_ work: ShootWork) throws -> JSONValue {
+        let own = try infrastructure(work)
+        return TerraformConfiguration.network(work.facts, zones: own.zones, isSimulated: isSimulated)
+    }
+
+    private func infrastructure(_ work: ShootWork) throws -> AWSInfrastructure {
+        let problems = AWSInfrastructure.problems(work.facts.spec)
+        guard problems.isEmpty, let given = work.facts.spec.provider.infrastructure else {
+            throw ConfigurationError(problems)
+        }
+        return try given.decoded(as: AWSInfrastructure.self)
+    }
+
+    private func terraform(_ name: String, _ work: ShootWork) async throws -> Terraform {
+        let secret = try infrastructure(work).credentials
+        // Only from the Shoot's own namespace, which its owner may read anyway.
+        let found = try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace)
+        guard let key = found?.text("accessKeyID"), let value = found?.text("secretAccessKey") else {
+            throw TaskFailure(
+                .configuration,
+                "spec.provider.infrastructure.credentials: the Secret \(secret) holds no accessKeyID and secretAccessKey"
+            )
+        }
+        return Terraform(
+            name: name,
+            settings: settings,
+            work: work,
+            credentials: ["AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": value]
+        )
+    }
+}

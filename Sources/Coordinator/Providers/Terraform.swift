@@ -1,0 +1,130 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import ShootPlan
+internal import TendrilCore
+
+/// Runs Terraform or OpenTofu for one shoot; its state is kept in the seed.
+struct Terraform: Sendable {
+    /// Named so that no word of it can be mistaken for another shoot's.
+    let name: String
+    let settings: CoordinatorConfiguration.Terraform
+    let work: ShootWork
+    /// What the cloud believes the shoot's owner by.
+    let credentials: [String: String]
+
+    private static let stateKey = "terraform.tfstate"
+    private static let limit = Nanoseconds.seconds(1800)
+
+    private var directory: String { "\(settings.workspace)/\(work.namespace)/\(name)" }
+    private var secret: String { "terraform-\(name)" }
+
+    /// Makes the cloud what the configuration says.
+    ///
+    /// - Returns: the outputs.
+    func apply(_ configuration: [UInt8], _ values: JSONValue) async throws -> JSONValue {
+        try await prepare(configuration, values)
+        try await keepingState {
+            let plan = try await run(["plan", "-input=false", "-no-color", "-lock-timeout=60s", "-out=plan"])
+            let summary = plan.split(separator: "\n").last { $0.hasPrefix("Plan:") || $0.hasPrefix("No changes") } ?? ""
+            work.logger.notice("terraform", metadata: ["part": "\(name)", "plan": "\(summary)"])
+            _ = try await run(["apply", "-input=false", "-no-color", "-lock-timeout=60s", "plan"])
+        }
+        let text = try await run(["output", "-json", "-no-color"])
+        let outputs = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        guard case .object(let fields) = outputs else { throw TaskFailure(.unknown, "terraform: no outputs") }
+        return .object(fields.compactMapValues { $0["value"] })
+    }
+
+    /// Removes everything that the state knows; nothing where there is none.
+    func destroy(_ configuration: [UInt8], _ values: JSONValue) async throws {
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        guard try await store.read(secret) != nil || FileStamp("\(directory)/\(Self.stateKey)") != nil else { return }
+        try await prepare(configuration, values)
+        try await keepingState {
+            _ = try await run(["destroy", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=60s"])
+        }
+        try await work.seed.delete(KubernetesSecret.self, secret, namespace: work.namespace)
+    }
+
+    // MARK: - State
+
+    /// Lays out the working directory: the configuration, its values, and the newest state that is known.
+    private func prepare(_ configuration: [UInt8], _ values: JSONValue) async throws {
+        try DurableFile.makeDirectories(directory, mode: 0o700)
+        try DurableFile.write(configuration, to: "\(directory)/main.tf", mode: 0o600)
+        try DurableFile.write(
+            try CanonicalJSON.bytes(values),
+            to: "\(directory)/terraform.tfvars.json",
+            mode: 0o600
+        )
+        let kept = try await SecretStore(seed: work.seed, namespace: work.namespace).read(secret)?[Self.stateKey]
+        let path = "\(directory)/\(Self.stateKey)"
+        // What a killed run left here may be newer than what came to the seed.
+        let here = try? DurableFile.read(path, limit: 16 << 20)
+        if let kept, Self.serial(kept) > here.map(Self.serial) ?? -1 { try DurableFile.write(kept, to: path, mode: 0o600) }
+        _ = try await run(["init", "-input=false", "-no-color"])
+    }
+
+    private static func serial(_ state: [UInt8]) -> Int {
+        let document = try? JSONDecoder().decode(JSONValue.self, from: Data(state))
+        return document?["serial"]?.number ?? -1
+    }
+
+    /// Copies the state to the seed while something runs, every two seconds, and at its end, whatever that is.
+    private func keepingState(_ body: () async throws -> Void) async throws {
+        let copying = Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(nanoseconds: 2_000_000_000)
+                try? await keep()
+            }
+        }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        copying.cancel()
+        await copying.value
+        try await keep()
+        try result.get()
+    }
+
+    private func keep() async throws {
+        guard let state = try? DurableFile.read("\(directory)/\(Self.stateKey)", limit: 16 << 20), !state.isEmpty,
+            Self.serial(state) >= 0
+        else { return }
+        try await SecretStore(seed: work.seed, namespace: work.namespace).write(secret, [Self.stateKey: state])
+    }
+
+    // MARK: - Process
+
+    private func run(_ arguments: [String]) async throws -> String {
+        var variables = [
+            "HOME": directory, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
+            "AWS_EC2_METADATA_DISABLED": "true", "TF_DATA_DIR": "\(directory)/.terraform",
+        ].merging(credentials) { $1 }
+        variables["TF_CLI_CONFIG_FILE"] = settings.configuration
+        variables["AWS_ENDPOINT_URL"] = settings.endpoint
+        let environment = ChildProcess.environment + variables.map { "\($0.key)=\($0.value)" }
+        let command = ["-chdir=\(directory)"] + arguments
+        let program = settings.program
+        let outcome = try await Blocking.run("terraform") {
+            try ChildProcess.run(
+                program,
+                command,
+                environment: environment,
+                timeout: Self.limit,
+                limit: 1 << 20
+            )
+        }
+        guard outcome.isSuccess else {
+            let summary = CloudFailure.summary(outcome.output)
+            throw TaskFailure(CloudFailure.code(outcome.output), "terraform \(arguments[0]) \(name): \(summary)")
+        }
+        return outcome.output
+    }
+}

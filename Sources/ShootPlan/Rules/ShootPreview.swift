@@ -1,0 +1,101 @@
+package import ClusterModel
+
+/// What a change of a shoot would do, before it is done.
+package struct ShootPreview: Codable, Hashable, Sendable {
+    /// What happens to the machines of a pool.
+    package enum NodeEffect: String, Codable, Sendable {
+        /// Files and labels change; nothing that pods depend on restarts.
+        case live
+        /// Kubelets restart, a few at a time; pods go on.
+        case restart
+        /// Machines are made anew.
+        case replace
+    }
+
+    /// One consequence.
+    package struct Consequence: Codable, Hashable, Sendable {
+        /// `control-plane`, `pool worker`, `kube-system`.
+        package let subject: String
+        package let effect: String
+        package let reason: String
+    }
+
+    package private(set) var consequences: [Consequence] = []
+
+    /// One line each.
+    package var lines: [String] {
+        consequences.isEmpty
+            ? ["nothing would change"] : consequences.map { "\($0.subject): \($0.effect) (\($0.reason))" }
+    }
+
+    /// Compares what there is with what is wanted.
+    package init(from old: Shoot.Spec?, to new: Shoot.Spec) {
+        guard let old else {
+            add("control-plane", "is made", "the shoot is new")
+            for pool in new.workers { add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new") }
+            return
+        }
+        if old.hibernation != new.hibernation {
+            let isSleeping = new.hibernation.enabled
+            add("control-plane", isSleeping ? "its pods end" : "its pods start", "spec.hibernation.enabled")
+            add("every pool", isSleeping ? "its machines end" : "its machines start anew", "spec.hibernation.enabled")
+        }
+        compareControlPlane(old, new)
+        comparePools(old, new)
+        if old.addons != new.addons { add("kube-system", "add-ons come or go", "spec.addons") }
+    }
+
+    private mutating func compareControlPlane(_ old: Shoot.Spec, _ new: Shoot.Spec) {
+        if old.kubernetes != new.kubernetes {
+            add("control-plane", "its pods roll, one after the other", "spec.kubernetes.version")
+        } else if old.vpn != new.vpn {
+            add("control-plane", "the pods of kube-apiserver roll", "spec.vpn")
+        }
+        if old.controlPlane != new.controlPlane {
+            add("control-plane", "\(new.controlPlane.replicas) of each stateless part run", "spec.controlPlane.replicas")
+        }
+    }
+
+    private mutating func comparePools(_ old: Shoot.Spec, _ new: Shoot.Spec) {
+        let before = Dictionary(old.workers.map { ($0.name, $0) }) { $1 }
+        let after = Set(new.workers.map(\.name))
+        for pool in new.workers {
+            guard let was = before[pool.name] else {
+                add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new")
+                continue
+            }
+            compare(was, pool)
+            if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
+            if old.vpn != new.vpn { add(pool, .live, "spec.vpn") }
+        }
+        for pool in old.workers where !after.contains(pool.name) {
+            add("pool \(pool.name)", "its machines end", "the pool is gone")
+        }
+    }
+
+    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker) {
+        if old.minimum < new.minimum { add("pool \(new.name)", "\(new.minimum - old.minimum) machines start", "minimum") }
+        if old.minimum > new.minimum {
+            add("pool \(new.name)", "up to \(old.minimum - new.minimum) machines end", "minimum")
+        }
+        if old.machineType != new.machineType { add(new, .replace, "machineType") }
+        if old.image != new.image { add(new, .replace, "image") }
+        if old.kubelet != new.kubelet { add(new, .restart, "kubelet") }
+        if old.labels != new.labels { add(new, .live, "labels") }
+        if old.taints != new.taints { add(new, .live, "taints") }
+    }
+
+    private mutating func add(_ pool: Shoot.Worker, _ effect: NodeEffect, _ reason: String) {
+        let text =
+            switch effect {
+            case .live: "changes live"
+            case .restart: "its kubelets restart within the budget, pods go on"
+            case .replace: "new machines start from it; those that there are stay as they are"
+            }
+        add("pool \(pool.name)", text, reason)
+    }
+
+    private mutating func add(_ subject: String, _ effect: String, _ reason: String) {
+        consequences.append(Consequence(subject: subject, effect: effect, reason: reason))
+    }
+}

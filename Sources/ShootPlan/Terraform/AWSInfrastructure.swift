@@ -1,0 +1,109 @@
+package import ClusterModel
+package import TendrilCore
+
+/// What a shoot says of its infrastructure at AWS (`spec.provider.infrastructure`).
+package struct AWSInfrastructure: Codable, Hashable, Sendable {
+    /// The availability zones that machines are spread over.
+    package var zones: [String]
+    /// The Secret beside the Shoot with `accessKeyID` and `secretAccessKey`.
+    package var credentials: String
+
+    /// Every problem of a shoot that is to run at AWS.
+    package static func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
+        let path = "spec.provider.infrastructure"
+        guard case .object(let fields)? = spec.provider.infrastructure else {
+            return [ConfigurationProblem(path, "is missing")]
+        }
+        var problems: [ConfigurationProblem] = []
+        for key in fields.keys.sorted() where !["zones", "credentials"].contains(key) {
+            problems.append(ConfigurationProblem("\(path).\(key)", "is no field"))
+        }
+        if case .array(let zones)? = fields["zones"], (1...6).contains(zones.count) {
+            for (index, zone) in zones.enumerated() where !(zone.text.map(isZone) ?? false) {
+                problems.append(ConfigurationProblem("\(path).zones[\(index)]", "is no availability zone"))
+            }
+            if Set(zones).count < zones.count { problems.append(ConfigurationProblem("\(path).zones", "holds one twice")) }
+        } else {
+            problems.append(ConfigurationProblem("\(path).zones", "is no list of one to six zones"))
+        }
+        if !(fields["credentials"]?.text.map(NodeName.isValid) ?? false) {
+            problems.append(ConfigurationProblem("\(path).credentials", "is no Secret's name"))
+        }
+        if !(spec.region.map(isZone) ?? false) { problems.append(ConfigurationProblem("spec.region", "is no region")) }
+        return problems
+    }
+
+    private static func isZone(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+    }
+}
+
+/// What is handed to Terraform: configurations that never change, and values beside them.
+package enum TerraformConfiguration {
+    /// The configuration of the network.
+    package static var network: [UInt8] { PackageResources.network_tf }
+    /// The configuration of the machines.
+    package static var machines: [UInt8] { PackageResources.machines_tf }
+
+    /// The network's values.
+    package static func network(_ cluster: ClusterFacts, zones: [String], isSimulated: Bool) -> JSONValue {
+        [
+            "name": .string(cluster.id), "region": .string(cluster.spec.region ?? ""),
+            "zones": .array(zones.map { .string($0) }), "nodes": .string(cluster.spec.networking.nodes),
+            "simulated": .bool(isSimulated),
+        ]
+    }
+
+    /// The values of a pool.
+    package static func pool(_ pool: Shoot.Worker, image: String, userData: String) -> JSONValue {
+        [
+            "minimum": .integer(pool.minimum), "maximum": .integer(pool.maximum),
+            "machineType": .string(pool.machineType ?? ""), "image": .string(image), "volumeSize": 50,
+            "userData": .string(userData),
+        ]
+    }
+
+    /// The machines' values.
+    package static func machines(
+        _ cluster: ClusterFacts,
+        subnets: JSONValue,
+        securityGroup: JSONValue,
+        pools: [String: JSONValue],
+        isSimulated: Bool
+    ) -> JSONValue {
+        [
+            "name": .string(cluster.id), "region": .string(cluster.spec.region ?? ""), "subnets": subnets,
+            "securityGroup": securityGroup, "pools": .object(pools), "simulated": .bool(isSimulated),
+        ]
+    }
+}
+
+/// Tells what kind of failure a cloud means.
+package enum CloudFailure {
+    /// Words of AWS's error codes (EC2 API Reference, "Error codes"), and what they come to; the first that fits.
+    private static let words: [(String, ShootStatus.ErrorCode)] = [
+        ("UnauthorizedOperation", .unauthorized), ("AccessDenied", .unauthorized), ("AuthFailure", .unauthenticated),
+        ("InvalidClientTokenId", .unauthenticated), ("ExpiredToken", .unauthenticated),
+        ("SignatureDoesNotMatch", .unauthenticated), ("No valid credential sources", .unauthenticated),
+        ("RequestLimitExceeded", .rateLimit), ("Throttling", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
+        ("InsufficientFreeAddresses", .depleted), ("LimitExceeded", .quota), ("QuotaExceeded", .quota),
+        ("DependencyViolation", .dependencies), ("InvalidAMIID", .configuration), ("InvalidParameterValue", .configuration),
+        ("Unsupported: ", .configuration),
+    ]
+
+    /// The kind of a failure by its text.
+    package static func code(_ text: String) -> ShootStatus.ErrorCode {
+        words.first { text.contains($0.0) }?.1 ?? .unknown
+    }
+
+    /// The part of Terraform's output that says what is wrong, in one line.
+    package static func summary(_ output: String) -> String {
+        let lines = output.split(separator: "\n").map { line in
+            String(line.drop { " │╷╵".contains($0) })
+        }
+        let errors = lines.filter { $0.hasPrefix("Error:") }
+        let text = errors.isEmpty ? lines.suffix(3) : errors.prefix(3)
+        return String(text.joined(separator: "; ").prefix(800))
+    }
+}

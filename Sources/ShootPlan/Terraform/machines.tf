@@ -1,0 +1,111 @@
+# The machines of a shoot at AWS: one scaling group for each pool.
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+variable "name" { type = string }
+variable "region" { type = string }
+variable "subnets" { type = list(string) }
+variable "securityGroup" { type = string }
+variable "simulated" { type = bool }
+variable "pools" {
+  type = map(object({
+    minimum     = number
+    maximum     = number
+    machineType = string
+    image       = string
+    volumeSize  = number
+    userData    = string
+  }))
+}
+
+provider "aws" {
+  region                      = var.region
+  skip_credentials_validation = var.simulated
+  skip_requesting_account_id  = var.simulated
+  skip_region_validation      = var.simulated
+  skip_metadata_api_check     = var.simulated
+  default_tags { tags = merge(local.own, { Name = var.name }) }
+}
+locals {
+  # What the tag is on belongs to this shoot, and nothing else does.
+  own = { "kubernetes.io/cluster/${var.name}" = "1" }
+}
+
+resource "aws_launch_template" "pool" {
+  for_each               = var.pools
+  name                   = "${var.name}-${each.key}"
+  image_id               = each.value.image
+  instance_type          = each.value.machineType
+  user_data              = each.value.userData
+  update_default_version = true
+  tags                   = { "tendril.dev/pool" = each.key }
+  network_interfaces { security_groups = [var.securityGroup] }
+  block_device_mappings {
+    device_name = "/dev/sda1"
+    ebs {
+      volume_size = each.value.volumeSize
+      encrypted   = true
+    }
+  }
+  # Pods do not reach the metadata service: its answers are for one hop, and only for those who ask for a session first.
+  metadata_options {
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+  }
+}
+resource "aws_autoscaling_group" "pool" {
+  for_each                  = var.pools
+  name                      = "${var.name}-${each.key}"
+  min_size                  = each.value.minimum
+  max_size                  = each.value.maximum
+  vpc_zone_identifier       = var.subnets
+  wait_for_capacity_timeout = "0"
+  launch_template {
+    id      = aws_launch_template.pool[each.key].id
+    version = aws_launch_template.pool[each.key].latest_version
+  }
+  dynamic "tag" {
+    for_each = merge(local.own, { Name = var.name, "tendril.dev/pool" = each.key })
+    content {
+      key                 = tag.key
+      value               = tag.value
+      propagate_at_launch = true
+    }
+  }
+}
+
+# What a run made that was killed before it could write that down is taken over instead of being made a second time.
+data "aws_resourcegroupstaggingapi_resources" "templates" {
+  resource_type_filters = ["ec2:launch-template"]
+  tag_filter {
+    key    = keys(local.own)[0]
+    values = values(local.own)
+  }
+}
+data "aws_autoscaling_groups" "there" {
+  filter {
+    name   = "tag:${keys(local.own)[0]}"
+    values = values(local.own)
+  }
+}
+import {
+  for_each = {
+    for found in data.aws_resourcegroupstaggingapi_resources.templates.resource_tag_mapping_list :
+    found.tags["tendril.dev/pool"] => reverse(split("/", found.resource_arn))[0]
+    if contains(keys(var.pools), lookup(found.tags, "tendril.dev/pool", ""))
+  }
+  to = aws_launch_template.pool[each.key]
+  id = each.value
+}
+import {
+  for_each = {
+    for name in data.aws_autoscaling_groups.there.names : trimprefix(name, "${var.name}-") => name
+    if contains(keys(var.pools), trimprefix(name, "${var.name}-"))
+  }
+  to = aws_autoscaling_group.pool[each.key]
+  id = each.value
+}
+
+output "groups" { value = { for name, group in aws_autoscaling_group.pool : name => group.name } }

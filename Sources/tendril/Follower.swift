@@ -1,0 +1,71 @@
+import ClusterModel
+import CommandSupport
+import KubernetesClient
+import LinuxSystem
+import TendrilCore
+
+/// Shows how far a shoot is until it is where it was wanted.
+struct Follower {
+    let garden: Garden
+    let name: String
+
+    /// Changes whether a shoot sleeps, and follows it.
+    static func sleep(_ isWanted: Bool, _ name: String, _ options: GardenOptions) async throws {
+        let garden = try options.garden()
+        try await garden.change(name, ["spec": ["hibernation": ["enabled": .bool(isWanted)]]])
+        let generation = try await garden.shoot(name).metadata.generation ?? 0
+        try await Follower(garden: garden, name: name).follow(until: generation)
+    }
+
+    /// Follows until this generation is done, or has failed for good.
+    func follow(until generation: Int) async throws {
+        var last = ""
+        while true {
+            let shoot = try await garden.shoot(name)
+            show(ShootTable.progress(shoot), &last)
+            if let operation = shoot.status?.lastOperation {
+                if operation.state == .succeeded, shoot.status?.observedGeneration ?? 0 >= generation { break }
+                if operation.state == .failed {
+                    end()
+                    throw Failure(TextError(description: operation.description), exitCode: .configuration)
+                }
+            }
+            try await Task.sleep(nanoseconds: 500_000_000)
+        }
+        end()
+    }
+
+    /// Follows until the shoot is gone.
+    func followToTheEnd() async throws {
+        var last = ""
+        while true {
+            let shoot = try await garden.answered { () async throws(APIError) in
+                try await garden.client.find(Shoot.self, name, namespace: garden.project)
+            }
+            guard let shoot else { break }
+            show(ShootTable.progress(shoot), &last)
+            try await Task.sleep(nanoseconds: 500_000_000)
+        }
+        end()
+        print("shoot \(garden.project)/\(name) is gone")
+    }
+
+    /// A line that changes in place on a terminal, and a line for each change elsewhere.
+    private func show(_ text: String, _ last: inout String) {
+        guard text != last else { return }
+        last = text
+        if Terminal.isThere {
+            print("\r\u{1B}[2K\(text)", terminator: "")
+            Terminal.flush()
+        } else {
+            print(text)
+        }
+    }
+
+    private func end() { if Terminal.isThere { print() } }
+}
+
+/// A failure in words that are there already.
+struct TextError: Error, CustomStringConvertible {
+    let description: String
+}

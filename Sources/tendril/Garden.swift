@@ -1,0 +1,77 @@
+import ArgumentParser
+import ClusterModel
+import CommandSupport
+import FoundationEssentials
+import HTTPTransfer
+import KubernetesClient
+import TendrilCore
+
+/// Where the garden is, and which project is meant.
+struct GardenOptions: ParsableArguments {
+    @Option(name: .long, help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).")
+    var kubeconfig: String?
+
+    @Option(
+        name: [.customShort("n"), .long],
+        help: "The project, a namespace of the garden (default: that of the kubeconfig's context, or default)."
+    )
+    var project: String?
+
+    /// Reads the kubeconfig.
+    func garden() throws -> Garden {
+        let environment = ProcessInfo.processInfo.environment
+        let path = kubeconfig ?? environment["KUBECONFIG"] ?? "\(environment["HOME"] ?? "")/.kube/config"
+        do {
+            let parsed = try Kubeconfig(path: path)
+            let client = KubernetesClient(
+                servers: [parsed.server],
+                security: parsed.security,
+                transport: try HTTPTransfer(),
+                agent: "tendril/\(Version.text)"
+            )
+            return Garden(client: client, project: project ?? parsed.namespace ?? "default")
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+    }
+}
+
+/// The garden as a person sees it: the shoots of one project.
+struct Garden {
+    let client: KubernetesClient
+    let project: String
+
+    func shoots() async throws -> [Shoot] {
+        try await answered { () async throws(APIError) in
+            try await client.list(Shoot.self, namespace: project).items.sorted { $0.name < $1.name }
+        }
+    }
+
+    func shoot(_ name: String) async throws -> Shoot {
+        try await answered { () async throws(APIError) in
+            try await client.get(Shoot.self, name, namespace: project)
+        }
+    }
+
+    func change(_ name: String, _ patch: JSONValue) async throws {
+        try await answered { () async throws(APIError) in
+            _ = try await client.patch(Shoot.self, name, namespace: project, patch)
+        }
+    }
+
+    /// Ends the program with the API's own words where it refuses.
+    func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
+        do throws(APIError) {
+            return try await request()
+        } catch {
+            throw Failure(error, exitCode: .unavailable)
+        }
+    }
+}
+
+/// How results are printed.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case table
+    case json
+    case yaml
+}

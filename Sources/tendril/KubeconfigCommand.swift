@@ -1,0 +1,39 @@
+import ArgumentParser
+import ClusterModel
+import CommandSupport
+import KubernetesClient
+import LinuxSystem
+import TendrilCore
+
+/// The command `tendril kubeconfig`.
+struct KubeconfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kubeconfig",
+        abstract: "Fetch the kubeconfig of a shoot; it is good for at most a day."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @Option(name: .long, help: "The file to write, with mode 0600 (default: standard output).")
+    var out: String?
+
+    func run() async throws {
+        let garden = try options.garden()
+        let secret = try await garden.answered { () async throws(APIError) in
+            try await garden.client.get(KubernetesSecret.self, "\(name).kubeconfig", namespace: garden.project)
+        }
+        guard let bytes = secret["kubeconfig"] else {
+            throw Failure(TextError(description: "the Secret \(name).kubeconfig holds no kubeconfig"), exitCode: .unavailable)
+        }
+        do {
+            if let out {
+                try DurableFile.write(bytes, to: out, mode: 0o600)
+            } else {
+                print(String(decoding: bytes, as: UTF8.self), terminator: "")
+            }
+        } catch {
+            throw Failure(error, exitCode: .operatingSystem)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import ArgumentParser
+import ClusterModel
+import CommandSupport
+import FoundationEssentials
+import KubernetesClient
+import LinuxSystem
+import ShootPlan
+import StrictYAML
+import TendrilCore
+
+/// The command `tendril shoot`.
+struct ShootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shoot",
+        abstract: "Clusters: make, look at, change, delete.",
+        subcommands: [
+            CreateCommand.self, GetCommand.self, PlanCommand.self, HibernateCommand.self, WakeCommand.self,
+            ReconcileCommand.self, DeleteCommand.self,
+        ]
+    )
+}
+
+/// A Shoot as somebody wrote it.
+enum ShootFile {
+    /// Reads a file, fills in what it leaves out, and judges all that can be judged here.
+    static func read(_ path: String, project: String) throws -> Shoot {
+        do {
+            let node = try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json
+            let whole = try Shoot.definition().schema.fillingIn(
+                (["metadata": ["namespace": .string(project)]] as JSONValue).merging(node)
+            )
+            let shoot = try StrictDecoder.decode(Shoot.self, from: try CanonicalJSON.bytes(whole))
+            let problems = ShootRules.problems(shoot)
+            guard problems.isEmpty else { throw ConfigurationError(problems) }
+            return shoot
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+    }
+}
+
+/// The command `tendril shoot create`.
+struct CreateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Make a shoot, or change one, from a file; then say how far it is until it is active."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
+    var file: String
+    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until it is active.")
+    var wait = true
+
+    func run() async throws {
+        let garden = try options.garden()
+        let shoot = try ShootFile.read(file, project: garden.project)
+        let document = try CanonicalJSON.value(shoot)
+        let applied = try await garden.answered { () async throws(APIError) in
+            try await garden.client.serverSideApply(document, manager: "tendril")
+        }
+        guard wait else { return print("shoot \(shoot.key) is wanted") }
+        guard case .integer(let generation)? = applied["metadata"]?["generation"] else { return }
+        try await Follower(garden: garden, name: shoot.name).follow(until: generation)
+    }
+}
+
+/// The command `tendril shoot get`.
+struct GetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show the shoots of a project, or one with all that is wrong with it."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name (default: all).")
+    var name: String?
+    @Flag(name: .shortAndLong, help: "Go on showing how far it is, until it is done.")
+    var watch = false
+    @Option(name: .shortAndLong, help: "table, json or yaml.")
+    var output = OutputFormat.table
+
+    func validate() throws {
+        guard !watch || name != nil else { throw ValidationError("--watch needs the name of a shoot") }
+    }
+
+    func run() async throws {
+        let garden = try options.garden()
+        if watch, let name {
+            let generation = try await garden.shoot(name).metadata.generation ?? 0
+            return try await Follower(garden: garden, name: name).follow(until: generation)
+        }
+        if let name {
+            let shoot = try await garden.shoot(name)
+            return print(try output == .table ? ShootTable.details(shoot) : CanonicalJSON.text(shoot))
+        }
+        let shoots = try await garden.shoots()
+        print(try output == .table ? ShootTable.text(shoots) : CanonicalJSON.text(shoots))
+    }
+}
+
+/// The command `tendril shoot plan`.
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Say what a file would change: which pods roll, which machines come and go, what nodes restart."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
+    var file: String
+    @Option(name: .shortAndLong, help: "table or json.")
+    var output = OutputFormat.table
+
+    func run() async throws {
+        let garden = try options.garden()
+        let wanted = try ShootFile.read(file, project: garden.project)
+        let present = try await garden.answered { () async throws(APIError) in
+            try await garden.client.find(Shoot.self, wanted.name, namespace: garden.project)
+        }
+        if let present {
+            var next = wanted.spec
+            next.seedName = next.seedName ?? present.spec.seedName
+            let problems = ShootRules.problems(changing: present.spec, to: next)
+            guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
+        }
+        let preview = ShootPreview(from: present?.spec, to: wanted.spec)
+        print(try output == .table ? preview.lines.joined(separator: "\n") : CanonicalJSON.text(preview))
+    }
+}
+
+/// The command `tendril shoot hibernate`.
+struct HibernateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hibernate",
+        abstract: "Put a shoot to sleep: its machines and control plane end, its data stays."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+
+    func run() async throws { try await Follower.sleep(true, name, options) }
+}
+
+/// The command `tendril shoot wake`.
+struct WakeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "wake", abstract: "Wake a shoot up.")
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+
+    func run() async throws { try await Follower.sleep(false, name, options) }
+}
+
+/// The command `tendril shoot reconcile`.
+struct ReconcileCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reconcile",
+        abstract: "Do everything for a shoot again, also what did not change; `retry` what failed for good."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+
+    func run() async throws {
+        let garden = try options.garden()
+        try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.operation: "reconcile"]]])
+    }
+}
+
+/// The command `tendril shoot delete`.
+struct DeleteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Delete a shoot with everything that belongs to it.",
+        discussion: "There is no way back: the data of the cluster goes too."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @Option(name: .long, help: "The shoot's name again, to confirm.")
+    var confirm: String
+
+    func validate() throws {
+        guard confirm == name else { throw ValidationError("--confirm has to repeat the shoot's name, \(name)") }
+    }
+
+    func run() async throws {
+        let garden = try options.garden()
+        try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
+        try await garden.answered { () async throws(APIError) in
+            _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
+        }
+        try await Follower(garden: garden, name: name).followToTheEnd()
+    }
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# A shoot at AWS: the real Terraform and provider against a simulator, and a machine that boots from the user data in it.
+
+CLOUD=$NET.240
+aws() { # PYTHON: with clients ec2 and groups of the simulator
+  in_ns cloud env AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-central-1 python3 -c "
+import base64, boto3
+ec2, groups = (boto3.client(name, endpoint_url='http://$CLOUD:5000') for name in ('ec2', 'autoscaling'))
+$1"
+}
+vpcs() { aws "print(len([v for v in ec2.describe_vpcs()['Vpcs'] if not v['IsDefault']]))"; }
+cloud_coordinator() { start cloud-coordinator ip netns exec rig-op "$TENDRIL_COORDINATOR" run --config "$RIG/cloud/coordinator.yaml"; }
+cloud_shoot() { k -n demo get shoot cloud -o "jsonpath={.status.$1}"; }
+
+shoot_cloud() { # Terraform is killed in the middle and goes on where it was; the machine group's user data boots a node
+  local mirror missing=()
+  mirror=${TF_PLUGINS:-$(compgen -G "/opt/*/registry.terraform.io" | head -1 | xargs -r dirname)}
+  [[ -n $(type -P terraform || type -P tofu) ]] || missing+=("terraform or tofu")
+  [[ -e $mirror/registry.terraform.io/hashicorp/aws ]] || missing+=("a mirror of providers with hashicorp/aws (TF_PLUGINS)")
+  python3 -c 'import moto.server, boto3' 2>/dev/null || missing+=("moto[server] and boto3 of PyPI")
+  ((${#missing[@]} == 0)) || { say "  left out, for this machine lacks: ${missing[*]}"; return 0; }
+  mkdir -p "$RIG/cloud"; chmod 700 "$RIG/cloud"
+  printf 'disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror { path = "%s" }\n}\n' "$mirror" >"$RIG/cloud/cli.tfrc"
+  port cloud 240
+  start moto ip netns exec rig-cloud python3 -m moto.server -H 0.0.0.0 -p 5000
+  # A coordinator of another seed, which is the same cluster: it runs beside it, where Terraform is.
+  ip -n rig-op route replace $SERVICES.0.0/16 via $CONTROL_PLANE
+  {
+    sed -e 's/^seed: .*/seed: cloud/' -e '/^metrics:/d' -e 's/^  - name: default/  - name: default\n    ami: ami-12c6146b/' "$HERE/coordinator.yaml"
+    printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig" \
+      "terraform: {program: $(type -P terraform || type -P tofu), workspace: $RIG/cloud/workspace, configuration: $RIG/cloud/cli.tfrc, endpoint: 'http://$CLOUD:5000'}"
+  } >"$RIG/cloud/coordinator.yaml"
+  k apply -f - >/dev/null <<YAML
+apiVersion: v1
+kind: Secret
+metadata: {name: cloud-credentials, namespace: demo}
+stringData: {accessKeyID: test, secretAccessKey: canary-$$}
+---
+apiVersion: tendril.dev/v1alpha1
+kind: Seed
+metadata: {name: cloud}
+spec:
+  region: eu-central-1
+  networks: {pods: $SEED_PODS/16, services: $SERVICES.0.0/16, nodes: 10.3.0.0/16}
+  exposure: {type: NodePort, address: $CONTROL_PLANE}
+  storageClassName: host-path
+---
+apiVersion: tendril.dev/v1alpha1
+kind: Shoot
+metadata: {name: cloud, namespace: demo}
+spec:
+  seedName: cloud
+  region: eu-central-1
+  kubernetes: {version: 1.20.2}
+  provider: {type: aws, infrastructure: {zones: [eu-central-1a, eu-central-1b], credentials: cloud-credentials}}
+  workers: [{name: worker, minimum: 1, maximum: 2, machineType: t3.medium}]
+YAML
+  cloud_coordinator
+  until_ok 60 eval '[[ $(vpcs) == 1 ]]' || fail "no network: $(tail -5 "$RIG/log/cloud-coordinator.log")"
+  # The coordinator and what it runs die at once, in the middle.
+  kill -KILL -- "-$(<"$RIG/run/cloud-coordinator.pid")"; rm "$RIG/run/cloud-coordinator.pid"; sleep 1
+  cloud_coordinator
+  until_ok 200 eval "aws 'assert len(groups.describe_auto_scaling_groups()[\"AutoScalingGroups\"]) == 1'" || fail "no group: $(cloud_shoot lastOperation)"
+  [[ $(vpcs) == 1 ]] || fail "$(vpcs) networks"
+  aws "template = ec2.describe_launch_templates()['LaunchTemplates'][0]['LaunchTemplateId']
+version = ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=['\$Latest'])['LaunchTemplateVersions'][0]
+print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end='')" >"$RIG/cloud/userdata"
+  MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up ip-250-60 60 "$RIG/cloud/userdata"
+  until_ok 200 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded ]]' || fail "$(cloud_shoot lastOperation)"
+  [[ $(cloud_shoot infrastructure.vpc) == vpc-* ]] || fail "$(cloud_shoot infrastructure)"
+  ! grep -q "canary-$$" "$RIG/log/cloud-coordinator.log" || fail "a credential is in the log"
+}
+
+shoot_cloud_fails() { # what the cloud refuses is told with its code; a deletion removes what Terraform made, and only then the rest
+  [[ -e $RIG/run/cloud-coordinator.pid ]] || { say "  left out with cloud"; return 0; }
+  stop moto
+  k -n demo annotate shoot cloud tendril.dev/operation=reconcile >/dev/null
+  until_ok 120 eval '[[ $(cloud_shoot lastErrors) == *infrastructure*terraform* ]]' || fail "$(cloud_shoot lastOperation)"
+  start moto ip netns exec rig-cloud python3 -m moto.server -H 0.0.0.0 -p 5000
+  # The simulator has forgotten all of it, as if somebody had deleted it by hand: it is made anew.
+  until_ok 60 eval '[[ $(vpcs) == 0 || $(vpcs) == 1 ]]'
+  k -n demo annotate shoot cloud confirmation.tendril.dev/deletion=true >/dev/null
+  k -n demo delete shoot cloud --wait=false >/dev/null
+  until_ok 240 eval '! k -n demo get shoot cloud' || fail "$(k -n demo get shoot cloud -o yaml | tail -30)"
+  [[ $(vpcs) == 0 ]] || fail "a network is left"
+  ! k get namespace shoot--demo--cloud 2>/dev/null || fail "the namespace is left"
+  "$HERE/machine.sh" down ip-250-60; stop cloud-coordinator; stop moto; unport cloud; k delete seed cloud >/dev/null
+}
