@@ -9,7 +9,7 @@ DESTDIR ?=
 PROGRAMS := tendril-vpn tendril-agent tendril-coordinator tendril
 PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
-.PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node demo sanitize install deb clean
+.PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node demo demo-down demo-tunnel sanitize install deb clean
 
 all: build
 
@@ -87,8 +87,18 @@ bench-node: programs
 		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
 		Tests/Benchmarks/node.sh | Tests/Benchmarks/insert.py docs/performance.md node
 
-demo: build
-	TENDRIL_VPN=$(CURDIR)/$(BIN)/tendril-vpn Tests/Rig/demo.sh
+# A garden and seed on this machine, the coordinator, and a Shoot that becomes a cluster; it says what it changes.
+demo: programs
+	TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
+		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
+		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/demo.sh
+
+demo-down:
+	Tests/Rig/cluster/demo.sh down
+
+# The tunnel alone: two namespaces as seed and shoot, behind each a network.
+demo-tunnel: build
+	TENDRIL_VPN=$(CURDIR)/$(BIN)/tendril-vpn Tests/Rig/demo-tunnel.sh
 
 install: build
 	packaging/install.sh "$(BIN)" "$(DESTDIR)" "$(PREFIX)"

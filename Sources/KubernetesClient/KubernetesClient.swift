@@ -22,6 +22,7 @@ package final class KubernetesClient: Sendable {
     /// The address that answered last.
     private let current = Guarded(0)
     private let agent: String
+    private let mayWrite: @Sendable () -> Bool
 
     /// Makes a client.
     ///
@@ -30,9 +31,16 @@ package final class KubernetesClient: Sendable {
     ///   - security: whom to believe, and as whom to speak.
     ///   - transport: carries the requests.
     ///   - agent: the name of the program for the API server's log.
-    package init(servers: [String], security: HTTPSecurity, transport: any HTTPTransport, agent: String) {
+    ///   - mayWrite: is asked before every request that changes something.
+    package init(
+        servers: [String],
+        security: HTTPSecurity,
+        transport: any HTTPTransport,
+        agent: String,
+        mayWrite: @escaping @Sendable () -> Bool = { true }
+    ) {
         precondition(!servers.isEmpty, "a client needs a server")
-        (self.servers, self.transport, self.agent) = (servers, transport, agent)
+        (self.servers, self.transport, self.agent, self.mayWrite) = (servers, transport, agent, mayWrite)
         self.security = Guarded(security)
     }
 
@@ -44,7 +52,24 @@ package final class KubernetesClient: Sendable {
 
     /// The same addresses with other credentials.
     package func with(_ security: HTTPSecurity) -> KubernetesClient {
-        KubernetesClient(servers: servers, security: security, transport: transport, agent: agent)
+        KubernetesClient(
+            servers: servers,
+            security: security,
+            transport: transport,
+            agent: agent,
+            mayWrite: mayWrite
+        )
+    }
+
+    /// The same cluster for one who may write only while this holds.
+    package func fenced(_ mayWrite: @escaping @Sendable () -> Bool) -> KubernetesClient {
+        KubernetesClient(
+            servers: servers,
+            security: security.withLock { $0 },
+            transport: transport,
+            agent: agent,
+            mayWrite: mayWrite
+        )
     }
 
     /// Reads one object.
@@ -301,6 +326,9 @@ package final class KubernetesClient: Sendable {
         type: String,
         bodyLimit: Int
     ) async throws(APIError) -> HTTPResponse {
+        guard method == .get || mayWrite() else {
+            throw .malformed(request: "\(method.rawValue) \(path)", reason: "not sent, for another process leads")
+        }
         var request = request(method, path)
         request.bodyLimit = bodyLimit
         request.body = body

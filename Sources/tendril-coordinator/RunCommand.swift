@@ -36,5 +36,11 @@ struct DefinitionsCommand: ParsableCommand {
         abstract: "Print the definitions of Shoot and Seed for the garden, for `kubectl apply -f -`."
     )
 
-    func run() throws { try ManifestOutput.write(try GardenManifests.all()) }
+    @Flag(name: .long, help: "Print a page about every field instead.")
+    var markdown = false
+
+    func run() throws {
+        if markdown { return print(try GardenManifests.reference(), terminator: "") }
+        try ManifestOutput.write(try GardenManifests.all())
+    }
 }

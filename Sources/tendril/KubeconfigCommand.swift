@@ -24,7 +24,10 @@ struct KubeconfigCommand: AsyncParsableCommand {
             try await garden.client.get(KubernetesSecret.self, "\(name).kubeconfig", namespace: garden.project)
         }
         guard let bytes = secret["kubeconfig"] else {
-            throw Failure(TextError(description: "the Secret \(name).kubeconfig holds no kubeconfig"), exitCode: .unavailable)
+            throw Failure(
+                TextError(description: "the Secret \(name).kubeconfig holds no kubeconfig"),
+                exitCode: .unavailable
+            )
         }
         do {
             if let out {

@@ -36,8 +36,11 @@ enum ShootTable {
     /// One line for a person who watches.
     static func progress(_ shoot: Shoot) -> String {
         guard let operation = shoot.status?.lastOperation else { return "waiting for a coordinator" }
-        let bar = String(repeating: "=", count: operation.progress / 5) + String(repeating: " ", count: 20 - operation.progress / 5)
-        return "[\(bar)] \(operation.progress) %  \(operation.type.rawValue) \(operation.state.rawValue): \(operation.description)"
+        let bar =
+            String(repeating: "=", count: operation.progress / 5)
+            + String(repeating: " ", count: 20 - operation.progress / 5)
+        return
+            "[\(bar)] \(operation.progress) %  \(operation.type.rawValue) \(operation.state.rawValue): \(operation.description)"
     }
 
     private static func status(_ shoot: Shoot, _ type: ShootCondition) -> String {

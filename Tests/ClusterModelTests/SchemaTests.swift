@@ -51,9 +51,12 @@ struct SchemaTests {
 
     @Test("fills in defaults within lists and objects, and keeps what is said")
     func fillsIn() throws {
-        let schema = try Schema(of: Outer.self, rules: [
-            "flag": FieldRule("x", default: true), "list[].number": FieldRule("x", default: 7),
-        ])
+        let schema = try Schema(
+            of: Outer.self,
+            rules: [
+                "flag": FieldRule("x", default: true), "list[].number": FieldRule("x", default: 7),
+            ]
+        )
         let given: JSONValue = ["list": [["text": "a"], ["text": "b", "number": 1]], "colour": "red"]
         let filled: JSONValue = [
             "list": [["text": "a", "number": 7], ["text": "b", "number": 1]], "colour": "red", "flag": true,
@@ -68,5 +71,13 @@ struct SchemaTests {
             #expect(definition.schema.field("spec")["type"] == "object")
             #expect(definition.schema.field("status")["type"] == "object")
         }
+    }
+
+    @Test("the reference page is what the types say")
+    func referencePage() throws {
+        let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/reference.md")
+        let page = String(decoding: try Data(contentsOf: path), as: UTF8.self)
+        let definitions = [try Shoot.definition(), try Seed.definition(), try NodeBootstrap.definition()]
+        #expect(page == ReferencePage.text(definitions), "make docs/reference.md anew (see its head)")
     }
 }

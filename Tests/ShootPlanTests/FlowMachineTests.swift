@@ -37,7 +37,10 @@ struct FlowMachineTests {
     private func graph(_ count: Int, using generator: inout SeededGenerator) -> TaskGraph {
         TaskGraph(
             (0..<count).map { index in
-                .init("t\(index)", after: (0..<index).filter { _ in Int.random(in: 0..<4, using: &generator) == 0 }.map { "t\($0)" })
+                .init(
+                    "t\(index)",
+                    after: (0..<index).filter { _ in Int.random(in: 0..<4, using: &generator) == 0 }.map { "t\($0)" }
+                )
             }
         )
     }

@@ -106,8 +106,10 @@ struct RenderingTests {
 
     /// What tenants may try to break out with.
     static let hostile = [
-        "${jndi:x}", "{{.PodCIDR}}", "{{ .Values }}", "%{for x in y}", "$(reboot)", "`id`", "\"; id; \"", "'", "\\", "\n- x: y",
-        "a\r\nb", "\u{0}", "\u{202E}abc", "!!python/object:x", "&a *a", "<<: *a", "]]>", "--flag", "%s%n", "\u{2028}", "😈",
+        "${jndi:x}", "{{.PodCIDR}}", "{{ .Values }}", "%{for x in y}", "$(reboot)", "`id`", "\"; id; \"", "'", "\\",
+        "\n- x: y",
+        "a\r\nb", "\u{0}", "\u{202E}abc", "!!python/object:x", "&a *a", "<<: *a", "]]>", "--flag", "%s%n", "\u{2028}",
+        "😈",
     ]
 
     @Test("hostile texts of a tenant stay inside the one value that they are", arguments: hostile)

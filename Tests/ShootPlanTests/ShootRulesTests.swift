@@ -36,8 +36,12 @@ struct ShootRulesTests {
         Case("spec.networking.pods", "no network") { $0.spec.networking.pods = "10.0.0.0/16; rm" },
         Case("spec.networking.pods", "smaller than") { $0.spec.networking.pods = "10.9.0.0/25" },
         Case("spec.networking.pods", "larger than") { $0.spec.networking.pods = "64.0.0.0/4" },
-        Case("spec.networking.services", "overlaps spec.networking.pods") { $0.spec.networking.services = "100.96.0.0/16" },
-        Case("spec.networking.nodes", "overlaps spec.networking.services") { $0.spec.networking.nodes = "100.64.0.0/16" },
+        Case("spec.networking.services", "overlaps spec.networking.pods") {
+            $0.spec.networking.services = "100.96.0.0/16"
+        },
+        Case("spec.networking.nodes", "overlaps spec.networking.services") {
+            $0.spec.networking.nodes = "100.64.0.0/16"
+        },
         Case("spec.networking.nodes", "link-local") { $0.spec.networking.nodes = "169.254.0.0/20" },
         Case("spec.networking.nodes", "loopback") { $0.spec.networking.nodes = "127.1.0.0/16" },
         Case("spec.networking.services", "node-local address") { $0.spec.networking.services = "192.0.2.0/24" },
@@ -83,17 +87,23 @@ struct ShootRulesTests {
         #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
     }
 
-    @Test("refuses changes of what cannot change", arguments: [
-        Case("spec.provider.type", "cannot be changed") { $0.spec.provider.type = .aws },
-        Case("spec.networking.pods", "cannot be changed") { $0.spec.networking.pods = "10.0.0.0/16" },
-        Case("spec.networking.services", "cannot be changed") { $0.spec.networking.services = "10.0.0.0/16" },
-        Case("spec.networking.nodes", "cannot be changed") { $0.spec.networking.nodes = "10.0.0.0/16" },
-        Case("spec.networking.type", "cannot be changed") { $0.spec.networking.type = .none },
-        Case("spec.kubernetes.version", "older") { $0.spec.kubernetes.version = "1.20.1" },
-        Case("spec.kubernetes.version", "skips a minor") { $0.spec.kubernetes.version = "1.22.0" },
-    ])
+    @Test(
+        "refuses changes of what cannot change",
+        arguments: [
+            Case("spec.provider.type", "cannot be changed") { $0.spec.provider.type = .aws },
+            Case("spec.networking.pods", "cannot be changed") { $0.spec.networking.pods = "10.0.0.0/16" },
+            Case("spec.networking.services", "cannot be changed") { $0.spec.networking.services = "10.0.0.0/16" },
+            Case("spec.networking.nodes", "cannot be changed") { $0.spec.networking.nodes = "10.0.0.0/16" },
+            Case("spec.networking.type", "cannot be changed") { $0.spec.networking.type = .none },
+            Case("spec.kubernetes.version", "older") { $0.spec.kubernetes.version = "1.20.1" },
+            Case("spec.kubernetes.version", "skips a minor") { $0.spec.kubernetes.version = "1.22.0" },
+        ]
+    )
     func refusesChanges(_ example: Case) throws {
-        let problems = ShootRules.problems(changing: try Samples.shoot().spec, to: try Samples.shoot(example.change).spec)
+        let problems = ShootRules.problems(
+            changing: try Samples.shoot().spec,
+            to: try Samples.shoot(example.change).spec
+        )
         #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
     }
 

@@ -5,6 +5,7 @@ package import TendrilCore
 package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     package static let apiVersion = "coordinator.tendril.dev/v1alpha1"
     package static let kind = "CoordinatorConfiguration"
+    static let defaultNamespace = "tendril-system"
 
     /// Terraform or OpenTofu.
     package struct Terraform: Codable, Hashable, Sendable {
@@ -26,6 +27,8 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     package var gardenKubeconfig: String?
     /// The kubeconfig of the seed; the pod's own where it is missing.
     package var seedKubeconfig: String?
+    /// Where coordinators of the seed agree on who leads; `tendril-system` where it is missing.
+    package var namespace: String?
     package var images: ImageSource
     package var machineImages: [MachineImage]
     /// Fields of KubeProxyConfiguration that go before ours.

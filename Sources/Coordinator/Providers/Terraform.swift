@@ -64,7 +64,9 @@ struct Terraform: Sendable {
         let path = "\(directory)/\(Self.stateKey)"
         // What a killed run left here may be newer than what came to the seed.
         let here = try? DurableFile.read(path, limit: 16 << 20)
-        if let kept, Self.serial(kept) > here.map(Self.serial) ?? -1 { try DurableFile.write(kept, to: path, mode: 0o600) }
+        if let kept, Self.serial(kept) > here.map(Self.serial) ?? -1 {
+            try DurableFile.write(kept, to: path, mode: 0o600)
+        }
         _ = try await run(["init", "-input=false", "-no-color"])
     }
 
@@ -109,6 +111,7 @@ struct Terraform: Sendable {
         ].merging(credentials) { $1 }
         variables["TF_CLI_CONFIG_FILE"] = settings.configuration
         variables["AWS_ENDPOINT_URL"] = settings.endpoint
+        guard work.mayWrite() else { throw TaskFailure(.unknown, "not run, for another coordinator leads") }
         let environment = ChildProcess.environment + variables.map { "\($0.key)=\($0.value)" }
         let command = ["-chdir=\(directory)"] + arguments
         let program = settings.program

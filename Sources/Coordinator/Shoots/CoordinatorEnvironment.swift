@@ -13,6 +13,8 @@ struct CoordinatorEnvironment: Sendable {
     let seed: KubernetesClient
     let seedVersion: KubernetesVersion
     let transport: any HTTPTransport
+    /// Whether this process may still change anything.
+    let mayWrite: @Sendable () -> Bool
     let logger: Logger
     let slots: Slots
     let counts: CoordinatorCounts

@@ -14,6 +14,7 @@ internal import TendrilCore
 package struct CoordinatorService: Sendable {
     private let environment: CoordinatorEnvironment
     private let endpoint: HTTPEndpoint?
+    private let leadership: Leadership
     private let logger: Logger
 
     /// Reads a configuration, and judges it.
@@ -42,8 +43,20 @@ package struct CoordinatorService: Sendable {
                 agent: "tendril-coordinator/\(Version.text)"
             )
         }
-        let seed = try client(configuration.seedKubeconfig)
-        let garden = try configuration.gardenKubeconfig.map { try client($0) } ?? seed
+        let open = try client(configuration.seedKubeconfig)
+        let leadership = Leadership(
+            client: open,
+            name: "tendril-coordinator-\(configuration.seed)",
+            namespace: configuration.namespace ?? CoordinatorConfiguration.defaultNamespace,
+            identity: "\(HostName.current)-\(getpid())",
+            logger: logger
+        )
+        self.leadership = leadership
+        let seed = open.fenced { leadership.isHeld }
+        let garden =
+            try configuration.gardenKubeconfig.map { path in
+                try client(path).fenced { leadership.isHeld }
+            } ?? seed
         let version = try await seed.document("/version")["gitVersion"]?.text ?? ""
         guard let seedVersion = KubernetesVersion(version) else {
             throw SettingsError(description: "the seed's version \(version) is none from 1.20 on")
@@ -55,6 +68,7 @@ package struct CoordinatorService: Sendable {
             seed: seed,
             seedVersion: seedVersion,
             transport: transport,
+            mayWrite: { leadership.isHeld },
             logger: logger,
             slots: Slots(configuration.concurrency ?? 20),
             counts: counts
@@ -76,11 +90,20 @@ package struct CoordinatorService: Sendable {
         guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
         if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
         let fleet = Fleet(environment)
-        let work = Task { await follow(fleet) }
-        logger.notice("taking care of shoots", metadata: ["seed": "\(environment.configuration.seed)"])
-        while signals.next() == nil { try? await Task.sleep(nanoseconds: 100_000_000) }
+        let ending = Guarded(false)
+        let work = Task {
+            await leadership.acquire()
+            logger.notice("taking care of shoots", metadata: ["seed": "\(environment.configuration.seed)"])
+            let following = Task { await follow(fleet) }
+            await leadership.keep()
+            following.cancel()
+            if !Task.isCancelled { logger.critical("the lead is lost") }
+            ending.withLock { $0 = true }
+        }
+        while signals.next() == nil, !ending.withLock({ $0 }) { try? await Task.sleep(nanoseconds: 100_000_000) }
         work.cancel()
         await fleet.stop()
+        await leadership.resign()
     }
 
     /// Keeps a loop for each shoot that there is.

@@ -127,6 +127,7 @@ actor ShootLoop {
             garden: environment.garden,
             seed: environment.seed,
             transport: environment.transport,
+            mayWrite: environment.mayWrite,
             logger: logger
         )
     }

@@ -15,6 +15,8 @@ struct ShootWork: Sendable {
     let garden: KubernetesClient
     let seed: KubernetesClient
     let transport: any HTTPTransport
+    /// Whether this process may still change anything.
+    let mayWrite: @Sendable () -> Bool
     let logger: Logger
 
     /// The namespace in the seed.
@@ -44,7 +46,8 @@ struct ShootWork: Sendable {
             servers: [parsed.server],
             security: parsed.security,
             transport: transport,
-            agent: "tendril-coordinator/\(Version.text)"
+            agent: "tendril-coordinator/\(Version.text)",
+            mayWrite: mayWrite
         )
     }
 

@@ -1,5 +1,5 @@
-internal import LinuxSystem
 internal import HTTPTransfer
+internal import LinuxSystem
 internal import NodePlan
 internal import TendrilCore
 

@@ -52,7 +52,11 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             add("control-plane", "the pods of kube-apiserver roll", "spec.vpn")
         }
         if old.controlPlane != new.controlPlane {
-            add("control-plane", "\(new.controlPlane.replicas) of each stateless part run", "spec.controlPlane.replicas")
+            add(
+                "control-plane",
+                "\(new.controlPlane.replicas) of each stateless part run",
+                "spec.controlPlane.replicas"
+            )
         }
     }
 
@@ -74,7 +78,9 @@ package struct ShootPreview: Codable, Hashable, Sendable {
     }
 
     private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker) {
-        if old.minimum < new.minimum { add("pool \(new.name)", "\(new.minimum - old.minimum) machines start", "minimum") }
+        if old.minimum < new.minimum {
+            add("pool \(new.name)", "\(new.minimum - old.minimum) machines start", "minimum")
+        }
         if old.minimum > new.minimum {
             add("pool \(new.name)", "up to \(old.minimum - new.minimum) machines end", "minimum")
         }

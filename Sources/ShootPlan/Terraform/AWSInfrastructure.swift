@@ -22,7 +22,9 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
             for (index, zone) in zones.enumerated() where !(zone.text.map(isZone) ?? false) {
                 problems.append(ConfigurationProblem("\(path).zones[\(index)]", "is no availability zone"))
             }
-            if Set(zones).count < zones.count { problems.append(ConfigurationProblem("\(path).zones", "holds one twice")) }
+            if Set(zones).count < zones.count {
+                problems.append(ConfigurationProblem("\(path).zones", "holds one twice"))
+            }
         } else {
             problems.append(ConfigurationProblem("\(path).zones", "is no list of one to six zones"))
         }
@@ -88,7 +90,8 @@ package enum CloudFailure {
         ("SignatureDoesNotMatch", .unauthenticated), ("No valid credential sources", .unauthenticated),
         ("RequestLimitExceeded", .rateLimit), ("Throttling", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
         ("InsufficientFreeAddresses", .depleted), ("LimitExceeded", .quota), ("QuotaExceeded", .quota),
-        ("DependencyViolation", .dependencies), ("InvalidAMIID", .configuration), ("InvalidParameterValue", .configuration),
+        ("DependencyViolation", .dependencies), ("InvalidAMIID", .configuration),
+        ("InvalidParameterValue", .configuration),
         ("Unsupported: ", .configuration),
     ]
 

@@ -73,12 +73,12 @@ print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end=
 
 shoot_cloud_fails() { # what the cloud refuses is told with its code; a deletion removes what Terraform made, and only then the rest
   [[ -e $RIG/run/cloud-coordinator.pid ]] || { say "  left out with cloud"; return 0; }
-  stop moto
-  k -n demo annotate shoot cloud tendril.dev/operation=reconcile >/dev/null
-  until_ok 120 eval '[[ $(cloud_shoot lastErrors) == *infrastructure*terraform* ]]' || fail "$(cloud_shoot lastOperation)"
-  start moto ip netns exec rig-cloud python3 -m moto.server -H 0.0.0.0 -p 5000
-  # The simulator has forgotten all of it, as if somebody had deleted it by hand: it is made anew.
-  until_ok 60 eval '[[ $(vpcs) == 0 || $(vpcs) == 1 ]]'
+  local zones='{"spec":{"provider":{"infrastructure":{"zones":["eu-central-1a","eu-central-1b"ZONE]}}}}'
+  k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/,\"eu-central-1z\"}" >/dev/null
+  until_ok 60 eval '[[ $(cloud_shoot lastErrors) == *ERR_CONFIGURATION_PROBLEM*terraform*network*eu-central-1z* ]]' || fail "$(cloud_shoot lastErrors)"
+  k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/}" >/dev/null
+  until_ok 120 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath={.metadata.generation})" ]]' || fail "$(cloud_shoot lastOperation)"
+  [[ -z $(cloud_shoot lastErrors) ]] || fail "the error stays"
   k -n demo annotate shoot cloud confirmation.tendril.dev/deletion=true >/dev/null
   k -n demo delete shoot cloud --wait=false >/dev/null
   until_ok 240 eval '! k -n demo get shoot cloud' || fail "$(k -n demo get shoot cloud -o yaml | tail -30)"

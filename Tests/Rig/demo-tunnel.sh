@@ -3,7 +3,7 @@
 # It stays up until Ctrl-C; DEMO_ONCE=1 ends it after the tour.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-program=${TENDRIL_VPN:?names the program to show; make demo does}
+program=${TENDRIL_VPN:?names the program to show; make demo-tunnel does}
 
 if ((EUID != 0)); then
   echo "error: the demo makes network namespaces, which needs root" >&2

@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Coordinators that are killed, stopped, or two; what one may do.
+
+# A second coordinator as a process here, for a Seed of its own that is the same cluster.
+other() { # NAME: starts it
+  mkdir -p "$RIG/other"; chmod 700 "$RIG/other"
+  ip -n rig-op route replace $SERVICES.0.0/16 via $CONTROL_PLANE
+  { sed -e 's/^seed: .*/seed: other/' -e '/^metrics:/d' "$HERE/coordinator.yaml"; printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig"; } >"$RIG/other/coordinator.yaml"
+  start "$1" ip netns exec rig-op "$TENDRIL_COORDINATOR" run --config "$RIG/other/coordinator.yaml"
+}
+kill_other() { kill -KILL -- "-$(<"$RIG/run/$1.pid")"; rm "$RIG/run/$1.pid"; } 2>/dev/null
+done_tasks() { k -n shoot--demo--other get configmap tendril-flow -o jsonpath='{.data.records\.json}' 2>/dev/null | python3 -c 'import json,sys; print(len(json.loads(sys.stdin.read() or "{}").get("tasks", {})))'; }
+fingerprint() { k -n shoot--demo--other get secrets -o json | python3 -c '
+import hashlib,json,sys
+for s in sorted(json.load(sys.stdin)["items"], key=lambda s: s["metadata"]["name"]):
+    if s["metadata"]["name"].startswith("ca") or s["metadata"]["name"].endswith("-key"): print(s["metadata"]["name"], hashlib.sha256(json.dumps(s["data"], sort_keys=True).encode()).hexdigest())'; }
+
+shoot_kills() { # a coordinator that is killed after every task makes one cluster all the same: no second CA, no second machine
+  sed -e 's/name: here/name: other/' <<<"$(k get seed here -o json | python3 -c 'import json,sys; s=json.load(sys.stdin); print(json.dumps({"apiVersion": s["apiVersion"], "kind": "Seed", "metadata": {"name": "other"}, "spec": s["spec"]}))')" | k apply -f - >/dev/null
+  local before kills=0 machines first= n=0; machines=$(cat "$RIG/groups/count" 2>/dev/null || echo 29)
+  k apply -f - >/dev/null <<'YAML'
+apiVersion: tendril.dev/v1alpha1
+kind: Shoot
+metadata: {name: other, namespace: demo}
+spec:
+  seedName: other
+  kubernetes: {version: 1.20.2}
+  networking: {pods: 100.128.0.0/11, services: 100.72.0.0/13}
+  provider: {type: local}
+  workers: [{name: worker, minimum: 1, maximum: 2}]
+YAML
+  while ((kills < 40)); do
+    before=$(done_tasks); other coordinator-other
+    # Until one more task is done, or there is nothing more to do.
+    for n in {1..600}; do
+      (($(done_tasks) > before)) && break
+      [[ $(k -n demo get shoot other -o jsonpath='{.status.lastOperation.state}') == Succeeded ]] && break 2
+      sleep 0.05
+    done
+    kill_other coordinator-other; kills=$((kills + 1))
+    k -n tendril-system delete lease tendril-coordinator-other >/dev/null 2>&1 || true
+    [[ -n $first || $(done_tasks) -lt 4 ]] || first=$(fingerprint)
+  done
+  say "  killed $kills times"
+  ((kills >= 8)) || fail "killed only $kills times"
+  until_ok 120 succeeded other Create || succeeded other Reconcile || fail "$(k -n demo get shoot other -o jsonpath='{.status.lastOperation}')"
+  [[ -n $first && $(fingerprint) == "$first" ]] || fail "credentials were made twice: $(diff <(echo "$first") <(fingerprint))"
+  (($(<"$RIG/groups/count") == machines + 1)) || fail "$(($(<"$RIG/groups/count") - machines)) machines were made"
+}
+
+shoot_stopped_leader() { # a leader that stands still is followed by another one, and changes nothing when it goes on
+  [[ -e $RIG/run/coordinator-other.pid ]] || other coordinator-other
+  until_ok 30 grep -q "taking care" "$RIG/log/coordinator-other.log"
+  kill -STOP -- "-$(<"$RIG/run/coordinator-other.pid")"
+  other coordinator-third
+  until_ok 40 grep -q "taking care" "$RIG/log/coordinator-third.log" || fail "nobody follows"
+  local holder; holder=$(k -n tendril-system get lease tendril-coordinator-other -o jsonpath='{.spec.holderIdentity}')
+  : >"$RIG/log/coordinator-other.log"
+  kill -CONT -- "-$(<"$RIG/run/coordinator-other.pid")"
+  until_ok 10 grep -q "the lead is lost" "$RIG/log/coordinator-other.log" || fail "$(tail -3 "$RIG/log/coordinator-other.log")"
+  until_ok 5 eval '! kill -0 "$(<"$RIG/run/coordinator-other.pid")" 2>/dev/null' || fail "it goes on"
+  [[ $(k -n tendril-system get lease tendril-coordinator-other -o jsonpath='{.spec.holderIdentity}') == "$holder" ]] || fail "it took the lead back"
+  rm -f "$RIG/run/coordinator-other.pid"
+  k -n demo annotate shoot other confirmation.tendril.dev/deletion=true >/dev/null
+  k -n demo delete shoot other --timeout=150s >/dev/null || fail "$(k -n demo get shoot other -o jsonpath='{.status.lastOperation}')"
+  stop coordinator-third; k delete seed other >/dev/null
+}
+
+shoot_rights() { # the coordinator may do what its role says, and nothing of what would make it master of its seed
+  local can=(k --as=system:serviceaccount:tendril-system:tendril-coordinator auth can-i) verb
+  for verb in "create namespaces" "patch deployments.apps -n shoot--demo--one" "create secrets -n shoot--demo--one" "patch shoots.tendril.dev/status -n demo" "update leases.coordination.k8s.io -n tendril-system"; do
+    "${can[@]}" $verb >/dev/null || fail "it may not $verb"
+  done
+  for verb in "create pods -n shoot--demo--one" "create pods/exec -n shoot--demo--one" "get nodes" "list pods -A" "create clusterroles.rbac.authorization.k8s.io" "create clusterrolebindings.rbac.authorization.k8s.io" \
+    "escalate clusterroles.rbac.authorization.k8s.io" "impersonate users" "create serviceaccounts/token -n kube-system" "delete shoots.tendril.dev -n demo" "update leases.coordination.k8s.io -n kube-system" "create validatingwebhookconfigurations" "create daemonsets.apps -n kube-system"; do
+    ! "${can[@]}" $verb >/dev/null || fail "it may $verb"
+  done
+}
