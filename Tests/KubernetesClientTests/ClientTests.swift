@@ -57,6 +57,45 @@ final class ScriptedTransport: HTTPTransport {
 struct ClientTests {
     private static let node = #"{"metadata":{"name":"n1","resourceVersion":"5"}}"#
 
+    @Test("One who may not write any more reads, and changes nothing")
+    func fence() async throws {
+        let transport = ScriptedTransport([.response(200, Self.node)])
+        let mayWrite = Guarded(true)
+        let fenced = client(transport).fenced { mayWrite.withLock { $0 } }
+        mayWrite.withLock { $0 = false }
+        _ = try await fenced.get(Node.self, "n1")
+        await #expect(throws: APIError.self) { try await fenced.patch(Node.self, "n1", ["metadata": [:]]) }
+        await #expect(throws: APIError.self) { try await fenced.delete(Node.self, "n1") }
+        await #expect(throws: APIError.self) {
+            try await fenced.serverSideApply(
+                ["apiVersion": "v1", "kind": "Node", "metadata": ["name": "n1"]],
+                manager: "m"
+            )
+        }
+        #expect(transport.requests == ["GET https://a/api/v1/nodes/n1"])
+    }
+
+    @Test(
+        "Knows where objects are",
+        arguments: [
+            (["apiVersion": "v1", "kind": "Endpoints"], "/api/v1/namespaces/n/endpoints/a"),
+            (
+                ["apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"],
+                "/apis/networking.k8s.io/v1/namespaces/n/networkpolicies/a"
+            ),
+            (
+                ["apiVersion": "networking.k8s.io/v1", "kind": "Ingress"],
+                "/apis/networking.k8s.io/v1/namespaces/n/ingresses/a"
+            ),
+            (["apiVersion": "apps/v1", "kind": "DaemonSet"], "/apis/apps/v1/namespaces/n/daemonsets/a"),
+            (["apiVersion": "a/b/c", "kind": "X"], nil), (["kind": "X"], nil), (["apiVersion": "v1", "kind": ""], nil),
+        ] as [(JSONValue, String?)]
+    )
+    func paths(_ object: JSONValue, _ path: String?) {
+        let named = object.merging(["metadata": ["name": "a", "namespace": "n"]])
+        #expect(ObjectPath.path(of: named) == path)
+    }
+
     private func client(_ transport: ScriptedTransport, servers: [String] = ["https://a", "https://b"])
         -> KubernetesClient
     {

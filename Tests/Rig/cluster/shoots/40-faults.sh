@@ -9,7 +9,7 @@ other() { # NAME: starts it
   start "$1" ip netns exec rig-op "$TENDRIL_COORDINATOR" run --config "$RIG/other/coordinator.yaml"
 }
 kill_other() { kill -KILL -- "-$(<"$RIG/run/$1.pid")"; rm "$RIG/run/$1.pid"; } 2>/dev/null
-done_tasks() { k -n shoot--demo--other get configmap tendril-flow -o jsonpath='{.data.records\.json}' 2>/dev/null | python3 -c 'import json,sys; print(len(json.loads(sys.stdin.read() or "{}").get("tasks", {})))'; }
+done_tasks() { { k -n shoot--demo--other get configmap tendril-flow -o jsonpath='{.data.records\.json}' 2>/dev/null || true; } | python3 -c 'import json,sys; print(len(json.loads(sys.stdin.read() or "{}").get("tasks", {})))'; }
 fingerprint() { k -n shoot--demo--other get secrets -o json | python3 -c '
 import hashlib,json,sys
 for s in sorted(json.load(sys.stdin)["items"], key=lambda s: s["metadata"]["name"]):

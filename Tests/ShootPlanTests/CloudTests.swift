@@ -1,0 +1,84 @@
+import ClusterModel
+import ShootPlan
+import TendrilCore
+import Testing
+
+@Suite("Infrastructure at AWS")
+struct CloudTests {
+    private static let good: JSONValue = ["zones": ["eu-central-1a", "eu-central-1b"], "credentials": "aws"]
+
+    private func problems(_ infrastructure: JSONValue?, region: String? = "eu-central-1") throws
+        -> [ConfigurationProblem]
+    {
+        AWSInfrastructure.problems(
+            try Samples.shoot {
+                $0.spec.provider.infrastructure = infrastructure
+                $0.spec.region = region
+            }.spec
+        )
+    }
+
+    @Test("takes zones and the name of a Secret")
+    func takes() throws { #expect(try problems(Self.good) == []) }
+
+    @Test(
+        "refuses everything else, and names the field",
+        arguments: [
+            (nil, "spec.provider.infrastructure"), ("x", "spec.provider.infrastructure"),
+            (["zones": [], "credentials": "aws"], "spec.provider.infrastructure.zones"),
+            (["zones": "a", "credentials": "aws"], "spec.provider.infrastructure.zones"),
+            (["zones": ["a", "a"], "credentials": "aws"], "spec.provider.infrastructure.zones"),
+            (["zones": ["${file(\"/etc/passwd\")}"], "credentials": "aws"], "spec.provider.infrastructure.zones[0]"),
+            (["zones": [1], "credentials": "aws"], "spec.provider.infrastructure.zones[0]"),
+            (["zones": ["a"]], "spec.provider.infrastructure.credentials"),
+            (["zones": ["a"], "credentials": "../kube-system/x"], "spec.provider.infrastructure.credentials"),
+            (["zones": ["a"], "credentials": "aws", "vpc": "x"], "spec.provider.infrastructure.vpc"),
+        ] as [(JSONValue?, String)]
+    )
+    func refuses(_ infrastructure: JSONValue?, _ path: String) throws {
+        #expect(try problems(infrastructure).contains { $0.path == path })
+    }
+
+    @Test("needs a region")
+    func region() throws {
+        for region in [nil, "", "EU", "${var.x}"] {
+            #expect(try problems(Self.good, region: region).map(\.path) == ["spec.region"])
+        }
+    }
+
+    @Test(
+        "tells kinds of failures apart",
+        arguments: [
+            ("api error UnauthorizedOperation: You are not", ShootStatus.ErrorCode.unauthorized),
+            ("api error AuthFailure: AWS was not able", .unauthenticated), ("VpcLimitExceeded: The maximum", .quota),
+            ("api error RequestLimitExceeded: Request limit", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
+            ("DependencyViolation: The vpc", .dependencies), ("InvalidAMIID.NotFound", .configuration),
+            ("something else", .unknown), ("", .unknown),
+        ]
+    )
+    func codes(_ text: String, _ code: ShootStatus.ErrorCode) { #expect(CloudFailure.code(text) == code) }
+
+    @Test("shows of Terraform's output what is wrong, in one line with a bound")
+    func summary() {
+        let output = "data.x: Reading...\n╷\n│ Error: no VPC\n│ \n│   on main.tf line 3\n╵\n│ Error: second\n"
+        #expect(CloudFailure.summary(output) == "Error: no VPC; Error: second")
+        #expect(CloudFailure.summary("killed") == "killed")
+        #expect(CloudFailure.summary("Error: " + String(repeating: "x", count: 5000)).count == 800)
+    }
+
+    @Test("configurations hold no value of a shoot; values hold nothing that Terraform reads as an expression")
+    func values() throws {
+        let hostile = "${file(\"/etc/shadow\")}"
+        let pool = TerraformConfiguration.pool(
+            try Samples.shoot { $0.spec.workers[0].machineType = hostile }.spec.workers[0],
+            image: "ami-1",
+            userData: "eA=="
+        )
+        // In a file of values Terraform takes every text as itself.
+        #expect(pool["machineType"] == .string(hostile))
+        for configuration in [TerraformConfiguration.network, TerraformConfiguration.machines] {
+            let text = String(decoding: configuration, as: UTF8.self)
+            #expect(!text.contains("templatefile") && !text.contains("local-exec") && !text.contains("provisioner"))
+        }
+    }
+}
