@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 from=$1 to=$2 prefix=${3:-/usr}; shift 3
-(($# > 0)) || set -- tendril-vpn tendril-agent tendril-coordinator
+(($# > 0)) || set -- tendril-vpn tendril-agent tendril-coordinator tendril
 
 for program in "$@"; do
   install -D -m 0755 "$from/$program" "$to$prefix/bin/$program"
@@ -13,9 +13,11 @@ for program in "$@"; do
   "$from/$program" --generate-completion-script zsh >"$to$prefix/share/zsh/vendor-completions/_$program"
   "$from/$program" --generate-completion-script fish >"$to$prefix/share/fish/vendor_completions.d/$program.fish"
 done
+# As `kubectl tendril` too.
+if [[ " $* " == *" tendril "* ]]; then ln -sfn tendril "$to$prefix/bin/kubectl-tendril"; fi
 for unit in systemd/*.service; do
   for program in "$@"; do
-    [[ $(basename "$unit") != $program* ]] || install -D -m 0644 "$unit" "$to/lib/systemd/system/$(basename "$unit")"
+    [[ $(basename "$unit") != "$program"[-.]* ]] || install -D -m 0644 "$unit" "$to/lib/systemd/system/$(basename "$unit")"
   done
 done
 if [[ " $* " == *" tendril-vpn "* ]]; then install -D -m 0644 systemd/tendril-vpn.sysusers "$to/usr/lib/sysusers.d/tendril-vpn.conf"; fi

@@ -71,6 +71,8 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         case dependencies = "ERR_INFRA_DEPENDENCIES"
         /// Objects in the shoot do not go away.
         case cleanUp = "ERR_CLEANUP_CLUSTER_RESOURCES"
+        /// No seed takes it for now.
+        case unscheduled = "ERR_UNSCHEDULED"
         /// It has not come yet.
         case timeout = "ERR_TIMEOUT"
         /// An API server does not answer as it should.

@@ -94,7 +94,17 @@ package struct CoordinatorService: Sendable {
         let work = Task {
             await leadership.acquire()
             logger.notice("taking care of shoots", metadata: ["seed": "\(environment.configuration.seed)"])
-            let following = Task { await follow(fleet) }
+            let keeper = SeedKeeper(
+                garden: environment.garden,
+                name: environment.configuration.seed,
+                logger: logger,
+                count: { await fleet.hosted }
+            )
+            let following = Task {
+                async let reporting: Void = keeper.run()
+                await follow(fleet)
+                await reporting
+            }
             await leadership.keep()
             following.cancel()
             if !Task.isCancelled { logger.critical("the lead is lost") }
@@ -124,8 +134,13 @@ package struct CoordinatorService: Sendable {
 private actor Fleet {
     private let environment: CoordinatorEnvironment
     private var loops: [String: ShootLoop] = [:]
+    /// The seed of each shoot.
+    private var seeds: [String: String] = [:]
 
     init(_ environment: CoordinatorEnvironment) { self.environment = environment }
+
+    /// How many shoots the seed has.
+    var hosted: Int { seeds.values.count { $0 == environment.configuration.seed } }
 
     func replace(_ shoots: [Shoot]) async {
         let keys = Set(shoots.map(\.key))
@@ -136,8 +151,9 @@ private actor Fleet {
     func observe(_ shoot: Shoot) async {
         let loop = loops[shoot.key] ?? ShootLoop(shoot, environment)
         loops[shoot.key] = loop
+        seeds[shoot.key] = shoot.spec.seedName
         environment.counts.know(loops.count)
-        await loop.observe(shoot)
+        await loop.observe(shoot, hosted: hosted)
     }
 
     /// Begins nothing any more.
@@ -146,6 +162,7 @@ private actor Fleet {
     }
 
     func forget(_ key: String) async {
+        seeds[key] = nil
         await loops.removeValue(forKey: key)?.stop()
         environment.counts.know(loops.count)
     }

@@ -16,6 +16,7 @@ actor ShootLoop {
     private var work: Task<Void, Never>?
     private var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     private var lastSync: MonotonicTime?
+    private var hosted = 0
     /// What was reconciled last, so that an event without news starts nothing.
     private var settled: (generation: Int?, version: String?)?
 
@@ -26,8 +27,9 @@ actor ShootLoop {
         self.logger = logger
     }
 
-    /// Takes what the garden says now.
-    func observe(_ newest: Shoot) {
+    /// Takes what the garden says now; `hosted` is how many shoots the seed has.
+    func observe(_ newest: Shoot, hosted: Int) {
+        self.hosted = hosted
         let isNews =
             newest.metadata.generation != shoot.metadata.generation
             || newest.isBeingDeleted != shoot.isBeingDeleted
@@ -93,6 +95,12 @@ actor ShootLoop {
         if finalizers.contains(ShootAnnotation.finalizer) { return shoot }
         // Never touched and to be deleted: there is nothing to do.
         if shoot.isBeingDeleted { return nil }
+        if shoot.spec.seedName == nil {
+            let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
+            if let reason = SeedFit.reason(seed, against: shoot, hosted: hosted) {
+                throw TaskFailure(.unscheduled, "the seed \(seed.name) does not take it: \(reason)")
+            }
+        }
         var change: [String: JSONValue] = [
             "metadata": [
                 "finalizers": .array((finalizers + [ShootAnnotation.finalizer]).map { .string($0) }),
@@ -305,7 +313,7 @@ actor ShootLoop {
         logger.warning("cannot reconcile", metadata: ["reason": "\(text)"])
         let failure = ShootStatus.TaskError(
             task: "prepare",
-            code: isFinal ? .configuration : .api,
+            code: (error as? TaskFailure)?.code ?? (isFinal ? .configuration : .api),
             description: text,
             lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
         )

@@ -167,7 +167,8 @@ package enum ControlPlane {
             volumes: [
                 ["name": "tunnel", "emptyDir": ["medium": "Memory"]],
                 ["name": "configuration", "configMap": ["name": "kube-apiserver"]],
-            ]
+            ],
+            configuration: data.sorted { $0.key < $1.key }.map(\.value).joined()
         )
         return [
             [

@@ -56,23 +56,26 @@ enum PodParts {
         return base.merging(more).merging(["volumeMounts": .array(mounts + given)])
     }
 
-    /// A pod's template: what of a Secret changes makes new pods.
+    /// A pod's template: what changes of a Secret, or of a configuration that pods read once, makes new pods.
     static func template(
         _ cluster: ClusterFacts,
         _ component: String,
         containers: [JSONValue],
         secrets: [String],
         digests: [String: String],
-        volumes: [JSONValue] = []
+        volumes: [JSONValue] = [],
+        configuration: String = ""
     ) -> JSONValue {
         let names = Array(Set(secrets)).sorted()
         let sum = names.map { "\($0)=\(digests[$0] ?? "")" }.joined(separator: ",")
+        var notes: JSONValue = ["tendril.dev/secrets": .string(sum)]
+        if !configuration.isEmpty { notes = notes.merging(["tendril.dev/configuration": .string(configuration)]) }
         let mounted = names.map { name -> JSONValue in
             ["name": .string(name), "secret": ["secretName": .string(name), "defaultMode": .integer(0o440)]]
         }
         return [
             "metadata": [
-                "labels": labels(cluster, component), "annotations": ["tendril.dev/secrets": .string(sum)],
+                "labels": labels(cluster, component), "annotations": notes,
             ],
             "spec": [
                 "automountServiceAccountToken": false, "enableServiceLinks": false,

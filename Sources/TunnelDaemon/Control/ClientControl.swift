@@ -261,11 +261,20 @@ final class ClientControl: ControlCore.Delegate {
 
     // MARK: - Links
 
+    /// What an instance is called: as its certificate says, with a mark of its run where another link has that name.
+    private func name(of introduction: Greeting.Introduction, on link: Int) -> String {
+        let (name, run) = (introduction.identity.name, introduction.hello.session)
+        let isTaken = servers.indices.contains {
+            $0 != link && servers[$0].instance == name && servers[$0].run != run && servers[$0].machine.liveCount > 0
+        }
+        return isTaken ? "\(name)-\(String(run >> 112, radix: 16))" : name
+    }
+
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
-        let instance = introduction.identity.name
+        let instance = name(of: introduction, on: link)
         if servers.indices.contains(where: {
-            $0 != link && servers[$0].instance == instance && servers[$0].machine.liveCount > 0
+            $0 != link && servers[$0].run == introduction.hello.session && servers[$0].machine.liveCount > 0
         }) {
             try? greeting.send(.close, CloseNotice(.duplicateInstance).payload)
             giveUp(

@@ -35,6 +35,27 @@ shoot_refused() { # what cannot be is refused with the field and the reason, and
   grep -q "spec.kubernetes.version" "$WORK/error" || fail "$(<"$WORK/error")"
 }
 
+# links POD: how many links the tunnel's server in it has
+links() { k -n shoot--demo--one exec "$1" -c tendril-vpn -- /usr/bin/tendril-vpn status --socket /run/tendril/vpn.sock --output json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["linksLive"])'; }
+all_linked() { local pods pod; pods=$(k -n shoot--demo--one get pods -l app.kubernetes.io/name=kube-apiserver --no-headers -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" { print $1 }'); [[ $(wc -w <<<"$pods") == 2 ]] || return 1; for pod in $pods; do [[ $(links "$pod") == "$1" ]] || return 1; done; }
+
+shoot_replicas() { # two of each part: every node links to both, and while all of them roll not one request is refused
+  change '{"spec":{"controlPlane":{"replicas":2}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  until_ok 30 all_linked 1 || fail "$(k -n shoot--demo--one get pods)"
+  local i; for i in {1..8}; do [[ $(s logs web) == up ]] || fail "no logs"; done
+  rm -f "$WORK/refused"
+  (while [[ ! -e $WORK/stop ]]; do s get --raw /version >/dev/null 2>>"$WORK/refused" || echo refused >>"$WORK/refused"; sleep 0.05; echo asked >>"$WORK/asked"; done) &
+  change '{"spec":{"vpn":{"lanes":2}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  until_ok 30 all_linked 1 || fail "$(k -n shoot--demo--one get pods)"
+  touch "$WORK/stop"; wait; rm "$WORK/stop"
+  ! grep -q refused "$WORK/refused" || fail "$(sort "$WORK/refused" | uniq -c | head -3) of $(wc -l <"$WORK/asked")"
+  [[ $(s logs web) == up ]] || fail "no logs after the roll"
+  change '{"spec":{"controlPlane":{"replicas":1},"vpn":{"lanes":1}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+}
+
 shoot_hibernate() { # a cluster sleeps: no machines, no pods, its data stays; it wakes up with what it had
   s create configmap keepsake --from-literal=a=b >/dev/null
   change '{"spec":{"hibernation":{"enabled":true}}}'

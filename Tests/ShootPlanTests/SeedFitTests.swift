@@ -1,0 +1,51 @@
+import ClusterModel
+import FoundationEssentials
+import ShootPlan
+import TendrilCore
+import Testing
+
+@Suite("Which seed takes a shoot")
+struct SeedFitTests {
+    private func seed(_ change: (inout Seed) -> Void = { _ in }) throws -> Seed {
+        let object: JSONValue = [
+            "metadata": ["name": "here"], "spec": try CanonicalJSON.value(try Samples.seed),
+        ]
+        var seed = try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))
+        seed.spec.region = "eu-1"
+        change(&seed)
+        return seed
+    }
+
+    @Test("one with room in the same region, whose networks are others")
+    func takes() throws {
+        #expect(SeedFit.reason(try seed(), against: try Samples.shoot(), hosted: 3) == nil)
+        #expect(SeedFit.reason(try seed(), against: try Samples.shoot { $0.spec.region = "eu-1" }, hosted: 3) == nil)
+    }
+
+    @Test("none that is full, closed, going, elsewhere, or in the same networks")
+    func refuses() throws {
+        func reason(
+            _ change: (inout Seed) -> Void = { _ in },
+            hosted: Int = 0,
+            shoot: (inout Shoot) -> Void = { _ in }
+        ) throws -> String {
+            SeedFit.reason(try seed(change), against: try Samples.shoot(shoot), hosted: hosted) ?? ""
+        }
+        #expect(try reason(hosted: 200).contains("full"))
+        #expect(try reason { $0.spec.unschedulable = true }.contains("takes no new"))
+        #expect(try reason { $0.metadata.deletionTimestamp = "2026-01-01T00:00:00Z" }.contains("deleted"))
+        #expect(
+            try reason {
+                $0.spec.region = nil
+            } shoot: {
+                $0.spec.region = "us-1"
+            }.contains("not in us-1")
+        )
+        #expect(
+            try reason { _ in
+            } shoot: {
+                $0.spec.networking.pods = "10.240.0.0/12"
+            }.contains("the seed's pods")
+        )
+    }
+}
