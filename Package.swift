@@ -104,7 +104,8 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel", "NodePlan",
+                "TendrilCore", "LinuxSystem", "Netlink", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel",
+                "NodePlan",
                 "KubernetesClient", "Observability", logging,
             ],
             swiftSettings: common
@@ -182,7 +183,9 @@ let package = Package(
         ),
         .testTarget(
             name: "NodePlanTests",
-            dependencies: ["NodePlan", "ClusterModel", "TendrilCore", "StrictYAML", "TLSEngine", "TestSupport"],
+            dependencies: [
+                "NodePlan", "ClusterModel", "TendrilCore", "LinuxSystem", "StrictYAML", "TLSEngine", "TestSupport",
+            ],
             swiftSettings: common
         ),
         .testTarget(

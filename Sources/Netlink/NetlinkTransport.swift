@@ -6,6 +6,8 @@ import LinuxSystem
 struct NetlinkTransport: ~Copyable {
     /// NLM_F_CREATE | NLM_F_EXCL: make it, and fail where it exists.
     static var create: UInt16 { 0x400 | 0x200 }
+    /// NLM_F_CREATE | NLM_F_REPLACE: make it, or put it in the place of what is there.
+    static var replace: UInt16 { 0x400 | 0x100 }
 
     private let socket: OpaquePointer
     private let port: UInt32

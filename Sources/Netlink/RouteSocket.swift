@@ -51,20 +51,44 @@ package struct RouteSocket: ~Copyable {
     /// Routes a network into an interface.
     package func add(_ network: IPPrefix, into interface: String) throws(SystemError) {
         let index = try index(of: interface)
-        try transport.request(
-            "route \(network) into \(interface)",
-            type: UInt16(RTM_NEWROUTE),
-            flags: NetlinkTransport.create
-        ) { message in
+        let flags = NetlinkTransport.create
+        try route("route \(network) into \(interface)", RTM_NEWROUTE, flags, network, scope: RT_SCOPE_LINK) { message in
+            message.put(UInt16(RTA_OIF.rawValue), index)
+        }
+    }
+
+    /// Routes a network by way of a neighbour, whatever way it had before.
+    package func replace(_ network: IPPrefix, via gateway: IPAddress) throws(SystemError) {
+        let flags = NetlinkTransport.replace
+        try route("route \(network) via \(gateway)", RTM_NEWROUTE, flags, network, scope: RT_SCOPE_UNIVERSE) {
+            message in
+            message.put(UInt16(RTA_GATEWAY.rawValue), gateway.bytes)
+        }
+    }
+
+    /// Removes the route of a network.
+    package func remove(_ network: IPPrefix) throws(SystemError) {
+        try route("remove the route of \(network)", RTM_DELROUTE, 0, network, scope: RT_SCOPE_NOWHERE) { _ in }
+    }
+
+    private func route(
+        _ attempt: String,
+        _ type: Int,
+        _ flags: UInt16,
+        _ network: IPPrefix,
+        scope: rt_scope_t,
+        _ build: (NetlinkMessage) -> Void
+    ) throws(SystemError) {
+        try transport.request(attempt, type: UInt16(type), flags: flags) { message in
             let head = message.extra(rtmsg.self)
             head.pointee.rtm_family = Self.family(network.address)
             head.pointee.rtm_dst_len = UInt8(network.length)
             head.pointee.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
             head.pointee.rtm_protocol = UInt8(RTPROT_STATIC)
-            head.pointee.rtm_scope = UInt8(RT_SCOPE_LINK.rawValue)
+            head.pointee.rtm_scope = UInt8(scope.rawValue)
             head.pointee.rtm_type = UInt8(RTN_UNICAST)
             if network.length > 0 { message.put(UInt16(RTA_DST.rawValue), network.address.bytes) }
-            message.put(UInt16(RTA_OIF.rawValue), index)
+            build(message)
         }
     }
 

@@ -11,7 +11,7 @@ struct TendrilAgent: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, BootstrapCommand.self, CheckCommand.self, StatusCommand.self, ResetCommand.self,
-            SupportBundleCommand.self, UserDataCommand.self,
+            SupportBundleCommand.self, UserDataCommand.self, RoutesCommand.self,
         ]
     )
 

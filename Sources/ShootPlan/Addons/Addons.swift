@@ -35,6 +35,16 @@ package enum Addons {
                 )
             )
         }
+        if cluster.spec.networking.type == .routed {
+            addons.append(
+                Addon(
+                    name: "routes",
+                    objects: PodNetwork.objects(cluster),
+                    workload: "daemonsets/\(PodNetwork.name)",
+                    isLeftOut: false
+                )
+            )
+        }
         func add(_ name: String, _ workload: String, _ objects: (Int) -> [JSONValue]) {
             let isMissing = cluster.images.missing.contains(name)
             addons.append(

@@ -134,8 +134,11 @@ worker_files() {
   mkdir -p "$files/usr/bin" "$files/etc/systemd/system/multi-user.target.wants"
   cp "$TENDRIL_AGENT" "$files/usr/bin/tendril-agent"; cp "$TENDRIL_VPN" "$files/usr/bin/tendril-vpn"
   echo "nameserver 127.0.0.1" >"$files/etc/resolv.conf"
+  mkdir -p "$files/opt/tendril"
+  "$HERE/../../../packaging/images.sh" "$(dirname "$TENDRIL_COORDINATOR")" "$files/opt/tendril/images" rig.invalid >/dev/null
+  rm "$files"/opt/tendril/images/tendril-{coordinator,vpn}.tar
   printf '[Unit]\nAfter=containerd.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nRestart=on-failure\nRestartSec=1\n%s\n[Install]\nWantedBy=multi-user.target\n' \
-    "ExecStart=/bin/sh -c 'for i in pause kube-proxy busybox server; do ctr -n k8s.io images import /opt/rig/images/\$i.tar; done'" >"$files/etc/systemd/system/rig-images.service"
+    "ExecStart=/bin/sh -c 'for i in pause kube-proxy busybox server; do ctr -n k8s.io images import /opt/rig/images/\$i.tar; done; ctr -n k8s.io images import /opt/tendril/images/tendril-agent.tar'" >"$files/etc/systemd/system/rig-images.service"
   ln -sf ../rig-images.service "$files/etc/systemd/system/multi-user.target.wants/"
 }
 

@@ -7,6 +7,12 @@ nodes_ready() { [[ $(s get nodes --no-headers 2>/dev/null | awk '$2 == "Ready"' 
 shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone are gone
   change '{"spec":{"workers":[{"name":"worker","minimum":2,"maximum":2}]}}'
   until_ok 120 nodes_ready 2 || fail "$(s get nodes)"
+  # A pod on the new node reaches one on the other by its own address.
+  local far; far=$(s get nodes -o jsonpath='{.items[*].metadata.name}' | tr ' ' '\n' | grep -v "^$(s get pod web -o jsonpath='{.spec.nodeName}')$")
+  s run far --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides="{\"spec\":{\"nodeName\":\"$far\"}}" --command -- sleep 1000 >/dev/null
+  s wait --for=condition=Ready pod/far --timeout=60s >/dev/null
+  until_ok 20 s exec far -- ping -c 1 -W 1 "$(s get pod web -o jsonpath='{.status.podIP}')" || fail "no way between nodes: $(s -n kube-system logs -l k8s-app=tendril-routes 2>&1 | tail -5)"
+  s delete pod far --now >/dev/null
   change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
   until_ok 60 nodes_ready 1 || fail "$(s get nodes)"
   until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"

@@ -1,0 +1,100 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import Glibc
+internal import HTTPTransfer
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import Netlink
+internal import NodePlan
+internal import Observability
+internal import TendrilCore
+
+/// Keeps the routes to other nodes' pods: the network plug-in of clusters whose nodes see one another.
+package final class RouteKeeper: Sendable {
+    private let client: KubernetesClient
+    private let node: String
+    private let pods: IPPrefix
+    private let logger: Logger
+    private let nodes = Guarded<[String: Node]>([:])
+
+    /// Finds its cluster as a pod does.
+    ///
+    /// - Parameters:
+    ///   - node: the name of this node.
+    ///   - pods: the range of all pods; nothing outside of it is ever changed.
+    ///   - variables: the process's environment.
+    /// - Throws: where this is no pod, or the range is no network of IPv4.
+    package init(node: String, pods: String, variables: [String: String]) throws {
+        guard let range = IPPrefix(pods), range.family == .v4 else {
+            throw ConfigurationError([ConfigurationProblem("--pods", "\(pods) is no network of IPv4")])
+        }
+        let kubeconfig = try Kubeconfig.inCluster(variables)
+        client = KubernetesClient(
+            servers: [kubeconfig.server],
+            security: kubeconfig.security,
+            transport: try HTTPTransfer(),
+            agent: "tendril-routes/\(Version.text)"
+        )
+        (self.node, self.pods) = (node, range)
+        logger = Logger(label: "tendril-routes") { LogOutput(label: $0, level: .info, format: .text) }
+    }
+
+    /// Follows the nodes until SIGTERM or SIGINT; routes stay, for pods go on.
+    package func run() async {
+        guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
+        let work = Task {
+            async let following: Void = follow()
+            // What somebody else changed is mended too.
+            while !Task.isCancelled {
+                try? await Task.sleep(nanoseconds: 30_000_000_000)
+                apply()
+            }
+            await following
+        }
+        while signals.next() == nil { try? await Task.sleep(nanoseconds: 200_000_000) }
+        work.cancel()
+    }
+
+    private func follow() async {
+        await Watcher(Node.self, client: client).run { event in
+            switch event {
+            case .all(let all):
+                self.nodes.withLock { known in
+                    known = Dictionary(all.map { ($0.metadata.name ?? "", $0) }) { $1 }
+                }
+            case .changed(let node): self.nodes.withLock { $0[node.metadata.name ?? ""] = node }
+            case .removed(let node): self.nodes.withLock { $0[node.metadata.name ?? ""] = nil }
+            case .failed(let error):
+                self.logger.warning("cannot watch nodes", metadata: ["reason": "\(error)"])
+                return
+            }
+            self.apply()
+        }
+    }
+
+    /// Makes the kernel's routes what they are to be.
+    private func apply() {
+        // One at a time: the lock is held by whoever compares and changes.
+        nodes.withLock { known in
+            let all = Array(known.values)
+            // Before the first list nothing is known, and nothing is taken away.
+            guard !all.isEmpty else { return }
+            let wanted = PodRoutes.wanted(all, own: node, pods: pods)
+            do throws(SystemError) {
+                let socket = try RouteSocket()
+                let present = try RouteList.gateways().filter { pods.contains($0.key) }
+                for (network, gateway) in wanted where present[network] != gateway {
+                    try socket.replace(network, via: gateway)
+                    logger.info("route", metadata: ["to": "\(network)", "via": "\(gateway)"])
+                }
+                for network in present.keys where wanted[network] == nil {
+                    try socket.remove(network)
+                    logger.info("route is gone", metadata: ["to": "\(network)"])
+                }
+            } catch {
+                logger.warning("cannot change routes", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+}

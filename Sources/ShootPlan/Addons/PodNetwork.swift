@@ -1,0 +1,52 @@
+internal import ClusterModel
+import TendrilCore
+
+/// Routes between nodes, for the simple network plug-in: one pod a node that may change routes, and nothing else.
+enum PodNetwork {
+    static let name = "tendril-routes"
+
+    static func objects(_ cluster: ClusterFacts) -> [JSONValue] {
+        let role = "tendril:routes"
+        return [
+            Addons.account(name),
+            Addons.role(role, [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]),
+            Addons.binding(role, role: role, Addons.subject(account: name)),
+            daemonSet(cluster),
+        ]
+    }
+
+    private static func daemonSet(_ cluster: ClusterFacts) -> JSONValue {
+        let labels: JSONValue = ["k8s-app": .string(name)]
+        let container: JSONValue = [
+            "name": "routes", "image": .string(cluster.tendrilImage("tendril-agent")),
+            "imagePullPolicy": "IfNotPresent",
+            "command": [
+                "/usr/bin/tendril-agent", "routes", "--node", "$(NODE_NAME)", "--pods",
+                .string(cluster.spec.networking.pods),
+            ],
+            "env": [
+                ["name": "NODE_NAME", "valueFrom": ["fieldRef": ["fieldPath": "spec.nodeName"]]],
+                // The node's own address of the API server: it is there before Services are.
+                ["name": "KUBERNETES_SERVICE_HOST", "value": .string(ReservedNetwork.apiServer)],
+                ["name": "KUBERNETES_SERVICE_PORT", "value": "6443"],
+            ],
+            "resources": ["requests": ["cpu": "5m", "memory": "16Mi"]],
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsUser": 0,
+                "capabilities": ["drop": ["ALL"], "add": ["NET_ADMIN"]],
+            ],
+        ]
+        let spec: JSONValue = [
+            "priorityClassName": "system-node-critical", "hostNetwork": true, "serviceAccountName": .string(name),
+            "tolerations": [["operator": "Exists"]], "containers": [container],
+            "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
+        ]
+        return [
+            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": Addons.metadata(name),
+            "spec": [
+                "selector": ["matchLabels": labels], "updateStrategy": ["type": "RollingUpdate"],
+                "template": ["metadata": ["labels": labels], "spec": spec],
+            ],
+        ]
+    }
+}

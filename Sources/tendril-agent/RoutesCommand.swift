@@ -1,0 +1,29 @@
+import ArgumentParser
+import CommandSupport
+import FoundationEssentials
+import NodeAgent
+
+/// The command `tendril-agent routes`.
+struct RoutesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "routes",
+        abstract: "Keep routes to other nodes' pods; runs as a pod of kube-system on every node.",
+        discussion: "Nodes have to see one another without a router between them."
+    )
+
+    @Option(name: .long, help: "The name of this node.")
+    var node: String
+
+    @Option(name: .long, help: "The range of all pods; nothing outside of it is changed.")
+    var pods: String
+
+    func run() async throws {
+        let keeper: RouteKeeper
+        do {
+            keeper = try RouteKeeper(node: node, pods: pods, variables: ProcessInfo.processInfo.environment)
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+        await keeper.run()
+    }
+}
