@@ -142,3 +142,15 @@ int tendril_spawn(const char *path, char *const arguments[], char *const environ
 }
 
 int tendril_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : -errno; }
+
+static volatile sig_atomic_t caught_signal;
+static void catch_signal(int number) { caught_signal = number; }
+
+void tendril_catch_signals(void) {
+    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int tendril_caught_signal(void) { return caught_signal; }

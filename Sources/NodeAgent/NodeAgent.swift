@@ -64,7 +64,7 @@ package enum NodeAgent {
     /// Runs the phases, as often as it takes, and then keeps the node as it is wanted, until SIGTERM or SIGINT.
     package static func run(_ configuration: AgentConfiguration) async throws {
         Privileges.forbidDumps()
-        let signals = try SignalReader([SIGTERM, SIGINT])
+        EndSignal.expect()
         let context = try AgentContext(configuration, transport: HTTPTransfer(), logger: logger(configuration))
         context.logger.info(
             "starting",
@@ -81,7 +81,7 @@ package enum NodeAgent {
                 group.addTask { await join(context) }
             }
         }
-        await waitForSignal(signals)
+        await EndSignal.wait()
         context.service.notify("STOPPING=1")
         work.cancel()
     }
@@ -127,9 +127,5 @@ package enum NodeAgent {
             service.notify("WATCHDOG=1")
             try? await Task.sleep(nanoseconds: UInt64(period) * 1_000_000)
         }
-    }
-
-    private static func waitForSignal(_ signals: borrowing SignalReader) async {
-        while signals.next() == nil { try? await Task.sleep(nanoseconds: 200_000_000) }
     }
 }

@@ -81,6 +81,11 @@ static inline int tendril_setsockopt_int(int fd, int level, int option, int valu
     return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
+// Takes note of SIGTERM and SIGINT from here on, on whichever thread they come; SIGPIPE is ignored.
+void tendril_catch_signals(void);
+// The number of the signal that came last, or 0.
+int tendril_caught_signal(void);
+
 // Starts a program (an absolute path) with standard input from /dev/null, output and errors to `output`, no other
 // descriptors, default signals and a process group of its own. Its pid or -errno.
 int tendril_spawn(const char *path, char *const arguments[], char *const environment[], int output);

@@ -102,7 +102,7 @@ package struct ApproverService: Sendable {
 
     /// Judges until SIGTERM or SIGINT.
     package func run() async {
-        guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
+        EndSignal.expect()
         if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
         let work = Task {
             await withDiscardingTaskGroup { group in
@@ -111,7 +111,7 @@ package struct ApproverService: Sendable {
             }
         }
         logger.info("judging requests for certificates")
-        while signals.next() == nil { try? await Task.sleep(nanoseconds: 200_000_000) }
+        await EndSignal.wait()
         work.cancel()
     }
 

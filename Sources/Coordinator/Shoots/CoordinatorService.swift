@@ -87,7 +87,7 @@ package struct CoordinatorService: Sendable {
 
     /// Takes care of shoots until SIGTERM or SIGINT.
     package func run() async {
-        guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
+        EndSignal.expect()
         if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
         let fleet = Fleet(environment)
         let ending = Guarded(false)
@@ -110,7 +110,7 @@ package struct CoordinatorService: Sendable {
             if !Task.isCancelled { logger.critical("the lead is lost") }
             ending.withLock { $0 = true }
         }
-        while signals.next() == nil, !ending.withLock({ $0 }) { try? await Task.sleep(nanoseconds: 100_000_000) }
+        await EndSignal.wait { ending.withLock { $0 } }
         work.cancel()
         await fleet.stop()
         await leadership.resign()

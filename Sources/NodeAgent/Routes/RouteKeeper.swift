@@ -42,7 +42,7 @@ package final class RouteKeeper: Sendable {
 
     /// Follows the nodes until SIGTERM or SIGINT; routes stay, for pods go on.
     package func run() async {
-        guard let signals = try? SignalReader([SIGTERM, SIGINT]) else { return }
+        EndSignal.expect()
         let work = Task {
             async let following: Void = follow()
             // What somebody else changed is mended too.
@@ -52,7 +52,7 @@ package final class RouteKeeper: Sendable {
             }
             await following
         }
-        while signals.next() == nil { try? await Task.sleep(nanoseconds: 200_000_000) }
+        await EndSignal.wait()
         work.cancel()
     }
 
