@@ -206,7 +206,11 @@ let package = Package(
             dependencies: ["KubernetesClient", "ClusterModel", "HTTPTransfer", "TendrilCore", "LinuxSystem"],
             swiftSettings: common
         ),
-        .testTarget(name: "StrictYAMLTests", dependencies: ["StrictYAML"], swiftSettings: common),
+        .testTarget(
+            name: "StrictYAMLTests",
+            dependencies: ["StrictYAML", "ClusterModel", "TendrilCore", "TestSupport"],
+            swiftSettings: common
+        ),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging], swiftSettings: common),
         .testTarget(
             name: "TunnelDataPlaneTests",

@@ -15,6 +15,9 @@ package enum TendrilAPI {
     /// The Secret's key of the signatures, one in base64 a line.
     package static let signatureKey = "signature"
 
+    /// The annotation by which a node says which generation is in force on it.
+    package static let generationAnnotation = "tendril.dev/applied-generation"
+
     /// The Lease that a machine's agent renews.
     package static func agentLease(machine: String) -> String { "tendril-agent-\(machine)" }
     /// One of the Leases of which a machine holds one while it restarts what pods depend on.

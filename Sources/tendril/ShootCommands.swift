@@ -92,10 +92,10 @@ struct GetCommand: AsyncParsableCommand {
         }
         if let name {
             let shoot = try await garden.shoot(name)
-            return print(try output == .table ? ShootTable.details(shoot) : CanonicalJSON.text(shoot))
+            return print(try output.text(shoot) { ShootTable.details(shoot) }, terminator: "")
         }
         let shoots = try await garden.shoots()
-        print(try output == .table ? ShootTable.text(shoots) : CanonicalJSON.text(shoots))
+        print(try output.text(shoots) { ShootTable.text(shoots) }, terminator: "")
     }
 }
 
@@ -109,7 +109,7 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var options: GardenOptions
     @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
     var file: String
-    @Option(name: .shortAndLong, help: "table or json.")
+    @Option(name: .shortAndLong, help: "table, json or yaml.")
     var output = OutputFormat.table
 
     func run() async throws {
@@ -125,7 +125,7 @@ struct PlanCommand: AsyncParsableCommand {
             guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
         }
         let preview = ShootPreview(from: present?.spec, to: wanted.spec)
-        print(try output == .table ? preview.lines.joined(separator: "\n") : CanonicalJSON.text(preview))
+        print(try output.text(preview) { preview.lines.joined(separator: "\n") }, terminator: "")
     }
 }
 

@@ -48,11 +48,13 @@ struct HealthCheck: Sendable {
     }
 
     private func nodes(_ shoot: KubernetesClient) async -> Condition {
+        let generations = try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)
         do throws(APIError) {
             let report = NodesReport(
                 try await shoot.list(Node.self).items,
                 try await shoot.list(NodeBootstrap.self).items,
-                work.facts.spec.workers
+                work.facts.spec.workers,
+                generations: generations ?? [:]
             )
             return condition(.everyNodeReady, report.problem, well: "\(report.ready) nodes are ready")
         } catch {

@@ -10,6 +10,14 @@ internal import TendrilCore
 
 /// Takes care of one shoot for as long as it is there: flows when something is to be done, health in between.
 actor ShootLoop {
+    /// What was just made gets this long to become well before it is made again.
+    private static let repairPause = Nanoseconds.seconds(60)
+    /// What we make; nodes mend themselves.
+    private static let repaired: Set = [
+        ShootCondition.apiServerAvailable.rawValue, ShootCondition.controlPlaneHealthy.rawValue,
+        ShootCondition.systemComponentsHealthy.rawValue,
+    ]
+
     private let environment: CoordinatorEnvironment
     private let logger: Logger
     private var shoot: Shoot
@@ -18,7 +26,9 @@ actor ShootLoop {
     private var lastSync: MonotonicTime?
     private var hosted = 0
     /// What was reconciled last, so that an event without news starts nothing.
-    private var settled: (generation: Int?, version: String?)?
+    private var settled: Int?
+    /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
+    private var needsRepair = false
 
     init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
         (self.shoot, self.environment) = (shoot, environment)
@@ -72,11 +82,11 @@ actor ShootLoop {
             let work = try await makeWork(shoot)
             if shoot.isBeingDeleted { return try await delete(work) }
             let sync = Nanoseconds.seconds(UInt64(environment.configuration.syncMinutes ?? 60) * 60)
-            let isDue = lastSync.map { Clock.now() >= $0 + sync } ?? false
+            let isDue = needsRepair || lastSync.map { Clock.now() >= $0 + sync } ?? false
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let (records, spec) = try await store.load()
             try judge(shoot, work, before: spec)
-            let isWanted = settled?.generation != shoot.metadata.generation || isDue || shoot.operation != nil
+            let isWanted = settled != shoot.metadata.generation || isDue || shoot.operation != nil
             guard isWanted else { return await look(work, records) }
             return try await reconcile(work, store, records, isThorough: isDue || shoot.operation == "reconcile")
         } catch {
@@ -172,8 +182,9 @@ actor ShootLoop {
         }
         guard let outcome else { return nil }
         guard outcome.errors.isEmpty else { return failures.wait() }
-        settled = (shoot.metadata.generation, nil)
+        settled = shoot.metadata.generation
         lastSync = Clock.now()
+        needsRepair = false
         failures.reset()
         return await look(work, outcome.records)
     }
@@ -296,7 +307,10 @@ actor ShootLoop {
             if let patched { shoot.status = patched.status }
         }
         if needsRenewal(records) { settled = nil }
-        return .seconds(conditions.allSatisfy { $0.status == "True" } ? 60 : 10)
+        let isWell = conditions.allSatisfy { $0.status == "True" }
+        let isOld = lastSync.map { Clock.now() >= $0 + Self.repairPause } ?? true
+        needsRepair = isOld && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
+        return .seconds(isWell ? 60 : 10)
     }
 
     private func needsRenewal(_ records: FlowRecords) -> Bool {

@@ -209,13 +209,15 @@ enum ReadinessTasks {
                     "machines": records[TaskName.machines] ?? .null,
                 ]
             },
-            perform: { _ in
+            perform: { records in
                 let shoot = try await work.shootClient()
+                let generations = try records.output(TaskName.nodeConfigurations, as: [String: Int].self)
                 let _: Bool = try await Waiting.until(.seconds(1200), every: .milliseconds(500), for: "nodes") {
                     let report = NodesReport(
                         try await shoot.list(Node.self).items,
                         try await shoot.list(NodeBootstrap.self).items,
-                        work.facts.spec.workers
+                        work.facts.spec.workers,
+                        generations: generations
                     )
                     return report.problem.map { .failure(.init($0)) } ?? .success(true)
                 }

@@ -7,7 +7,6 @@ internal import TendrilCore
 
 /// What an agent writes to its Node, and the events that it tells.
 struct NodeReport: Sendable {
-    static let generationAnnotation = "tendril.dev/applied-generation"
     static let checksumAnnotation = "tendril.dev/applied-checksum"
     static let kubeletAnnotation = "tendril.dev/kubelet-version"
     /// The keys of the labels that the configuration set, so that they can be removed with it.
@@ -32,7 +31,7 @@ struct NodeReport: Sendable {
     ) async throws(APIError) {
         let ours = labels.keys.sorted().joined(separator: ",")
         let annotations: [String: JSONValue] = [
-            Self.generationAnnotation: .string("\(configuration.generation)"),
+            TendrilAPI.generationAnnotation: .string("\(configuration.generation)"),
             Self.checksumAnnotation: .string(configuration.checksum),
             Self.kubeletAnnotation: .string(kubelet),
             Self.labelsAnnotation: .string(ours),

@@ -64,6 +64,16 @@ shoot_replicas() { # two of each part: every node links to both, and while all o
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
 }
 
+shoot_repair() { # what an owner or an operator deletes of what is ours comes back by itself, and is told until then
+  s -n kube-system delete daemonset kube-proxy >/dev/null
+  s delete endpoints kubernetes >/dev/null
+  k -n shoot--demo--one delete deployment kube-scheduler >/dev/null
+  until_ok 90 eval '[[ $(condition one SystemComponentsHealthy) == False ]]' || fail "nobody notices"
+  until_ok 120 eval '[[ $(condition one SystemComponentsHealthy)$(condition one ControlPlaneHealthy) == TrueTrue ]]' || fail "$(k -n demo get shoot one -o yaml)"
+  s -n kube-system get daemonset kube-proxy >/dev/null; k -n shoot--demo--one get deployment kube-scheduler >/dev/null
+  [[ $(s get endpoints kubernetes -o jsonpath='{.subsets[0].addresses[0].ip}') == 192.0.2.100 ]] || fail "$(s get endpoints kubernetes -o yaml)"
+}
+
 shoot_hibernate() { # a cluster sleeps: no machines, no pods, its data stays; it wakes up with what it had
   s create configmap keepsake --from-literal=a=b >/dev/null
   change '{"spec":{"hibernation":{"enabled":true}}}'

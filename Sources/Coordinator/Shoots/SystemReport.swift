@@ -1,31 +1,7 @@
 internal import ClusterModel
 internal import KubernetesClient
+internal import ShootPlan
 internal import TendrilCore
-
-/// What the nodes of a shoot look like beside its pools.
-struct NodesReport {
-    let ready: Int
-    let wanted: Int
-    /// Why not all is well, in one line; `nil` where it is.
-    let problem: String?
-
-    init(_ nodes: [Node], _ bootstraps: [NodeBootstrap], _ pools: [Shoot.Worker]) {
-        wanted = pools.reduce(0) { $0 + $1.minimum }
-        ready = nodes.count { $0.isReady }
-        var problems = nodes.filter { !$0.isReady }.map { "node \($0.metadata.name ?? "") is not ready" }
-        let known = Set(nodes.compactMap(\.metadata.name))
-        // Machines that never became nodes say themselves why.
-        for bootstrap in bootstraps where !known.contains(bootstrap.metadata.name ?? "") {
-            guard let status = bootstrap.status, let error = status.error else { continue }
-            problems.append("machine \(bootstrap.metadata.name ?? ""), \(status.phase.rawValue): \(error)")
-        }
-        for pool in pools {
-            let there = nodes.count { $0.metadata.labels?[TokenGrant.poolLabel] == pool.name }
-            if there < pool.minimum { problems.append("pool \(pool.name): \(there) of \(pool.minimum) nodes") }
-        }
-        problem = problems.isEmpty ? nil : problems.sorted().prefix(5).joined(separator: "; ")
-    }
-}
 
 /// What runs in a shoot's kube-system looks like, and whether its nodes are reached.
 enum SystemReport {
@@ -40,6 +16,10 @@ enum SystemReport {
             guard var object = try await shoot.findDocument(path) else { return "\(workload) is gone" }
             object = object.merging(["kind": parts[0] == "daemonsets" ? "DaemonSet" : "Deployment"])
             if let problem = Rollout.problem(object) { return "\(workload): \(problem)" }
+        }
+        let endpoints = try await shoot.findDocument("/api/v1/namespaces/default/endpoints/kubernetes")
+        guard endpoints?["subsets"]?.first?["addresses"]?.first?["ip"]?.text == ReservedNetwork.apiServer else {
+            return "pods do not find the API server: the endpoints of the kubernetes Service were changed"
         }
         guard hasNodes else { return nil }
         // The API server reaches a kubelet only over the link.

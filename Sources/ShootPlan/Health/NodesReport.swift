@@ -1,0 +1,55 @@
+package import ClusterModel
+internal import TendrilCore
+
+/// What the nodes of a shoot look like beside its pools.
+package struct NodesReport: Hashable, Sendable {
+    /// How many nodes are ready.
+    package let ready: Int
+    /// Why not all is well, in one line; `nil` where it is.
+    package let problem: String?
+
+    /// Judges nodes and machines.
+    ///
+    /// - Parameters:
+    ///   - nodes: all nodes of the shoot.
+    ///   - bootstraps: what machines say of themselves before they are nodes.
+    ///   - pools: the pools that are wanted.
+    ///   - generations: what each pool's machines are to be, by the pool's name.
+    package init(
+        _ nodes: [Node],
+        _ bootstraps: [NodeBootstrap],
+        _ pools: [Shoot.Worker],
+        generations: [String: Int]
+    ) {
+        ready = nodes.count { $0.isReady }
+        let all =
+            nodes.compactMap { Self.problem($0, generations) } + Self.strangers(nodes, bootstraps)
+            + pools.compactMap { Self.problem($0, nodes) }
+        problem = all.isEmpty ? nil : all.sorted().prefix(5).joined(separator: "; ")
+    }
+
+    private static func problem(_ node: Node, _ generations: [String: Int]) -> String? {
+        let name = node.metadata.name ?? ""
+        guard node.isReady else { return "node \(name) is not ready" }
+        guard let pool = node.metadata.labels?[TokenGrant.poolLabel], let wanted = generations[pool] else { return nil }
+        let text = node.metadata.annotations?[TendrilAPI.generationAnnotation]
+        guard let applied = text.flatMap({ Int($0) }) else { return "node \(name) has applied no generation yet" }
+        return applied < wanted ? "node \(name) has applied generation \(applied) of \(wanted)" : nil
+    }
+
+    /// Machines that never became nodes say themselves why.
+    private static func strangers(_ nodes: [Node], _ bootstraps: [NodeBootstrap]) -> [String] {
+        let known = Set(nodes.compactMap(\.metadata.name))
+        return bootstraps.compactMap { bootstrap in
+            guard let name = bootstrap.metadata.name, !known.contains(name), let status = bootstrap.status,
+                let error = status.error
+            else { return nil }
+            return "machine \(name), \(status.phase.rawValue): \(error)"
+        }
+    }
+
+    private static func problem(_ pool: Shoot.Worker, _ nodes: [Node]) -> String? {
+        let there = nodes.count { $0.metadata.labels?[TokenGrant.poolLabel] == pool.name }
+        return there < pool.minimum ? "pool \(pool.name): \(there) of \(pool.minimum) nodes" : nil
+    }
+}

@@ -1,0 +1,62 @@
+import ClusterModel
+import FoundationEssentials
+import ShootPlan
+import TendrilCore
+import Testing
+
+@Suite("What nodes look like")
+struct NodesReportTests {
+    private func node(_ name: String, ready: Bool = true, generation: String? = "3", pool: String = "worker") throws
+        -> Node
+    {
+        var metadata: JSONValue = ["name": .string(name), "labels": ["tendril.dev/pool": .string(pool)]]
+        if let generation {
+            metadata = metadata.merging(["annotations": ["tendril.dev/applied-generation": .string(generation)]])
+        }
+        let object: JSONValue = [
+            "metadata": metadata,
+            "status": ["conditions": [["type": "Ready", "status": ready ? "True" : "False"]]],
+        ]
+        return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(object))
+    }
+
+    private func problem(_ nodes: [Node], _ bootstraps: [NodeBootstrap] = []) throws -> String? {
+        NodesReport(nodes, bootstraps, try Samples.shoot().spec.workers, generations: ["worker": 3]).problem
+    }
+
+    @Test("well, once each pool has its least number, all are ready, and all are what they are to be")
+    func well() throws {
+        #expect(try problem([node("a")]) == nil)
+        #expect(try problem([node("a"), node("b", generation: "4")]) == nil)
+        // One that is in no pool of ours is somebody else's.
+        #expect(try problem([node("a"), node("c", generation: nil, pool: "theirs")]) == nil)
+    }
+
+    @Test("not well, with the name and the reason of each")
+    func notWell() throws {
+        #expect(try problem([]) == "pool worker: 0 of 1 nodes")
+        #expect(try problem([node("a", ready: false)]) == "node a is not ready")
+        #expect(try problem([node("a", generation: "2")]) == "node a has applied generation 2 of 3")
+        #expect(try problem([node("a", generation: nil)]) == "node a has applied no generation yet")
+        #expect(try problem([node("a", generation: "x")]) == "node a has applied no generation yet")
+    }
+
+    @Test("a machine that never became a node says why; one that did is not asked any more")
+    func machines() throws {
+        func bootstrap(_ name: String, _ error: String?) -> NodeBootstrap {
+            var bootstrap = NodeBootstrap(name: name, pool: "worker")
+            var status = NodeBootstrap.Status(phase: .trust)
+            status.error = error
+            bootstrap.status = status
+            return bootstrap
+        }
+        #expect(try problem([node("a")], [bootstrap("b", "wrong pin")]) == "machine b, trust: wrong pin")
+        #expect(try problem([node("a")], [bootstrap("a", "old"), bootstrap("b", nil)]) == nil)
+    }
+
+    @Test("no more than five reasons at once")
+    func bounded() throws {
+        let many = try (0..<50).map { try node("n\($0)", ready: false) }
+        #expect(try problem(many)?.split(separator: ";").count == 5)
+    }
+}
