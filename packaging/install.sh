@@ -17,7 +17,7 @@ done
 if [[ " $* " == *" tendril "* ]]; then ln -sfn tendril "$to$prefix/bin/kubectl-tendril"; fi
 for unit in systemd/*.service; do
   for program in "$@"; do
-    [[ $(basename "$unit") != "$program"[-.]* ]] || install -D -m 0644 "$unit" "$to/lib/systemd/system/$(basename "$unit")"
+    [[ $program == tendril || $(basename "$unit") != "$program"[-.]* ]] || install -D -m 0644 "$unit" "$to/lib/systemd/system/$(basename "$unit")"
   done
 done
 if [[ " $* " == *" tendril-vpn "* ]]; then install -D -m 0644 systemd/tendril-vpn.sysusers "$to/usr/lib/sysusers.d/tendril-vpn.conf"; fi

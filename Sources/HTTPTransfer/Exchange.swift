@@ -150,10 +150,15 @@ final class Exchange: @unchecked Sendable {
                     _ = tendril_curl_set_blob(handle, CURLOPT_SSLKEY_BLOB, $0.baseAddress, $0.count)
                 }
             }
-        case .token(let token):
-            let text = token.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
-            lines = curl_slist_append(lines, "Authorization: Bearer \(text)")
+        case .token(let token): add(token)
+        // Without a token the request is one of nobody's, and is refused.
+        case .tokenFile(let path): add(Secret(((try? DurableFile.read(path)) ?? []).prefix { $0 > 0x20 }))
         }
+    }
+
+    private func add(_ token: Secret) {
+        let text = token.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+        lines = curl_slist_append(lines, "Authorization: Bearer \(text)")
     }
 
     /// What makes the request one that is not sent.

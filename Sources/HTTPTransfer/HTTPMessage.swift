@@ -77,6 +77,8 @@ package struct HTTPSecurity: Sendable {
         case certificate([UInt8], key: Secret)
         /// A bearer token (RFC 6750).
         case token(Secret)
+        /// A bearer token in a file that somebody else renews; it is read for each request.
+        case tokenFile(String)
     }
 
     package var trust: Trust

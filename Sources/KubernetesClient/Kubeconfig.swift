@@ -53,7 +53,8 @@ package struct Kubeconfig: Sendable {
         } else if let token = user["token"]?.text {
             credential = .token(Secret(Array(token.utf8)))
         } else if let file = user["tokenFile"]?.text {
-            credential = .token(Secret(try material.read(file).prefix { $0 > 0x20 }))
+            _ = try material.read(file)
+            credential = .tokenFile(material.path(file))
         }
         namespace = context["namespace"]?.text
         self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
@@ -65,12 +66,11 @@ package struct Kubeconfig: Sendable {
         guard let host = environment["KUBERNETES_SERVICE_HOST"], let port = environment["KUBERNETES_SERVICE_PORT"]
         else { throw KubeconfigError(description: "this is no pod, and no kubeconfig is named") }
         let directory = "/var/run/secrets/kubernetes.io/serviceaccount"
-        let token = try DurableFile.read("\(directory)/token").prefix { $0 > 0x20 }
         return Kubeconfig(
             server: "https://\(host.contains(":") ? "[\(host)]" : host):\(port)",
             security: HTTPSecurity(
                 trust: .bundle(try DurableFile.read("\(directory)/ca.crt")),
-                credential: .token(Secret(token))
+                credential: .tokenFile("\(directory)/token")
             )
         )
     }
@@ -97,8 +97,8 @@ package struct Kubeconfig: Sendable {
             return try fields[name]?.text.map(read)
         }
 
-        func read(_ path: String) throws -> [UInt8] {
-            try DurableFile.read(path.hasPrefix("/") ? path : directory + path)
-        }
+        func path(_ text: String) -> String { text.hasPrefix("/") ? text : directory + text }
+
+        func read(_ text: String) throws -> [UInt8] { try DurableFile.read(path(text)) }
     }
 }

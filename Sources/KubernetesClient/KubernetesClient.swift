@@ -101,13 +101,16 @@ package final class KubernetesClient: Sendable {
     ///   - namespace: `nil` for all of them.
     ///   - name: one object only; `nil` for all.
     ///   - selector: labels; empty for all.
+    ///   - skipping: hears of each object that cannot be read, and the others are returned; without it there is no list
+    ///     then. For objects whose owners are strangers to one another.
     /// - Returns: the objects, and the version from which a watch goes on.
     /// - Throws: `APIError`.
     package func list<Object: KubernetesObject>(
         _ type: Object.Type,
         namespace: String? = nil,
         name: String? = nil,
-        selector: String = ""
+        selector: String = "",
+        skipping: ((APIError) -> Void)? = nil
     ) async throws(APIError) -> (items: [Object], version: String) {
         var items: [Object] = []
         var token = ""
@@ -116,9 +119,21 @@ package final class KubernetesClient: Sendable {
             if let name { query += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
             if !selector.isEmpty { query += "&labelSelector=\(ResourceKind.encoded(selector))" }
             if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
-            let page: ObjectList<Object> = try decode(
-                await perform(.get, Object.resource.path(namespace: namespace) + query, bodyLimit: 64 << 20)
-            )
+            let path = Object.resource.path(namespace: namespace) + query
+            let response = try await perform(.get, path, bodyLimit: 64 << 20)
+            let page: ObjectList<Object>
+            if let skipping, let (rest, parts) = ListItems.split(response.body) {
+                page = try decode(rest)
+                for part in parts {
+                    do throws(APIError) {
+                        items.append(try decode(part))
+                    } catch {
+                        skipping(error)
+                    }
+                }
+            } else {
+                page = try decode(response)
+            }
             items += page.items
             token = page.metadata.continue ?? ""
             if token.isEmpty { return (items, page.metadata.resourceVersion ?? "") }
@@ -381,13 +396,17 @@ package final class KubernetesClient: Sendable {
     }
 
     private func decode<Value: Decodable>(_ response: HTTPResponse) throws(APIError) -> Value {
+        try decode(response.body)
+    }
+
+    private func decode<Value: Decodable>(_ body: [UInt8]) throws(APIError) -> Value {
         do throws(JSONDepthError) {
-            try JSONDepth.check(response.body)
+            try JSONDepth.check(body)
         } catch {
             throw .malformed(request: "decode \(Value.self)", reason: error.description)
         }
         do {
-            return try JSONDecoder().decode(Value.self, from: Data(response.body))
+            return try JSONDecoder().decode(Value.self, from: Data(body))
         } catch {
             throw .malformed(request: "decode \(Value.self)", reason: "\(error)")
         }

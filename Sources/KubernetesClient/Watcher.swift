@@ -32,10 +32,25 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
     private let client: KubernetesClient
     private let namespace: String?
     private let name: String?
+    private let skipsUnreadable: Bool
 
     /// Follows a whole collection, or the object called `name` only.
-    package init(_ type: Object.Type, client: KubernetesClient, namespace: String? = nil, name: String? = nil) {
+    ///
+    /// - Parameters:
+    ///   - type: of which kind.
+    ///   - client: of which cluster.
+    ///   - namespace: `nil` for all of them.
+    ///   - name: `nil` for the whole collection.
+    ///   - skipsUnreadable: whether an object that cannot be read is only told as a failure, and the others are followed.
+    package init(
+        _ type: Object.Type,
+        client: KubernetesClient,
+        namespace: String? = nil,
+        name: String? = nil,
+        skipsUnreadable: Bool = false
+    ) {
         (self.client, self.namespace, self.name) = (client, namespace, name)
+        self.skipsUnreadable = skipsUnreadable
     }
 
     /// Tells every event until the task is cancelled.
@@ -51,9 +66,11 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
         while !Task.isCancelled {
             do throws(APIError) {
                 if version.isEmpty {
-                    let (items, start) = try await list()
+                    let unreadable = Guarded<[APIError]>([])
+                    let (items, start) = try await list { error in unreadable.withLock { $0.append(error) } }
                     version = start
                     await tell(.all(items))
+                    for error in unreadable.withLock({ $0 }) { await tell(.failed(error)) }
                 }
                 version = try await watch(from: version, tell)
                 backoff.reset()
@@ -68,10 +85,17 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
         }
     }
 
-    private func list() async throws(APIError) -> (items: [Object], version: String) {
+    private func list(_ skip: @escaping (APIError) -> Void) async throws(APIError) -> (
+        items: [Object], version: String
+    ) {
         // A right on one object by its name covers lists that select it by its name (Kubernetes documentation, "Using RBAC
         // Authorization"). The object's own version will not do: it may be too old to watch from.
-        try await client.list(Object.self, namespace: namespace, name: name)
+        try await client.list(
+            Object.self,
+            namespace: namespace,
+            name: name,
+            skipping: skipsUnreadable ? skip : nil
+        )
     }
 
     /// Follows one watch to its end and returns the newest version that was seen.
@@ -131,7 +155,8 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
             default: return .success(nil)
             }
         } catch {
-            return .failure(.malformed(request: "watch", reason: "\(error)"))
+            let failure = APIError.malformed(request: "watch", reason: "\(error)")
+            return skipsUnreadable ? .success((.failed(failure), nil)) : .failure(failure)
         }
     }
 

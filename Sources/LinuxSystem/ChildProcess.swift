@@ -27,6 +27,7 @@ package enum ChildProcess {
     ///   - environment: all of it.
     ///   - timeout: after it the program is killed with its children, and the run fails.
     ///   - limit: how much of the output is kept, in bytes.
+    ///   - mayGoOn: is asked twice a second; once it says no, the program is killed as after the timeout.
     /// - Returns: what came of it.
     /// - Throws: `SystemError`, with ETIMEDOUT after the timeout.
     package static func run(
@@ -34,7 +35,8 @@ package enum ChildProcess {
         _ arguments: [String],
         environment: [String] = Self.environment,
         timeout: Nanoseconds,
-        limit: Int = 64 * 1024
+        limit: Int = 64 * 1024,
+        mayGoOn: () -> Bool = { true }
     ) throws(SystemError) -> Outcome {
         let attempt = "run \(path) \(arguments.first ?? "")"
         var ends: [CInt] = [-1, -1]
@@ -44,7 +46,7 @@ package enum ChildProcess {
         let pid = try spawn(path, arguments, environment, output: OwnedDescriptor(owning: ends[1]), attempt)
         let deadline = Clock.now() + timeout
         var output: [UInt8] = []
-        let isInTime = collect(from: reader, into: &output, limit: limit, until: deadline)
+        let isInTime = collect(from: reader, into: &output, limit: limit, until: deadline, while: mayGoOn)
         if !isInTime { kill(-pid, SIGKILL) }
         var status: CInt = 0
         _ = retrying { waitpid(pid, &status, 0) }
@@ -74,13 +76,15 @@ package enum ChildProcess {
         from reader: borrowing OwnedDescriptor,
         into output: inout [UInt8],
         limit: Int,
-        until deadline: MonotonicTime
+        until deadline: MonotonicTime,
+        while mayGoOn: () -> Bool
     ) -> Bool {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             var poll = pollfd(fd: reader.rawValue, events: Int16(POLLIN), revents: 0)
             let left = deadline.since(Clock.now())
-            guard left > 0, tendril_poll(&poll, 1, left) >= 0 else { return left > 0 }
+            guard left > 0, mayGoOn() else { return false }
+            guard tendril_poll(&poll, 1, min(left, 500_000_000)) >= 0 else { return true }
             if poll.revents == 0 { continue }
             let descriptor = reader.rawValue
             let count = retrying { read(descriptor, &chunk, chunk.count) }

@@ -76,6 +76,9 @@ package enum DurableFile {
         }
     }
 
+    /// Removes a file, if it is there.
+    package static func remove(_ path: String) { unlink(path) }
+
     /// Writes to a file that exists and takes its content in one write, such as one of /proc/sys.
     package static func overwrite(_ path: String, with text: String) throws(SystemError) {
         let file = try OwnedDescriptor(tendril_open(path, O_WRONLY, 0), "open \(path)")

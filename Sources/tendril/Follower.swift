@@ -25,7 +25,8 @@ struct Follower {
             show(ShootTable.progress(shoot), &last)
             if let operation = shoot.status?.lastOperation {
                 if operation.state == .succeeded, shoot.status?.observedGeneration ?? 0 >= generation { break }
-                if operation.state == .failed {
+                // An older failure is what this change is to mend.
+                if operation.state == .failed, operation.generation ?? generation >= generation {
                     end()
                     throw Failure(TextError(description: operation.description), exitCode: .configuration)
                 }

@@ -21,18 +21,25 @@ struct ShootCommand: ParsableCommand {
 }
 
 /// A Shoot as somebody wrote it.
-enum ShootFile {
+struct ShootFile {
+    /// With everything that it leaves out.
+    let shoot: Shoot
+    /// As it is written, with its project: what it leaves out it leaves to others.
+    let document: JSONValue
+
     /// Reads a file, fills in what it leaves out, and judges all that can be judged here.
-    static func read(_ path: String, project: String) throws -> Shoot {
+    init(_ path: String, project: String) throws {
         do {
             let node = try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json
-            let whole = try Shoot.definition().schema.fillingIn(
-                (["metadata": ["namespace": .string(project)]] as JSONValue).merging(node)
-            )
-            let shoot = try StrictDecoder.decode(Shoot.self, from: try CanonicalJSON.bytes(whole))
-            let problems = ShootRules.problems(shoot)
+            document = (["metadata": ["namespace": .string(project)]] as JSONValue).merging(node)
+            let whole = try Shoot.definition().schema.fillingIn(document)
+            shoot = try StrictDecoder.decode(Shoot.self, from: try CanonicalJSON.bytes(whole))
+            var problems = ShootRules.problems(shoot)
+            if shoot.namespace != project {
+                let reason = "is \(shoot.namespace), and the project is \(project): name it by --project"
+                problems.append(ConfigurationProblem("metadata.namespace", reason))
+            }
             guard problems.isEmpty else { throw ConfigurationError(problems) }
-            return shoot
         } catch {
             throw Failure(error, exitCode: .configuration)
         }
@@ -54,8 +61,8 @@ struct CreateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        let shoot = try ShootFile.read(file, project: garden.project)
-        let document = try CanonicalJSON.value(shoot)
+        let written = try ShootFile(file, project: garden.project)
+        let (shoot, document) = (written.shoot, written.document)
         let applied = try await garden.answered { () async throws(APIError) in
             try await garden.client.serverSideApply(document, manager: "tendril")
         }
@@ -114,7 +121,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        let wanted = try ShootFile.read(file, project: garden.project)
+        let wanted = try ShootFile(file, project: garden.project).shoot
         let present = try await garden.answered { () async throws(APIError) in
             try await garden.client.find(Shoot.self, wanted.name, namespace: garden.project)
         }
@@ -158,7 +165,7 @@ struct WakeCommand: AsyncParsableCommand {
 struct ReconcileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reconcile",
-        abstract: "Do everything for a shoot again, also what did not change; `retry` what failed for good."
+        abstract: "Do everything for a shoot again, also what did not change and what failed for good."
     )
 
     @OptionGroup var options: GardenOptions
@@ -168,6 +175,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.operation: "reconcile"]]])
+        print("shoot \(garden.project)/\(name) is reconciled; see how far with: tendril shoot get \(name) --watch")
     }
 }
 

@@ -75,6 +75,23 @@ struct ClientTests {
         #expect(transport.requests == ["GET https://a/api/v1/nodes/n1"])
     }
 
+    @Test("One object that cannot be read spoils no other, where that is wanted")
+    func unreadable() async throws {
+        let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+        let items = [
+            #"{"metadata":{"name":"a","annotations":{"x":"\"items\": [{}]"}}}"#,
+            #"{"metadata":{"name":"b"},"x":\#(deep)}"#,
+            #"{"metadata":{"name":7}}"#, #"{"metadata":{"name":"c"}}"#,
+        ]
+        let page =
+            #"{"kind":"NodeList","metadata":{"resourceVersion":"9","y":{"items":[]}}, "items" : [\#(items.joined(separator: " , "))]}"#
+        let transport = ScriptedTransport([.response(200, page), .response(200, page)])
+        var failures = 0
+        let (nodes, version) = try await client(transport).list(Node.self) { _ in failures += 1 }
+        #expect(nodes.map(\.metadata.name) == ["a", "c"] && version == "9" && failures == 2)
+        await #expect(throws: APIError.self) { try await client(transport).list(Node.self) }
+    }
+
     @Test(
         "Knows where objects are",
         arguments: [

@@ -81,4 +81,17 @@ struct CloudTests {
             #expect(!text.contains("templatefile") && !text.contains("local-exec") && !text.contains("provisioner"))
         }
     }
+
+    @Test("zones come at the end, and neither go nor move")
+    func zones() throws {
+        func spec(_ zones: JSONValue) throws -> Shoot.Spec {
+            try Samples.shoot { $0.spec.provider.infrastructure = ["zones": zones, "credentials": "aws"] }.spec
+        }
+        let before: JSONValue = ["zones": ["a", "b"], "vpc": "vpc-1"]
+        #expect(AWSInfrastructure.problems(changing: [:], to: try spec(["z"])) == [])
+        #expect(AWSInfrastructure.problems(changing: before, to: try spec(["a", "b", "c"])) == [])
+        for zones in [["b", "a"], ["a"], ["c", "a", "b"]] as [JSONValue] {
+            #expect(AWSInfrastructure.problems(changing: before, to: try spec(zones)).count == 1)
+        }
+    }
 }

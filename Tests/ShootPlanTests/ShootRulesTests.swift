@@ -1,4 +1,5 @@
 import ClusterModel
+import NodePlan
 import ShootPlan
 import TendrilCore
 import Testing
@@ -7,7 +8,13 @@ import Testing
 struct ShootRulesTests {
     @Test("a shoot with nothing but its pool's name and a version has no problems")
     func minimal() throws {
-        #expect(ShootRules.problems(try Samples.shoot(), seed: try Samples.seed, images: ["default"]) == [])
+        #expect(
+            ShootRules.problems(
+                try Samples.shoot(),
+                seed: try Samples.seed,
+                images: [MachineImage(name: "default", program: .init(baked: true))]
+            ) == []
+        )
     }
 
     /// A change that is refused, and the field that is named.
@@ -36,6 +43,13 @@ struct ShootRulesTests {
         Case("spec.networking.pods", "no network") { $0.spec.networking.pods = "10.0.0.0/16; rm" },
         Case("spec.networking.pods", "smaller than") { $0.spec.networking.pods = "10.9.0.0/25" },
         Case("spec.networking.pods", "larger than") { $0.spec.networking.pods = "64.0.0.0/4" },
+        Case("spec.networking.services", "larger than") { $0.spec.networking.services = "11.0.0.0/8" },
+        Case("spec.networking.pods", "no network of IPv4") { $0.spec.networking.pods = "fd00::/56" },
+        Case("spec.networking.services", "no network of IPv4") { $0.spec.networking.services = "fd01::/112" },
+        Case("spec.networking.pods", "room for 2 nodes") {
+            $0.spec.networking.pods = "10.8.0.0/23"
+            $0.spec.workers[0].maximum = 3
+        },
         Case("spec.networking.services", "overlaps spec.networking.pods") {
             $0.spec.networking.services = "100.96.0.0/16"
         },
@@ -82,7 +96,7 @@ struct ShootRulesTests {
         let problems = ShootRules.problems(
             try Samples.shoot(example.change),
             seed: try Samples.seed,
-            images: ["default"]
+            images: [MachineImage(name: "default", program: .init(baked: true))]
         )
         #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
     }
@@ -129,5 +143,17 @@ struct ShootRulesTests {
         }
         #expect(seen.count == parts.count * parts.count)
         #expect(TechnicalID(project: "a--b", name: "c") == nil && TechnicalID(project: "a-", name: "c") == nil)
+    }
+
+    @Test("a machine image that does not carry the release is refused; so is a seed whose networks cannot be read")
+    func imagesAndSeeds() throws {
+        var image = MachineImage(name: "default", program: .init(baked: true))
+        image.kubernetes = ["1.20.2", "1.21.0"]
+        #expect(ShootRules.problems(try Samples.shoot(), images: [image]) == [])
+        let newer = try Samples.shoot { $0.spec.kubernetes.version = "1.22.0" }
+        #expect(ShootRules.problems(newer, images: [image]).map(\.path) == ["spec.workers[0].image"])
+        var seed = try Samples.seed
+        seed.networks.pods = "10.245.0.0/15"
+        #expect(ShootRules.problems(try Samples.shoot(), seed: seed).map(\.path) == ["spec.seedName"])
     }
 }

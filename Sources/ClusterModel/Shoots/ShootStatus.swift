@@ -10,17 +10,8 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         package var progress: Int
         package var description: String
         package var lastUpdateTime: String
-
-        package init(
-            _ type: OperationType,
-            _ state: OperationState,
-            progress: Int,
-            description: String,
-            lastUpdateTime: String
-        ) {
-            (self.type, self.state, self.progress) = (type, state, progress)
-            (self.description, self.lastUpdateTime) = (description, lastUpdateTime)
-        }
+        /// The generation of the Shoot that it is about.
+        package var generation: Int?
     }
 
     /// Kinds of operations.

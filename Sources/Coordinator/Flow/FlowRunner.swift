@@ -26,6 +26,8 @@ struct FlowRunner: Sendable {
     /// Writes down what was done after each task.
     let save: @Sendable (FlowRecords) async throws -> Void
     let logger: Logger
+    /// Bounds what all shoots do at the same time.
+    let slots: Slots
     /// Whether tasks run again although nothing changed.
     let isThorough: Bool
 
@@ -41,56 +43,95 @@ struct FlowRunner: Sendable {
         var machine = FlowMachine(TaskGraph(tasks.map(\.item)))
         var outcome = FlowOutcome(records: start, errors: [], performed: 0)
         await withTaskGroup(of: (String, Ending).self) { group in
-            func startWhatCan() {
-                for name in machine.start() {
-                    guard let task = byName[name] else { continue }
+            while true {
+                for task in await startable(&machine, &outcome, byName) {
                     let records = outcome.records
-                    group.addTask { (name, await end(task, records)) }
+                    group.addTask { (task.name, await end(task, records)) }
                 }
-            }
-            startWhatCan()
-            await observer.progressed(machine.progress, running: titles(machine.running, byName))
-            while let (name, ending) = await group.next() {
-                switch ending {
-                case .found: machine.finish(name)
-                case .done(let record):
-                    machine.finish(name)
-                    outcome.performed += 1
-                    outcome.records.tasks[name] = record
-                    do {
-                        try await save(outcome.records)
-                    } catch {
-                        // It is done all the same; at worst it is done a second time.
-                        logger.warning("cannot write down what was done", metadata: ["reason": "\(error)"])
-                    }
-                case .failed(let code, let reason):
-                    machine.fail(name)
-                    outcome.errors.append(
-                        ShootStatus.TaskError(
-                            task: name,
-                            code: code,
-                            description: reason,
-                            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
-                        )
-                    )
-                }
-                if !Task.isCancelled { startWhatCan() }
                 await observer.progressed(machine.progress, running: titles(machine.running, byName))
+                guard let (name, ending) = await group.next() else { return }
+                await settle(name, ending, &machine, &outcome)
             }
         }
         return outcome
+    }
+
+    /// The tasks to start now; what is known of one that is to change something counts no more from here on, for it may be
+    /// stopped half-way.
+    private func startable(
+        _ machine: inout FlowMachine,
+        _ outcome: inout FlowOutcome,
+        _ tasks: [String: ShootTask]
+    ) async -> [ShootTask] {
+        guard !Task.isCancelled else { return [] }
+        var startable: [ShootTask] = []
+        for task in machine.start().compactMap({ tasks[$0] }) {
+            let wanted = try? task.inputs(outcome.records).digest()
+            if let known = outcome.records.tasks[task.name]?.inputs, !known.isEmpty, known != wanted {
+                outcome.records.tasks[task.name]?.inputs = ""
+                do {
+                    try await save(outcome.records)
+                } catch {
+                    machine.fail(task.name)
+                    fail(task.name, .api, "cannot write down that it begins: \(error)", &outcome)
+                    continue
+                }
+            }
+            startable.append(task)
+        }
+        return startable
+    }
+
+    private func settle(
+        _ name: String,
+        _ ending: Ending,
+        _ machine: inout FlowMachine,
+        _ outcome: inout FlowOutcome
+    ) async {
+        switch ending {
+        case .found: machine.finish(name)
+        case .done(let record):
+            machine.finish(name)
+            outcome.performed += 1
+            outcome.records.tasks[name] = record
+            do {
+                try await save(outcome.records)
+            } catch {
+                // It is done all the same; at worst it is done a second time.
+                logger.warning("cannot write down what was done", metadata: ["reason": "\(error)"])
+            }
+        case .failed(let code, let reason):
+            machine.fail(name)
+            fail(name, code, reason, &outcome)
+        }
+    }
+
+    private func fail(
+        _ name: String,
+        _ code: ShootStatus.ErrorCode,
+        _ reason: String,
+        _ outcome: inout FlowOutcome
+    ) {
+        outcome.errors.append(
+            ShootStatus.TaskError(
+                task: name,
+                code: code,
+                description: reason,
+                lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+            )
+        )
     }
 
     private func titles(_ names: [String], _ tasks: [String: ShootTask]) -> [String] {
         names.compactMap { tasks[$0]?.title }
     }
 
-    private func end(_ task: ShootTask, _ records: FlowRecords) async -> (Ending) {
+    private func end(_ task: ShootTask, _ records: FlowRecords) async -> Ending {
         let start = Clock.now()
         do {
             let digest = try task.inputs(records).digest()
             if !isThorough, records.isDone(task.name, inputs: digest) { return .found }
-            let output = try await task.perform(records)
+            let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
             logger.info(
                 "done",
                 metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start) / 1_000_000)"]

@@ -10,6 +10,8 @@ struct ShootTask: Sendable {
     /// What is being done, for people: "Starting etcd".
     let title: String
     let after: [String]
+    /// Whether it only waits for what comes by itself, and so takes nobody's place.
+    var isWaiting = false
     /// Everything that the result depends on; equal inputs need no second run.
     let inputs: @Sendable (FlowRecords) throws -> JSONValue
     /// Does it, and returns what other tasks need of the result; doing it twice does no harm.

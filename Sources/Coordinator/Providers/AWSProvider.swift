@@ -12,18 +12,26 @@ struct AWSProvider: InfrastructureProvider {
 
     func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] { AWSInfrastructure.problems(spec) }
 
+    func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] {
+        AWSInfrastructure.problems(changing: made, to: spec)
+    }
+
     /// Instances are called by their addresses: ip-10-250-0-7.
     func namePrefix(_ cluster: String, pool: String) -> String { "ip-" }
 
     func inputs(_ work: ShootWork) throws -> JSONValue { try network(work) }
 
     func prepare(_ work: ShootWork) async throws -> JSONValue {
-        try await terraform("network", work).apply(TerraformConfiguration.network, try network(work))
+        let made = try await terraform("network", work).apply(TerraformConfiguration.network, try network(work))
+        return made.merging(["zones": .array(try infrastructure(work).zones.map { .string($0) })])
     }
 
     func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> Set<String>? {
+        let hasNetwork = infrastructure["subnets"] != nil
+        // A shoot that never had machines is deleted also where its settings are wrong.
+        if !hasNetwork, !(try await Terraform.knows("machines", settings, work)) { return nil }
         let machines = try await terraform("machines", work)
-        guard infrastructure["subnets"] != nil else {
+        guard hasNetwork else {
             // There is no network: of machines there can only be what is to end.
             try await machines.destroy(TerraformConfiguration.machines, values(work, [:], []))
             return nil
@@ -40,10 +48,12 @@ struct AWSProvider: InfrastructureProvider {
             )
         }
         _ = try await machines.apply(TerraformConfiguration.machines, values(work, pools, infrastructure))
-        return nil
+        // Which instances a group has only the cloud knows; without a group there are none.
+        return groups.isEmpty ? [] : nil
     }
 
     func remove(_ work: ShootWork) async throws {
+        guard try await Terraform.knows("network", settings, work) else { return }
         try await terraform("network", work).destroy(TerraformConfiguration.network, try network(work))
     }
 

@@ -15,6 +15,9 @@ protocol InfrastructureProvider: Sendable {
     /// What is wrong with a shoot for this provider.
     func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem]
 
+    /// What forbids a change, beside what `prepare` made last.
+    func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem]
+
     /// What the names of a pool's machines begin with.
     func namePrefix(_ cluster: String, pool: String) -> String
 

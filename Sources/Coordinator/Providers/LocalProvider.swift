@@ -24,6 +24,8 @@ struct LocalProvider: InfrastructureProvider {
         return []
     }
 
+    func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] { [] }
+
     /// Different for any two pools of any two shoots.
     func namePrefix(_ cluster: String, pool: String) -> String {
         "m\(Digest.hex(Array("\(cluster)/\(pool)".utf8)).prefix(6))-"

@@ -18,8 +18,27 @@ struct Terraform: Sendable {
     private static let stateKey = "terraform.tfstate"
     private static let limit = Nanoseconds.seconds(1800)
 
-    private var directory: String { "\(settings.workspace)/\(work.namespace)/\(name)" }
-    private var secret: String { "terraform-\(name)" }
+    private var directory: String { Self.directory(name, settings, work) }
+    private var secret: String { Self.secret(name) }
+
+    private static func directory(
+        _ name: String,
+        _ settings: CoordinatorConfiguration.Terraform,
+        _ work: ShootWork
+    ) -> String { "\(settings.workspace)/\(work.namespace)/\(name)" }
+
+    private static func secret(_ name: String) -> String { "terraform-\(name)" }
+
+    /// Whether there may be something that was made.
+    static func knows(
+        _ name: String,
+        _ settings: CoordinatorConfiguration.Terraform,
+        _ work: ShootWork
+    ) async throws -> Bool {
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        let isHere = FileStamp("\(directory(name, settings, work))/\(stateKey)") != nil
+        return if isHere { true } else { try await store.read(secret(name)) != nil }
+    }
 
     /// Makes the cloud what the configuration says.
     ///
@@ -40,13 +59,16 @@ struct Terraform: Sendable {
 
     /// Removes everything that the state knows; nothing where there is none.
     func destroy(_ configuration: [UInt8], _ values: JSONValue) async throws {
-        let store = SecretStore(seed: work.seed, namespace: work.namespace)
-        guard try await store.read(secret) != nil || FileStamp("\(directory)/\(Self.stateKey)") != nil else { return }
+        guard try await Self.knows(name, settings, work) else { return }
         try await prepare(configuration, values)
         try await keepingState {
             _ = try await run(["destroy", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=60s"])
         }
         try await work.seed.delete(KubernetesSecret.self, secret, namespace: work.namespace)
+        // Another shoot of this name begins with nothing; what is left are the provider's programs.
+        for file in ["main.tf", "terraform.tfvars.json", Self.stateKey, "\(Self.stateKey).backup", "plan"] {
+            DurableFile.remove("\(directory)/\(file)")
+        }
     }
 
     // MARK: - State
@@ -64,15 +86,19 @@ struct Terraform: Sendable {
         let path = "\(directory)/\(Self.stateKey)"
         // What a killed run left here may be newer than what came to the seed.
         let here = try? DurableFile.read(path, limit: 16 << 20)
-        if let kept, Self.serial(kept) > here.map(Self.serial) ?? -1 {
-            try DurableFile.write(kept, to: path, mode: 0o600)
-        }
+        if let kept, !Self.isNewer(here, than: kept) { try DurableFile.write(kept, to: path, mode: 0o600) }
         _ = try await run(["init", "-input=false", "-no-color"])
     }
 
-    private static func serial(_ state: [UInt8]) -> Int {
-        let document = try? JSONDecoder().decode(JSONValue.self, from: Data(state))
-        return document?["serial"]?.number ?? -1
+    /// Whether a state goes on from another one: the same lineage, and written later.
+    private static func isNewer(_ state: [UInt8]?, than other: [UInt8]) -> Bool {
+        func facts(_ state: [UInt8]) -> (lineage: String?, serial: Int) {
+            let document = try? JSONDecoder().decode(JSONValue.self, from: Data(state))
+            return (document?["lineage"]?.text, document?["serial"]?.number ?? -1)
+        }
+        guard let state else { return false }
+        let (mine, theirs) = (facts(state), facts(other))
+        return mine.lineage == theirs.lineage && mine.serial >= theirs.serial
     }
 
     /// Copies the state to the seed while something runs, every two seconds, and at its end, whatever that is.
@@ -96,8 +122,9 @@ struct Terraform: Sendable {
     }
 
     private func keep() async throws {
-        guard let state = try? DurableFile.read("\(directory)/\(Self.stateKey)", limit: 16 << 20), !state.isEmpty,
-            Self.serial(state) >= 0
+        // One that is being written is not whole yet.
+        guard let state = try? DurableFile.read("\(directory)/\(Self.stateKey)", limit: 16 << 20),
+            (try? JSONDecoder().decode(JSONValue.self, from: Data(state)))?["lineage"] != nil
         else { return }
         try await SecretStore(seed: work.seed, namespace: work.namespace).write(secret, [Self.stateKey: state])
     }
@@ -121,7 +148,8 @@ struct Terraform: Sendable {
                 command,
                 environment: environment,
                 timeout: Self.limit,
-                limit: 1 << 20
+                limit: 1 << 20,
+                mayGoOn: work.mayWrite
             )
         }
         guard outcome.isSuccess else {

@@ -32,7 +32,7 @@ struct CoordinatorEnvironment: Sendable {
     }
 }
 
-/// Bounds how many shoots are worked on at the same time, in the order in which they came.
+/// Bounds how many tasks of shoots are performed at the same time, in the order in which they came.
 final class Slots: Sendable {
     private struct State {
         var free: Int
@@ -44,7 +44,7 @@ final class Slots: Sendable {
     init(_ count: Int) { state = Guarded(State(free: max(count, 1))) }
 
     /// Waits for a free place.
-    func take() async {
+    private func take() async {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
                 if state.free > 0 {
@@ -58,8 +58,17 @@ final class Slots: Sendable {
         }
     }
 
+    /// Does something in a place of its own, which is given back whatever comes of it.
+    func holding<Value>(unless isFree: Bool, _ body: () async throws -> Value) async throws -> Value {
+        if isFree { return try await body() }
+        await take()
+        defer { give() }
+        try Task.checkCancellation()
+        return try await body()
+    }
+
     /// Gives a place back.
-    func give() {
+    private func give() {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
             state.free += 1

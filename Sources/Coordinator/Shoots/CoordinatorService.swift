@@ -118,7 +118,7 @@ package struct CoordinatorService: Sendable {
 
     /// Keeps a loop for each shoot that there is.
     private func follow(_ fleet: Fleet) async {
-        await Watcher(Shoot.self, client: environment.garden).run { event in
+        await Watcher(Shoot.self, client: environment.garden, skipsUnreadable: true).run { event in
             switch event {
             case .all(let shoots): await fleet.replace(shoots)
             case .changed(let shoot): await fleet.observe(shoot)

@@ -21,7 +21,9 @@ enum ShootFlows {
     /// To a cluster that sleeps: no machines, then no control plane; data and credentials stay.
     static func hibernate(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
         [
-            MachinesTask.make(work, provider, after: []),
+            // What needs no pod is there also for a shoot that is made asleep.
+            NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work), CertificatesTask.make(work),
+            MachinesTask.make(work, provider, after: [TaskName.certificates]),
             ControlPlaneTasks.controllers(work, after: [TaskName.machines]),
             ControlPlaneTasks.apiServer(work, after: [TaskName.controllers]),
             ControlPlaneTasks.etcd(work, after: [TaskName.apiServer]),

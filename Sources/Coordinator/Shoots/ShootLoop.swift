@@ -29,6 +29,8 @@ actor ShootLoop {
     private var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
     private var needsRepair = false
+    /// The generation that cannot be, once that is told.
+    private var refused: Int?
 
     init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
         (self.shoot, self.environment) = (shoot, environment)
@@ -79,13 +81,22 @@ actor ShootLoop {
         if shoot.isPaused, !shoot.isBeingDeleted { return nil }
         do {
             guard let shoot = try await adopted(shoot) else { return nil }
+            if shoot.isBeingDeleted, try await isUntouched(shoot) {
+                try await release(shoot)
+                return nil
+            }
             let work = try await makeWork(shoot)
             if shoot.isBeingDeleted { return try await delete(work) }
             let sync = Nanoseconds.seconds(UInt64(environment.configuration.syncMinutes ?? 60) * 60)
             let isDue = needsRepair || lastSync.map { Clock.now() >= $0 + sync } ?? false
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let (records, spec) = try await store.load()
-            try judge(shoot, work, before: spec)
+            do {
+                try judge(shoot, work, before: spec, records)
+            } catch {
+                guard let spec, records[TaskName.access] != nil else { throw error }
+                return await careOn(shoot, as: spec, after: error, records)
+            }
             let isWanted = settled != shoot.metadata.generation || isDue || shoot.operation != nil
             guard isWanted else { return await look(work, records) }
             return try await reconcile(work, store, records, isThorough: isDue || shoot.operation == "reconcile")
@@ -150,11 +161,15 @@ actor ShootLoop {
         )
     }
 
-    private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?) throws {
-        let images = Set(environment.configuration.machineImages.map(\.name))
+    private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?, _ records: FlowRecords) throws {
+        let images = environment.configuration.machineImages
         var problems = ShootRules.problems(shoot, seed: work.facts.seed, images: images)
-        problems += try environment.provider(shoot.spec.provider.type).problems(shoot.spec)
-        if let before { problems += ShootRules.problems(changing: before, to: shoot.spec) }
+        let provider = try environment.provider(shoot.spec.provider.type)
+        problems += provider.problems(shoot.spec)
+        if let before {
+            problems += ShootRules.problems(changing: before, to: shoot.spec)
+        }
+        problems += provider.problems(changing: records[TaskName.infrastructure] ?? [:], to: shoot.spec)
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
 
@@ -170,10 +185,8 @@ actor ShootLoop {
         let provider = try environment.provider(shoot.spec.provider.type)
         let type: ShootStatus.OperationType =
             shoot.isHibernated ? .hibernate : shoot.status?.observedGeneration == nil ? .create : .reconcile
-        // A shoot that was never made has nothing to put to sleep.
-        let isNew = records[TaskName.certificates] == nil
         let tasks =
-            shoot.isHibernated && !isNew
+            shoot.isHibernated
             ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider)
         // What was waited for is not there any more once the shoot has slept.
         let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
@@ -181,7 +194,10 @@ actor ShootLoop {
             try await store.save(records, spec: shoot.spec)
         }
         guard let outcome else { return nil }
-        guard outcome.errors.isEmpty else { return failures.wait() }
+        guard outcome.errors.isEmpty else {
+            _ = await look(work, outcome.records)
+            return failures.wait()
+        }
         settled = shoot.metadata.generation
         lastSync = Clock.now()
         needsRepair = false
@@ -201,19 +217,30 @@ actor ShootLoop {
         let outcome = try await perform(work, tasks, .delete, from: FlowRecords(), isThorough: true) { _ in }
         guard let outcome else { return nil }
         guard outcome.errors.isEmpty else { return failures.wait() }
-        let kept = (work.shoot.metadata.finalizers ?? []).filter { $0 != ShootAnnotation.finalizer }
+        try await release(work.shoot)
+        return nil
+    }
+
+    /// Whether nothing was ever made: the namespace comes first and goes last.
+    private func isUntouched(_ shoot: Shoot) async throws -> Bool {
+        guard let id = TechnicalID(project: shoot.namespace, name: shoot.name) else { return true }
+        return try await environment.seed.findDocument("/api/v1/namespaces/\(id)") == nil
+    }
+
+    /// Lets the object go.
+    private func release(_ shoot: Shoot) async throws {
+        let kept = (shoot.metadata.finalizers ?? []).filter { $0 != ShootAnnotation.finalizer }
         do {
             try await environment.garden.patch(
                 Shoot.self,
-                work.shoot.name,
-                namespace: work.shoot.namespace,
+                shoot.name,
+                namespace: shoot.namespace,
                 ["metadata": ["finalizers": .array(kept.map { .string($0) })]]
             )
         } catch {
             guard error.isNotFound else { throw error }
         }
         logger.notice("deleted")
-        return nil
     }
 
     /// Runs a flow with its status; `nil` where it was interrupted by something newer.
@@ -225,9 +252,6 @@ actor ShootLoop {
         isThorough: Bool,
         save: @escaping @Sendable (FlowRecords) async throws -> Void
     ) async throws -> FlowOutcome? {
-        await environment.slots.take()
-        defer { environment.slots.give() }
-        guard !Task.isCancelled else { return nil }
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
         let start = Clock.now()
         let runner = FlowRunner(
@@ -235,6 +259,7 @@ actor ShootLoop {
             observer: status,
             save: save,
             logger: logger,
+            slots: environment.slots,
             isThorough: isThorough
         )
         let outcome = await runner.run(from: records)
@@ -306,7 +331,8 @@ actor ShootLoop {
             )
             if let patched { shoot.status = patched.status }
         }
-        if needsRenewal(records) { settled = nil }
+        // What sleeps needs no certificate; the flow that wakes it up makes new ones.
+        if !work.facts.isHibernated, needsRenewal(records) { settled = nil }
         let isWell = conditions.allSatisfy { $0.status == "True" }
         let isOld = lastSync.map { Clock.now() >= $0 + Self.repairPause } ?? true
         needsRepair = isOld && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
@@ -317,6 +343,35 @@ actor ShootLoop {
         let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
         let machines = try? records.output(TaskName.machines, as: MachinesTask.Output.self)
         return min(leaves?.renewal ?? .max, machines?.renewal ?? .max) <= Clock.unixTime()
+    }
+
+    /// Looks after a shoot as it was accepted last, while its owner wants what cannot be: that is told once.
+    private func careOn(_ shoot: Shoot, as spec: Shoot.Spec, after error: any Error, _ records: FlowRecords) async
+        -> Nanoseconds?
+    {
+        if refused != shoot.metadata.generation { _ = await failed(shoot, error) }
+        refused = shoot.metadata.generation
+        var accepted = shoot
+        accepted.spec = spec
+        accepted.metadata.generation = shoot.status?.observedGeneration
+        do {
+            let work = try await makeWork(accepted)
+            guard needsRenewal(records), !work.facts.isHibernated else { return await look(work, records) }
+            let tasks = [
+                NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work),
+                CertificatesTask.make(work), ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
+                ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
+                AccessTask.make(work),
+            ]
+            let store = FlowStore(seed: environment.seed, namespace: work.namespace)
+            _ = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
+                try await store.save(records, spec: spec)
+            }
+            refused = nil
+            return .seconds(60)
+        } catch {
+            return await failed(shoot, error)
+        }
     }
 
     /// Something failed before a flow could begin.
@@ -339,8 +394,8 @@ actor ShootLoop {
         )
         let errors = (try? CanonicalJSON.value([failure])) ?? []
         await status.ended(isFinal ? .failed : .error, 0, text, with: ["lastErrors": errors])
-        // Nothing but a change helps; the change is an event.
-        return isFinal ? nil : failures.wait()
+        // A change of the Shoot is an event; one of its Seed or of a Secret is not.
+        return isFinal ? .seconds(300) : failures.wait()
     }
 
     private func tell(_ shoot: Shoot, _ reason: String, _ message: String, isWarning: Bool) async {

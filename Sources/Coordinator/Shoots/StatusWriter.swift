@@ -31,7 +31,7 @@ actor StatusWriter: FlowObserver {
         [
             "lastOperation": [
                 "type": .string(type.rawValue), "state": .string(state.rawValue), "progress": .integer(percent),
-                "description": .string(text),
+                "description": .string(text), "generation": .integer(shoot.metadata.generation ?? 0),
             ]
         ]
     }

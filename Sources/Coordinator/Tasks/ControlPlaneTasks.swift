@@ -29,6 +29,7 @@ enum ControlPlaneTasks {
             name: TaskName.apiAnswers,
             title: "Waiting for the API server",
             after: [TaskName.apiServer],
+            isWaiting: true,
             inputs: { records in
                 ["server": .string(records.tasks[TaskName.apiServer]?.inputs ?? "")]
             },

@@ -67,13 +67,15 @@ enum NodeConfigurationsTask {
                 let authorities = (try await bundle(.vpn), try await bundle(.cluster))
                 let pem = try await work.secret(KeyName.nodeSigning.rawValue)["private.pem"] ?? []
                 let key = try SigningKey(pem: TendrilCore.Secret(pem))
+                let known = (try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)) ?? [:]
                 var generations: [String: JSONValue] = [:]
                 for pool in work.facts.spec.workers {
                     let published = try await published(pool.name, shoot)
                     func configuration(_ generation: Int) throws -> NodeConfiguration {
                         try render(work, pool, addresses, authorities, generation: generation)
                     }
-                    let last = published?.metadata.generation ?? 0
+                    // Never lower than what was ever published, even where that is gone or cannot be read any more.
+                    let last = max(published?.metadata.generation ?? 0, known[pool.name] ?? 0)
                     let isSame = try published == configuration(last)
                     let wanted = try configuration(isSame ? last : last + 1)
                     let problems = NodeConfigurationRules.problems(wanted)
@@ -130,6 +132,8 @@ enum AddonsTask {
         var workloads: [String]
         /// Add-ons that do not run, for their images are not at hand.
         var leftOut: [String]
+        /// Where the objects are: what is not wanted any more is removed.
+        var paths: [String]
     }
 
     static func make(_ work: ShootWork) -> ShootTask {
@@ -139,7 +143,7 @@ enum AddonsTask {
             title: "Installing add-ons",
             after: [TaskName.system],
             inputs: { records in
-                let addons = try Addons.all(work.facts, kubeProxy: kubeProxy, kubeconfig: "")
+                let addons = try Addons.all(work.facts, kubeProxy: kubeProxy, kubeconfig: "", digest: "")
                 return [
                     "objects": .array(addons.flatMap(\.objects)),
                     "certificates": records[TaskName.certificates] ?? .null,
@@ -151,15 +155,19 @@ enum AddonsTask {
                 let addons = try Addons.all(
                     work.facts,
                     kubeProxy: kubeProxy,
-                    kubeconfig: Data(kubeconfig).base64EncodedString()
+                    kubeconfig: Data(kubeconfig).base64EncodedString(),
+                    digest: Digest.hex(kubeconfig)
                 )
-                for object in addons.flatMap(\.objects) {
-                    try await shoot.serverSideApply(object, manager: Manager.name)
-                }
+                let objects = addons.flatMap(\.objects)
+                for object in objects { try await shoot.serverSideApply(object, manager: Manager.name) }
+                let paths = objects.compactMap { ObjectPath.path(of: $0) }
+                let before = try? records.output(TaskName.addons, as: Output.self).paths
+                for path in before ?? [] where !paths.contains(path) { try await shoot.deleteDocument(path) }
                 return try CanonicalJSON.value(
                     Output(
                         workloads: addons.compactMap(\.workload),
-                        leftOut: addons.filter(\.isLeftOut).map(\.name)
+                        leftOut: addons.filter(\.isLeftOut).map(\.name),
+                        paths: paths
                     )
                 )
             }
@@ -203,6 +211,7 @@ enum ReadinessTasks {
             name: TaskName.nodesReady,
             title: "Waiting for nodes",
             after: [TaskName.machines, TaskName.controllers],
+            isWaiting: true,
             inputs: { records in
                 [
                     "configurations": records[TaskName.nodeConfigurations] ?? .null,
@@ -231,6 +240,7 @@ enum ReadinessTasks {
             name: TaskName.systemReady,
             title: "Waiting for kube-system and the link",
             after: [TaskName.addons, TaskName.nodesReady],
+            isWaiting: true,
             inputs: { records in
                 [
                     "addons": records[TaskName.addons] ?? .null,

@@ -85,16 +85,24 @@ package final class RouteKeeper: Sendable {
                 let socket = try RouteSocket()
                 let present = try RouteList.gateways().filter { pods.contains($0.key) }
                 for (network, gateway) in wanted where present[network] != gateway {
-                    try socket.replace(network, via: gateway)
-                    logger.info("route", metadata: ["to": "\(network)", "via": "\(gateway)"])
+                    change("route", network) { () throws(SystemError) in try socket.replace(network, via: gateway) }
                 }
                 for network in present.keys where wanted[network] == nil {
-                    try socket.remove(network)
-                    logger.info("route is gone", metadata: ["to": "\(network)"])
+                    change("route is gone", network) { () throws(SystemError) in try socket.remove(network) }
                 }
             } catch {
-                logger.warning("cannot change routes", metadata: ["reason": "\(error)"])
+                logger.warning("cannot look at routes", metadata: ["reason": "\(error)"])
             }
+        }
+    }
+
+    /// One that the kernel refuses does not keep the others from being changed.
+    private func change(_ what: String, _ network: IPPrefix, _ body: () throws(SystemError) -> Void) {
+        do throws(SystemError) {
+            try body()
+            logger.info("\(what)", metadata: ["to": "\(network)"])
+        } catch {
+            logger.warning("cannot change a route", metadata: ["to": "\(network)", "reason": "\(error)"])
         }
     }
 }

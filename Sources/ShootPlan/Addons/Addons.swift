@@ -21,15 +21,23 @@ package enum Addons {
     ///   - cluster: the shoot.
     ///   - kubeProxy: fields of KubeProxyConfiguration that go before ours.
     ///   - kubeconfig: kube-proxy's, in base64.
+    ///   - digest: of that kubeconfig, and of what else pods read once: a new one makes new pods.
     /// - Returns: the add-ons with their objects.
     /// - Throws: where a value cannot be encoded.
-    package static func all(_ cluster: ClusterFacts, kubeProxy: JSONValue, kubeconfig: String) throws -> [Addon] {
+    package static func all(_ cluster: ClusterFacts, kubeProxy: JSONValue, kubeconfig: String, digest: String) throws
+        -> [Addon]
+    {
         var addons: [Addon] = []
         if cluster.spec.addons.kubeProxy {
             addons.append(
                 Addon(
                     name: "kube-proxy",
-                    objects: try KubeProxy.objects(cluster, configuration: kubeProxy, kubeconfig: kubeconfig),
+                    objects: try KubeProxy.objects(
+                        cluster,
+                        configuration: kubeProxy,
+                        kubeconfig: kubeconfig,
+                        digest: digest
+                    ),
                     workload: "daemonsets/kube-proxy",
                     isLeftOut: false
                 )
@@ -39,7 +47,7 @@ package enum Addons {
             addons.append(
                 Addon(
                     name: "routes",
-                    objects: PodNetwork.objects(cluster),
+                    objects: PodNetwork.objects(cluster, digest: digest),
                     workload: "daemonsets/\(PodNetwork.name)",
                     isLeftOut: false
                 )
@@ -126,18 +134,38 @@ package enum Addons {
         ]
     }
 
+    /// A role within kube-system.
+    static func localRole(_ name: String, _ rules: JSONValue) -> JSONValue {
+        [
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": managed], "rules": rules,
+        ]
+    }
+
+    /// Gives a role of kube-system.
+    static func localBinding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
+        [
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": managed],
+            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": .string(role)],
+            "subjects": [subject],
+        ]
+    }
+
     /// A Deployment of one container.
     static func deployment(
         _ name: String,
         replicas: Int,
         container: JSONValue,
-        volumes: JSONValue = []
+        volumes: JSONValue = [],
+        dnsPolicy: String = "ClusterFirst"
     ) -> JSONValue {
         let labels: JSONValue = ["k8s-app": .string(name)]
         let critical: JSONValue = ["priorityClassName": "system-cluster-critical", "serviceAccountName": .string(name)]
         let tolerations: JSONValue = [["key": "CriticalAddonsOnly", "operator": "Exists"]]
         let pod = critical.merging([
             "tolerations": tolerations, "volumes": volumes, "containers": .array([container]),
+            "dnsPolicy": .string(dnsPolicy),
             "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
         ])
         return [

@@ -8,7 +8,8 @@ enum KubeProxy {
     static func objects(
         _ cluster: ClusterFacts,
         configuration: JSONValue,
-        kubeconfig: String
+        kubeconfig: String,
+        digest: String
     ) throws -> [JSONValue] {
         let base: JSONValue = [
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
@@ -26,11 +27,14 @@ enum KubeProxy {
                 "apiVersion": "v1", "kind": "ConfigMap", "metadata": Addons.metadata(name),
                 "data": ["config.json": .string(text)],
             ],
-            daemonSet(cluster),
+            daemonSet(
+                cluster,
+                notes: ["tendril.dev/configuration": .string(text), "tendril.dev/secrets": .string(digest)]
+            ),
         ]
     }
 
-    private static func daemonSet(_ cluster: ClusterFacts) -> JSONValue {
+    private static func daemonSet(_ cluster: ClusterFacts, notes: JSONValue) -> JSONValue {
         let labels: JSONValue = ["k8s-app": .string(name)]
         let container: JSONValue = [
             "name": .string(name), "image": .string(cluster.kubernetesImage(name)), "imagePullPolicy": "IfNotPresent",
@@ -61,7 +65,7 @@ enum KubeProxy {
             "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": Addons.metadata(name),
             "spec": [
                 "selector": ["matchLabels": labels], "updateStrategy": ["type": "RollingUpdate"],
-                "template": ["metadata": ["labels": labels], "spec": spec],
+                "template": ["metadata": ["labels": labels, "annotations": notes], "spec": spec],
             ],
         ]
     }

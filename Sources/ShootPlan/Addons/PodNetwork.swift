@@ -5,17 +5,17 @@ import TendrilCore
 enum PodNetwork {
     static let name = "tendril-routes"
 
-    static func objects(_ cluster: ClusterFacts) -> [JSONValue] {
+    static func objects(_ cluster: ClusterFacts, digest: String) -> [JSONValue] {
         let role = "tendril:routes"
         return [
             Addons.account(name),
             Addons.role(role, [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]),
             Addons.binding(role, role: role, Addons.subject(account: name)),
-            daemonSet(cluster),
+            daemonSet(cluster, notes: ["tendril.dev/secrets": .string(digest)]),
         ]
     }
 
-    private static func daemonSet(_ cluster: ClusterFacts) -> JSONValue {
+    private static func daemonSet(_ cluster: ClusterFacts, notes: JSONValue) -> JSONValue {
         let labels: JSONValue = ["k8s-app": .string(name)]
         let container: JSONValue = [
             "name": "routes", "image": .string(cluster.tendrilImage("tendril-agent")),
@@ -45,7 +45,7 @@ enum PodNetwork {
             "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": Addons.metadata(name),
             "spec": [
                 "selector": ["matchLabels": labels], "updateStrategy": ["type": "RollingUpdate"],
-                "template": ["metadata": ["labels": labels], "spec": spec],
+                "template": ["metadata": ["labels": labels, "annotations": notes], "spec": spec],
             ],
         ]
     }

@@ -7,7 +7,9 @@ enum DNS {
     private static let corefile = """
         .:8053 {
             errors
-            health :8080 { lameduck 5s }
+            health :8080 {
+                lameduck 5s
+            }
             ready :8181
             kubernetes cluster.local in-addr.arpa ip6.arpa {
                 fallthrough in-addr.arpa ip6.arpa
@@ -60,7 +62,9 @@ enum DNS {
                 name,
                 replicas: replicas,
                 container: container,
-                volumes: [["name": "configuration", "configMap": ["name": .string(name)]]]
+                volumes: [["name": "configuration", "configMap": ["name": .string(name)]]],
+                // Names outside the cluster are asked where the node asks: its own Service would be a circle.
+                dnsPolicy: "Default"
             ),
             Addons.service(
                 "kube-dns",
@@ -107,6 +111,11 @@ enum MetricsServer {
             ),
             Addons.binding(role, role: role, Addons.subject(account: name)),
             Addons.binding("\(role):delegation", role: "system:auth-delegator", Addons.subject(account: name)),
+            Addons.localBinding(
+                role,
+                role: "extension-apiserver-authentication-reader",
+                Addons.subject(account: name)
+            ),
             Addons.deployment(
                 name,
                 replicas: replicas,
@@ -139,7 +148,7 @@ enum Dashboard {
 
     static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
         let container: JSONValue = [
-            "name": .string(name), "image": "docker.io/kubernetesui/dashboard:v2.7.0",
+            "name": .string(name), "image": .string("\(cluster.images.kubernetes)/kubernetesui/dashboard:v2.7.0"),
             "imagePullPolicy": "IfNotPresent",
             "args": ["--auto-generate-certificates", "--namespace=kube-system"],
             "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],
@@ -151,12 +160,30 @@ enum Dashboard {
                 ["name": "temporary", "mountPath": "/tmp"], ["name": "certificates", "mountPath": "/certs"],
             ],
         ]
+        let role = "tendril:dashboard"
         func secret(_ name: String) -> JSONValue {
             ["apiVersion": "v1", "kind": "Secret", "metadata": Addons.metadata(name), "type": "Opaque"]
         }
         return [
             Addons.account(name), secret("kubernetes-dashboard-certs"), secret("kubernetes-dashboard-csrf"),
             secret("kubernetes-dashboard-key-holder"),
+            Addons.localRole(
+                role,
+                [
+                    [
+                        "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "update", "delete"],
+                        "resourceNames": [
+                            "kubernetes-dashboard-certs", "kubernetes-dashboard-csrf",
+                            "kubernetes-dashboard-key-holder",
+                        ],
+                    ],
+                    [
+                        "apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "update"],
+                        "resourceNames": ["kubernetes-dashboard-settings"],
+                    ],
+                ]
+            ),
+            Addons.localBinding(role, role: role, Addons.subject(account: name)),
             Addons.deployment(
                 name,
                 replicas: replicas,

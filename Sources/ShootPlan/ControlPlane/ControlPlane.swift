@@ -141,6 +141,9 @@ package enum ControlPlane {
             requests: ("100m", "300Mi"),
             with: [
                 "volumeMounts": [shared, configuration],
+                // From 1.21 on the official image's program carries this capability, and without it cannot be started
+                // (build/server-image/kube-apiserver/Dockerfile).
+                "securityContext": ["capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]]],
                 "livenessProbe": PodParts.probe("/livez", port: 6443, failures: 8),
                 "readinessProbe": PodParts.probe("/readyz", port: 6443, failures: 2, period: 1),
             ]

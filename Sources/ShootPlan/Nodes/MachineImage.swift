@@ -9,6 +9,8 @@ package struct MachineImage: Codable, Hashable, Sendable {
     package var program: UserDataConfiguration.Program
     /// Where tendril-vpn is; `/usr/bin/tendril-vpn` where this is missing.
     package var tunnel: String?
+    /// The releases of Kubernetes whose kubelet it holds, such as `1.20.2`; any where this is missing.
+    package var kubernetes: [String]?
     /// Where the kubelet is; `/usr/bin/kubelet` where this is missing.
     package var kubelet: String?
     /// Environment of the kubelet.

@@ -29,16 +29,22 @@ struct NetworkRules {
     private var named: [(path: String, prefix: IPPrefix)] = []
     private(set) var problems: [ConfigurationProblem] = []
 
-    /// Takes a range.
-    mutating func add(_ path: String, _ text: String, longest: Int) {
+    /// Takes a range of IPv4 whose prefix has from so many bits to so many.
+    mutating func add(_ path: String, _ text: String, from shortest: Int, to longest: Int) {
         guard let prefix = IPPrefix(text) else {
             problems.append(ConfigurationProblem(path, "\(text) is no network, such as 10.0.0.0/16"))
             return
         }
-        if prefix.family == .v4, prefix.length > longest {
+        guard prefix.family == .v4 else {
+            problems.append(ConfigurationProblem(path, "\(text) is no network of IPv4"))
+            return
+        }
+        if prefix.length > longest {
             problems.append(ConfigurationProblem(path, "\(text) is smaller than a /\(longest)"))
         }
-        if prefix.length < 8 { problems.append(ConfigurationProblem(path, "\(text) is larger than a /8")) }
+        if prefix.length < shortest {
+            problems.append(ConfigurationProblem(path, "\(text) is larger than a /\(shortest)"))
+        }
         for reserved in ReservedNetwork.all {
             if let other = IPPrefix(reserved.prefix), other.overlaps(prefix) {
                 problems.append(
@@ -52,11 +58,22 @@ struct NetworkRules {
         named.append((path, prefix))
     }
 
+    /// Sees whether every node gets a part of the pods' range.
+    mutating func checkRoom(_ path: String, _ text: String, nodes: Int) {
+        guard let prefix = IPPrefix(text), prefix.family == .v4, prefix.length <= 24 else { return }
+        let parts = 1 << (24 - prefix.length)
+        guard nodes > parts else { return }
+        problems.append(ConfigurationProblem(path, "\(text) has room for \(parts) nodes, and pools may have \(nodes)"))
+    }
+
     /// Compares with a range of the seed.
     ///
     /// Streams need no difference; nodes, though, reach their control plane in the seed by its addresses.
     mutating func compare(withSeed path: String, _ text: String) {
-        guard let prefix = IPPrefix(text) else { return }
+        guard let prefix = IPPrefix(text) else {
+            problems.append(ConfigurationProblem("spec.seedName", "the seed's \(path), \(text), are no network"))
+            return
+        }
         for own in named where own.prefix.overlaps(prefix) {
             problems.append(ConfigurationProblem(own.path, "\(own.prefix) overlaps the seed's \(path), \(prefix)"))
         }

@@ -4,11 +4,11 @@ package import ClusterModel
 package struct ShootPreview: Codable, Hashable, Sendable {
     /// What happens to the machines of a pool.
     package enum NodeEffect: String, Codable, Sendable {
-        /// Files and labels change; nothing that pods depend on restarts.
-        case live
         /// Kubelets restart, a few at a time; pods go on.
         case restart
-        /// Machines are made anew.
+        /// The link restarts, a node at a time; streams go on over the next connection.
+        case relink
+        /// New machines are others; those that there are get what is in their configuration.
         case replace
     }
 
@@ -42,6 +42,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         }
         compareControlPlane(old, new)
         comparePools(old, new)
+        if old.provider != new.provider { add("infrastructure", "is changed", "spec.provider") }
         if old.addons != new.addons { add("kube-system", "add-ons come or go", "spec.addons") }
     }
 
@@ -70,7 +71,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             }
             compare(was, pool)
             if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
-            if old.vpn != new.vpn { add(pool, .live, "spec.vpn") }
+            if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
         }
         for pool in old.workers where !after.contains(pool.name) {
             add("pool \(pool.name)", "its machines end", "the pool is gone")
@@ -84,19 +85,20 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         if old.minimum > new.minimum {
             add("pool \(new.name)", "up to \(old.minimum - new.minimum) machines end", "minimum")
         }
+        if old.maximum != new.maximum { add("pool \(new.name)", "its bound moves to \(new.maximum)", "maximum") }
         if old.machineType != new.machineType { add(new, .replace, "machineType") }
         if old.image != new.image { add(new, .replace, "image") }
         if old.kubelet != new.kubelet { add(new, .restart, "kubelet") }
-        if old.labels != new.labels { add(new, .live, "labels") }
-        if old.taints != new.taints { add(new, .live, "taints") }
+        if old.labels != new.labels { add(new, .restart, "labels") }
+        if old.taints != new.taints { add(new, .restart, "taints") }
     }
 
     private mutating func add(_ pool: Shoot.Worker, _ effect: NodeEffect, _ reason: String) {
         let text =
             switch effect {
-            case .live: "changes live"
             case .restart: "its kubelets restart within the budget, pods go on"
-            case .replace: "new machines start from it; those that there are stay as they are"
+            case .relink: "tendril-vpn restarts on its nodes; streams go on"
+            case .replace: "new machines start from it; those that there are only get its configuration"
             }
         add("pool \(pool.name)", text, reason)
     }

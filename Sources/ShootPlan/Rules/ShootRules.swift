@@ -4,7 +4,7 @@ package import TendrilCore
 
 /// Judges what a schema cannot: how fields fit together, the seed, and what was there before.
 package enum ShootRules {
-    /// How many minor releases of Kubernetes a kubelet may be behind its API server: its version follows, so none.
+    /// The newest minor release of Kubernetes that the tables of differences know.
     package static let newestMinor = 35
 
     /// Everything that is wrong with a shoot; none means that it can be reconciled.
@@ -17,7 +17,7 @@ package enum ShootRules {
     package static func problems(
         _ shoot: Shoot,
         seed: Seed.Spec? = nil,
-        images: Set<String>? = nil
+        images: [MachineImage]? = nil
     ) -> [ConfigurationProblem] {
         var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
         if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
@@ -87,9 +87,12 @@ package enum ShootRules {
 
     private static func networks(_ spec: Shoot.Spec, _ seed: Seed.Spec?) -> [ConfigurationProblem] {
         var rules = NetworkRules()
-        rules.add("spec.networking.pods", spec.networking.pods, longest: 24)
-        rules.add("spec.networking.services", spec.networking.services, longest: 26)
-        rules.add("spec.networking.nodes", spec.networking.nodes, longest: 28)
+        // A node has a /24 of the pods' range (--node-cidr-mask-size), and kube-apiserver takes Services of a /12 at most.
+        rules.add("spec.networking.pods", spec.networking.pods, from: 8, to: 24)
+        rules.add("spec.networking.services", spec.networking.services, from: 12, to: 26)
+        rules.add("spec.networking.nodes", spec.networking.nodes, from: 8, to: 28)
+        let machines = spec.workers.reduce(0) { $0 &+ max(0, min($1.maximum, 1_000_000)) }
+        rules.checkRoom("spec.networking.pods", spec.networking.pods, nodes: machines)
         if let seed {
             rules.compare(withSeed: "pods", seed.networks.pods)
             rules.compare(withSeed: "services", seed.networks.services)
@@ -99,7 +102,7 @@ package enum ShootRules {
         return rules.problems
     }
 
-    private static func pools(_ spec: Shoot.Spec, _ images: Set<String>?) -> [ConfigurationProblem] {
+    private static func pools(_ spec: Shoot.Spec, _ images: [MachineImage]?) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         var seen: Set<String> = []
         if spec.workers.isEmpty { problems.append(ConfigurationProblem("spec.workers", "is empty")) }
@@ -118,7 +121,14 @@ package enum ShootRules {
             check(pool.minimum <= pool.maximum, "minimum", "\(pool.minimum) is more than the maximum \(pool.maximum)")
             check(spec.provider.type == .local || pool.machineType != nil, "machineType", "is missing")
             if let images {
-                check(images.contains(pool.image ?? "default"), "image", "\(pool.image ?? "default") is not known")
+                let name = pool.image ?? "default"
+                let image = images.first { $0.name == name }
+                check(image != nil, "image", "\(name) is not known")
+                if let releases = image?.kubernetes {
+                    let isThere = releases.contains(spec.kubernetes.version)
+                    let carried = releases.joined(separator: ", ")
+                    check(isThere, "image", "\(name) carries Kubernetes \(carried), not \(spec.kubernetes.version)")
+                }
             }
             for (key, value) in pool.labels ?? [:] {
                 let field = "labels[\(key)]"

@@ -35,6 +35,24 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
         return problems
     }
 
+    /// What forbids a change: the parts of the network belong to the zones in their order.
+    ///
+    /// - Parameters:
+    ///   - made: what `prepare` made last, with its `zones`.
+    ///   - spec: what is wanted now.
+    /// - Returns: the problems, each with its field.
+    package static func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] {
+        func zones(_ value: JSONValue?) -> [JSONValue] {
+            guard case .array(let zones)? = value?["zones"] else { return [] }
+            return zones
+        }
+        guard zones(spec.provider.infrastructure).starts(with: zones(made)) else {
+            let path = "spec.provider.infrastructure.zones"
+            return [ConfigurationProblem(path, "zones can be added at the end, and neither removed nor moved")]
+        }
+        return []
+    }
+
     private static func isZone(_ text: String) -> Bool {
         (1...32).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
