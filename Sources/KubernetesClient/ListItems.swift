@@ -7,14 +7,10 @@ enum ListItems {
         var items: [[UInt8]] = []
         var begin: Int?
         while let byte = scanner.next() {
-            switch byte {
-            case 0x5B,
-                0x7B where scanner.depth == 3:
-                begin = begin ?? scanner.position - 1
-            case 0x5D where scanner.depth == 1:
-                return (Array(bytes[..<start]) + Array(bytes[(scanner.position - 1)...]), items)
-            case 0x5D,
-                0x7D where scanner.depth == 2:
+            switch (byte, scanner.depth) {
+            case (0x5B, 3), (0x7B, 3): begin = scanner.position - 1
+            case (0x5D, 1): return (Array(bytes[..<start]) + Array(bytes[(scanner.position - 1)...]), items)
+            case (0x5D, 2), (0x7D, 2):
                 if let from = begin { items.append(Array(bytes[from..<scanner.position])) }
                 begin = nil
             default: break

@@ -81,7 +81,8 @@ struct ClientTests {
         let items = [
             #"{"metadata":{"name":"a","annotations":{"x":"\"items\": [{}]"}}}"#,
             #"{"metadata":{"name":"b"},"x":\#(deep)}"#,
-            #"{"metadata":{"name":7}}"#, #"{"metadata":{"name":"c"}}"#,
+            #"{"metadata":{"name":7}}"#,
+            #"{"metadata":{"name":"c","finalizers":["x","y]"]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}"#,
         ]
         let page =
             #"{"kind":"NodeList","metadata":{"resourceVersion":"9","y":{"items":[]}}, "items" : [\#(items.joined(separator: " , "))]}"#
