@@ -57,7 +57,7 @@ spec:
 YAML
   cloud_coordinator
   until_ok 60 eval '[[ $(vpcs) == 1 ]]' || fail "no network: $(tail -5 "$RIG/log/cloud-coordinator.log")"
-  # The coordinator and what it runs die at once, in the middle.
+  # The coordinator dies in the middle; Terraform, a process group of its own, may go on beside the next one for a moment.
   kill -KILL -- "-$(<"$RIG/run/cloud-coordinator.pid")"; rm "$RIG/run/cloud-coordinator.pid"; sleep 1
   cloud_coordinator
   until_ok 200 eval "aws 'assert len(groups.describe_auto_scaling_groups()[\"AutoScalingGroups\"]) == 1'" || fail "no group: $(cloud_shoot lastOperation)"
