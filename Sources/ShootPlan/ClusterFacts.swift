@@ -41,6 +41,9 @@ package struct ClusterFacts: Hashable, Sendable {
         IPPrefix(spec.networking.services)?.address(at: offset)
     }
 
+    /// Whether there are machines at all.
+    package var hasNodes: Bool { spec.workers.contains { $0.minimum > 0 } }
+
     package var isHibernated: Bool { spec.hibernation.enabled }
 
     /// How many of a stateless part run.

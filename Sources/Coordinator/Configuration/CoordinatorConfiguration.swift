@@ -68,7 +68,4 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
         check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
         return problems
     }
-
-    /// The machine image of this name.
-    func machineImage(_ name: String?) -> MachineImage? { machineImages.first { $0.name == name ?? "default" } }
 }

@@ -44,9 +44,9 @@ struct FlowRunner: Sendable {
         var outcome = FlowOutcome(records: start, errors: [], performed: 0)
         await withTaskGroup(of: (String, Ending).self) { group in
             while true {
-                for task in await startable(&machine, &outcome, byName) {
+                for (task, digest) in await startable(&machine, &outcome, byName) {
                     let records = outcome.records
-                    group.addTask { (task.name, await end(task, records)) }
+                    group.addTask { (task.name, await end(task, digest, records)) }
                 }
                 await observer.progressed(machine.progress, running: titles(machine.running, byName))
                 guard let (name, ending) = await group.next() else { return }
@@ -56,28 +56,26 @@ struct FlowRunner: Sendable {
         return outcome
     }
 
-    /// The tasks to start now; what is known of one that is to change something counts no more from here on, for it may be
+    /// The tasks to start now, each with the digest of its inputs; what is known of one that is to change something counts no more from here on, for it may be
     /// stopped half-way.
     private func startable(
         _ machine: inout FlowMachine,
         _ outcome: inout FlowOutcome,
         _ tasks: [String: ShootTask]
-    ) async -> [ShootTask] {
+    ) async -> [(ShootTask, digest: String)] {
         guard !Task.isCancelled else { return [] }
-        var startable: [ShootTask] = []
+        var startable: [(ShootTask, digest: String)] = []
         for task in machine.start().compactMap({ tasks[$0] }) {
-            let wanted = try? task.inputs(outcome.records).digest()
-            if let known = outcome.records.tasks[task.name]?.inputs, !known.isEmpty, known != wanted {
-                outcome.records.tasks[task.name]?.inputs = ""
-                do {
+            do {
+                let digest = try task.inputs(outcome.records).digest()
+                if let known = outcome.records.tasks[task.name]?.inputs, !known.isEmpty, known != digest {
+                    outcome.records.tasks[task.name]?.inputs = ""
                     try await save(outcome.records)
-                } catch {
-                    machine.fail(task.name)
-                    fail(task.name, .api, "cannot write down that it begins: \(error)", &outcome)
-                    continue
                 }
+                startable.append((task, digest))
+            } catch {
+                await settle(task.name, ended(task, error), &machine, &outcome)
             }
-            startable.append(task)
         }
         return startable
     }
@@ -102,34 +100,24 @@ struct FlowRunner: Sendable {
             }
         case .failed(let code, let reason):
             machine.fail(name)
-            fail(name, code, reason, &outcome)
-        }
-    }
-
-    private func fail(
-        _ name: String,
-        _ code: ShootStatus.ErrorCode,
-        _ reason: String,
-        _ outcome: inout FlowOutcome
-    ) {
-        outcome.errors.append(
-            ShootStatus.TaskError(
-                task: name,
-                code: code,
-                description: reason,
-                lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+            outcome.errors.append(
+                ShootStatus.TaskError(
+                    task: name,
+                    code: code,
+                    description: reason,
+                    lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+                )
             )
-        )
+        }
     }
 
     private func titles(_ names: [String], _ tasks: [String: ShootTask]) -> [String] {
         names.compactMap { tasks[$0]?.title }
     }
 
-    private func end(_ task: ShootTask, _ records: FlowRecords) async -> Ending {
+    private func end(_ task: ShootTask, _ digest: String, _ records: FlowRecords) async -> Ending {
         let start = Clock.now()
         do {
-            let digest = try task.inputs(records).digest()
             if !isThorough, records.isDone(task.name, inputs: digest) { return .found }
             let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
             logger.info(
@@ -138,12 +126,16 @@ struct FlowRunner: Sendable {
             )
             return .done(FlowRecords.Record(inputs: digest, output: output))
         } catch {
-            let (code, reason) = Self.explain(error)
-            if !Task.isCancelled {
-                logger.warning("task failed", metadata: ["task": "\(task.name)", "reason": "\(reason)"])
-            }
-            return .failed(code, reason)
+            return ended(task, error)
         }
+    }
+
+    private func ended(_ task: ShootTask, _ error: any Error) -> Ending {
+        let (code, reason) = Self.explain(error)
+        if !Task.isCancelled {
+            logger.warning("task failed", metadata: ["task": "\(task.name)", "reason": "\(reason)"])
+        }
+        return .failed(code, reason)
     }
 
     private static func explain(_ error: any Error) -> (ShootStatus.ErrorCode, String) {

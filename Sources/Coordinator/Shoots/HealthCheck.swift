@@ -50,12 +50,7 @@ struct HealthCheck: Sendable {
     private func nodes(_ shoot: KubernetesClient) async -> Condition {
         let generations = try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)
         do throws(APIError) {
-            let report = NodesReport(
-                try await shoot.list(Node.self).items,
-                try await shoot.list(NodeBootstrap.self).items,
-                work.facts.spec.workers,
-                generations: generations ?? [:]
-            )
+            let report = try await NodesReport.read(shoot, work, generations: generations ?? [:])
             return condition(.everyNodeReady, report.problem, well: "\(report.ready) nodes are ready")
         } catch {
             return unknown(.everyNodeReady, error)
@@ -66,8 +61,7 @@ struct HealthCheck: Sendable {
         let addons = try? records.output(TaskName.addons, as: AddonsTask.Output.self)
         let leftOut = addons?.leftOut ?? []
         do throws(APIError) {
-            let hasNodes = work.facts.spec.workers.contains { $0.minimum > 0 }
-            let problem = try await SystemReport.problem(addons?.workloads ?? [], shoot, hasNodes: hasNodes)
+            let problem = try await SystemReport.problem(addons?.workloads ?? [], shoot, hasNodes: work.facts.hasNodes)
             let well = leftOut.isEmpty ? nil : "left out, for no image is at hand: \(leftOut.joined(separator: ", "))"
             return condition(.systemComponentsHealthy, problem, well: well)
         } catch {

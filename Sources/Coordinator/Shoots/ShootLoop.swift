@@ -357,13 +357,8 @@ actor ShootLoop {
         do {
             let work = try await makeWork(accepted)
             guard needsRenewal(records), !work.facts.isHibernated else { return await look(work, records) }
-            let tasks = [
-                NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work),
-                CertificatesTask.make(work), ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
-                ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
-                AccessTask.make(work),
-            ]
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
+            let tasks = ShootFlows.renew(work)
             _ = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
                 try await store.save(records, spec: spec)
             }

@@ -53,8 +53,11 @@ struct ShootWork: Sendable {
 
     /// The image that a pool's machines start from.
     func image(of pool: Shoot.Worker) throws -> MachineImage {
-        guard let image = configuration.machineImage(pool.image) else {
-            throw TaskFailure(.configuration, "spec.workers: the image \(pool.image ?? "default") is not known")
+        guard let image = configuration.machineImages.named(pool.image) else {
+            throw TaskFailure(
+                .configuration,
+                "spec.workers: the image \(pool.image ?? MachineImage.fallback) is not known"
+            )
         }
         return image
     }

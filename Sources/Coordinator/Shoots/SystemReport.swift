@@ -34,3 +34,17 @@ enum SystemReport {
         }
     }
 }
+
+extension NodesReport {
+    /// Reads what there is in a shoot, and judges it by what is wanted.
+    static func read(_ shoot: KubernetesClient, _ work: ShootWork, generations: [String: Int]) async throws(APIError)
+        -> NodesReport
+    {
+        NodesReport(
+            try await shoot.list(Node.self).items,
+            try await shoot.list(NodeBootstrap.self).items,
+            work.facts.spec.workers,
+            generations: generations
+        )
+    }
+}

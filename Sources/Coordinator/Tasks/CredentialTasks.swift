@@ -155,11 +155,13 @@ private struct Issuing {
     let store: SecretStore
     private var authorities: [Authority: (authority: RequestAuthority, certificate: [UInt8])] = [:]
 
+    private var bundle: [UInt8]?
+
     init(store: SecretStore) { self.store = store }
 
     mutating func keep(_ leaf: LeafPlan) async throws -> (KubernetesSecret, renewal: UInt64) {
         let (authority, believed) = try await self.authority(leaf.authority)
-        let bundle = try await store.read(Authority.cluster.bundle)?[SecretKey.authority] ?? []
+        let bundle = leaf.server == nil ? [] : try await clusterBundle()
         let wanted = try JSONValue.array([
             leaf.inputs, .string(Digest.hex(believed)), .string(leaf.server == nil ? "" : Digest.hex(bundle)),
         ]).digest()
@@ -189,6 +191,14 @@ private struct Issuing {
         }
         let secret = try await store.write(leaf.name, data, annotations: [Self.inputs: wanted])
         return (secret, try CertificateFacts(pem: certificate, leaf.name).moment(at: LeafPlan.renewalShare))
+    }
+
+    /// What those with a kubeconfig believe, read once for all of them.
+    private mutating func clusterBundle() async throws -> [UInt8] {
+        if let bundle { return bundle }
+        let read = try await store.read(Authority.cluster.bundle)?[SecretKey.authority] ?? []
+        bundle = read
+        return read
     }
 
     private mutating func authority(_ name: Authority) async throws -> (RequestAuthority, [UInt8]) {

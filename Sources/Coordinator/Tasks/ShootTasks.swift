@@ -222,12 +222,7 @@ enum ReadinessTasks {
                 let shoot = try await work.shootClient()
                 let generations = try records.output(TaskName.nodeConfigurations, as: [String: Int].self)
                 let _: Bool = try await Waiting.until(.seconds(1200), every: .milliseconds(500), for: "nodes") {
-                    let report = NodesReport(
-                        try await shoot.list(Node.self).items,
-                        try await shoot.list(NodeBootstrap.self).items,
-                        work.facts.spec.workers,
-                        generations: generations
-                    )
+                    let report = try await NodesReport.read(shoot, work, generations: generations)
                     return report.problem.map { .failure(.init($0)) } ?? .success(true)
                 }
                 return [:]
@@ -250,9 +245,8 @@ enum ReadinessTasks {
             perform: { records in
                 let shoot = try await work.shootClient()
                 let addons = try records.output(TaskName.addons, as: AddonsTask.Output.self)
-                let hasNodes = work.facts.spec.workers.contains { $0.minimum > 0 }
                 let _: Bool = try await Waiting.until(.seconds(600), for: "kube-system") {
-                    let problem = try await SystemReport.problem(addons.workloads, shoot, hasNodes: hasNodes)
+                    let problem = try await SystemReport.problem(addons.workloads, shoot, hasNodes: work.facts.hasNodes)
                     return problem.map { .failure(.init($0)) } ?? .success(true)
                 }
                 return [:]

@@ -3,7 +3,10 @@ package import TendrilCore
 
 /// What a machine's image brings, and what has to be said to its programs.
 package struct MachineImage: Codable, Hashable, Sendable {
-    /// The name by which pools choose it; `default` is taken where a pool names none.
+    /// What pools take that name none.
+    package static let fallback = "default"
+
+    /// The name by which pools choose it.
     package var name: String
     /// Where the agent comes from.
     package var program: UserDataConfiguration.Program
@@ -27,4 +30,9 @@ package struct MachineImage: Codable, Hashable, Sendable {
     package var ami: String?
 
     package init(name: String, program: UserDataConfiguration.Program) { (self.name, self.program) = (name, program) }
+}
+
+extension [MachineImage] {
+    /// The image of this name; `default` where a pool names none.
+    package func named(_ name: String?) -> MachineImage? { first { $0.name == name ?? MachineImage.fallback } }
 }

@@ -121,8 +121,8 @@ package enum ShootRules {
             check(pool.minimum <= pool.maximum, "minimum", "\(pool.minimum) is more than the maximum \(pool.maximum)")
             check(spec.provider.type == .local || pool.machineType != nil, "machineType", "is missing")
             if let images {
-                let name = pool.image ?? "default"
-                let image = images.first { $0.name == name }
+                let name = pool.image ?? MachineImage.fallback
+                let image = images.named(name)
                 check(image != nil, "image", "\(name) is not known")
                 if let releases = image?.kubernetes {
                     let isThere = releases.contains(spec.kubernetes.version)
