@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # node-test.sh [SCENARIO...]: real machines join a real API server by our user data alone, and are kept as they are wanted.
-# Each scenario says what it shows; one that fails does not keep the others from running. KEEP=1 leaves the rig up.
+# KEEP=1 leaves the rig up.
 . "$(dirname "$0")/lib.sh"
+. "$HERE/scenarios.sh"
 . "$HERE/tendril.sh"
 . "$HERE/pki.sh"
 : "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make test-node does}"
@@ -18,7 +19,6 @@ has() { [[ $(status "$1" | field "$2") == *"$3"* ]]; }
 node_ready() { [[ $(kubectl get node "$1" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}') == True ]]; }
 event() { kubectl get events -A -o jsonpath='{range .items[*]}{.reason}{" "}{.involvedObject.name}{" "}{.message}{"\n"}{end}' | grep -q -- "$1"; }
 annotation() { kubectl get node "$1" -o "jsonpath={.metadata.annotations.tendril\\.dev/$2}"; }
-fail() { say "  $*"; return 1; }
 # kubelet_starts NAME: how often the kubelet was started since the machine's boot
 kubelet_starts() { on "$1" journalctl --no-pager -u kubelet -o cat | grep -c "Started kubelet.service" || true; }
 
@@ -45,17 +45,8 @@ everywhere() { local m; for m in "${@:2}"; do until_ok 150 eval "[[ \$(annotatio
 # --- scenarios, in the order of their files, for some go on with the machines of earlier ones
 for file in "$HERE"/scenarios/*.sh; do . "$file"; done
 
-all=$(sed -nE 's/^scenario_([a-z_]+)\(\) .*/\1/p' "$HERE"/scenarios/*.sh)
-about() { sed -n "s/^scenario_$1() { # //p" "$HERE"/scenarios/*.sh; }
-finish() { [[ -n ${KEEP:-} ]] || "$HERE/clean.sh"; }
-
 [[ -n ${KEEP:-} && -e $RIG/run/apiserver.pid ]] || { "$HERE/clean.sh"; mkdir -p "$RIG"/{run,log,pki,machines} "$WORK"; trap finish EXIT; "$HERE/prepare.sh"; "$HERE/control-plane.sh" up; tendril_up; downloads_up; }
 machine_files
-failed=()
-for name in ${*:-$all}; do
-  t=$(now)
-  # Not inside a condition, where bash ignores errors.
-  code=0; set +e; (set -e; "scenario_$name"); code=$?; set -e
-  if ((code == 0)); then say "ok    $(took "$t")s  $name: $(about "$name")"; else say "FAIL  $(took "$t")s  $name: $(about "$name")"; failed+=("$name"); fi
-done
-((${#failed[@]} == 0)) || { say "failed: ${failed[*]}"; for m in w1 w2 w3; do on $m journalctl --no-pager -u tendril-agent -o cat 2>/dev/null | tail -20 >&2 || true; done; exit 1; }
+# told: what the machines' agents said last
+told() { local m; for m in w1 w2 w3; do on $m journalctl --no-pager -u tendril-agent -o cat 2>/dev/null | tail -20; done; }
+run_scenarios scenario "$HERE/scenarios" "$@"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # shoot-test.sh [SCENARIO...]: a seed, the coordinator in it, and a Shoot from its creation to its end. KEEP=1 leaves all up.
 . "$(dirname "$0")/lib.sh"
+. "$HERE/scenarios.sh"
 : "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make test-shoot does}"
 . "$HERE/seed.sh"
 VERSION=$("$TENDRIL_COORDINATOR" --version) WORK=$RIG/shoot
-fail() { say "  $*"; return 1; }
 shoot_status() { k -n demo get shoot "$1" -o "jsonpath={.status.$2}"; }
 succeeded() { [[ $(shoot_status "$1" lastOperation.type)/$(shoot_status "$1" lastOperation.state) == "$2"/Succeeded && $(shoot_status "$1" observedGeneration) == "$(k -n demo get shoot "$1" -o jsonpath='{.metadata.generation}')" ]]; }
 condition() { k -n demo get shoot "$1" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}"; }
@@ -12,17 +12,10 @@ s() { in_ns op "$KUBECTL" --kubeconfig "$WORK/kubeconfig" "$@"; } # the shoot
 access() { mkdir -p "$WORK"; k -n demo get secret "$1.kubeconfig" -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/kubeconfig"; }
 
 for file in "$HERE"/shoots/*.sh; do . "$file"; done
-all=$(sed -nE 's/^shoot_([a-z_]+)\(\) .*/\1/p' "$HERE"/shoots/*.sh)
-about() { sed -n "s/^shoot_$1() { # //p" "$HERE"/shoots/*.sh; }
-finish() { [[ -n ${KEEP:-} ]] || "$HERE/clean.sh"; }
 if [[ -z ${KEEP:-} || ! -e $RIG/run/machine-seed.pid ]]; then
   "$HERE/clean.sh"; mkdir -p "$RIG"/{run,log,pki,machines} "$WORK"; trap finish EXIT; "$HERE/prepare.sh"
   worker_files; up; coordinator_up; start machines "$HERE/seed.sh" machines
 fi
-failed=()
-for name in ${*:-$all}; do
-  t=$(now)
-  code=0; set +e; (set -e; "shoot_$name"); code=$?; set -e
-  if ((code == 0)); then say "ok    $(took "$t")s  $name: $(about "$name")"; else say "FAIL  $(took "$t")s  $name: $(about "$name")"; failed+=("$name"); fi
-done
-((${#failed[@]} == 0)) || { say "failed: ${failed[*]}"; k -n tendril-system logs deployment/tendril-coordinator --tail=30 >&2 || true; exit 1; }
+# told: what the coordinator said last
+told() { k -n tendril-system logs deployment/tendril-coordinator --tail=30; }
+run_scenarios shoot "$HERE/shoots" "$@"

@@ -1,0 +1,24 @@
+# Shared by the rig's two tests: runs scenarios, functions whose first line says what they show. Source it after lib.sh.
+
+fail() { say "  $*"; return 1; }
+finish() { [[ -n ${KEEP:-} ]] || "$HERE/clean.sh"; }
+
+# run_scenarios PREFIX DIRECTORY [NAME...]: those named, or all, in the order of their files. One that fails does not keep
+# the others from running. The last lines say what failed and why; before them stands what `told` prints.
+run_scenarios() {
+  local prefix=$1 directory=$2 name code t failed=(); shift 2
+  for name in ${*:-$(sed -nE "s/^${prefix}_([a-z_]+)\(\) .*/\1/p" "$directory"/*.sh)}; do
+    t=$(now)
+    # Not inside a condition, where bash ignores errors.
+    set +e
+    (set -eE; trap 'say "  $name: line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND"' ERR; "${prefix}_$name")
+    code=$?; set -e
+    if ((code == 0)); then code="ok   "; else code="FAIL "; failed+=("$name"); fi
+    say "$code $(took "$t")s  $name: $(sed -n "s/^${prefix}_$name() { # //p" "$directory"/*.sh)"
+  done
+  ((${#failed[@]} == 0)) && return
+  told >&2 || true
+  echo "failed: ${failed[*]}" >&2
+  awk '/^[0-9:]+  (ok|FAIL)  /{ if ($2 == "FAIL") printf "%s%s\n", told, $0; told = ""; next } { told = told $0 "\n" }' "$RIG/log/rig.log" | tail -40 >&2
+  return 1
+}
