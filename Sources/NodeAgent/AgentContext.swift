@@ -58,11 +58,16 @@ package struct AgentContext: Sendable {
         )
     }
 
-    /// The keys that sign configurations.
+    /// The keys that sign configurations: those that the generation in force names, else those of the user data.
     package func verifyingKeys() throws(TLSError) -> [VerifyingKey] {
-        try configuration.configurationKeys.map { text throws(TLSError) in
+        try (namedKeys ?? configuration.configurationKeys).map { text throws(TLSError) in
             try VerifyingKey(Data(base64Encoded: text).map { Array($0) } ?? [])
         }
+    }
+
+    private var namedKeys: [String]? {
+        guard let applied = try? store.load(SignedConfiguration.self, AgentPaths.applied) else { return nil }
+        return try? JSONDecoder().decode(NodeConfiguration.self, from: applied.document).spec.configurationKeys
     }
 
     /// Who a machine with this configuration is.

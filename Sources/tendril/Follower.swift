@@ -36,6 +36,24 @@ struct Follower {
         end()
     }
 
+    /// Follows until the exchange of credentials is so far, or has failed for good.
+    func follow(untilRotationIs goal: RotationPhase) async throws {
+        var last = ""
+        while true {
+            let shoot = try await garden.shoot(name)
+            let status = shoot.status
+            if status?.credentialRotation?.phase == goal, shoot.operation == nil { break }
+            show(ShootTable.progress(shoot), &last)
+            if let operation = status?.lastOperation, operation.state == .failed {
+                end()
+                throw Failure(TextError(description: operation.description), exitCode: .configuration)
+            }
+            try await Task.sleep(nanoseconds: 500_000_000)
+        }
+        end()
+        print("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
+    }
+
     /// Follows until the shoot is gone.
     func followToTheEnd() async throws {
         var last = ""

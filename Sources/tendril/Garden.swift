@@ -59,6 +59,14 @@ struct Garden {
         }
     }
 
+    /// Asks the coordinator for something that no field says.
+    func ask(_ name: String, _ operation: ShootOperation) async throws {
+        try await change(
+            name,
+            ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]
+        )
+    }
+
     /// Ends the program with the API's own words where it refuses.
     func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
         do throws(APIError) {

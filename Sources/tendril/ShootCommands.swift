@@ -15,7 +15,7 @@ struct ShootCommand: ParsableCommand {
         abstract: "Clusters: make, look at, change, delete.",
         subcommands: [
             CreateCommand.self, GetCommand.self, PlanCommand.self, HibernateCommand.self, WakeCommand.self,
-            ReconcileCommand.self, DeleteCommand.self,
+            ReconcileCommand.self, RotateCommand.self, DeleteCommand.self,
         ]
     )
 }
@@ -174,8 +174,62 @@ struct ReconcileCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.operation: "reconcile"]]])
+        try await garden.ask(name, .reconcile)
         print("shoot \(garden.project)/\(name) is reconciled; see how far with: tendril shoot get \(name) --watch")
+    }
+}
+
+/// The command `tendril shoot rotate`.
+struct RotateCommand: AsyncParsableCommand {
+    /// Its two halves.
+    enum Half: EnumerableFlag {
+        case start
+        case complete
+
+        static func help(for value: Half) -> ArgumentHelp? {
+            switch value {
+            case .start:
+                "Make new CAs and keys, and have everything and every node use them; the old ones are still believed."
+            case .complete: "Give the old CAs and keys up."
+            }
+        }
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "rotate",
+        abstract: "Exchange all CAs and keys of a shoot, in two halves.",
+        discussion: """
+            Between the halves take a new kubeconfig (tendril kubeconfig NAME), and give pods that speak to the API server
+            time to follow: on Kubernetes 1.21 and later their tokens are renewed within an hour, and programs that read the
+            CA only at their start have to be started anew. No node is replaced, and no pod of yours is restarted.
+            """
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @Flag(exclusivity: .exclusive)
+    var half: Half
+
+    func run() async throws {
+        let garden = try options.garden()
+        let shoot = try await garden.shoot(name)
+        if let reason = refusal(shoot) {
+            throw Failure(TextError(description: "shoot \(name): \(reason)"), exitCode: .configuration)
+        }
+        let (operation, goal): (ShootOperation, RotationPhase) =
+            half == .start ? (.rotateStart, .prepared) : (.rotateComplete, .completed)
+        try await garden.ask(name, operation)
+        try await Follower(garden: garden, name: name).follow(untilRotationIs: goal)
+    }
+
+    private func refusal(_ shoot: Shoot) -> String? {
+        if shoot.isHibernated { return "it sleeps; wake it up first" }
+        let isPrepared = shoot.status?.credentialRotation?.phase == .prepared
+        switch half {
+        case .start: return isPrepared ? "a rotation is prepared already; end it with --complete" : nil
+        case .complete: return isPrepared ? nil : "no rotation is prepared; begin one with --start"
+        }
     }
 }
 

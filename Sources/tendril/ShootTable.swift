@@ -29,6 +29,9 @@ enum ShootTable {
         for condition in shoot.status?.conditions ?? [] where condition.status != "True" {
             lines.append("\(condition.type): \(condition.message ?? "")")
         }
+        if let rotation = shoot.status?.credentialRotation, rotation.phase != .completed {
+            lines.append("credential rotation: \(rotation.phase.rawValue), begun at \(rotation.startTime ?? "?")")
+        }
         for address in shoot.status?.advertisedAddresses ?? [] { lines.append("\n\(address.name): \(address.url)") }
         return lines.joined(separator: "\n")
     }

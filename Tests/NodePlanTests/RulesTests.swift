@@ -193,4 +193,25 @@ struct KubeletTests {
     private static func taint() throws -> NodeConfiguration.Taint {
         try StrictDecoder.decode(NodeConfiguration.Taint.self, from: Array("{key: a, effect: NoSchedule}".utf8))
     }
+
+    @Test(
+        "Keys and issuers that no machine could follow are refused",
+        arguments: [
+            ([], "0a", "spec.configurationKeys"), (["AA=="], "0a", "spec.configurationKeys[0]"),
+            (["not base64"], "0a", "spec.configurationKeys[0]"),
+            ([key, key, key, key, key], "0a", "spec.configurationKeys"),
+            ([key], "", "spec.certificateIssuers.kubelet"), ([key], "0A", "spec.certificateIssuers.kubelet"),
+            ([key], "abc", "spec.certificateIssuers.kubelet"),
+            ([key], String(repeating: "a", count: 130), "spec.certificateIssuers.kubelet"),
+        ]
+    )
+    func trust(keys: [String], issuer: String, field: String) {
+        var spec = NodeConfiguration.Spec()
+        spec.configurationKeys = keys
+        spec.certificateIssuers = .init(agent: "0a", kubelet: issuer, kubeletServing: "0c")
+        let problems = NodeConfigurationRules.problems(NodeConfiguration(pool: "p", generation: 1, spec: spec))
+        #expect(problems.map(\.path) == [field])
+    }
+
+    private static let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 }

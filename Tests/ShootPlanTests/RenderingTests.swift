@@ -92,14 +92,22 @@ struct RenderingTests {
         #expect(configuration.spec.kubelet?.labels?["tendril.dev/pool"] == "worker")
     }
 
+    private var trust: NodeTrust {
+        var trust = NodeTrust()
+        trust.tunnelAuthority = "-----BEGIN CERTIFICATE-----\n"
+        trust.clusterAuthority = "-----BEGIN CERTIFICATE-----\n"
+        trust.configurationKeys = [Data(repeating: 7, count: 32).base64EncodedString()]
+        trust.issuers = .init(agent: "0a", kubelet: "0b", kubeletServing: "0c")
+        return trust
+    }
+
     private func node(_ facts: ClusterFacts) throws -> NodeConfiguration {
         try NodeRendering.configuration(
             facts,
             pool: facts.spec.workers[0],
             image: MachineImage(name: "default", program: .init(baked: true)),
             addresses: Samples.addresses,
-            tunnelAuthority: "-----BEGIN CERTIFICATE-----\n",
-            clusterAuthority: "-----BEGIN CERTIFICATE-----\n",
+            trust: trust,
             generation: 1
         )
     }

@@ -139,4 +139,18 @@ struct SigningKeyTests {
         #expect(throws: TLSError.self) { try SigningKey(pem: pem) }
         #expect(throws: TLSError.self) { try VerifyingKey([1, 2, 3]) }
     }
+
+    @Test("lead to certificates that say which of two CAs of one name issued them")
+    func issuers() throws {
+        let first = try CertificateIssuer(name: "ca", days: 1)
+        let second = try CertificateIssuer(name: "ca", days: 1)
+        let authority = try RequestAuthority(certificate: try first.authorityPEM(), key: try first.authorityKeyPEM())
+        let pem = try authority.issue(KeyPair(), subject: SubjectName(user: "u"), usages: [.client], lifetime: 60)
+        let leaf = try CertificateFacts(pem: pem, "leaf")
+        let (mine, other) = (
+            try CertificateFacts(pem: try first.authorityPEM(), "ca"),
+            try CertificateFacts(pem: try second.authorityPEM(), "ca")
+        )
+        #expect(leaf.issuerKeyID == mine.keyID && !mine.keyID.isEmpty && mine.keyID != other.keyID)
+    }
 }

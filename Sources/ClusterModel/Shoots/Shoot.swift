@@ -116,15 +116,27 @@ package struct Shoot: KubernetesObject {
     package var isHibernated: Bool { spec.hibernation.enabled }
     package var isBeingDeleted: Bool { metadata.deletionTimestamp != nil }
 
-    /// What a person asks for by an annotation; `nil` for nothing.
+    /// What a person asks for by an annotation, as it stands there; `nil` for nothing.
     package var operation: String? { metadata.annotations?[ShootAnnotation.operation] }
     /// Whether nothing is to be done for now.
     package var isPaused: Bool { metadata.annotations?[ShootAnnotation.pause] == "true" }
 }
 
+/// What a person may ask for by the annotation `tendril.dev/operation`.
+package enum ShootOperation: String, CaseIterable, Sendable {
+    /// Everything is made as it is to be, whatever is remembered.
+    case reconcile
+    /// What failed is tried again now.
+    case retry
+    /// All CAs and keys get successors, which are believed and used besides them.
+    case rotateStart = "rotate-start"
+    /// The old CAs and keys are given up.
+    case rotateComplete = "rotate-complete"
+}
+
 /// The annotations by which people say what no field does.
 package enum ShootAnnotation {
-    /// `reconcile`, `retry` or a rotation.
+    /// A `ShootOperation`.
     package static let operation = "tendril.dev/operation"
     /// `true` leaves the shoot as it is.
     package static let pause = "tendril.dev/pause"

@@ -20,6 +20,18 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         case reconcile = "Reconcile"
         case hibernate = "Hibernate"
         case delete = "Delete"
+        case rotate = "RotateCredentials"
+    }
+
+    /// How far the exchange of all CAs and keys is.
+    package struct CredentialRotation: Codable, Hashable, Sendable {
+        package var phase: RotationPhase
+        package var startTime: String?
+        package var completionTime: String?
+
+        package init(phase: RotationPhase, startTime: String?, completionTime: String?) {
+            (self.phase, self.startTime, self.completionTime) = (phase, startTime, completionTime)
+        }
     }
 
     /// How far an operation is.
@@ -92,10 +104,22 @@ package struct ShootStatus: Codable, Hashable, Sendable {
     package var lastOperation: Operation?
     package var lastErrors: [TaskError]?
     package var advertisedAddresses: [Address]?
+    package var credentialRotation: CredentialRotation?
     /// What the provider says of its resources.
     package var infrastructure: JSONValue?
 
     package init() {}
+}
+
+/// How far an exchange of credentials is, for people.
+package enum RotationPhase: String, SchemaEnumeration {
+    /// New ones are made, and everything and every node comes to use them.
+    case preparing = "Preparing"
+    /// It waits for people to take new kubeconfigs and to complete it.
+    case prepared = "Prepared"
+    /// The old ones are given up.
+    case completing = "Completing"
+    case completed = "Completed"
 }
 
 /// The conditions of a shoot.

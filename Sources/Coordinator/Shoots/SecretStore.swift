@@ -13,16 +13,20 @@ struct SecretStore: Sendable {
         try await seed.find(KubernetesSecret.self, name, namespace: namespace)
     }
 
-    /// The Secret as it is; made where there is none, and never changed.
-    func keep(_ name: String, make: () throws -> [String: [UInt8]]) async throws -> KubernetesSecret {
-        if let present = try await read(name) { return present }
-        let new = object(name, try make(), nil)
-        do {
-            return try await seed.create(new)
-        } catch {
-            guard error.isConflict else { throw error }
-            return try await seed.get(KubernetesSecret.self, name, namespace: namespace)
+    /// Makes a Secret, or replaces the one that was read; what changed meanwhile is a conflict.
+    func write(
+        _ name: String,
+        _ data: [String: [UInt8]],
+        annotations: [String: String],
+        over present: KubernetesSecret?
+    ) async throws {
+        var secret = object(name, data, annotations)
+        guard let present else {
+            try await seed.create(secret)
+            return
         }
+        secret.metadata.resourceVersion = present.metadata.resourceVersion
+        try await seed.replace(secret)
     }
 
     /// Makes a Secret, or replaces what it holds.
@@ -54,7 +58,6 @@ struct SecretStore: Sendable {
 
     /// A digest of what a Secret holds.
     static func digest(_ secret: KubernetesSecret) -> String {
-        let parts = (secret.data ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\(Digest.hex($0.value))" }
-        return Digest.hex(Array(parts.joined(separator: ",").utf8))
+        Digest.hex(CredentialText.digestible((secret.data ?? [:]).mapValues { Array($0) }))
     }
 }

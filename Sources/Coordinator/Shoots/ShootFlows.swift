@@ -5,17 +5,19 @@ internal import TendrilCore
 /// The graphs of tasks: what is done for a shoot, in which order.
 enum ShootFlows {
     /// From nothing, or from any state, to an active cluster.
-    static func reconcile(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
+    static func reconcile(_ work: ShootWork, _ provider: any InfrastructureProvider, _ rotation: Rotation)
+        -> [ShootTask]
+    {
         [
             NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work),
             InfrastructureTask.make(work, provider), CertificatesTask.make(work),
             ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
             ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
             SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
-            NodeConfigurationsTask.make(work),
+            NodeConfigurationsTask.make(work, isRotating: rotation.isUnderWay),
             MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
             AddonsTask.make(work), AccessTask.make(work), ReadinessTasks.nodes(work), ReadinessTasks.system(work),
-        ]
+        ] + (rotation.hasMoved ? [SecretsTask.make(work, rotation)] : [])
     }
 
     /// To a cluster that sleeps: no machines, then no control plane; data and credentials stay.

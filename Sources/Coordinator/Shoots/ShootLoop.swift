@@ -20,6 +20,8 @@ actor ShootLoop {
 
     private let environment: CoordinatorEnvironment
     private let logger: Logger
+    private let events: ShootEvents
+    private let wishes: ShootWishes
     private var shoot: Shoot
     private var work: Task<Void, Never>?
     private var failures = Backoff(start: .seconds(2), limit: .seconds(300))
@@ -37,6 +39,8 @@ actor ShootLoop {
         var logger = environment.logger
         logger[metadataKey: "shoot"] = "\(shoot.key)"
         self.logger = logger
+        events = ShootEvents(garden: environment.garden)
+        wishes = ShootWishes(garden: environment.garden, events: events, logger: logger)
     }
 
     /// Takes what the garden says now; `hosted` is how many shoots the seed has.
@@ -90,16 +94,18 @@ actor ShootLoop {
             let sync = Nanoseconds.seconds(UInt64(environment.configuration.syncMinutes ?? 60) * 60)
             let isDue = needsRepair || lastSync.map { Clock.now() >= $0 + sync } ?? false
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
-            let (records, spec) = try await store.load()
+            var (records, spec) = try await store.load()
             do {
                 try judge(shoot, work, before: spec, records)
             } catch {
                 guard let spec, records[TaskName.access] != nil else { throw error }
                 return await careOn(shoot, as: spec, after: error, records)
             }
-            let isWanted = settled != shoot.metadata.generation || isDue || shoot.operation != nil
+            let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
+            let isRotating = records.rotation.map { !$0.isInForce } ?? false
+            let isWanted = settled != shoot.metadata.generation || isDue || operation != nil || isRotating
             guard isWanted else { return await look(work, records) }
-            return try await reconcile(work, store, records, isThorough: isDue || shoot.operation == "reconcile")
+            return try await reconcile(work, store, records, isThorough: isDue || operation == .reconcile)
         } catch {
             return await failed(shoot, error)
         }
@@ -183,11 +189,14 @@ actor ShootLoop {
     ) async throws -> Nanoseconds? {
         let shoot = work.shoot
         let provider = try environment.provider(shoot.spec.provider.type)
+        let rotation = records.rotation ?? Rotation()
         let type: ShootStatus.OperationType =
-            shoot.isHibernated ? .hibernate : shoot.status?.observedGeneration == nil ? .create : .reconcile
+            shoot.isHibernated
+            ? .hibernate
+            : shoot.status?.observedGeneration == nil ? .create : rotation.isInForce ? .reconcile : .rotate
         let tasks =
             shoot.isHibernated
-            ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider)
+            ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider, rotation)
         // What was waited for is not there any more once the shoot has slept.
         let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
         let outcome = try await perform(work, tasks, type, from: known, isThorough: isThorough) { records in
@@ -202,6 +211,7 @@ actor ShootLoop {
         lastSync = Clock.now()
         needsRepair = false
         failures.reset()
+        if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .milliseconds(1) }
         return await look(work, outcome.records)
     }
 
@@ -262,14 +272,19 @@ actor ShootLoop {
             slots: environment.slots,
             isThorough: isThorough
         )
-        let outcome = await runner.run(from: records)
+        var outcome = await runner.run(from: records)
         guard !Task.isCancelled else { return nil }
+        if outcome.errors.isEmpty, type == .rotate {
+            // All of the flow was done, so that this step is in force everywhere.
+            outcome.records.rotation?.reached(at: Clock.unixTime())
+            try await save(outcome.records)
+        }
         environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
         if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000
-            await status.ended(.succeeded, 100, "done in \(seconds) s", with: done(work, outcome.records))
-            if work.shoot.operation != nil { try await acknowledge(work.shoot) }
-            await tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
+            await status.ended(.succeeded, 100, "done in \(seconds) s", with: ShootFields.done(work, outcome.records))
+            if work.shoot.operation != nil { try await wishes.acknowledge(work.shoot) }
+            await events.tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
             logger.notice(
                 "\(type.rawValue) done",
                 metadata: ["seconds": "\(seconds)", "tasks": "\(outcome.performed)"]
@@ -283,34 +298,9 @@ actor ShootLoop {
                 text,
                 with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
             )
-            await tell(work.shoot, "\(type.rawValue)Failed", text, isWarning: true)
+            await events.tell(work.shoot, "\(type.rawValue)Failed", text, isWarning: true)
         }
         return outcome
-    }
-
-    private func done(_ work: ShootWork, _ records: FlowRecords) -> JSONValue {
-        var fields: [String: JSONValue] = [
-            "observedGeneration": .integer(work.shoot.metadata.generation ?? 0), "lastErrors": .null,
-            "technicalID": .string(work.facts.id), "seedName": .string(environment.configuration.seed),
-            "kubernetesVersion": .string(work.facts.version.description),
-            "isHibernated": .bool(work.facts.isHibernated),
-        ]
-        if let addresses = try? work.addresses(records) {
-            fields["advertisedAddresses"] = [
-                ["name": "external", "url": .string("https://\(addresses.frontDoor.text)")]
-            ]
-        }
-        if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
-        return .object(fields)
-    }
-
-    private func acknowledge(_ shoot: Shoot) async throws {
-        try await environment.garden.patch(
-            Shoot.self,
-            shoot.name,
-            namespace: shoot.namespace,
-            ["metadata": ["annotations": [ShootAnnotation.operation: .null]]]
-        )
     }
 
     // MARK: - Between flows
@@ -391,23 +381,5 @@ actor ShootLoop {
         await status.ended(isFinal ? .failed : .error, 0, text, with: ["lastErrors": errors])
         // A change of the Shoot is an event; one of its Seed or of a Secret is not.
         return isFinal ? .seconds(300) : failures.wait()
-    }
-
-    private func tell(_ shoot: Shoot, _ reason: String, _ message: String, isWarning: Bool) async {
-        let event = Event(
-            reason,
-            message,
-            isWarning: isWarning,
-            about: Event.Reference(
-                apiVersion: TendrilAPI.groupVersion,
-                kind: "Shoot",
-                name: shoot.name,
-                namespace: shoot.namespace,
-                uid: shoot.metadata.uid
-            ),
-            from: Event.Source(component: Manager.name),
-            at: Clock.unixTime()
-        )
-        _ = try? await environment.garden.create(event)
     }
 }

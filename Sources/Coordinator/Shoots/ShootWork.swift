@@ -84,6 +84,7 @@ enum TaskName {
     static let machines = "machines"
     static let addons = "addons"
     static let access = "access"
+    static let secrets = "secrets"
     static let nodesReady = "nodes-ready"
     static let systemReady = "system-ready"
 

@@ -98,7 +98,7 @@ private struct UserDataStore {
             cluster: work.namespace,
             pool: pool.name,
             apiServers: ["https://\(addresses.frontDoor.text)"],
-            configurationKeys: [try await configurationKey()]
+            configurationKeys: try await configurationKeys()
         )
         agent.certificateAuthority = String(decoding: try await bundle(), as: UTF8.self)
         let program = try work.image(of: pool).program
@@ -128,10 +128,10 @@ private struct UserDataStore {
         return (userData, expiry - Self.tokenLifetime / 2)
     }
 
-    private func configurationKey() async throws -> String {
-        let secret = try await work.secret(KeyName.nodeSigning.rawValue)
-        guard let key = secret.text("public") else { throw TaskFailure(.unknown, "the signing key is gone") }
-        return key
+    private func configurationKeys() async throws -> [String] {
+        let keys = SigningKeys.verifying(try await work.secret(KeyName.nodeSigning.rawValue))
+        guard !keys.isEmpty else { throw TaskFailure(.unknown, "the signing key is gone") }
+        return keys
     }
 
     private func bundle() async throws -> [UInt8] {

@@ -45,34 +45,29 @@ enum SystemTask {
 
 /// What the machines of every pool are to be, signed and published in the shoot.
 enum NodeConfigurationsTask {
-    static func make(_ work: ShootWork) -> ShootTask {
+    static func make(_ work: ShootWork, isRotating: Bool) -> ShootTask {
         ShootTask(
             name: TaskName.nodeConfigurations,
             title: "Publishing what nodes are to be",
-            after: [TaskName.system],
+            // Machines ask for new certificates at once; who issues them has to have the new CA by then.
+            after: [TaskName.system] + (isRotating ? [TaskName.controllers] : []),
             inputs: { records in
                 let addresses = try work.addresses(records)
                 let pools = try work.facts.spec.workers.map { pool in
-                    try CanonicalJSON.value(try render(work, pool, addresses, ("", ""), generation: 0))
+                    try CanonicalJSON.value(try render(work, pool, addresses, NodeTrust(), generation: 0))
                 }
                 return ["pools": .array(pools), "authorities": records[TaskName.authorities] ?? .null]
             },
             perform: { records in
                 let shoot = try await work.shootClient()
                 let addresses = try work.addresses(records)
-                func bundle(_ authority: Authority) async throws -> String {
-                    let bytes = try await work.secret(authority.bundle)[SecretKey.authority] ?? []
-                    return String(decoding: bytes, as: UTF8.self)
-                }
-                let authorities = (try await bundle(.vpn), try await bundle(.cluster))
-                let pem = try await work.secret(KeyName.nodeSigning.rawValue)["private.pem"] ?? []
-                let key = try SigningKey(pem: TendrilCore.Secret(pem))
+                let (trust, keys) = try await trust(work)
                 let known = (try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)) ?? [:]
                 var generations: [String: JSONValue] = [:]
                 for pool in work.facts.spec.workers {
                     let published = try await published(pool.name, shoot)
                     func configuration(_ generation: Int) throws -> NodeConfiguration {
-                        try render(work, pool, addresses, authorities, generation: generation)
+                        try render(work, pool, addresses, trust, generation: generation)
                     }
                     // Never lower than what was ever published, even where that is gone or cannot be read any more.
                     let last = max(published?.metadata.generation ?? 0, known[pool.name] ?? 0)
@@ -82,7 +77,7 @@ enum NodeConfigurationsTask {
                     guard problems.isEmpty else {
                         throw TaskFailure(.configuration, "pool \(pool.name): \(ConfigurationError(problems))")
                     }
-                    for object in try NodeConfigurationManifests.all(wanted, keys: [key]) {
+                    for object in try NodeConfigurationManifests.all(wanted, keys: keys) {
                         try await shoot.serverSideApply(object, manager: Manager.name)
                     }
                     generations[pool.name] = .integer(wanted.metadata.generation)
@@ -96,7 +91,7 @@ enum NodeConfigurationsTask {
         _ work: ShootWork,
         _ pool: Shoot.Worker,
         _ addresses: ControlPlaneAddresses,
-        _ authorities: (tunnel: String, cluster: String),
+        _ trust: NodeTrust,
         generation: Int
     ) throws -> NodeConfiguration {
         try NodeRendering.configuration(
@@ -104,10 +99,30 @@ enum NodeConfigurationsTask {
             pool: pool,
             image: try work.image(of: pool),
             addresses: addresses,
-            tunnelAuthority: authorities.tunnel,
-            clusterAuthority: authorities.cluster,
+            trust: trust,
             generation: generation
         )
+    }
+
+    /// Whom machines believe, and the keys that sign what they are told.
+    private static func trust(_ work: ShootWork) async throws -> (NodeTrust, [SigningKey]) {
+        func bundle(_ authority: Authority) async throws -> String {
+            try await work.secret(authority.bundle).text(SecretKey.authority) ?? ""
+        }
+        func keyID(_ authority: Authority) async throws -> String {
+            let certificate = try await work.secret(authority.rawValue)[SecretKey.authority] ?? []
+            return Hex.text(try CertificateFacts(pem: certificate, authority.rawValue).keyID)
+        }
+        var trust = NodeTrust()
+        (trust.tunnelAuthority, trust.clusterAuthority) = (try await bundle(.vpn), try await bundle(.cluster))
+        trust.issuers = .init(
+            agent: try await keyID(.vpn),
+            kubelet: try await keyID(.client),
+            kubeletServing: try await keyID(.kubelet)
+        )
+        let signing = try await work.secret(KeyName.nodeSigning.rawValue)
+        trust.configurationKeys = SigningKeys.verifying(signing)
+        return (trust, try SigningKeys.signing(signing))
     }
 
     /// What a pool's machines are told now.

@@ -125,7 +125,8 @@ package struct Generations: Sendable {
         let document = try document(configuration)
         var secrets = try await fetchSecrets(document)
         if let path = document.spec.tunnelCertificate?.path {
-            secrets[path] = try await TunnelCertificate(context, membership.client).current()
+            let issuer = document.spec.certificateIssuers?.agent
+            secrets[path] = try await TunnelCertificate(context, membership.client).current(issuer: issuer)
         }
         let applier = Applier(files: context.files, units: context.units)
         do {

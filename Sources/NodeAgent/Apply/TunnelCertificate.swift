@@ -19,10 +19,16 @@ struct TunnelCertificate: Sendable {
     }
 
     /// Certificate and key in PEM: what is kept while it is good, else a new one.
-    func current() async throws(AgentFailure) -> [UInt8] {
+    ///
+    /// - Parameter issuer: the key identifier of the CA that has to have issued it; `nil` for any.
+    /// - Returns: certificate and key.
+    /// - Throws: `AgentFailure` where none can be had and what is kept is no longer valid.
+    func current(issuer: String?) async throws(AgentFailure) -> [UInt8] {
         let now = Clock.unixTime()
         let kept = kept()
-        if let kept, kept.facts.start <= now, now < kept.facts.moment(at: Self.share) { return kept.pem }
+        if let kept, kept.facts.start <= now, now < kept.facts.moment(at: Self.share), kept.facts.isIssued(by: issuer) {
+            return kept.pem
+        }
         do throws(AgentFailure) {
             return try await IdentityRequest(context, client, for: .tunnel(context.identity)).obtain()
         } catch {

@@ -56,14 +56,7 @@ extension Supervisor {
         let now = Clock.unixTime()
         guard now >= membership.identity.facts.moment(at: share) else { return }
         do throws(AgentFailure) {
-            let renewed = try await IdentityRequest.agent(context, membership.client)
-            membership.identity = renewed
-            let authority = (try? context.files.read(AgentPaths.authority)) ?? membership.authority
-            membership.client.use(context.security(.bundle(authority), renewed.credential))
-            context.logger.notice(
-                "certificate renewed",
-                metadata: ["expiry": "\(KubernetesTime.text(seconds: renewed.facts.expiry))"]
-            )
+            try await membership.renew(context)
         } catch {
             context.logger.error("cannot renew the certificate", metadata: ["reason": "\(error)"])
             let left = Int(membership.identity.facts.expiry) - Int(now)

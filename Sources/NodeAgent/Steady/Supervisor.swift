@@ -263,6 +263,12 @@ final class Supervisor: Sendable {
             throw try await rollBack(pending, error.message)
         }
         if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
+        if let issuers = document.spec.certificateIssuers {
+            let move = CertificateMove(context, membership, to: issuers)
+            try await move.run(hasTunnel: document.spec.tunnelCertificate != nil) {
+                if isFirst { true } else { await permit() }
+            }
+        }
         let health = document.spec.health
         let hold = isFirst ? 0 : health?.holdSeconds ?? 30
         if let reason = await HealthHold(self).wait(document, hold: hold, timeout: health?.timeoutSeconds ?? 300) {

@@ -173,6 +173,21 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package init(path: String) { self.path = path }
     }
 
+    /// By which keys the machine's certificates are to be signed: subject key identifiers of CAs in hexadecimal digits
+    /// (RFC 5280 section 4.2.1.2).
+    package struct CertificateIssuers: Codable, Hashable, Sendable {
+        /// The agent's own certificate, and that of the tunnel's client.
+        package var agent: String
+        /// The one by which the kubelet comes to the API server.
+        package var kubelet: String
+        /// The one with which the kubelet serves.
+        package var kubeletServing: String
+
+        package init(agent: String, kubelet: String, kubeletServing: String) {
+            (self.agent, self.kubelet, self.kubeletServing) = (agent, kubelet, kubeletServing)
+        }
+    }
+
     /// What is wanted.
     package struct Spec: Codable, Hashable, Sendable {
         package var files: [File]?
@@ -181,6 +196,11 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var containerRuntime: ContainerRuntime?
         /// The CA bundle of the cluster in PEM, once another one than the user data's is to be believed.
         package var certificateAuthority: String?
+        /// The Ed25519 keys in base64 of which one has to sign the next configuration, once others than the user data's
+        /// are to be believed.
+        package var configurationKeys: [String]?
+        /// Certificates that others issued are replaced before the generation counts as applied.
+        package var certificateIssuers: CertificateIssuers?
         package var health: Health?
         /// The certificate of the machine's tunnel client, where one runs.
         package var tunnelCertificate: TunnelCertificate?

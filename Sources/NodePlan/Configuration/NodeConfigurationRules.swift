@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 package import TendrilCore
 
 /// What a NodeConfiguration may say.
@@ -40,6 +41,8 @@ package enum NodeConfigurationRules {
             "spec.certificateAuthority",
             "holds no certificate in PEM"
         )
+        if let keys = spec.configurationKeys { problems += problemsOf(keys: keys) }
+        if let issuers = spec.certificateIssuers { problems += problemsOf(issuers) }
         for (index, file) in files.enumerated() { problems += problemsOf(file, at: "spec.files[\(index)]") }
         for (index, unit) in units.enumerated() { problems += problemsOf(unit, at: "spec.units[\(index)]") }
         problems += repeated(files.map(\.path), "spec.files", "path")
@@ -57,6 +60,34 @@ package enum NodeConfigurationRules {
             check(UnitName.isValid(unit), "spec.containerRuntime.unit", "is no unit's name")
         }
         return problems
+    }
+
+    private static func problemsOf(keys: [String]) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        // Without any key no later configuration would ever be believed.
+        if !(1...4).contains(keys.count) {
+            problems.append(ConfigurationProblem("spec.configurationKeys", "must be 1 to 4 keys"))
+        }
+        for (index, key) in keys.enumerated() where Data(base64Encoded: key)?.count != 32 {
+            problems.append(ConfigurationProblem("spec.configurationKeys[\(index)]", "is not 32 bytes in base64"))
+        }
+        return problems
+    }
+
+    private static func problemsOf(_ issuers: NodeConfiguration.CertificateIssuers) -> [ConfigurationProblem] {
+        let fields = [
+            ("agent", issuers.agent), ("kubelet", issuers.kubelet), ("kubeletServing", issuers.kubeletServing),
+        ]
+        return fields.compactMap { name, text in
+            let isHex = text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            guard isHex, text.utf8.count % 2 == 0, (2...128).contains(text.utf8.count) else {
+                return ConfigurationProblem(
+                    "spec.certificateIssuers.\(name)",
+                    "is no key identifier in hexadecimal digits"
+                )
+            }
+            return nil
+        }
     }
 
     private static func problemsOf(_ file: NodeConfiguration.File, at path: String) -> [ConfigurationProblem] {

@@ -28,6 +28,7 @@ package enum KubeletPaths {
     package static let bootstrapKubeconfig = "/var/lib/kubelet/bootstrap-kubeconfig"
     package static let certificates = "/var/lib/kubelet/pki"
     package static let clientCertificate = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+    package static let servingCertificate = "/var/lib/kubelet/pki/kubelet-server-current.pem"
     /// The CA bundle of the cluster, written by the agent.
     package static let authority = "/etc/kubernetes/pki/ca.crt"
 }

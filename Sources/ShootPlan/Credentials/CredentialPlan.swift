@@ -19,6 +19,9 @@ package enum Authority: String, CaseIterable, Sendable {
     /// The Secret with the certificates alone, for those who only believe it.
     package var bundle: String { "\(rawValue)-bundle" }
 
+    /// Whether people and pods look for what it signs at the API server, so that they need time to follow another.
+    package var isServed: Bool { self == .cluster }
+
     /// Whose certificates stand in the bundle: users of the API are vouched for by two authorities.
     package var believed: [Authority] { self == .client ? [.client, .vpn] : [self] }
 }

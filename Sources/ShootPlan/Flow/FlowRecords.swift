@@ -13,6 +13,8 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     }
 
     package var tasks: [String: Record] = [:]
+    /// Where the exchange of credentials is; `nil` where there was none.
+    package var rotation: Rotation?
 
     package init() {}
 

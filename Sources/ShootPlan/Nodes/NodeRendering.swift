@@ -2,6 +2,19 @@ package import ClusterModel
 package import NodePlan
 internal import TendrilCore
 
+/// Whom the machines of a shoot believe, and by whom they prove themselves.
+package struct NodeTrust: Sendable {
+    /// The CA bundle of the link in PEM.
+    package var tunnelAuthority = ""
+    /// The CA bundle of the API server in PEM.
+    package var clusterAuthority = ""
+    /// The keys in base64 of which one signs the next configuration.
+    package var configurationKeys: [String] = []
+    package var issuers: NodeConfiguration.CertificateIssuers?
+
+    package init() {}
+}
+
 /// Renders what the machines of a pool are to be.
 package enum NodeRendering {
     /// The Secret in the shoot with the key of the gate.
@@ -19,8 +32,7 @@ package enum NodeRendering {
     ///   - pool: one of its pools.
     ///   - image: what its machines start from.
     ///   - addresses: where nodes link to.
-    ///   - tunnelAuthority: the CA bundle of the link in PEM.
-    ///   - clusterAuthority: the CA bundle of the API server in PEM.
+    ///   - trust: whom they believe.
     ///   - generation: grows with every change.
     /// - Returns: the configuration, to be judged and signed.
     /// - Throws: where a value cannot be encoded.
@@ -29,15 +41,14 @@ package enum NodeRendering {
         pool: Shoot.Worker,
         image: MachineImage,
         addresses: ControlPlaneAddresses,
-        tunnelAuthority: String,
-        clusterAuthority: String,
+        trust: NodeTrust,
         generation: Int
     ) throws -> NodeConfiguration {
         var spec = NodeConfiguration.Spec()
         var files = [
             file(containerd, runtime(cluster, image), mode: "0644"),
             file("\(tunnel)/client.json", try client(cluster, addresses)),
-            file("\(tunnel)/ca.crt", tunnelAuthority),
+            file("\(tunnel)/ca.crt", trust.tunnelAuthority),
             NodeConfiguration.File(
                 path: "\(tunnel)/gate.key",
                 mode: "0600",
@@ -59,7 +70,9 @@ package enum NodeRendering {
             ),
         ]
         spec.kubelet = kubelet(cluster, pool, image)
-        spec.certificateAuthority = clusterAuthority
+        spec.certificateAuthority = trust.clusterAuthority
+        spec.configurationKeys = trust.configurationKeys
+        spec.certificateIssuers = trust.issuers
         spec.tunnelCertificate = .init(path: "\(tunnel)/client.pem")
         return NodeConfiguration(pool: pool.name, generation: generation, spec: spec)
     }

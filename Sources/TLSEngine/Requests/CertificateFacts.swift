@@ -14,6 +14,10 @@ package struct CertificateFacts: Hashable, Sendable {
     package let fingerprint: [UInt8]
     /// SHA-256 of its public key (SubjectPublicKeyInfo in DER).
     package let keyDigest: [UInt8]
+    /// The subject key identifier (RFC 5280 section 4.2.1.2); empty where there is none.
+    package let keyID: [UInt8]
+    /// The authority key identifier (RFC 5280 section 4.2.1.1), which names the key that signed; empty where there is none.
+    package let issuerKeyID: [UInt8]
 
     /// Reads every certificate of a bundle in PEM.
     package static func bundle(_ pem: [UInt8], _ field: String) throws(TLSError) -> [CertificateFacts] {
@@ -40,6 +44,13 @@ package struct CertificateFacts: Hashable, Sendable {
         X509_digest(certificate.pointer, EVP_sha256(), &digest, nil)
         fingerprint = digest
         keyDigest = X509_get0_pubkey(certificate.pointer).map { CertificateRequest.digest(of: $0) } ?? []
+        keyID = Self.bytes(X509_get0_subject_key_id(certificate.pointer))
+        issuerKeyID = Self.bytes(X509_get0_authority_key_id(certificate.pointer))
+    }
+
+    private static func bytes(_ text: UnsafePointer<ASN1_OCTET_STRING>?) -> [UInt8] {
+        guard let text, let start = ASN1_STRING_get0_data(text) else { return [] }
+        return Array(UnsafeBufferPointer(start: start, count: max(Int(ASN1_STRING_length(text)), 0)))
     }
 
     private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> UInt64 {

@@ -1,6 +1,11 @@
 # Shared by the rig's two tests: runs scenarios, functions whose first line says what they show. Source it after lib.sh.
 
 fail() { say "  $*"; return 1; }
+# within SECONDS START: what began at START has taken no longer. Where other work shares the machine, PATIENCE stretches it.
+within() {
+  local seconds; seconds=$(took "$2")
+  awk -v took="$seconds" -v limit="$1" -v patience="${PATIENCE:-1}" 'BEGIN { exit !(took <= limit * patience) }' || fail "took $seconds s, not $1"
+}
 finish() { [[ -n ${KEEP:-} ]] || "$HERE/clean.sh"; }
 
 # run_scenarios PREFIX DIRECTORY [NAME...]: those named, or all, in the order of their files. One that fails does not keep

@@ -24,13 +24,18 @@ shoot_link() { # kubectl reaches pods over the link, and pods reach their API se
   [[ $(s logs web) == up && $(s exec web -- hostname) == web ]] || fail "logs or exec"
 }
 
-shoot_pods_way() { # pods reach the API server by the kubernetes Service, through kube-proxy and the link
-  s run site --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --command -- /usr/bin/python3.11 /srv/server.py 8080 >/dev/null
-  s wait --for=condition=Ready pod/site --timeout=60s >/dev/null
+# site_asks: the pod `site` speaks to the API server as pods do, by the files that it finds
+site_asks() {
   local ask='import ssl,urllib.request as u
 c=ssl.create_default_context(cafile="/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
 t=open("/var/run/secrets/kubernetes.io/serviceaccount/token").read()
 r=u.Request("https://"+__import__("os").environ["KUBERNETES_SERVICE_HOST"]+"/api",headers={"Authorization":"Bearer "+t})
 print(u.urlopen(r,context=c,timeout=10).status)'
-  until_ok 30 eval '[[ $(s exec site -- /usr/bin/python3.11 -c "$ask") == 200 ]]' || fail "$(s exec site -- /usr/bin/python3.11 -c "$ask" 2>&1 | tail -2)"
+  [[ $(s exec site -- /usr/bin/python3.11 -c "$ask") == 200 ]]
+}
+
+shoot_pods_way() { # pods reach the API server by the kubernetes Service, through kube-proxy and the link
+  s run site --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --command -- /usr/bin/python3.11 /srv/server.py 8080 >/dev/null
+  s wait --for=condition=Ready pod/site --timeout=60s >/dev/null
+  until_ok 30 site_asks || fail "$(site_asks 2>&1 | tail -2)"
 }

@@ -1,0 +1,32 @@
+internal import ClusterModel
+internal import NodePlan
+internal import ShootPlan
+internal import TendrilCore
+
+/// What a shoot's status says besides the operation.
+enum ShootFields {
+    /// The fields after a flow that was done.
+    static func done(_ work: ShootWork, _ records: FlowRecords) -> JSONValue {
+        var fields: [String: JSONValue] = [
+            "observedGeneration": .integer(work.shoot.metadata.generation ?? 0), "lastErrors": .null,
+            "technicalID": .string(work.facts.id), "seedName": .string(work.configuration.seed),
+            "kubernetesVersion": .string(work.facts.version.description),
+            "isHibernated": .bool(work.facts.isHibernated),
+        ]
+        if let addresses = try? work.addresses(records) {
+            fields["advertisedAddresses"] = [
+                ["name": "external", "url": .string("https://\(addresses.frontDoor.text)")]
+            ]
+        }
+        if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
+        if let rotation = records.rotation, let phase = rotation.phase {
+            let status = ShootStatus.CredentialRotation(
+                phase: phase,
+                startTime: rotation.startTime.map(KubernetesTime.text),
+                completionTime: rotation.completionTime.map(KubernetesTime.text)
+            )
+            fields["credentialRotation"] = try? CanonicalJSON.value(status)
+        }
+        return .object(fields)
+    }
+}

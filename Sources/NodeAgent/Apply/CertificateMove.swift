@@ -1,0 +1,83 @@
+internal import HTTPTransfer
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TLSEngine
+internal import TendrilCore
+
+/// Has a machine's certificates issued by the CAs that are to issue them, once others are to.
+struct CertificateMove: Sendable {
+    /// How long the kubelet may take to get its new certificates.
+    private static let patience = Nanoseconds.seconds(60)
+
+    private let context: AgentContext
+    private let membership: Membership
+    private let issuers: NodeConfiguration.CertificateIssuers
+
+    init(_ context: AgentContext, _ membership: Membership, to issuers: NodeConfiguration.CertificateIssuers) {
+        (self.context, self.membership, self.issuers) = (context, membership, issuers)
+    }
+
+    /// Replaces what others issued.
+    ///
+    /// - Parameters:
+    ///   - hasTunnel: whether a tunnel's client is to have a certificate.
+    ///   - permit: asked for leave before the kubelet is restarted; pods go on without it.
+    /// - Throws: `AgentFailure`, also where those who issue certificates have not moved yet: it is to be tried again.
+    func run(hasTunnel: Bool, permit: () async -> Bool) async throws(AgentFailure) {
+        if !membership.identity.facts.isIssued(by: issuers.agent) {
+            try await membership.renew(context)
+            try require(membership.identity.facts, issuers.agent, "the agent's certificate")
+        }
+        if hasTunnel {
+            try require(facts(AgentPaths.tunnel), issuers.agent, "the tunnel's certificate")
+        }
+        try await moveKubelet(permit)
+    }
+
+    private func moveKubelet(_ permit: () async -> Bool) async throws(AgentFailure) {
+        let wanted = [
+            KubeletPaths.clientCertificate: issuers.kubelet, KubeletPaths.servingCertificate: issuers.kubeletServing,
+        ]
+        let foreign = wanted.filter { path, issuer in facts(path).map { !$0.isIssued(by: issuer) } ?? false }
+        guard !foreign.isEmpty else { return }
+        guard await permit() else {
+            throw AgentFailure(.waiting, "the kubelet's new certificates wait for leave to restart it")
+        }
+        context.logger.notice("the kubelet asks for new certificates")
+        do {
+            // Without what it had, the kubelet asks as at its first start: as the agent.
+            for path in foreign.keys.sorted() { try context.files.remove(path) }
+            if foreign[KubeletPaths.clientCertificate] != nil { try context.files.remove(KubeletPaths.kubeconfig) }
+            let units = context.units
+            try await Blocking.run("restart") { try units.perform(.restart, KubeletPaths.unit) }
+        } catch {
+            throw AgentFailure(error, doing: "have the kubelet's certificates renewed")
+        }
+        let deadline = Clock.now() + Self.patience
+        while let late = foreign.first(where: { path, _ in facts(path) == nil })?.key {
+            guard Clock.now() < deadline, !Task.isCancelled else {
+                throw AgentFailure(.unhealthy, "the kubelet got no \(late)")
+            }
+            try? await Task.sleep(nanoseconds: 250_000_000)
+        }
+        for (path, issuer) in foreign { try require(facts(path), issuer, path) }
+    }
+
+    /// What a certificate says that may be a link to a file (the kubelet's are).
+    private func facts(_ path: String) -> CertificateFacts? {
+        guard let pem = try? DurableFile.read(path) else { return nil }
+        return try? CertificateFacts(pem: pem, path)
+    }
+
+    private func require(_ facts: CertificateFacts?, _ issuer: String, _ name: String) throws(AgentFailure) {
+        guard let facts, facts.isIssued(by: issuer) else {
+            throw AgentFailure(.undecided, "\(name) is not issued by the CA that is to issue it")
+        }
+    }
+}
+
+extension CertificateFacts {
+    /// Whether the key with this identifier, in hexadecimal digits, signed it; `nil` stands for any.
+    func isIssued(by issuer: String?) -> Bool { issuer.map { $0 == Hex.text(issuerKeyID) } ?? true }
+}

@@ -1,0 +1,70 @@
+import ClusterModel
+import ShootPlan
+import Testing
+
+@Suite("The exchange of credentials")
+struct RotationTests {
+    /// Every step of a rotation, as it is taken when nothing fails.
+    private static func steps() throws -> [Rotation] {
+        var rotation = Rotation()
+        var all = [rotation]
+        func note() { all.append(rotation) }
+        #expect(rotation.start(at: 10) == nil)
+        note()
+        rotation.reached(at: 11)
+        note()
+        rotation.reached(at: 12)
+        #expect(rotation.complete() == nil)
+        note()
+        rotation.reached(at: 13)
+        note()
+        rotation.reached(at: 14)
+        all.append(rotation)
+        return all
+    }
+
+    @Test("Whoever is a step ahead and whoever is a step behind believe one another", arguments: [true, false])
+    func neighbours(isServed: Bool) throws {
+        let steps = try Self.steps().map { $0.generations(isServed: isServed) }
+        for (before, after) in zip(steps, steps.dropFirst()) {
+            #expect(after.all.contains(before.used), "\(before) is shown to \(after)")
+            #expect(before.all.contains(after.used), "\(after) is shown to \(before)")
+        }
+        #expect(steps.first == CredentialGenerations(used: 0, other: nil))
+        #expect(steps.last == CredentialGenerations(used: 1, other: nil))
+    }
+
+    @Test("Who believes but the old CA meets it at the API server until people complete the rotation")
+    func people() throws {
+        var rotation = Rotation()
+        #expect(rotation.start(at: 1) == nil)
+        for _ in 0..<5 {
+            rotation.reached(at: 2)
+            #expect(rotation.generations(isServed: true).used == 0)
+        }
+        // What they take between the halves believes both.
+        #expect(rotation.phase == .prepared && rotation.generations(isServed: true).all == [0, 1])
+        #expect(rotation.complete() == nil)
+        #expect(rotation.generations(isServed: true).used == 1)
+    }
+
+    @Test("Nothing is begun twice, and nothing given up before all have moved")
+    func order() {
+        var rotation = Rotation()
+        #expect(rotation.complete() != nil && rotation.phase == nil)
+        #expect(rotation.start(at: 5) == nil && rotation.phase == .preparing)
+        #expect(rotation.start(at: 6) != nil && rotation.complete() != nil)
+        rotation.reached(at: 7)
+        // New credentials are used, but it is not seen yet that all do.
+        #expect(rotation.hasMoved && rotation.phase == .preparing && rotation.complete() != nil)
+        rotation.reached(at: 8)
+        #expect(rotation.phase == .prepared && rotation.start(at: 9) != nil)
+        #expect(rotation.complete() == nil && rotation.phase == .completing && rotation.start(at: 10) != nil)
+        rotation.reached(at: 11)
+        #expect(!rotation.isUnderWay && rotation.phase == .completing && rotation.start(at: 12) != nil)
+        rotation.reached(at: 13)
+        #expect(rotation.phase == .completed && rotation.startTime == 5 && rotation.completionTime == 13)
+        #expect(rotation.start(at: 14) == nil && rotation.number == 2 && rotation.completionTime == nil)
+        #expect(rotation.generations(isServed: false) == CredentialGenerations(used: 1, other: 2))
+    }
+}
