@@ -35,7 +35,7 @@ test-node: programs
 
 # A seed with the coordinator, and a Shoot from its creation to its end.
 test-shoot: programs
-	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
+	TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
 		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
 		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/shoot-test.sh $(SCENARIOS)
 

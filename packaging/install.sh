@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh PROGRAMS DESTDIR PREFIX [PROGRAM...]: puts programs, their completions and units where distributions expect them.
+# install.sh PROGRAMS DESTDIR PREFIX [PROGRAM...]: puts programs, their completions, manual pages and units where distributions expect them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 from=$1 to=$2 prefix=${3:-/usr}; shift 3
@@ -11,6 +11,9 @@ for program in "$@"; do
   mkdir -p "$to$prefix/share/bash-completion/completions" "$to$prefix/share/zsh/vendor-completions" "$to$prefix/share/fish/vendor_completions.d"
   "$from/$program" --generate-completion-script bash >"$to$prefix/share/bash-completion/completions/$program"
   "$from/$program" --generate-completion-script zsh >"$to$prefix/share/zsh/vendor-completions/_$program"
+  section=$([[ $program == tendril ]] && echo 1 || echo 8)
+  mkdir -p "$to$prefix/share/man/man$section"
+  packaging/man.py "$from/$program" | gzip -9n >"$to$prefix/share/man/man$section/$program.$section.gz"
   "$from/$program" --generate-completion-script fish >"$to$prefix/share/fish/vendor_completions.d/$program.fish"
 done
 # As `kubectl tendril` too.

@@ -20,15 +20,7 @@ struct KubeconfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        let secret = try await garden.answered { () async throws(APIError) in
-            try await garden.client.get(KubernetesSecret.self, "\(name).kubeconfig", namespace: garden.project)
-        }
-        guard let bytes = secret["kubeconfig"] else {
-            throw Failure(
-                TextError(description: "the Secret \(name).kubeconfig holds no kubeconfig"),
-                exitCode: .unavailable
-            )
-        }
+        let bytes = try await ShootAccess.kubeconfig(name, in: garden)
         do {
             if let out {
                 try DurableFile.write(bytes, to: out, mode: 0o600)

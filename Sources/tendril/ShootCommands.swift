@@ -199,8 +199,8 @@ struct RotateCommand: AsyncParsableCommand {
         commandName: "rotate",
         abstract: "Exchange all CAs and keys of a shoot, in two halves.",
         discussion: """
-            Between the halves take a new kubeconfig (tendril kubeconfig NAME), and give pods that speak to the API server
-            time to follow: on Kubernetes 1.21 and later their tokens are renewed within an hour, and programs that read the
+            Between the halves take a new kubeconfig (tendril kubeconfig NAME), and give pods that speak to the API server \
+            time to follow: on Kubernetes 1.21 and later their tokens are renewed within an hour, and programs that read the \
             CA only at their start have to be started anew. No node is replaced, and no pod of yours is restarted.
             """
     )

@@ -14,7 +14,7 @@ enum ShootTable {
                 operation.map { "\($0.progress) %" } ?? "-",
             ] + ShootCondition.allCases.map { status(shoot, $0) }
         }
-        return aligned([head] + rows)
+        return TextTable.aligned([head] + rows)
     }
 
     /// Everything about one shoot.
@@ -49,8 +49,12 @@ enum ShootTable {
     private static func status(_ shoot: Shoot, _ type: ShootCondition) -> String {
         shoot.status?.conditions?.first { $0.type == type.rawValue }?.status ?? "-"
     }
+}
 
-    private static func aligned(_ rows: [[String]]) -> String {
+/// Rows of cells for people.
+enum TextTable {
+    /// A line for each row, with columns as wide as their widest cell.
+    static func aligned(_ rows: [[String]]) -> String {
         let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }

@@ -10,7 +10,7 @@ struct Tendril: AsyncParsableCommand {
         abstract: "Make clusters, look at them, and come into them.",
         discussion: "The garden is the cluster of your kubeconfig (KUBECONFIG, or ~/.kube/config).",
         version: Version.text,
-        subcommands: [ShootCommand.self, KubeconfigCommand.self]
+        subcommands: [ShootCommand.self, KubeconfigCommand.self, NodeCommand.self, VPNCommand.self]
     )
 
     static func main() async { await start() }

@@ -45,6 +45,9 @@ package struct Seed: KubernetesObject {
         package init() {}
     }
 
+    /// The condition by which a coordinator says that it takes care of the seed.
+    package static let ready = "Ready"
+
     package static let resource = ResourceKind(
         group: TendrilAPI.group,
         version: TendrilAPI.version,

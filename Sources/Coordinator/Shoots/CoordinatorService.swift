@@ -100,10 +100,16 @@ package struct CoordinatorService: Sendable {
                 logger: logger,
                 count: { await fleet.hosted }
             )
+            let watch = SeedWatch(
+                garden: environment.garden,
+                name: environment.configuration.seed,
+                logger: logger
+            )
             let following = Task {
                 async let reporting: Void = keeper.run()
+                async let watching: Void = watch.run()
                 await follow(fleet)
-                await reporting
+                _ = await (reporting, watching)
             }
             await leadership.keep()
             following.cancel()
@@ -163,6 +169,7 @@ private actor Fleet {
 
     func forget(_ key: String) async {
         seeds[key] = nil
+        environment.counts.forget(key)
         await loops.removeValue(forKey: key)?.stop()
         environment.counts.know(loops.count)
     }

@@ -7,7 +7,7 @@ internal import TendrilCore
 
 /// Says in the garden, again and again, that the seed is there and how many shoots it has.
 struct SeedKeeper: Sendable {
-    /// How often, in seconds; a seed that was not heard of for three times as long is not well.
+    /// How often, in seconds.
     static let period: UInt64 = 20
 
     let garden: KubernetesClient
@@ -32,7 +32,7 @@ struct SeedKeeper: Sendable {
         let seed = try await garden.get(Seed.self, name)
         let now = Clock.unixTime()
         var ready = Condition(
-            "Ready",
+            Seed.ready,
             status: "True",
             reason: "CoordinatorWorks",
             message: "a coordinator takes care of it"

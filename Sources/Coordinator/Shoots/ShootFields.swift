@@ -20,12 +20,14 @@ enum ShootFields {
         }
         if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
         if let rotation = records.rotation, let phase = rotation.phase {
-            let status = ShootStatus.CredentialRotation(
-                phase: phase,
-                startTime: rotation.startTime.map(KubernetesTime.text),
-                completionTime: rotation.completionTime.map(KubernetesTime.text)
-            )
-            fields["credentialRotation"] = try? CanonicalJSON.value(status)
+            func time(_ seconds: UInt64?) -> JSONValue {
+                // What is not said stays in a status; null takes it away.
+                seconds.map { .string(KubernetesTime.text(seconds: $0)) } ?? .null
+            }
+            fields["credentialRotation"] = [
+                "phase": .string(phase.rawValue), "startTime": time(rotation.startTime),
+                "completionTime": time(rotation.completionTime),
+            ]
         }
         return .object(fields)
     }

@@ -308,6 +308,7 @@ actor ShootLoop {
     /// Looks at the shoot's health, and how long to wait for the next look.
     private func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
         let conditions = await HealthCheck(work: work, records: records).conditions()
+        environment.counts.saw(conditions, of: work.shoot.key)
         let known = shoot.status?.conditions ?? []
         if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
             let value = try? CanonicalJSON.value(merged)

@@ -53,6 +53,8 @@ enum KubeProxy {
         ]
         let spec: JSONValue = [
             "priorityClassName": "system-node-critical", "hostNetwork": true, "automountServiceAccountToken": false,
+            // Its rules stay without it, and 1.20 takes no signals.
+            "terminationGracePeriodSeconds": 5,
             "tolerations": [["operator": "Exists"]], "containers": [container],
             "volumes": [
                 ["name": "kubeconfig", "secret": ["secretName": .string(name)]],

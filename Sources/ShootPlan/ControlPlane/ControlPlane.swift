@@ -206,7 +206,10 @@ package enum ControlPlane {
                 name,
                 containers: [container],
                 secrets: secrets,
-                digests: digests
+                digests: digests,
+                // They may be killed at any time, and as first processes of their containers not all of them hear SIGTERM
+                // (cmd/kube-controller-manager of 1.20 takes no signals).
+                graceSeconds: 5
             )
             return PodParts.deployment(cluster, name, template: template)
         }

@@ -64,7 +64,8 @@ enum PodParts {
         secrets: [String],
         digests: [String: String],
         volumes: [JSONValue] = [],
-        configuration: String = ""
+        configuration: String = "",
+        graceSeconds: Int = 30
     ) -> JSONValue {
         let names = Array(Set(secrets)).sorted()
         let sum = names.map { "\($0)=\(digests[$0] ?? "")" }.joined(separator: ",")
@@ -79,6 +80,7 @@ enum PodParts {
             ],
             "spec": [
                 "automountServiceAccountToken": false, "enableServiceLinks": false,
+                "terminationGracePeriodSeconds": .integer(graceSeconds),
                 "securityContext": [
                     "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
                     "seccompProfile": ["type": "RuntimeDefault"],

@@ -70,6 +70,8 @@ shoot exec hello -- ip -4 addr show eth0 | sed -n 's/ *inet/  inet/p'
 
 step "What the garden knows of it"
 garden "$KUBECTL" -n demo get shoots
+garden "$TENDRIL" node status one -n demo
+garden "$TENDRIL" vpn status one -n demo
 garden "$KUBECTL" -n demo get shoot one -o jsonpath='{range .status.conditions[*]}{.type}{"\t"}{.status}{"\t"}{.message}{"\n"}{end}' | column -t -s $'\t'
 
 step "Done"
@@ -80,6 +82,8 @@ Everything stays up. Try:
   shoot get pods -A                              # kubectl in the shoot
   garden -n shoot--demo--one get pods            # its control plane in the seed
   tendril shoot get -n demo                      # all shoots of the project
+  tendril node status one -n demo; tendril vpn status one -n demo
+  tendril shoot rotate one -n demo --start       # exchange all CAs and keys; later: --complete
   tendril shoot hibernate one -n demo            # put it to sleep, and: tendril shoot wake one -n demo
   garden -n demo edit shoot one                  # for example workers[0].minimum: 2
   tendril shoot delete one -n demo --confirm one

@@ -2,7 +2,7 @@
 # shoot-test.sh [SCENARIO...]: a seed, the coordinator in it, and a Shoot from its creation to its end. KEEP=1 leaves all up.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/scenarios.sh"
-: "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make test-shoot does}"
+: "${TENDRIL:?}" "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make test-shoot does}"
 . "$HERE/seed.sh"
 VERSION=$("$TENDRIL_COORDINATOR" --version) WORK=$RIG/shoot
 shoot_status() { k -n demo get shoot "$1" -o "jsonpath={.status.$2}"; }

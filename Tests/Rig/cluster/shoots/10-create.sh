@@ -39,3 +39,30 @@ shoot_pods_way() { # pods reach the API server by the kubernetes Service, throug
   s wait --for=condition=Ready pod/site --timeout=60s >/dev/null
   until_ok 30 site_asks || fail "$(site_asks 2>&1 | tail -2)"
 }
+
+# t ARGUMENT...: the people's command line in the garden
+t() { in_ns op env KUBECONFIG="$PKI/admin.kubeconfig" "$TENDRIL" "$@" -n demo; }
+# metrics NAMESPACE COMPONENT: what a pod serves to Prometheus
+metrics() { k get --raw "/api/v1/namespaces/$1/pods/$(k -n "$1" get pods -l "app.kubernetes.io/name=$2" -o jsonpath='{.items[0].metadata.name}'):8133/proxy/metrics"; }
+
+shoot_people() { # the command line shows shoots, machines and links, says what is wrong with them, and ends with a code that tells
+  access one; local m; m=$(s get nodes -o jsonpath='{.items[0].metadata.name}')
+  [[ $(t shoot get one) == *"one "*" True "* ]] || fail "$(t shoot get one)"
+  [[ $(t shoot get --output json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["status"]["lastOperation"]["state"])') == Succeeded ]] || fail "$(t shoot get --output json)"
+  [[ $(t node status one) == *"$m "*worker*True*v1.20.2*"s ago"* ]] || fail "$(t node status one)"
+  [[ $(t vpn status one --output json | python3 -c 'import json,sys; l, = json.load(sys.stdin); print(l["node"], l["isUp"], 0 < l["milliseconds"] < 1000)') == "$m True True" ]] || fail "$(t vpn status one)"
+  local code=0 text
+  "$HERE/machine.sh" sh "$m" systemctl stop tendril-vpn
+  text=$(t vpn status one 2>&1) || code=$?
+  "$HERE/machine.sh" sh "$m" systemctl start tendril-vpn
+  [[ $code == 69 && $text == *"$m "*down* ]] || fail "$code: $text"
+  until_ok 20 t vpn status one
+  code=0; t shoot rotate one --complete >/dev/null 2>"$WORK/error" || code=$?
+  [[ $code == 78 ]] && grep -q "no rotation is prepared" "$WORK/error" || fail "$code: $(<"$WORK/error")"
+  code=0; t kubeconfig nobody >/dev/null 2>&1 || code=$?; [[ $code == 69 ]] || fail "a shoot that is not there: $code"
+  local name served; served=$(metrics tendril-system tendril-coordinator; metrics shoot--demo--one tendril-approver)
+  for name in $(grep -ohE 'tendril_(coordinator|approver)_[a-z_]+' "$HERE"/../../../docs/{alerts.yaml,dashboard-coordinator.json} | sort -u); do
+    grep -q "^# TYPE $name " <<<"$served" || fail "$name is drawn and not served"
+  done
+  grep -q '^tendril_coordinator_shoot_conditions{condition="EveryNodeReady",status="True"} 1' <<<"$served" || fail "$(grep conditions <<<"$served")"
+}

@@ -1,0 +1,47 @@
+internal import LinuxSystem
+
+/// Bounds how many tasks of shoots are performed at the same time, in the order in which they came.
+final class Slots: Sendable {
+    private struct State {
+        var free: Int
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state: Guarded<State>
+
+    init(_ count: Int) { state = Guarded(State(free: max(count, 1))) }
+
+    /// Waits for a free place.
+    private func take() async {
+        await withCheckedContinuation { continuation in
+            let isFree = state.withLock { state in
+                if state.free > 0 {
+                    state.free -= 1
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+
+    /// Does something in a place of its own, which is given back whatever comes of it.
+    func holding<Value>(unless isFree: Bool, _ body: () async throws -> Value) async throws -> Value {
+        if isFree { return try await body() }
+        await take()
+        defer { give() }
+        try Task.checkCancellation()
+        return try await body()
+    }
+
+    /// Gives a place back.
+    private func give() {
+        let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
+            state.free += 1
+            return nil
+        }
+        next?.resume()
+    }
+}

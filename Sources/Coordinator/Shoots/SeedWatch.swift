@@ -1,0 +1,67 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import ShootPlan
+internal import TendrilCore
+
+/// Says of other seeds that nothing is heard of them, and of their shoots that nobody knows how they are.
+///
+/// Their own coordinators cannot; several others say the same.
+struct SeedWatch: Sendable {
+    private static let period: UInt64 = 30
+
+    let garden: KubernetesClient
+    /// The own seed.
+    let name: String
+    let logger: Logger
+
+    /// Until the task is cancelled.
+    func run() async {
+        var pulse = SeedPulse()
+        while !Task.isCancelled {
+            do {
+                let seeds = try await garden.list(Seed.self).items
+                let silent = pulse.silent(seeds, at: Clock.now()).subtracting([name])
+                if !silent.isEmpty { try await tell(silent, seeds) }
+            } catch {
+                logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
+            }
+            try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
+        }
+    }
+
+    private func tell(_ silent: Set<String>, _ seeds: [Seed]) async throws {
+        let now = Clock.unixTime()
+        for seed in seeds where silent.contains(seed.name) {
+            let condition = Condition(
+                Seed.ready,
+                status: "Unknown",
+                reason: "Silent",
+                message:
+                    "no coordinator has said for \(SeedPulse.patience.value / 1_000_000_000) s that it takes care of it"
+            )
+            let known = seed.status?.conditions ?? []
+            guard var merged = Condition.merged([condition], into: known, at: now) else { continue }
+            // What it wrote last stays, for by that it is seen when it writes again.
+            merged[0].lastHeartbeatTime = known.first { $0.type == Seed.ready }?.lastHeartbeatTime
+            logger.warning("a seed is silent", metadata: ["seed": "\(seed.name)"])
+            let conditions = try CanonicalJSON.value(merged)
+            try await garden.patch(Seed.self, seed.name, subresource: "status", ["status": ["conditions": conditions]])
+        }
+        for shoot in try await garden.list(Shoot.self).items {
+            guard let seed = shoot.spec.seedName, silent.contains(seed) else { continue }
+            let unknown = ShootCondition.unknown(seed: seed)
+            guard let merged = Condition.merged(unknown, into: shoot.status?.conditions ?? [], at: now) else {
+                continue
+            }
+            try await garden.patch(
+                Shoot.self,
+                shoot.name,
+                namespace: shoot.namespace,
+                subresource: "status",
+                ["status": ["conditions": try CanonicalJSON.value(merged)]]
+            )
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import ClusterModel
+internal import TendrilCore
+
+/// One machine of a shoot as people look at it: what its Node, its agent and its bootstrap say together.
+package struct MachineLine: Codable, Hashable, Sendable {
+    package let name: String
+    package let pool: String?
+    package let isReady: Bool
+    package let kubeletVersion: String?
+    /// The generation of its configuration that is in force on it.
+    package let generation: Int?
+    /// How long ago its agent was heard of, in seconds; `nil` where it never was.
+    package let agentSilence: UInt64?
+    /// What is wrong, in one line.
+    package let problem: String?
+
+    /// All machines, by name, also those that have not become nodes.
+    ///
+    /// - Parameters:
+    ///   - nodes: all nodes.
+    ///   - bootstraps: what machines say of themselves.
+    ///   - leases: those of kube-system, which agents renew.
+    ///   - now: in seconds since 1970.
+    /// - Returns: a line for each.
+    package static func all(
+        _ nodes: [Node],
+        _ bootstraps: [NodeBootstrap],
+        _ leases: [Lease],
+        at now: UInt64
+    ) -> [MachineLine] {
+        let nodesByName = named(nodes, \.metadata)
+        let bootstrapsByName = named(bootstraps, \.metadata)
+        let leasesByName = named(leases, \.metadata)
+        return Set(nodesByName.keys).union(bootstrapsByName.keys).sorted().map { name in
+            let lease = leasesByName[TendrilAPI.agentLease(machine: name)]
+            let heard = lease?.spec?.renewTime.flatMap(KubernetesTime.seconds)
+            return MachineLine(name, nodesByName[name], bootstrapsByName[name], heard.map { now > $0 ? now - $0 : 0 })
+        }
+    }
+
+    private init(_ name: String, _ node: Node?, _ bootstrap: NodeBootstrap?, _ silence: UInt64?) {
+        self.name = name
+        pool = node?.metadata.labels?[TokenGrant.poolLabel] ?? bootstrap?.spec?.pool
+        isReady = node?.isReady ?? false
+        kubeletVersion = node?.status?.nodeInfo?.kubeletVersion
+        generation = node?.metadata.annotations?[TendrilAPI.generationAnnotation].flatMap { Int($0) }
+        agentSilence = silence
+        problem = Self.problem(node, bootstrap, silence)
+    }
+
+    private static func problem(_ node: Node?, _ bootstrap: NodeBootstrap?, _ silence: UInt64?) -> String? {
+        guard let node else {
+            let phase = bootstrap?.status?.phase.rawValue ?? "no phase"
+            return "not a node yet, \(phase)" + (bootstrap?.status?.error.map { ": \($0)" } ?? "")
+        }
+        let conditions = node.status?.conditions ?? []
+        let agent = conditions.first { $0.type == "TendrilAgentReady" && $0.status == "False" }
+        let kubelet = conditions.first { $0.type == "Ready" && $0.status != "True" }
+        let units = conditions.first { $0.type == "SystemdUnitsReady" && $0.status == "False" }
+        if let condition = [kubelet, agent, units].compactMap({ $0 }).first {
+            return condition.message ?? condition.reason ?? condition.type
+        }
+        // The agent renews its Lease every 15 s and may miss one.
+        if let silence, silence > 60 { return "nothing is heard of its agent" }
+        return nil
+    }
+
+    private static func named<Object>(_ objects: [Object], _ metadata: KeyPath<Object, ObjectMetadata>) -> [String:
+        Object]
+    {
+        Dictionary(objects.map { ($0[keyPath: metadata].name ?? "", $0) }) { first, _ in first }
+    }
+}

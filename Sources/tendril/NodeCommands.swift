@@ -1,0 +1,61 @@
+import ArgumentParser
+import ClusterModel
+import CommandSupport
+import KubernetesClient
+import LinuxSystem
+import ShootPlan
+import TendrilCore
+
+/// The command `tendril node`.
+struct NodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "The machines of a shoot.",
+        subcommands: [NodeStatusCommand.self]
+    )
+}
+
+/// The command `tendril node status`.
+struct NodeStatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract:
+            "Show each machine with its configuration, its agent, and what is wrong; also those that are not nodes yet.",
+        discussion: "Ends with 69 where something is wrong."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @Option(name: .shortAndLong, help: "table, json or yaml.")
+    var output = OutputFormat.table
+
+    func run() async throws {
+        let garden = try options.garden()
+        let shoot = try await ShootAccess(name, in: garden).client
+        let lines = try await garden.answered { () async throws(APIError) in
+            MachineLine.all(
+                try await shoot.list(Node.self).items,
+                try await shoot.list(NodeBootstrap.self).items,
+                try await shoot.list(Lease.self, namespace: TendrilAPI.namespace).items,
+                at: Clock.unixTime()
+            )
+        }
+        print(try output.text(lines) { table(lines) }, terminator: "")
+        if lines.contains(where: { $0.problem != nil }) { throw ExitCode(Failure.Code.unavailable.value) }
+    }
+
+    private func table(_ lines: [MachineLine]) -> String {
+        let head = ["NAME", "POOL", "READY", "KUBELET", "GENERATION", "AGENT", "PROBLEM"]
+        return TextTable.aligned(
+            [head]
+                + lines.map { line in
+                    [
+                        line.name, line.pool ?? "-", line.isReady ? "True" : "False", line.kubeletVersion ?? "-",
+                        line.generation.map { "\($0)" } ?? "-", line.agentSilence.map { "\($0) s ago" } ?? "-",
+                        line.problem ?? "",
+                    ]
+                }
+        )
+    }
+}

@@ -1,0 +1,41 @@
+import ClusterModel
+import CommandSupport
+import HTTPTransfer
+import KubernetesClient
+import TendrilCore
+
+/// A shoot's own API, as its owner comes into it.
+struct ShootAccess {
+    /// The Secret beside a Shoot that holds its kubeconfig.
+    static func secret(_ name: String) -> String { "\(name).kubeconfig" }
+
+    let client: KubernetesClient
+
+    /// Fetches the kubeconfig of a shoot.
+    init(_ name: String, in garden: Garden) async throws {
+        let bytes = try await Self.kubeconfig(name, in: garden)
+        do {
+            let kubeconfig = try Kubeconfig(bytes, directory: "")
+            client = KubernetesClient(
+                servers: [kubeconfig.server],
+                security: kubeconfig.security,
+                transport: try HTTPTransfer(),
+                agent: "tendril/\(Version.text)"
+            )
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+    }
+
+    /// The kubeconfig as it stands in the garden.
+    static func kubeconfig(_ name: String, in garden: Garden) async throws -> [UInt8] {
+        let secret = try await garden.answered { () async throws(APIError) in
+            try await garden.client.get(KubernetesSecret.self, Self.secret(name), namespace: garden.project)
+        }
+        guard let bytes = secret["kubeconfig"] else {
+            let reason = "the Secret \(Self.secret(name)) holds no kubeconfig"
+            throw Failure(TextError(description: reason), exitCode: .unavailable)
+        }
+        return bytes
+    }
+}
