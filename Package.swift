@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CLibnftnl", pkgConfig: "libnftnl", providers: [.apt(["libnftnl-dev"])]),
         .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "CLibeventTLS", pkgConfig: "libevent_openssl", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CTendrilShims"),
 
@@ -115,7 +116,7 @@ let package = Package(
             name: "Coordinator",
             dependencies: [
                 "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel", "NodePlan",
-                "ShootPlan", "KubernetesClient", "Observability", logging,
+                "ShootPlan", "KubernetesClient", "Observability", "CLibeventTLS", logging,
             ],
             swiftSettings: common
         ),

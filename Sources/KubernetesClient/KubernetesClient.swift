@@ -260,6 +260,7 @@ package final class KubernetesClient: Sendable {
     ///   - type: of which kind.
     ///   - namespace: `nil` for all of them.
     ///   - name: one object only; `nil` for all.
+    ///   - selector: labels that objects have to have; empty for all.
     ///   - version: from which on.
     ///   - receive: takes each event's line on the transport's thread and returns whether to go on.
     /// - Throws: `APIError`.
@@ -267,6 +268,7 @@ package final class KubernetesClient: Sendable {
         _ type: Object.Type,
         namespace: String? = nil,
         name: String? = nil,
+        selector: String = "",
         from version: String,
         receive: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws(APIError) {
@@ -275,6 +277,7 @@ package final class KubernetesClient: Sendable {
         var path =
             Object.resource.path(namespace: namespace) + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=\(seconds)"
         if let name { path += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
+        if !selector.isEmpty { path += "&labelSelector=\(ResourceKind.encoded(selector))" }
         if !version.isEmpty { path += "&resourceVersion=\(ResourceKind.encoded(version))" }
         let splitter = Guarded(LineSplitter(limit: 4 << 20))
         var request = request(.get, path)

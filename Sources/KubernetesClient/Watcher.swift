@@ -32,6 +32,7 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
     private let client: KubernetesClient
     private let namespace: String?
     private let name: String?
+    private let selector: String
     private let skipsUnreadable: Bool
 
     /// Follows a whole collection, or the object called `name` only.
@@ -41,16 +42,18 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
     ///   - client: of which cluster.
     ///   - namespace: `nil` for all of them.
     ///   - name: `nil` for the whole collection.
+    ///   - selector: labels that objects have to have; empty for all.
     ///   - skipsUnreadable: whether an object that cannot be read is only told as a failure, and the others are followed.
     package init(
         _ type: Object.Type,
         client: KubernetesClient,
         namespace: String? = nil,
         name: String? = nil,
+        selector: String = "",
         skipsUnreadable: Bool = false
     ) {
         (self.client, self.namespace, self.name) = (client, namespace, name)
-        self.skipsUnreadable = skipsUnreadable
+        (self.selector, self.skipsUnreadable) = (selector, skipsUnreadable)
     }
 
     /// Tells every event until the task is cancelled.
@@ -94,6 +97,7 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
             Object.self,
             namespace: namespace,
             name: name,
+            selector: selector,
             skipping: skipsUnreadable ? skip : nil
         )
     }
@@ -105,11 +109,17 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
     ) async throws(APIError) -> String {
         // Bounded: a server that is faster than this side loses the watch, and a fresh list makes up for it.
         let (lines, feed) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(1024))
-        let (client, namespace, name) = (client, namespace, name)
+        let (client, namespace, name, selector) = (client, namespace, name, selector)
         async let transfer: Result<Void, APIError> = {
             defer { feed.finish() }
             do throws(APIError) {
-                try await client.watchLines(Object.self, namespace: namespace, name: name, from: version) { line in
+                try await client.watchLines(
+                    Object.self,
+                    namespace: namespace,
+                    name: name,
+                    selector: selector,
+                    from: version
+                ) { line in
                     if case .enqueued = feed.yield(line) { true } else { false }
                 }
                 return .success(())

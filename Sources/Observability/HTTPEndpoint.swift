@@ -2,8 +2,20 @@ internal import CLibevent
 internal import Glibc
 package import TendrilCore
 
-/// Answers GET requests for metrics and health on one address (libevent's HTTP server).
+/// Answers requests on one address (libevent's HTTP server).
 package final class HTTPEndpoint: @unchecked Sendable {
+    /// Makes a connection (`struct bufferevent *`) for an event base (`struct event_base *`).
+    package typealias ConnectionMaker = @Sendable (OpaquePointer) -> OpaquePointer?
+
+    /// What somebody asks.
+    package struct Request: Sendable {
+        /// Whether something is sent, and not only asked for.
+        package let isPost: Bool
+        /// Without the query.
+        package let path: String
+        package let body: [UInt8]
+    }
+
     /// What a path answers.
     package struct Response: Sendable {
         let status: Int
@@ -19,15 +31,36 @@ package final class HTTPEndpoint: @unchecked Sendable {
 
     private let base: OpaquePointer
     private let server: OpaquePointer
-    private let respond: @Sendable (String) -> Response?
+    private let respond: @Sendable (Request) -> Response?
+    /// How connections are made; in the clear where this is missing.
+    private let connections: ConnectionMaker?
 
-    /// Listens at `endpoint`; nothing is answered before `serve`.
+    /// Listens for GET requests in the clear, for metrics and health; nothing is answered before `serve`.
     ///
     /// - Parameters:
     ///   - endpoint: an address of this host and a port.
     ///   - respond: the answer for a path, or `nil` where there is none; called on the serving thread.
     /// - Throws: `HTTPEndpointError` where the address cannot be used.
-    package init(_ endpoint: Endpoint, respond: @escaping @Sendable (String) -> Response?) throws(HTTPEndpointError) {
+    package convenience init(_ endpoint: Endpoint, respond: @escaping @Sendable (String) -> Response?)
+        throws(HTTPEndpointError)
+    {
+        try self.init(endpoint, over: nil, bodyLimit: 0) { respond($0.path) }
+    }
+
+    /// Listens; nothing is answered before `serve`.
+    ///
+    /// - Parameters:
+    ///   - endpoint: an address of this host and a port.
+    ///   - connections: makes connections that are not in the clear.
+    ///   - bodyLimit: the largest body in bytes; with zero, only GET is answered.
+    ///   - respond: the answer, or `nil` where there is none; called on the serving thread.
+    /// - Throws: `HTTPEndpointError` where the address cannot be used.
+    package init(
+        _ endpoint: Endpoint,
+        over connections: ConnectionMaker?,
+        bodyLimit: Int,
+        respond: @escaping @Sendable (Request) -> Response?
+    ) throws(HTTPEndpointError) {
         guard let base = event_base_new() else { throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM) }
         guard let server = evhttp_new(base) else {
             event_base_free(base)
@@ -43,9 +76,12 @@ package final class HTTPEndpoint: @unchecked Sendable {
         self.base = base
         self.server = server
         self.respond = respond
-        evhttp_set_allowed_methods(server, UInt16(EVHTTP_REQ_GET.rawValue | EVHTTP_REQ_HEAD.rawValue))
+        self.connections = connections
+        let methods =
+            EVHTTP_REQ_GET.rawValue | EVHTTP_REQ_HEAD.rawValue | (bodyLimit > 0 ? EVHTTP_REQ_POST.rawValue : 0)
+        evhttp_set_allowed_methods(server, UInt16(methods))
         evhttp_set_max_headers_size(server, 8192)
-        evhttp_set_max_body_size(server, 0)
+        evhttp_set_max_body_size(server, bodyLimit)
         evhttp_set_timeout(server, 5)
     }
 
@@ -65,13 +101,27 @@ package final class HTTPEndpoint: @unchecked Sendable {
             },
             context
         )
+        if connections != nil {
+            evhttp_set_bevcb(
+                server,
+                { base, context in
+                    guard let base, let context else { return nil }
+                    return Unmanaged<HTTPEndpoint>.fromOpaque(context).takeUnretainedValue().connections?(base)
+                },
+                context
+            )
+        }
         withExtendedLifetime(self) { _ = event_base_dispatch(base) }
     }
 
     private func answer(_ request: OpaquePointer) {
         let target = evhttp_request_get_uri(request).map { String(cString: $0) } ?? ""
-        let path = String(target.prefix { $0 != "?" })
-        let response = respond(path) ?? Response(status: 404, "not found\n")
+        let asked = Request(
+            isPost: evhttp_request_get_command(request) == EVHTTP_REQ_POST,
+            path: String(target.prefix { $0 != "?" }),
+            body: Self.body(request)
+        )
+        let response = respond(asked) ?? Response(status: 404, "not found\n")
         let body = Array(response.body.utf8)
         evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", response.type)
         guard let buffer = evbuffer_new() else {
@@ -81,6 +131,14 @@ package final class HTTPEndpoint: @unchecked Sendable {
         defer { evbuffer_free(buffer) }
         _ = evbuffer_add(buffer, body, body.count)
         evhttp_send_reply(request, CInt(response.status), nil, buffer)
+    }
+
+    private static func body(_ request: OpaquePointer) -> [UInt8] {
+        guard let buffer = evhttp_request_get_input_buffer(request) else { return [] }
+        let count = evbuffer_get_length(buffer)
+        return [UInt8](unsafeUninitializedCapacity: count) { bytes, filled in
+            filled = max(evbuffer_copyout(buffer, bytes.baseAddress, count), 0)
+        }
     }
 }
 

@@ -10,8 +10,10 @@ import TendrilCore
 struct ManifestsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "manifests",
-        abstract: "Print objects for a shoot, for `kubectl apply -f -`.",
-        subcommands: [BootstrapManifestsCommand.self, TokenCommand.self, NodeConfigurationCommand.self]
+        abstract: "Print objects for a shoot or the garden, for `kubectl apply -f -`.",
+        subcommands: [
+            BootstrapManifestsCommand.self, TokenCommand.self, NodeConfigurationCommand.self, WebhookCommand.self,
+        ]
     )
 }
 
@@ -139,6 +141,35 @@ struct SigningKeyCommand: ParsableCommand {
     func run() throws {
         do {
             print(try SigningKeyFile.make(at: out))
+        } catch {
+            throw Failure(error, exitCode: .operatingSystem)
+        }
+    }
+}
+
+/// The command `tendril-coordinator manifests webhook`.
+struct WebhookCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "webhook",
+        abstract: "What the garden needs to ask the coordinator about Shoots before it stores them.",
+        discussion: """
+            A Secret with a new certificate for ten years, the Service, and a ValidatingWebhookConfiguration that believes \
+            it. The coordinator has to be told, too: see webhook in its configuration.
+            """
+    )
+
+    @Option(name: .long, help: "The namespace that the coordinator runs in.")
+    var namespace = "tendril-system"
+
+    func validate() throws {
+        guard NodeName.isLabel(namespace) else {
+            throw ValidationError("--namespace: \(namespace) is no DNS label in lower case")
+        }
+    }
+
+    func run() throws {
+        do {
+            try ManifestOutput.write(try WebhookManifests.all(namespace: namespace))
         } catch {
             throw Failure(error, exitCode: .operatingSystem)
         }

@@ -13,6 +13,15 @@ import tempfile
 P = "Sources/TunnelProtocol"
 A = "Sources/ClusterModel/Approval/ApprovalRules.swift"
 MUTATIONS = [
+    ("Sources/ShootPlan/Credentials/Rotation.swift", "guard step == .moved, isInForce", "guard step == .moved", "RotationTests"),
+    ("Sources/ShootPlan/Credentials/Rotation.swift", "case .moved where isServed", "case .moved where false && isServed",
+     "RotationTests"),
+    ("Sources/NodePlan/Configuration/NodeConfigurationRules.swift", "if !(1...4).contains(keys.count)",
+     "if false && !(1...4).contains(keys.count)", "RulesTests"),
+    ("Sources/NodePlan/Configuration/NodeConfigurationRules.swift", "Data(base64Encoded: key)?.count != 32",
+     "Data(base64Encoded: key)?.count == 33", "RulesTests"),
+    ("Sources/ShootPlan/Rules/ShootAdmission.swift", "[ShootAnnotation.confirmation] != \"true\"",
+     "[ShootAnnotation.confirmation] == \"never\"", "ShootAdmissionTests"),
     (f"{P}/Gate/Gate.swift", "guard verify(GateToken.message(random: hello.random, time: token.time), token.mac)",
      "guard verify(GateToken.message(random: hello.random, time: token.time), token.mac) || true", "GateTests"),
     (f"{P}/Gate/Gate.swift", "guard distance <= GateToken.tolerance", "guard true || distance <= GateToken.tolerance",

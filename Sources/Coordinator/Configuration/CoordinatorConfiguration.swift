@@ -19,6 +19,16 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
         package var endpoint: String?
     }
 
+    /// The server that the garden's API server asks about Shoots.
+    package struct Webhook: Codable, Hashable, Sendable {
+        /// `ADDRESS:PORT`.
+        package var listen: String
+        /// A file in PEM.
+        package var certificate: String
+        /// A file in PEM.
+        package var key: String
+    }
+
     package var apiVersion: String
     package var kind: String
     /// The name of the Seed object that stands for the cluster it runs in.
@@ -38,6 +48,8 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     package var concurrency: Int?
     /// After how many minutes a shoot is looked at as a whole although nothing changed; 60 where it is missing.
     package var syncMinutes: Int?
+    /// Answers the garden's API server before it stores a Shoot; nobody does where it is missing.
+    package var webhook: Webhook?
     /// `ADDRESS:PORT` for metrics and health; none where it is missing.
     package var metrics: String?
     /// `trace` to `critical`; `info` where it is missing.
@@ -63,6 +75,9 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
         check(concurrency.map { (1...1000).contains($0) } ?? true, "concurrency", "is not 1 to 1000")
         check(syncMinutes.map { (1...10080).contains($0) } ?? true, "syncMinutes", "is not 1 to 10080")
         check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
+        check(webhook.map { Endpoint($0.listen) != nil } ?? true, "webhook.listen", "is not ADDRESS:PORT")
+        check(webhook.map { $0.certificate.hasPrefix("/") } ?? true, "webhook.certificate", "is no absolute path")
+        check(webhook.map { $0.key.hasPrefix("/") } ?? true, "webhook.key", "is no absolute path")
         let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
         check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
         check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")

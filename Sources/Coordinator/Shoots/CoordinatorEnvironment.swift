@@ -4,6 +4,7 @@ internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
 internal import NodePlan
+internal import ShootPlan
 internal import TendrilCore
 
 /// What all shoots of a coordinator share.
@@ -18,6 +19,35 @@ struct CoordinatorEnvironment: Sendable {
     let logger: Logger
     let slots: Slots
     let counts: CoordinatorCounts
+    /// The own seed as it was last heard of.
+    let ownSeed = Guarded<Seed?>(nil)
+    let board = WorkloadBoard()
+
+    /// Everything that is wrong with a shoot, and with its change from what was wanted before.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is wanted.
+    ///   - before: as it was accepted last.
+    ///   - seed: which is to host it, where that is known.
+    /// - Returns: the problems.
+    /// - Throws: `TaskFailure` where nobody here makes such machines.
+    func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?) throws -> [ConfigurationProblem] {
+        let change = before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? []
+        return ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
+            + (try provider(shoot.spec.provider.type).problems(shoot.spec)) + change
+    }
+
+    /// The same for a shoot that is not stored yet: seeds that others serve are theirs to judge.
+    func admissionProblems(_ shoot: Shoot, before: Shoot.Spec?) -> [ConfigurationProblem] {
+        guard let seed = shoot.spec.seedName, seed == configuration.seed else {
+            return ShootRules.problems(shoot) + (before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? [])
+        }
+        do {
+            return try problems(shoot, before: before, seed: ownSeed.withLock { $0 }?.spec)
+        } catch {
+            return [ConfigurationProblem("spec.provider.type", "\(error)")]
+        }
+    }
 
     /// Who makes the machines of a shoot.
     func provider(_ type: Shoot.ProviderType) throws -> any InfrastructureProvider {

@@ -14,6 +14,7 @@ internal import TendrilCore
 package struct CoordinatorService: Sendable {
     private let environment: CoordinatorEnvironment
     private let endpoint: HTTPEndpoint?
+    private let admission: AdmissionServer?
     private let leadership: Leadership
     private let logger: Logger
 
@@ -74,6 +75,10 @@ package struct CoordinatorService: Sendable {
             counts: counts
         )
         self.logger = logger
+        let environment = environment
+        admission = try configuration.webhook.map { settings in
+            try AdmissionServer(settings, logger: logger) { environment.admissionProblems($0, before: $1) }
+        }
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
             try HTTPEndpoint(address) { path in
                 switch path {
@@ -89,6 +94,12 @@ package struct CoordinatorService: Sendable {
     package func run() async {
         EndSignal.expect()
         if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        do {
+            try admission?.start()
+        } catch {
+            // Shoots are judged all the same, only later.
+            logger.error("nobody answers the API server's questions", metadata: ["reason": "\(error)"])
+        }
         let fleet = Fleet(environment)
         let ending = Guarded(false)
         let work = Task {
@@ -98,6 +109,7 @@ package struct CoordinatorService: Sendable {
                 garden: environment.garden,
                 name: environment.configuration.seed,
                 logger: logger,
+                kept: environment.ownSeed,
                 count: { await fleet.hosted }
             )
             let watch = SeedWatch(
@@ -108,8 +120,9 @@ package struct CoordinatorService: Sendable {
             let following = Task {
                 async let reporting: Void = keeper.run()
                 async let watching: Void = watch.run()
+                async let board: Void = environment.board.run(environment.seed, logger)
                 await follow(fleet)
-                _ = await (reporting, watching)
+                _ = await (reporting, watching, board)
             }
             await leadership.keep()
             following.cancel()

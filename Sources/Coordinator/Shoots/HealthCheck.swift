@@ -5,9 +5,12 @@ internal import ShootPlan
 internal import TendrilCore
 
 /// Looks at a shoot from outside, and says how it is.
-struct HealthCheck: Sendable {
+struct HealthCheck {
     let work: ShootWork
     let records: FlowRecords
+    let board: WorkloadBoard
+    /// The shoot's API.
+    let client: () async throws -> KubernetesClient
 
     /// The four conditions as they are now.
     func conditions() async -> [Condition] {
@@ -16,35 +19,33 @@ struct HealthCheck: Sendable {
                 Condition($0.rawValue, status: "True", reason: "Hibernated", message: "the shoot sleeps")
             }
         }
-        async let plane = controlPlane()
+        let plane = controlPlane
         let shoot: KubernetesClient
         do {
-            shoot = try await work.shootClient()
+            shoot = try await client()
             _ = try await shoot.text("/readyz")
         } catch {
             let unknown = [ShootCondition.everyNodeReady, .systemComponentsHealthy].map {
                 Condition($0.rawValue, status: "Unknown", reason: "APIServerDown", message: "the API server is down")
             }
-            return [condition(.apiServerAvailable, "\(error)"), await plane] + unknown
+            return [condition(.apiServerAvailable, "\(error)"), plane] + unknown
         }
         return [
-            condition(.apiServerAvailable, nil), await plane, await nodes(shoot), await system(shoot),
+            condition(.apiServerAvailable, nil), plane, await nodes(shoot), await system(shoot),
         ]
     }
 
-    private func controlPlane() async -> Condition {
-        do throws(APIError) {
-            let base = "/apis/apps/v1/namespaces/\(work.namespace)"
-            var workloads = try await work.seed.document("\(base)/deployments")["items"]?.items ?? []
-            workloads += try await work.seed.document("\(base)/statefulsets")["items"]?.items ?? []
-            let problems = workloads.compactMap { object in
-                Rollout.problem(object).map { "\(object["metadata"]?["name"]?.text ?? ""): \($0)" }
-            }
-            let problem = workloads.isEmpty ? "nothing runs" : problems.isEmpty ? nil : problems.joined(separator: "; ")
-            return condition(.controlPlaneHealthy, problem)
-        } catch {
-            return unknown(.controlPlaneHealthy, error)
+    private var controlPlane: Condition {
+        guard let problems = board.problems(in: work.namespace) else {
+            let reason = "the seed's workloads are not read yet"
+            return Condition(
+                ShootCondition.controlPlaneHealthy.rawValue,
+                status: "Unknown",
+                reason: "CannotTell",
+                message: reason
+            )
         }
+        return condition(.controlPlaneHealthy, problems.isEmpty ? nil : problems.joined(separator: "; "))
     }
 
     private func nodes(_ shoot: KubernetesClient) async -> Condition {

@@ -13,6 +13,8 @@ struct SeedKeeper: Sendable {
     let garden: KubernetesClient
     let name: String
     let logger: Logger
+    /// Where what was heard of the seed is kept.
+    let kept: Guarded<Seed?>
     /// How many shoots there are.
     let count: @Sendable () async -> Int
 
@@ -30,6 +32,7 @@ struct SeedKeeper: Sendable {
 
     private func report() async throws {
         let seed = try await garden.get(Seed.self, name)
+        kept.withLock { $0 = seed }
         let now = Clock.unixTime()
         var ready = Condition(
             Seed.ready,

@@ -31,6 +31,9 @@ actor ShootLoop {
     private var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
     private var needsRepair = false
+    /// What is remembered of the flow, as this process wrote or read it last; nobody else writes it.
+    private var remembered: (records: FlowRecords, spec: Shoot.Spec?)?
+    private var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told.
     private var refused: Int?
 
@@ -94,7 +97,9 @@ actor ShootLoop {
             let sync = Nanoseconds.seconds(UInt64(environment.configuration.syncMinutes ?? 60) * 60)
             let isDue = needsRepair || lastSync.map { Clock.now() >= $0 + sync } ?? false
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
-            var (records, spec) = try await store.load()
+            let isIdle = settled == shoot.metadata.generation && !isDue && shoot.operation == nil
+            if !isIdle { remembered = nil }
+            var (records, spec) = try await recall(store)
             do {
                 try judge(shoot, work, before: spec, records)
             } catch {
@@ -146,8 +151,22 @@ actor ShootLoop {
         return adopted
     }
 
+    /// What is remembered of the flow.
+    private func recall(_ store: FlowStore) async throws -> (FlowRecords, Shoot.Spec?) {
+        if let remembered { return remembered }
+        let read = try await store.load()
+        remembered = read
+        return read
+    }
+
     private func makeWork(_ shoot: Shoot) async throws -> ShootWork {
-        let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
+        // What was heard of it a moment ago will do.
+        let seed: Seed
+        if let known = environment.ownSeed.withLock({ $0 }) {
+            seed = known
+        } else {
+            seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
+        }
         let facts = ClusterFacts(
             shoot,
             images: environment.configuration.images,
@@ -168,13 +187,8 @@ actor ShootLoop {
     }
 
     private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?, _ records: FlowRecords) throws {
-        let images = environment.configuration.machineImages
-        var problems = ShootRules.problems(shoot, seed: work.facts.seed, images: images)
+        var problems = try environment.problems(shoot, before: before, seed: work.facts.seed)
         let provider = try environment.provider(shoot.spec.provider.type)
-        problems += provider.problems(shoot.spec)
-        if let before {
-            problems += ShootRules.problems(changing: before, to: shoot.spec)
-        }
         problems += provider.problems(changing: records[TaskName.infrastructure] ?? [:], to: shoot.spec)
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
@@ -207,6 +221,7 @@ actor ShootLoop {
             _ = await look(work, outcome.records)
             return failures.wait()
         }
+        remembered = (outcome.records, shoot.spec)
         settled = shoot.metadata.generation
         lastSync = Clock.now()
         needsRepair = false
@@ -262,6 +277,7 @@ actor ShootLoop {
         isThorough: Bool,
         save: @escaping @Sendable (FlowRecords) async throws -> Void
     ) async throws -> FlowOutcome? {
+        remembered = nil
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
         let start = Clock.now()
         let runner = FlowRunner(
@@ -307,7 +323,9 @@ actor ShootLoop {
 
     /// Looks at the shoot's health, and how long to wait for the next look.
     private func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
-        let conditions = await HealthCheck(work: work, records: records).conditions()
+        let conditions = await HealthCheck(work: work, records: records, board: environment.board) {
+            try await self.client(work, records)
+        }.conditions()
         environment.counts.saw(conditions, of: work.shoot.key)
         let known = shoot.status?.conditions ?? []
         if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
@@ -328,6 +346,16 @@ actor ShootLoop {
         let isOld = lastSync.map { Clock.now() >= $0 + Self.repairPause } ?? true
         needsRepair = isOld && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
         return .seconds(isWell ? 60 : 10)
+    }
+
+    /// The shoot's API by the credentials that were issued last, which are read once.
+    private func client(_ work: ShootWork, _ records: FlowRecords) async throws -> KubernetesClient {
+        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
+        let digest = leaves?.digests[ShootWork.ownCredentials] ?? ""
+        if let known, known.digest == digest { return known.client }
+        let client = try await work.shootClient()
+        known = (digest, client)
+        return client
     }
 
     private func needsRenewal(_ records: FlowRecords) -> Bool {

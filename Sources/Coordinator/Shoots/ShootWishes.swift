@@ -43,13 +43,21 @@ struct ShootWishes: Sendable {
         return refusal == nil ? operation : nil
     }
 
-    /// Takes the annotation away, so that nothing is done twice.
+    /// Takes the annotation away, so that nothing is done twice; another wish that came meanwhile stays.
     func acknowledge(_ shoot: Shoot) async throws {
-        try await garden.patch(
-            Shoot.self,
-            shoot.name,
-            namespace: shoot.namespace,
-            ["metadata": ["annotations": [ShootAnnotation.operation: .null]]]
-        )
+        for _ in 0..<5 {
+            let newest = try await garden.get(Shoot.self, shoot.name, namespace: shoot.namespace)
+            guard let wish = newest.operation, wish == shoot.operation else { return }
+            let change: JSONValue = [
+                "resourceVersion": .string(newest.metadata.resourceVersion ?? ""),
+                "annotations": [ShootAnnotation.operation: .null],
+            ]
+            do throws(APIError) {
+                try await garden.patch(Shoot.self, shoot.name, namespace: shoot.namespace, ["metadata": change])
+                return
+            } catch {
+                guard error.isConflict else { throw error }
+            }
+        }
     }
 }

@@ -19,6 +19,9 @@ struct ShootWork: Sendable {
     let mayWrite: @Sendable () -> Bool
     let logger: Logger
 
+    /// The Secret with the coordinator's own credentials for the shoot.
+    static let ownCredentials = "tendril-coordinator"
+
     /// The namespace in the seed.
     var namespace: String { facts.id }
 
@@ -37,9 +40,9 @@ struct ShootWork: Sendable {
 
     /// A client of the shoot's API server, at its address within the seed.
     func shootClient() async throws -> KubernetesClient {
-        let kubeconfig = try await secret("tendril-coordinator")
-        guard let bytes = kubeconfig["kubeconfig"] else {
-            throw TaskFailure(.unknown, "the Secret tendril-coordinator holds no kubeconfig")
+        let kubeconfig = try await secret(Self.ownCredentials)
+        guard let bytes = kubeconfig[SecretKey.kubeconfig] else {
+            throw TaskFailure(.unknown, "the Secret \(Self.ownCredentials) holds no kubeconfig")
         }
         let parsed = try Kubeconfig(bytes, directory: "")
         return KubernetesClient(

@@ -15,7 +15,7 @@ enum SystemReport {
             let path = "/apis/apps/v1/namespaces/kube-system/\(workload)"
             guard var object = try await shoot.findDocument(path) else { return "\(workload) is gone" }
             object = object.merging(["kind": parts[0] == "daemonsets" ? "DaemonSet" : "Deployment"])
-            if let problem = Rollout.problem(object) { return "\(workload): \(problem)" }
+            if let problem = RolloutState(object).problem { return "\(workload): \(problem)" }
         }
         let endpoints = try await shoot.findDocument("/api/v1/namespaces/default/endpoints/kubernetes")
         guard endpoints?["subsets"]?.first?["addresses"]?.first?["ip"]?.text == ReservedNetwork.apiServer else {

@@ -81,26 +81,7 @@ enum Rollout {
         let name = object["metadata"]?["name"]?.text ?? ""
         let _: Bool = try await Waiting.until(limit, for: "\(name) to be ready") {
             let current = try await client.document(path)
-            return problem(current).map { .failure(.init($0)) } ?? .success(true)
+            return RolloutState(current).problem.map { .failure(.init($0)) } ?? .success(true)
         }
-    }
-
-    /// Why a workload is not as it is wanted; `nil` where it is.
-    static func problem(_ object: JSONValue) -> String? {
-        guard let status = object["status"] else { return "it has no status" }
-        func count(_ name: String) -> Int { status[name]?.number ?? 0 }
-        guard count("observedGeneration") >= object["metadata"]?["generation"]?.number ?? 0 else {
-            return "its controller has not seen it"
-        }
-        if object["kind"]?.text == "DaemonSet" {
-            let wanted = count("desiredNumberScheduled")
-            let isReady = count("updatedNumberScheduled") >= wanted && count("numberReady") >= wanted
-            return isReady ? nil : "\(count("numberReady")) of \(wanted) pods are ready"
-        }
-        let wanted = object["spec"]?["replicas"]?.number ?? 1
-        guard count("updatedReplicas") >= wanted || wanted == 0, count("readyReplicas") >= wanted else {
-            return "\(count("readyReplicas")) of \(wanted) pods are ready"
-        }
-        return count("replicas") > wanted ? "an old pod is still there" : nil
     }
 }

@@ -100,7 +100,7 @@ scenario_systemd_hung() { # a systemd that does not answer is told as that; noth
   node_ready w1 || { kill -CONT "$pid"; fail "the node suffered"; }
   kill -CONT "$pid"; t=$(now)
   until_ok 60 eval "[[ \$(annotation w1 applied-generation) == $g ]]" || fail "still: $(status w1)"
-  within 20 "$t"
+  within 30 "$t"
   everywhere $g w2 w3
 }
 

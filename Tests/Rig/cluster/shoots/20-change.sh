@@ -44,6 +44,31 @@ shoot_refused() { # what cannot be is refused with the field and the reason, and
   grep -q "spec.kubernetes.version" "$WORK/error" || fail "$(<"$WORK/error")"
 }
 
+shoot_webhook() { # the API server asks the coordinator before it stores a Shoot; while nobody answers nothing is refused
+  registration = | k apply -f - >/dev/null
+  admitted() { ! k -n demo patch shoot one --dry-run=server --type=merge -p "$1" >/dev/null 2>"$WORK/error" && grep -q "$2" "$WORK/error"; }
+  until_ok 20 admitted '{"spec":{"kubernetes":{"version":"1.25.0"}}}' "shoots.tendril.dev.*spec.kubernetes.version: 1.25.0 skips a minor release" || fail "$(<"$WORK/error")"
+  admitted '{"spec":{"networking":{"pods":"10.96.0.0/16"}}}' "spec.networking.pods" || fail "$(<"$WORK/error")"
+  admitted '{"spec":{"workers":[{"name":"worker","minimum":3,"maximum":2}]}}' "spec.workers\[0\].minimum: 3 is more than the maximum 2" || fail "$(<"$WORK/error")"
+  k -n demo patch shoot one --dry-run=server --type=merge -p '{"spec":{"workers":[{"name":"worker","minimum":2,"maximum":2}]}}' >/dev/null || fail "what can be is refused"
+  k -n demo annotate shoot one a=b --dry-run=server >/dev/null || fail "a note is refused"
+  ! k -n demo delete shoot one --dry-run=server 2>"$WORK/error" >/dev/null && grep -q confirmation.tendril.dev/deletion=true "$WORK/error" || fail "$(<"$WORK/error")"
+  # Whatever somebody sends to it, it goes on answering.
+  local pod; pod=$(k -n tendril-system get pods -o jsonpath='{.items[0].status.podIP}')
+  local junk; for junk in '' '{' '[]' '{"request":{}}' '{"apiVersion":"a","kind":"b","request":{"uid":"u","operation":"CREATE","object":{"spec":[]}}}'; do
+    "$HERE/machine.sh" sh seed curl -sk -m 5 -o /dev/null -w '%{http_code}\n' --data-binary "$junk" "https://$pod:9443/validate-shoots" >>"$WORK/answers"
+  done
+  [[ $(tr '\n' ' ' <"$WORK/answers") == "400 400 400 400 200 " ]] || fail "$(<"$WORK/answers")"
+  "$HERE/machine.sh" sh seed sh -c "head -c 9000000 /dev/zero | curl -sk -m 5 -o /dev/null --data-binary @- https://$pod:9443/validate-shoots" || true
+  admitted '{"spec":{"kubernetes":{"version":"1.25.0"}}}' "skips a minor release" || fail "$(<"$WORK/error")"
+  k -n tendril-system scale deployment/tendril-coordinator --replicas=0 >/dev/null
+  until_ok 40 eval '[[ -z $(k -n tendril-system get pods --no-headers 2>/dev/null) ]]'
+  k -n demo patch shoot one --dry-run=server --type=merge -p '{"spec":{"kubernetes":{"version":"1.25.0"}}}' >/dev/null || fail "nobody answers, and that stops people"
+  k -n tendril-system scale deployment/tendril-coordinator --replicas=1 >/dev/null
+  k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
+  k delete validatingwebhookconfiguration tendril-coordinator >/dev/null
+}
+
 # links POD: how many links the tunnel's server in it has
 links() { k -n shoot--demo--one exec "$1" -c tendril-vpn -- /usr/bin/tendril-vpn status --socket /run/tendril/vpn.sock --output json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["linksLive"])'; }
 all_linked() { local pods pod; pods=$(k -n shoot--demo--one get pods -l app.kubernetes.io/name=kube-apiserver --no-headers -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" { print $1 }'); [[ $(wc -w <<<"$pods") == 2 ]] || return 1; for pod in $pods; do [[ $(links "$pod") == "$1" ]] || return 1; done; }
@@ -93,6 +118,7 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves: nodes, pods and
   local uid node old; uid=$(s get pod web -o jsonpath='{.metadata.uid}{.status.containerStatuses[0].containerID}'); node=$(s get nodes -o jsonpath='{.items[0].metadata.uid}')
   old=$WORK/old-kubeconfig; cp "$WORK/kubeconfig" "$old"
   authorities >"$WORK/authorities.0"
+  k -n shoot--demo--one get secret node-signing-key -o jsonpath='{.data.private\.pem}' | base64 -d >"$WORK/old-signing.pem"
   s create secret generic keepsake --from-literal=a=b >/dev/null
   k -n demo annotate shoot one tendril.dev/operation=rotate-complete >/dev/null
   until_ok 20 eval 'k -n demo get events | grep -q "OperationRefused.*no rotation is prepared"' || fail "given up before there is another: $(k -n demo get events | tail -3)"
@@ -118,6 +144,15 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves: nodes, pods and
   [[ $(s get secret keepsake -o jsonpath='{.data.a}' | base64 -d) == b ]] || fail "a Secret cannot be read any more"
   [[ $(s get pod web -o jsonpath='{.metadata.uid}{.status.containerStatuses[0].containerID}') == "$uid" ]] || fail "the pod was restarted"
   [[ $(s get nodes -o jsonpath='{.items[0].metadata.uid}') == "$node" ]] || fail "the node was replaced"
+  # Who has kept the old signing key tells nodes nothing any more.
+  local secret; secret=$(s -n kube-system get cm tendril-node-worker -o jsonpath='{.data.secret}')
+  s -n kube-system get secret "$secret" -o jsonpath='{.data.node\.json}' | base64 -d | python3 -c 'import json,sys; d=json.load(sys.stdin); d["metadata"]["generation"]+=1; json.dump(d,sys.stdout)' >"$WORK/forged.json"
+  openssl pkeyutl -sign -inkey "$WORK/old-signing.pem" -rawin -in "$WORK/forged.json" -out "$WORK/forged.sig"
+  s -n kube-system patch secret "$secret" --type=merge -p "{\"data\":{\"node.json\":\"$(base64 -w0 <"$WORK/forged.json")\",\"signature\":\"$(base64 -w0 "$WORK/forged.sig" | base64 -w0)\"}}" >/dev/null
+  s -n kube-system annotate cm tendril-node-worker touched=1 >/dev/null
+  until_ok 30 eval '[[ $(t node status one || true) == *"signed by none of the keys"* ]]' || fail "$(t node status one)"
+  k -n demo annotate shoot one tendril.dev/operation=reconcile >/dev/null
+  until_ok 60 t node status one || fail "$(t node status one)"
   # A pod that was there all the time speaks to the API server: its token is of the new key, and it finds the new CA.
   until_ok 150 site_asks || fail "$(site_asks 2>&1 | tail -2)"
 }

@@ -1,0 +1,8 @@
+// libevent's connections over OpenSSL.
+#pragma once
+// First, for libevent's configuration header defines _GNU_SOURCE, which would change the layout of fd_set.
+#include <sys/types.h>
+#include <sys/select.h>
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>

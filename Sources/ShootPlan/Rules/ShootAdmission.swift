@@ -1,0 +1,61 @@
+package import ClusterModel
+internal import FoundationEssentials
+package import TendrilCore
+
+/// Says at once, before a Shoot is stored, what its coordinator would say later (Kubernetes documentation, "Dynamic
+/// Admission Control", admission.k8s.io/v1).
+package enum ShootAdmission {
+    /// What the API server asks.
+    package struct Review: Codable, Sendable {
+        package struct Request: Codable, Sendable {
+            package var uid: String
+            /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
+            package var operation: String
+            package var object: JSONValue?
+            package var oldObject: JSONValue?
+        }
+
+        package var apiVersion: String
+        package var kind: String
+        package var request: Request
+    }
+
+    /// Judges a request.
+    ///
+    /// - Parameters:
+    ///   - request: as the API server sent it.
+    ///   - problems: what is wrong with a shoot, and with its change from what was wanted before.
+    /// - Returns: why it is refused, for people; `nil` where it is not.
+    package static func refusal(
+        _ request: Review.Request,
+        problems: (_ shoot: Shoot, _ before: Shoot.Spec?) -> [ConfigurationProblem]
+    ) -> String? {
+        // What cannot be read is the schema's business, which has judged already; the coordinator judges again anyway.
+        let (new, old) = (shoot(request.object), shoot(request.oldObject))
+        switch request.operation {
+        case "DELETE":
+            guard let old, old.metadata.annotations?[ShootAnnotation.confirmation] != "true" else { return nil }
+            return "set the annotation \(ShootAnnotation.confirmation)=true to confirm the deletion"
+        case "CREATE", "UPDATE":
+            // Finalizers of what goes have to be removable, and what was accepted stays so until somebody changes it.
+            guard let new, !new.isBeingDeleted, new.spec != old?.spec else { return nil }
+            let found = problems(new, old?.spec)
+            return found.isEmpty ? nil : found.map(\.description).joined(separator: "; ")
+        default: return nil
+        }
+    }
+
+    /// The answer to a request.
+    package static func answer(uid: String, refusal: String?) -> JSONValue {
+        var response: JSONValue = ["uid": .string(uid), "allowed": .bool(refusal == nil)]
+        if let refusal {
+            response = response.merging(["status": ["code": 422, "reason": "Invalid", "message": .string(refusal)]])
+        }
+        return ["apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response]
+    }
+
+    private static func shoot(_ object: JSONValue?) -> Shoot? {
+        guard let object, object != .null, let bytes = try? CanonicalJSON.bytes(object) else { return nil }
+        return try? JSONDecoder().decode(Shoot.self, from: Data(bytes))
+    }
+}

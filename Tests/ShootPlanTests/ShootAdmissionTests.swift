@@ -1,0 +1,74 @@
+import ClusterModel
+import FoundationEssentials
+import ShootPlan
+import TendrilCore
+import Testing
+
+@Suite("What the API server asks before a Shoot is stored")
+struct ShootAdmissionTests {
+    private func review(_ operation: String, _ new: JSONValue?, _ old: JSONValue? = nil) throws -> String? {
+        let request: JSONValue = [
+            "uid": "u", "operation": .string(operation), "object": new ?? .null, "oldObject": old ?? .null,
+        ]
+        let text: JSONValue = ["apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request]
+        let review = try JSONDecoder().decode(ShootAdmission.Review.self, from: JSONEncoder().encode(text))
+        return ShootAdmission.refusal(review.request) { shoot, before in
+            ShootRules.problems(shoot) + (before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? [])
+        }
+    }
+
+    private func shoot(_ change: (inout Shoot) -> Void = { _ in }) throws -> JSONValue {
+        try CanonicalJSON.value(try Samples.shoot(change))
+    }
+
+    @Test("What cannot be is refused with its field, when it is made and when it is changed")
+    func problems() throws {
+        let upsideDown = try shoot { ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (3, 2) }
+        #expect(try review("CREATE", upsideDown)?.contains("spec.workers[0].minimum") == true)
+        #expect(try review("UPDATE", upsideDown, try shoot())?.contains("spec.workers[0].minimum") == true)
+        let older = try shoot { $0.spec.kubernetes.version = "1.20.1" }
+        #expect(try review("CREATE", older) == nil)
+        #expect(try review("UPDATE", older, try shoot())?.contains("spec.kubernetes.version") == true)
+        #expect(try review("CREATE", try shoot()) == nil)
+    }
+
+    @Test("What nobody changed is not judged anew, and what goes can go")
+    func others() throws {
+        let wrong = try shoot { $0.spec.workers[0].minimum = 9 }
+        let noted = try shoot {
+            $0.spec.workers[0].minimum = 9
+            $0.metadata.annotations = ["a": "b"]
+        }
+        #expect(try review("UPDATE", noted, wrong) == nil)
+        let going = try shoot {
+            $0.spec.workers[0].minimum = 9
+            $0.metadata.deletionTimestamp = "2026-01-01T00:00:00Z"
+        }
+        #expect(try review("UPDATE", going, try shoot()) == nil)
+        #expect(try review("CONNECT", wrong) == nil)
+    }
+
+    @Test("A deletion has to be confirmed")
+    func deletion() throws {
+        #expect(try review("DELETE", nil, try shoot())?.contains(ShootAnnotation.confirmation) == true)
+        let confirmed = try shoot { $0.metadata.annotations = [ShootAnnotation.confirmation: "true"] }
+        #expect(try review("DELETE", nil, confirmed) == nil)
+    }
+
+    @Test(
+        "What is no Shoot is left to the schema, and never ends the server",
+        arguments: [nil, [], ["spec": []], 1] as [JSONValue?]
+    )
+    func garbage(_ object: JSONValue?) throws {
+        #expect(try review("CREATE", object) == nil)
+        #expect(try review("DELETE", nil, object) == nil)
+    }
+
+    @Test("The answer carries the question's mark and the reason")
+    func answers() {
+        let yes = ShootAdmission.answer(uid: "u", refusal: nil)
+        #expect(yes["response"] == ["uid": "u", "allowed": true])
+        let no = ShootAdmission.answer(uid: "u", refusal: "spec: is wrong")
+        #expect(no["response"]?["allowed"] == false && no["response"]?["status"]?["message"] == "spec: is wrong")
+    }
+}
