@@ -61,7 +61,7 @@ struct RotationTests {
         #expect(rotation.phase == .prepared && rotation.start(at: 9) != nil)
         #expect(rotation.complete() == nil && rotation.phase == .completing && rotation.start(at: 10) != nil)
         rotation.reached(at: 11)
-        #expect(!rotation.isUnderWay && rotation.phase == .completing && rotation.start(at: 12) != nil)
+        #expect(rotation.step == .settled && rotation.phase == .completing && rotation.start(at: 12) != nil)
         rotation.reached(at: 13)
         #expect(rotation.phase == .completed && rotation.startTime == 5 && rotation.completionTime == 13)
         #expect(rotation.start(at: 14) == nil && rotation.number == 2 && rotation.completionTime == nil)

@@ -14,7 +14,7 @@ enum ShootFlows {
             ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
             ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
             SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
-            NodeConfigurationsTask.make(work, isRotating: rotation.isUnderWay),
+            NodeConfigurationsTask.make(work, rotation),
             MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
             AddonsTask.make(work), AccessTask.make(work), ReadinessTasks.nodes(work), ReadinessTasks.system(work),
         ] + (rotation.hasMoved ? [SecretsTask.make(work, rotation)] : [])

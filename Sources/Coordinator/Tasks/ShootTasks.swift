@@ -45,12 +45,12 @@ enum SystemTask {
 
 /// What the machines of every pool are to be, signed and published in the shoot.
 enum NodeConfigurationsTask {
-    static func make(_ work: ShootWork, isRotating: Bool) -> ShootTask {
+    static func make(_ work: ShootWork, _ rotation: Rotation) -> ShootTask {
         ShootTask(
             name: TaskName.nodeConfigurations,
             title: "Publishing what nodes are to be",
             // Machines ask for new certificates at once; who issues them has to have the new CA by then.
-            after: [TaskName.system] + (isRotating ? [TaskName.controllers] : []),
+            after: [TaskName.system] + (rotation.step == .moved ? [TaskName.controllers] : []),
             inputs: { records in
                 let addresses = try work.addresses(records)
                 let pools = try work.facts.spec.workers.map { pool in

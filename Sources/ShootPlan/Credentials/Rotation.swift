@@ -41,9 +41,6 @@ package struct Rotation: Codable, Hashable, Sendable {
         }
     }
 
-    /// Whether old and new credentials are there side by side.
-    package var isUnderWay: Bool { step != .settled }
-
     /// Whether new credentials are used already, or the only ones.
     package var hasMoved: Bool { number > 0 && step != .introduced }
 

@@ -26,6 +26,8 @@ package struct MachineImage: Codable, Hashable, Sendable {
     package var systemdCgroup: Bool?
     /// Whether the machine is a container itself and may not raise priorities.
     package var isContainer: Bool?
+    /// How long a machine has to prove itself with a new generation.
+    package var health: NodeConfiguration.Health?
     /// With the provider `aws`: the image's ID.
     package var ami: String?
 

@@ -70,6 +70,7 @@ package enum NodeRendering {
             ),
         ]
         spec.kubelet = kubelet(cluster, pool, image)
+        spec.health = image.health
         spec.certificateAuthority = trust.clusterAuthority
         spec.configurationKeys = trust.configurationKeys
         spec.certificateIssuers = trust.issuers

@@ -13,6 +13,18 @@ spec:
   provider: {type: local}
   workers: [{name: worker, minimum: 1, maximum: 2}]
 YAML
+  # A seed of which nothing is ever heard, for the scenario `silent_seed`.
+  k apply -f - >/dev/null <<'YAML'
+apiVersion: tendril.dev/v1alpha1
+kind: Seed
+metadata: {name: far}
+spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16}, exposure: {type: NodePort, address: 198.51.100.1}}
+---
+apiVersion: tendril.dev/v1alpha1
+kind: Shoot
+metadata: {name: away, namespace: demo}
+spec: {seedName: far, kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}
+YAML
   until_ok 300 succeeded one Create || fail "$(k -n demo get shoot one -o yaml)"
   access one
   s get nodes,pods -A -o wide
@@ -48,7 +60,7 @@ metrics() { k get --raw "/api/v1/namespaces/$1/pods/$(k -n "$1" get pods -l "app
 shoot_people() { # the command line shows shoots, machines and links, says what is wrong with them, and ends with a code that tells
   access one; local m; m=$(s get nodes -o jsonpath='{.items[0].metadata.name}')
   [[ $(t shoot get one) == *"one "*" True "* ]] || fail "$(t shoot get one)"
-  [[ $(t shoot get --output json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["status"]["lastOperation"]["state"])') == Succeeded ]] || fail "$(t shoot get --output json)"
+  [[ $(t shoot get --output json | python3 -c 'import json,sys; print([s["status"]["lastOperation"]["state"] for s in json.load(sys.stdin) if s["metadata"]["name"] == "one"])') == "['Succeeded']" ]] || fail "$(t shoot get --output json)"
   [[ $(t node status one) == *"$m "*worker*True*v1.20.2*"s ago"* ]] || fail "$(t node status one)"
   [[ $(t vpn status one --output json | python3 -c 'import json,sys; l, = json.load(sys.stdin); print(l["node"], l["isUp"], 0 < l["milliseconds"] < 1000)') == "$m True True" ]] || fail "$(t vpn status one)"
   local code=0 text

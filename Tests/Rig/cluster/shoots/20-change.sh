@@ -171,17 +171,6 @@ shoot_hibernate() { # a cluster sleeps: no machines, no pods, its data stays; it
 }
 
 shoot_silent_seed() { # of a seed that is not heard of, and of its shoots, it is said that nobody knows
-  k apply -f - >/dev/null <<'YAML'
-apiVersion: tendril.dev/v1alpha1
-kind: Seed
-metadata: {name: far}
-spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16}, exposure: {type: NodePort, address: 198.51.100.1}}
----
-apiVersion: tendril.dev/v1alpha1
-kind: Shoot
-metadata: {name: away, namespace: demo}
-spec: {seedName: far, kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}
-YAML
   until_ok 150 eval '[[ $(condition away APIServerAvailable)$(condition away EveryNodeReady) == UnknownUnknown ]]' || fail "$(k -n demo get shoot away -o yaml)"
   [[ $(k get seed far -o jsonpath='{.status.conditions[0].status}') == Unknown ]] || fail "$(k get seed far -o yaml)"
   [[ $(k get seed here -o jsonpath='{.status.conditions[0].status}')$(condition one APIServerAvailable) == TrueTrue ]] || fail "the others suffer"
