@@ -26,7 +26,7 @@ shoot_cloud() { # Terraform is killed in the middle and goes on where it was; th
   # A coordinator of another seed, which is the same cluster: it runs beside it, where Terraform is.
   ip -n rig-op route replace $SERVICES.0.0/16 via $CONTROL_PLANE
   {
-    sed -e 's/^seed: .*/seed: cloud/' -e '/^metrics:/d' -e 's/^  - name: default/  - name: default\n    ami: ami-12c6146b/' "$HERE/coordinator.yaml"
+    sed -e 's/^seed: .*/seed: cloud/' -e '/^metrics:/d' -e '/^webhook:/d' -e 's/^  - name: default/  - name: default\n    ami: ami-12c6146b/' "$HERE/coordinator.yaml"
     printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig" \
       "terraform: {program: $(type -P terraform || type -P tofu), workspace: $RIG/cloud/workspace, configuration: $RIG/cloud/cli.tfrc, endpoint: 'http://$CLOUD:5000'}"
   } >"$RIG/cloud/coordinator.yaml"

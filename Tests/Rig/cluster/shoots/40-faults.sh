@@ -5,7 +5,7 @@
 other() { # NAME: starts it
   mkdir -p "$RIG/other"; chmod 700 "$RIG/other"
   ip -n rig-op route replace $SERVICES.0.0/16 via $CONTROL_PLANE
-  { sed -e 's/^seed: .*/seed: other/' -e '/^metrics:/d' "$HERE/coordinator.yaml"; printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig"; } >"$RIG/other/coordinator.yaml"
+  { sed -e 's/^seed: .*/seed: other/' -e '/^metrics:/d' -e '/^webhook:/d' "$HERE/coordinator.yaml"; printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig"; } >"$RIG/other/coordinator.yaml"
   rm -f "$RIG/log/$1.log"
   start "$1" ip netns exec rig-op "$TENDRIL_COORDINATOR" run --config "$RIG/other/coordinator.yaml"
 }
