@@ -1,13 +1,13 @@
 /// JSON that is nested too deep.
-struct JSONDepthError: Error, CustomStringConvertible {
-    var description: String { "nested deeper than \(JSONDepth.maximum) levels" }
+package struct JSONDepthError: Error, CustomStringConvertible {
+    package var description: String { "nested deeper than \(JSONDepth.maximum) levels" }
 }
 
 /// Bounds the nesting of JSON before a recursive decoder sees it.
-enum JSONDepth {
+package enum JSONDepth {
     static let maximum = 64
 
-    static func check(_ bytes: [UInt8]) throws(JSONDepthError) {
+    package static func check(_ bytes: [UInt8]) throws(JSONDepthError) {
         var depth = 0
         var (isText, isEscaped) = (false, false)
         for byte in bytes {

@@ -56,7 +56,7 @@ struct RotationTests {
         #expect(rotation.start(at: 6) != nil && rotation.complete() != nil)
         rotation.reached(at: 7)
         // New credentials are used, but it is not seen yet that all do.
-        #expect(rotation.hasMoved && rotation.phase == .preparing && rotation.complete() != nil)
+        #expect(rotation.usesNewKeys && rotation.phase == .preparing && rotation.complete() != nil)
         rotation.reached(at: 8)
         #expect(rotation.phase == .prepared && rotation.start(at: 9) != nil)
         #expect(rotation.complete() == nil && rotation.phase == .completing && rotation.start(at: 10) != nil)
@@ -66,5 +66,16 @@ struct RotationTests {
         #expect(rotation.phase == .completed && rotation.startTime == 5 && rotation.completionTime == 13)
         #expect(rotation.start(at: 14) == nil && rotation.number == 2 && rotation.completionTime == nil)
         #expect(rotation.generations(isServed: false) == CredentialGenerations(used: 1, other: 2))
+    }
+
+    @Test("A record that is lost is found again by the credentials that are there, and never by half of them")
+    func lost() throws {
+        for rotation in try Self.steps().dropFirst() {
+            let found = Rotation(finding: rotation.generations(isServed: false), rotation.generations(isServed: true))
+            #expect(found?.number == rotation.number && found?.step == rotation.step && found?.isInForce == false)
+        }
+        let first = CredentialGenerations(used: 0, other: nil)
+        #expect(Rotation(finding: first, first) == nil)
+        #expect(Rotation(finding: CredentialGenerations(used: 1, other: 0), first) == nil)
     }
 }

@@ -28,8 +28,29 @@ struct ShootAdmissionTests {
         #expect(try review("UPDATE", upsideDown, try shoot())?.contains("spec.workers[0].minimum") == true)
         let older = try shoot { $0.spec.kubernetes.version = "1.20.1" }
         #expect(try review("CREATE", older) == nil)
-        #expect(try review("UPDATE", older, try shoot())?.contains("spec.kubernetes.version") == true)
+        #expect(try review("UPDATE", older, try accepted())?.contains("spec.kubernetes.version") == true)
         #expect(try review("CREATE", try shoot()) == nil)
+    }
+
+    private func accepted() throws -> JSONValue {
+        try shoot {
+            $0.metadata.generation = 3
+            $0.status = ShootStatus()
+            $0.status?.observedGeneration = 3
+        }
+    }
+
+    @Test("What was stored and never accepted can be mended, and a coordinator can take a shoot")
+    func corrections() throws {
+        let older = try shoot { $0.spec.kubernetes.version = "1.20.1" }
+        #expect(try review("UPDATE", older, try shoot { $0.metadata.generation = 3 }) == nil)
+        let wrong = try shoot { $0.spec.workers[0].minimum = 9 }
+        let taken = try shoot {
+            $0.spec.workers[0].minimum = 9
+            $0.spec.seedName = "here"
+        }
+        #expect(try review("UPDATE", taken, wrong) == nil)
+        #expect(try review("UPDATE", taken, try shoot()) != nil)
     }
 
     @Test("What nobody changed is not judged anew, and what goes can go")

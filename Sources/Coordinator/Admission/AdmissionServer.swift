@@ -1,6 +1,7 @@
 internal import CLibeventTLS
 internal import ClusterModel
 internal import FoundationEssentials
+internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
 internal import Observability
@@ -14,8 +15,8 @@ internal import TendrilCore
 struct AdmissionServer: Sendable {
     /// The only path.
     static let path = "/validate-shoots"
-    /// As large as an object can be (kube-apiserver takes 3 MiB), twice, and a little.
-    private static let bodyLimit = 7 << 20
+    /// A question holds a Shoot twice; one that is larger is left to the coordinator.
+    private static let bodyLimit = 1 << 20
 
     private let endpoint: HTTPEndpoint
 
@@ -62,11 +63,13 @@ struct AdmissionServer: Sendable {
         _ logger: Logger,
         _ problems: (Shoot, Shoot.Spec?) -> [ConfigurationProblem]
     ) -> HTTPEndpoint.Response {
-        guard let review = try? JSONDecoder().decode(ShootAdmission.Review.self, from: Data(body)) else {
+        guard (try? JSONDepth.check(body)) != nil,
+            let review = try? JSONDecoder().decode(ShootAdmission.Review.self, from: Data(body))
+        else {
             return HTTPEndpoint.Response(status: 400, "this is no AdmissionReview\n")
         }
         let refusal = ShootAdmission.refusal(review.request, problems: problems)
-        if let refusal { logger.info("not admitted", metadata: ["reason": "\(refusal)"]) }
+        if let refusal { logger.info("not admitted", metadata: ["reason": "\(refusal.prefix(500))"]) }
         let answer = ShootAdmission.answer(uid: review.request.uid, refusal: refusal)
         guard let text = try? CanonicalJSON.text(answer) else {
             return HTTPEndpoint.Response(status: 500, "the answer cannot be written\n")

@@ -26,7 +26,9 @@ struct AWSProvider: InfrastructureProvider {
         return made.merging(["zones": .array(try infrastructure(work).zones.map { .string($0) })])
     }
 
-    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> Set<String>? {
+    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+        -> PresentMachines?
+    {
         let hasNetwork = infrastructure["subnets"] != nil
         // A shoot that never had machines is deleted also where its settings are wrong.
         if !hasNetwork, !(try await Terraform.knows("machines", settings, work)) { return nil }
@@ -47,9 +49,9 @@ struct AWSProvider: InfrastructureProvider {
                 userData: Data(group.userData).base64EncodedString()
             )
         }
-        _ = try await machines.apply(TerraformConfiguration.machines, values(work, pools, infrastructure))
-        // Which instances a group has only the cloud knows; without a group there are none.
-        return groups.isEmpty ? [] : nil
+        let made = try await machines.apply(TerraformConfiguration.machines, values(work, pools, infrastructure))
+        if groups.isEmpty { return .names([]) }
+        return made["addresses"].map { .addresses(Set($0.items.compactMap(\.text))) }
     }
 
     func remove(_ work: ShootWork) async throws {

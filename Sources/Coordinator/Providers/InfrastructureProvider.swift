@@ -10,6 +10,26 @@ struct MachineGroup: Sendable {
     let userData: [UInt8]
 }
 
+/// Which machines there are, as a provider knows them.
+enum PresentMachines: Sendable {
+    /// All of them, by the names that their Nodes have.
+    case names(Set<String>)
+    /// By their addresses; a machine that came a moment ago may be missing.
+    case addresses(Set<String>)
+
+    /// Whether the machine of a Node is gone.
+    func isGone(_ node: Node) -> Bool {
+        switch self {
+        case .names(let names): return !names.contains(node.metadata.name ?? "")
+        case .addresses(let addresses):
+            let own = (node.status?.addresses ?? []).filter { $0.type == "InternalIP" }.map(\.address)
+            // A Node that is well has a machine, whoever says what; one without an address was never one of ours.
+            // An answer without any machine is rather a wrong one.
+            return !node.isReady && !own.isEmpty && !addresses.isEmpty && addresses.isDisjoint(with: own)
+        }
+    }
+}
+
 /// Makes networks and machines.
 protocol InfrastructureProvider: Sendable {
     /// What is wrong with a shoot for this provider.
@@ -31,8 +51,9 @@ protocol InfrastructureProvider: Sendable {
 
     /// Makes machine groups what they are to be; those that are not named end.
     ///
-    /// - Returns: the names of the machines that there are; `nil` where the provider removes Nodes itself.
-    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> Set<String>?
+    /// - Returns: the machines that there are; `nil` where that is not known.
+    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+        -> PresentMachines?
 
     /// Removes everything that `prepare` made.
     func remove(_ work: ShootWork) async throws

@@ -35,7 +35,9 @@ struct LocalProvider: InfrastructureProvider {
 
     func prepare(_ work: ShootWork) async throws -> JSONValue { [:] }
 
-    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> Set<String>? {
+    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+        -> PresentMachines?
+    {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
         let wanted = Dictionary(uniqueKeysWithValues: groups.map { (Self.name($0.pool.name), $0) })
         for old in list.items where wanted[old.metadata.name ?? ""] == nil {
@@ -58,7 +60,7 @@ struct LocalProvider: InfrastructureProvider {
         for old in list.items where wanted[old.metadata.name ?? ""] == nil {
             try await work.seed.delete(KubernetesSecret.self, old.metadata.name ?? "", namespace: work.namespace)
         }
-        return present
+        return .names(present)
     }
 
     func remove(_ work: ShootWork) async throws { _ = try await scale(work, [], [:]) }

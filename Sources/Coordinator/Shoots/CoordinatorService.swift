@@ -76,8 +76,14 @@ package struct CoordinatorService: Sendable {
         )
         self.logger = logger
         let environment = environment
-        admission = try configuration.webhook.map { settings in
-            try AdmissionServer(settings, logger: logger) { environment.admissionProblems($0, before: $1) }
+        admission = configuration.webhook.flatMap { settings in
+            do {
+                return try AdmissionServer(settings, logger: logger) { environment.admissionProblems($0, before: $1) }
+            } catch {
+                // Shoots are judged all the same, only later.
+                logger.error("nobody answers the API server's questions", metadata: ["reason": "\(error)"])
+                return nil
+            }
         }
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
             try HTTPEndpoint(address) { path in
@@ -97,7 +103,6 @@ package struct CoordinatorService: Sendable {
         do {
             try admission?.start()
         } catch {
-            // Shoots are judged all the same, only later.
             logger.error("nobody answers the API server's questions", metadata: ["reason": "\(error)"])
         }
         let fleet = Fleet(environment)

@@ -62,6 +62,12 @@ extension SecretStore {
         guard present == nil || !known.isEmpty else {
             throw TaskFailure(.unknown, "the Secret \(namespace)/\(name) does not say which credentials it holds")
         }
+        guard known.allSatisfy({ $0.generation <= wanted.all.max() ?? 0 }) else {
+            throw TaskFailure(
+                .unknown,
+                "the Secret \(namespace)/\(name) holds newer credentials than are remembered; nothing is replaced"
+            )
+        }
         if known.map(\.generation) == wanted.all { return known.map(\.files) }
         let credentials = try wanted.all.map { generation in
             let kept = known.first { $0.generation == generation }?.files

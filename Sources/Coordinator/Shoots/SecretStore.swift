@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import FoundationEssentials
 internal import KubernetesClient
+internal import ShootPlan
 internal import TLSEngine
 internal import TendrilCore
 
@@ -11,6 +12,18 @@ struct SecretStore: Sendable {
 
     func read(_ name: String) async throws -> KubernetesSecret? {
         try await seed.find(KubernetesSecret.self, name, namespace: namespace)
+    }
+
+    /// The exchange of credentials by what is there, where its record is lost; `nil` where there was none.
+    func findRotation() async throws -> Rotation? {
+        func generations(_ authority: Authority) async throws -> CredentialGenerations? {
+            let known = try await read(authority.rawValue).map(CredentialSecret.read) ?? []
+            return known.first.map {
+                CredentialGenerations(used: $0.generation, other: known.dropFirst().first?.generation)
+            }
+        }
+        guard let own = try await generations(.client), let served = try await generations(.cluster) else { return nil }
+        return Rotation(finding: own, served)
     }
 
     /// Makes a Secret, or replaces the one that was read; what changed meanwhile is a conflict.

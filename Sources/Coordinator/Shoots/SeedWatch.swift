@@ -50,7 +50,8 @@ struct SeedWatch: Sendable {
             try await garden.patch(Seed.self, seed.name, subresource: "status", ["status": ["conditions": conditions]])
         }
         for shoot in try await garden.list(Shoot.self).items {
-            guard let seed = shoot.spec.seedName, silent.contains(seed) else { continue }
+            // Of one that is paused its own coordinator would not say again how it is.
+            guard let seed = shoot.spec.seedName, silent.contains(seed), !shoot.isPaused else { continue }
             let unknown = ShootCondition.unknown(seed: seed)
             guard let merged = Condition.merged(unknown, into: shoot.status?.conditions ?? [], at: now) else {
                 continue

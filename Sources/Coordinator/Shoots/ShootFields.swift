@@ -19,16 +19,20 @@ enum ShootFields {
             ]
         }
         if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
-        if let rotation = records.rotation, let phase = rotation.phase {
-            func time(_ seconds: UInt64?) -> JSONValue {
-                // What is not said stays in a status; null takes it away.
-                seconds.map { .string(KubernetesTime.text(seconds: $0)) } ?? .null
-            }
-            fields["credentialRotation"] = [
-                "phase": .string(phase.rawValue), "startTime": time(rotation.startTime),
-                "completionTime": time(rotation.completionTime),
-            ]
-        }
+        if let rotation = rotation(records) { fields["credentialRotation"] = rotation }
         return .object(fields)
+    }
+
+    /// How far the exchange of credentials is; `nil` where there was none.
+    static func rotation(_ records: FlowRecords) -> JSONValue? {
+        guard let rotation = records.rotation, let phase = rotation.phase else { return nil }
+        // What is not said stays in a status; null takes it away.
+        func time(_ seconds: UInt64?) -> JSONValue {
+            seconds.map { .string(KubernetesTime.text(seconds: $0)) } ?? .null
+        }
+        return [
+            "phase": .string(phase.rawValue), "startTime": time(rotation.startTime),
+            "completionTime": time(rotation.completionTime),
+        ]
     }
 }

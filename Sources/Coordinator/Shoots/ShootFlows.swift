@@ -17,7 +17,7 @@ enum ShootFlows {
             NodeConfigurationsTask.make(work, rotation),
             MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
             AddonsTask.make(work), AccessTask.make(work), ReadinessTasks.nodes(work), ReadinessTasks.system(work),
-        ] + (rotation.hasMoved ? [SecretsTask.make(work, rotation)] : [])
+        ] + (rotation.usesNewKeys ? [SecretsTask.make(work, rotation)] : [])
     }
 
     /// To a cluster that sleeps: no machines, then no control plane; data and credentials stay.

@@ -100,6 +100,8 @@ actor ShootLoop {
             let isIdle = settled == shoot.metadata.generation && !isDue && shoot.operation == nil
             if !isIdle { remembered = nil }
             var (records, spec) = try await recall(store)
+            // What is about to change is read again whatever becomes of this pass.
+            if !isIdle { remembered = nil }
             do {
                 try judge(shoot, work, before: spec, records)
             } catch {
@@ -107,7 +109,7 @@ actor ShootLoop {
                 return await careOn(shoot, as: spec, after: error, records)
             }
             let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
-            let isRotating = records.rotation.map { !$0.isInForce } ?? false
+            let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
             let isWanted = settled != shoot.metadata.generation || isDue || operation != nil || isRotating
             guard isWanted else { return await look(work, records) }
             return try await reconcile(work, store, records, isThorough: isDue || operation == .reconcile)
@@ -154,7 +156,11 @@ actor ShootLoop {
     /// What is remembered of the flow.
     private func recall(_ store: FlowStore) async throws -> (FlowRecords, Shoot.Spec?) {
         if let remembered { return remembered }
-        let read = try await store.load()
+        var read = try await store.load()
+        if read.records.rotation == nil {
+            let secrets = SecretStore(seed: environment.seed, namespace: store.namespace)
+            read.records.rotation = try await secrets.findRotation()
+        }
         remembered = read
         return read
     }
@@ -211,6 +217,7 @@ actor ShootLoop {
         let tasks =
             shoot.isHibernated
             ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider, rotation)
+        if type == .rotate { await tellRotation(work, records) }
         // What was waited for is not there any more once the shoot has slept.
         let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
         let outcome = try await perform(work, tasks, type, from: known, isThorough: isThorough) { records in
@@ -228,6 +235,18 @@ actor ShootLoop {
         failures.reset()
         if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .milliseconds(1) }
         return await look(work, outcome.records)
+    }
+
+    /// Says how far the exchange of credentials is before its next step begins.
+    private func tellRotation(_ work: ShootWork, _ records: FlowRecords) async {
+        guard let rotation = ShootFields.rotation(records) else { return }
+        _ = try? await environment.garden.patch(
+            Shoot.self,
+            work.shoot.name,
+            namespace: work.shoot.namespace,
+            subresource: "status",
+            ["status": ["credentialRotation": rotation]]
+        )
     }
 
     private func delete(_ work: ShootWork) async throws -> Nanoseconds? {

@@ -38,17 +38,21 @@ final class WorkloadBoard: Sendable {
         await watcher.run { event in
             switch event {
             case .all(let objects):
-                self.state.withLock { $0.workloads[kind] = [:] }
+                var all: [String: [String: RolloutState]] = [:]
                 for object in objects {
-                    self.take(object, RolloutState(object.metadata, replicas: object.spec?.replicas, object.status))
+                    all[object.metadata.namespace ?? "", default: [:]][object.metadata.name ?? ""] = Self.state(object)
                 }
-            case .changed(let object):
-                self.take(object, RolloutState(object.metadata, replicas: object.spec?.replicas, object.status))
+                self.state.withLock { [all] in $0.workloads[kind] = all }
+            case .changed(let object): self.take(object, Self.state(object))
             case .removed(let object): self.take(object, nil)
             case .failed(let error):
                 logger.warning("cannot follow \(kind) in the seed", metadata: ["reason": "\(error)"])
             }
         }
+    }
+
+    private static func state(_ object: some Workload) -> RolloutState {
+        RolloutState(object.metadata, replicas: object.spec?.replicas, object.status)
     }
 
     private func take(_ object: some Workload, _ rollout: RolloutState?) {

@@ -69,10 +69,10 @@ enum MachinesTask {
     }
 
     /// Removes the Nodes of machines that are gone: nobody else would.
-    private static func removeNodes(_ work: ShootWork, except present: Set<String>) async throws {
+    private static func removeNodes(_ work: ShootWork, except present: PresentMachines) async throws {
         let shoot = try await work.shootClient()
-        for node in try await shoot.list(Node.self).items {
-            guard let name = node.metadata.name, !present.contains(name) else { continue }
+        for node in try await shoot.list(Node.self).items where present.isGone(node) {
+            guard let name = node.metadata.name else { continue }
             try await shoot.delete(Node.self, name)
         }
     }

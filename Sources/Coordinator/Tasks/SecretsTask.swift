@@ -18,8 +18,17 @@ enum SecretsTask {
             inputs: { _ in ["rotation": .integer(rotation.number)] },
             perform: { _ in
                 let shoot = try await work.shootClient()
+                var failures: [String] = []
                 for secret in try await shoot.list(KubernetesSecret.self).items {
-                    try await rewrite(secret, shoot, rotation)
+                    do throws(APIError) {
+                        try await rewrite(secret, shoot, rotation)
+                    } catch {
+                        let name = "\(secret.metadata.namespace ?? "")/\(secret.metadata.name ?? "")"
+                        failures.append("the Secret \(name) of the shoot cannot be written: \(error)")
+                    }
+                }
+                guard failures.isEmpty else {
+                    throw TaskFailure(.cleanUp, failures.prefix(3).joined(separator: "; "))
                 }
                 return [:]
             }
@@ -28,7 +37,7 @@ enum SecretsTask {
 
     /// Has a Secret written anew: the API server encrypts with the first key whatever it writes, also what did not change.
     private static func rewrite(_ secret: KubernetesSecret, _ shoot: KubernetesClient, _ rotation: Rotation)
-        async throws
+        async throws(APIError)
     {
         guard let name = secret.metadata.name else { return }
         let number = "\(rotation.number)"

@@ -62,6 +62,7 @@ enum NodeConfigurationsTask {
                 let shoot = try await work.shootClient()
                 let addresses = try work.addresses(records)
                 let (trust, keys) = try await trust(work)
+                let nodes = try await shoot.list(Node.self).items
                 let known = (try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)) ?? [:]
                 var generations: [String: JSONValue] = [:]
                 for pool in work.facts.spec.workers {
@@ -71,7 +72,9 @@ enum NodeConfigurationsTask {
                     }
                     // Never lower than what was ever published, even where that is gone or cannot be read any more.
                     let last = max(published?.metadata.generation ?? 0, known[pool.name] ?? 0)
-                    let isSame = try published == configuration(last)
+                    // What a machine has taken back it never tries again.
+                    let isSame =
+                        try published == configuration(last) && !nodes.contains { $0.hasTakenBack(last, pool.name) }
                     let wanted = try configuration(isSame ? last : last + 1)
                     let problems = NodeConfigurationRules.problems(wanted)
                     guard problems.isEmpty else {
@@ -267,5 +270,14 @@ enum ReadinessTasks {
                 return [:]
             }
         )
+    }
+}
+
+extension Node {
+    /// Whether this node of a pool has taken a generation back, as its agent says.
+    fileprivate func hasTakenBack(_ generation: Int, _ pool: String) -> Bool {
+        guard metadata.labels?[TokenGrant.poolLabel] == pool else { return false }
+        let condition = status?.conditions?.first { $0.type == "TendrilAgentReady" && $0.status == "False" }
+        return condition?.message?.hasPrefix("generation \(generation) was taken back") == true
     }
 }

@@ -22,9 +22,10 @@ struct CertificateMove: Sendable {
     ///
     /// - Parameters:
     ///   - hasTunnel: whether a tunnel's client is to have a certificate.
+    ///   - hasKubelet: whether a kubelet runs.
     ///   - permit: asked for leave before the kubelet is restarted; pods go on without it.
     /// - Throws: `AgentFailure`, also where those who issue certificates have not moved yet: it is to be tried again.
-    func run(hasTunnel: Bool, permit: () async -> Bool) async throws(AgentFailure) {
+    func run(hasTunnel: Bool, hasKubelet: Bool, permit: () async -> Bool) async throws(AgentFailure) {
         if !membership.identity.facts.isIssued(by: issuers.agent) {
             try await membership.renew(context)
             try require(membership.identity.facts, issuers.agent, "the agent's certificate")
@@ -32,36 +33,42 @@ struct CertificateMove: Sendable {
         if hasTunnel {
             try require(facts(AgentPaths.tunnel), issuers.agent, "the tunnel's certificate")
         }
-        try await moveKubelet(permit)
+        if hasKubelet { try await moveKubelet(permit) }
     }
 
     private func moveKubelet(_ permit: () async -> Bool) async throws(AgentFailure) {
         let wanted = [
             KubeletPaths.clientCertificate: issuers.kubelet, KubeletPaths.servingCertificate: issuers.kubeletServing,
         ]
-        let foreign = wanted.filter { path, issuer in facts(path).map { !$0.isIssued(by: issuer) } ?? false }
-        guard !foreign.isEmpty else { return }
+        // One that is missing was removed by an attempt that did not come to its end; a kubelet may serve without one of its own.
+        let client = facts(KubeletPaths.clientCertificate)
+        let serving = facts(KubeletPaths.servingCertificate)
+        let isMoved = client?.isIssued(by: issuers.kubelet) ?? false
+        guard !isMoved || serving?.isIssued(by: issuers.kubeletServing) == false else { return }
         guard await permit() else {
             throw AgentFailure(.waiting, "the kubelet's new certificates wait for leave to restart it")
         }
         context.logger.notice("the kubelet asks for new certificates")
         do {
-            // Without what it had, the kubelet asks as at its first start: as the agent.
-            for path in foreign.keys.sorted() { try context.files.remove(path) }
-            if foreign[KubeletPaths.clientCertificate] != nil { try context.files.remove(KubeletPaths.kubeconfig) }
+            // Without what it had, the kubelet asks as at its first start: as the agent. The client's goes first: without it
+            // an attempt that is interrupted is made again.
+            for path in [KubeletPaths.clientCertificate, KubeletPaths.servingCertificate, KubeletPaths.kubeconfig] {
+                try context.files.remove(path)
+            }
             let units = context.units
             try await Blocking.run("restart") { try units.perform(.restart, KubeletPaths.unit) }
         } catch {
             throw AgentFailure(error, doing: "have the kubelet's certificates renewed")
         }
         let deadline = Clock.now() + Self.patience
-        while let late = foreign.first(where: { path, _ in facts(path) == nil })?.key {
+        let late = serving == nil ? [KubeletPaths.clientCertificate] : wanted.keys.sorted()
+        while let missing = late.first(where: { facts($0) == nil }) {
             guard Clock.now() < deadline, !Task.isCancelled else {
-                throw AgentFailure(.unhealthy, "the kubelet got no \(late)")
+                throw AgentFailure(.unhealthy, "the kubelet got no \(missing)")
             }
             try? await Task.sleep(nanoseconds: 250_000_000)
         }
-        for (path, issuer) in foreign { try require(facts(path), issuer, path) }
+        for path in late { try require(facts(path), wanted[path] ?? "", path) }
     }
 
     /// What a certificate says that may be a link to a file (the kubelet's are).

@@ -125,7 +125,9 @@ package struct Generations: Sendable {
         let document = try document(configuration)
         var secrets = try await fetchSecrets(document)
         if let path = document.spec.tunnelCertificate?.path {
-            let issuer = document.spec.certificateIssuers?.agent
+            // Only what is on its way: one that was taken back asks for nothing of what it was to bring.
+            let isPending = (try? pending())??.checksum == configuration.checksum
+            let issuer = isPending ? document.spec.certificateIssuers?.agent : nil
             secrets[path] = try await TunnelCertificate(context, membership.client).current(issuer: issuer)
         }
         let applier = Applier(files: context.files, units: context.units)

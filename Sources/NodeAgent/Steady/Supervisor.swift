@@ -265,7 +265,10 @@ final class Supervisor: Sendable {
         if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
         if let issuers = document.spec.certificateIssuers {
             let move = CertificateMove(context, membership, to: issuers)
-            try await move.run(hasTunnel: document.spec.tunnelCertificate != nil) {
+            try await move.run(
+                hasTunnel: document.spec.tunnelCertificate != nil,
+                hasKubelet: document.spec.kubelet != nil
+            ) {
                 if isFirst { true } else { await permit() }
             }
         }

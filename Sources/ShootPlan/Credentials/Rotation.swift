@@ -30,6 +30,24 @@ package struct Rotation: Codable, Hashable, Sendable {
 
     package init() {}
 
+    /// Finds the step again by the credentials that are there, where its record is lost; it is not known to be in force.
+    ///
+    /// `nil` where these credentials were never exchanged, or are of no step.
+    ///
+    /// - Parameters:
+    ///   - own: of a kind that nobody looks for at the API server.
+    ///   - served: of one that people and pods look for.
+    package init?(finding own: CredentialGenerations, _ served: CredentialGenerations) {
+        number = own.all.max() ?? 0
+        isInForce = false
+        guard number > 0 else { return nil }
+        for candidate in [Step.settled, .introduced, .moved, .served] {
+            step = candidate
+            if generations(isServed: false) == own, generations(isServed: true) == served { return }
+        }
+        return nil
+    }
+
     /// What people are told; `nil` where there was none yet.
     package var phase: RotationPhase? {
         guard number > 0 else { return nil }
@@ -41,8 +59,8 @@ package struct Rotation: Codable, Hashable, Sendable {
         }
     }
 
-    /// Whether new credentials are used already, or the only ones.
-    package var hasMoved: Bool { number > 0 && step != .introduced }
+    /// Whether new keys are used while the old ones are still there: then what the old ones made is made again.
+    package var usesNewKeys: Bool { step == .moved || step == .served }
 
     /// Begins to exchange all credentials.
     ///

@@ -39,7 +39,12 @@ package enum ShootAdmission {
         case "CREATE", "UPDATE":
             // Finalizers of what goes have to be removable, and what was accepted stays so until somebody changes it.
             guard let new, !new.isBeingDeleted, new.spec != old?.spec else { return nil }
-            let found = problems(new, old?.spec)
+            // A coordinator takes the shoot; what is wrong with that it says in the status.
+            if let old, old.spec.seedName == nil, new.spec.differsInSeedOnly(from: old.spec) { return nil }
+            // What was stored and never accepted binds nobody who mends it.
+            let isAccepted =
+                old?.status?.observedGeneration != nil && old?.status?.observedGeneration == old?.metadata.generation
+            let found = problems(new, isAccepted ? old?.spec : nil)
             return found.isEmpty ? nil : found.map(\.description).joined(separator: "; ")
         default: return nil
         }
@@ -57,5 +62,14 @@ package enum ShootAdmission {
     private static func shoot(_ object: JSONValue?) -> Shoot? {
         guard let object, object != .null, let bytes = try? CanonicalJSON.bytes(object) else { return nil }
         return try? JSONDecoder().decode(Shoot.self, from: Data(bytes))
+    }
+}
+
+extension Shoot.Spec {
+    /// Whether nothing else was changed.
+    fileprivate func differsInSeedOnly(from other: Shoot.Spec) -> Bool {
+        var same = other
+        same.seedName = seedName
+        return self == same
     }
 }

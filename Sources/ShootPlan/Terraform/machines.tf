@@ -108,4 +108,12 @@ import {
   id = each.value
 }
 
+# The Nodes of machines that are gone are removed by this.
+data "aws_instances" "there" {
+  instance_tags        = local.own
+  instance_state_names = ["pending", "running"]
+  depends_on           = [aws_autoscaling_group.pool]
+}
+
+output "addresses" { value = data.aws_instances.there.private_ips }
 output "groups" { value = { for name, group in aws_autoscaling_group.pool : name => group.name } }

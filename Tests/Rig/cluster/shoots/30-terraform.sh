@@ -73,16 +73,22 @@ print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end=
 
 shoot_cloud_fails() { # what the cloud refuses is told with its code; a deletion removes what Terraform made, and only then the rest
   [[ -e $RIG/run/cloud-coordinator.pid ]] || { say "  left out with cloud"; return 0; }
+  "$HERE/machine.sh" down ip-250-60
   local zones='{"spec":{"provider":{"infrastructure":{"zones":["eu-central-1a","eu-central-1b"ZONE]}}}}'
   k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/,\"eu-central-1z\"}" >/dev/null
   until_ok 60 eval '[[ $(cloud_shoot lastErrors) == *ERR_CONFIGURATION_PROBLEM*terraform*network*eu-central-1z* ]]' || fail "$(cloud_shoot lastErrors)"
   k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/}" >/dev/null
   until_ok 120 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath={.metadata.generation})" ]]' || fail "$(cloud_shoot lastOperation)"
   [[ -z $(cloud_shoot lastErrors) ]] || fail "the error stays"
+  # The machine has ended, and the cloud knows nothing of it: its Node goes with the next look at everything.
+  cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; in_ns op "$KUBECTL" --kubeconfig "$WORK/cloud.kubeconfig" "$@"; }
+  until_ok 90 eval '[[ $(cloud_kubectl get node ip-250-60 -o jsonpath="{.status.conditions[?(@.type==\"Ready\")].status}") == Unknown ]]' || fail "$(cloud_kubectl get nodes)"
+  k -n demo annotate shoot cloud tendril.dev/operation=reconcile >/dev/null
+  until_ok 90 eval '! cloud_kubectl get node ip-250-60' || fail "$(cloud_kubectl get nodes)"
   k -n demo annotate shoot cloud confirmation.tendril.dev/deletion=true >/dev/null
   k -n demo delete shoot cloud --wait=false >/dev/null
   until_ok 240 eval '! k -n demo get shoot cloud' || fail "$(k -n demo get shoot cloud -o yaml | tail -30)"
   [[ $(vpcs) == 0 ]] || fail "a network is left"
   ! k get namespace shoot--demo--cloud 2>/dev/null || fail "the namespace is left"
-  "$HERE/machine.sh" down ip-250-60; stop cloud-coordinator; stop moto; unport cloud; k delete seed cloud >/dev/null
+  stop cloud-coordinator; stop moto; unport cloud; k delete seed cloud >/dev/null
 }
