@@ -226,13 +226,14 @@ scenario_failover() { # a node's client that stands still or is killed: new stre
 }
 
 scenario_link_end() { # the link is taken away again: units, files and certificate go with the generation that brought them
+  # First, for whoever lists what the API server serves would wait for it.
+  kubectl delete apiservice v1.rig.tendril.dev >/dev/null
   stop vpn-server
   in_ns cp nft flush ruleset
   kubectl delete endpoints,endpointslices --field-selector metadata.name=kubernetes >/dev/null
   "$HERE/control-plane.sh" restart-apiserver
   on w1 systemctl stop kube-proxy
   kubectl delete pods talk site hook things --now --wait=false >/dev/null
-  kubectl delete apiservice v1.rig.tendril.dev >/dev/null
   local g; g=$(($(latest) + 1))
   configured $g; everywhere $g w1 w2 w3
   ! on w1 sh -c 'systemctl is-active --quiet tendril-vpn || ls /etc/systemd/system/tendril-vpn.service /etc/tendril-vpn/* 2>/dev/null' | grep . || fail "something is left"
