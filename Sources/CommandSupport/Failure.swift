@@ -30,6 +30,6 @@ package struct Failure: Error, CustomStringConvertible {
             let text = Array("error: \(line)\n".utf8)
             _ = text.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
         }
-        Glibc.exit(code.value)
+        ProcessEnd.now(code.value)
     }
 }
