@@ -8,26 +8,14 @@ package final class ServerSessions: @unchecked Sendable {
     /// Takes the server's certificate with any intermediates, and its key, both in PEM.
     package init(certificate: [UInt8], key: Secret) throws(TLSError) {
         ERR_clear_error()
-        let chain = try Certificate.chain(pem: certificate, "certificate")
-        let key = try PrivateKey(pem: key)
         guard let context = SSL_CTX_new(TLS_server_method()) else {
             throw .drainingQueue(while: "create a TLS context")
         }
         self.context = context
-        guard tendril_ctx_set_tls13_only(context) == 1, let first = chain.first,
-            SSL_CTX_use_certificate(context, first.pointer) == 1
-        else { throw .drainingQueue(while: "use the certificate") }
-        for certificate in chain.dropFirst() {
-            // The context takes its own reference on success.
-            X509_up_ref(certificate.pointer)
-            guard tendril_ctx_add_chain_certificate(context, certificate.pointer) == 1 else {
-                X509_free(certificate.pointer)
-                throw .drainingQueue(while: "use the certificate's chain")
-            }
+        guard tendril_ctx_set_tls13_only(context) == 1 else {
+            throw .drainingQueue(while: "restrict TLS to version 1.3")
         }
-        guard SSL_CTX_use_PrivateKey(context, key.pointer) == 1, SSL_CTX_check_private_key(context) == 1 else {
-            throw .drainingQueue(while: "use the key; it does not belong to the certificate")
-        }
+        try TLSContext.loadIdentity(certificate: certificate, key: key, into: context)
     }
 
     deinit { SSL_CTX_free(context) }

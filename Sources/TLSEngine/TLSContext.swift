@@ -91,23 +91,28 @@ package struct TLSContext: ~Copyable, @unchecked Sendable {
         SSL_CTX_set_quiet_shutdown(context, 1)
     }
 
-    private static func load(_ credentials: Credentials, into context: OpaquePointer) throws(TLSError) {
-        let chain = try Certificate.chain(pem: credentials.certificate, "certificate")
+    /// Has a context (`SSL_CTX *`) show a certificate with any intermediates, both in PEM.
+    static func loadIdentity(certificate: [UInt8], key: Secret, into context: OpaquePointer) throws(TLSError) {
+        let chain = try Certificate.chain(pem: certificate, "certificate")
         guard let first = chain.first, SSL_CTX_use_certificate(context, first.pointer) == 1 else {
             throw .drainingQueue(while: "use the certificate")
         }
-        for certificate in chain.dropFirst() {
+        for intermediate in chain.dropFirst() {
             // The context takes its own reference on success.
-            X509_up_ref(certificate.pointer)
-            guard tendril_ctx_add_chain_certificate(context, certificate.pointer) == 1 else {
-                X509_free(certificate.pointer)
+            X509_up_ref(intermediate.pointer)
+            guard tendril_ctx_add_chain_certificate(context, intermediate.pointer) == 1 else {
+                X509_free(intermediate.pointer)
                 throw .drainingQueue(while: "use the certificate's chain")
             }
         }
-        let key = try PrivateKey(pem: credentials.key)
+        let key = try PrivateKey(pem: key)
         guard SSL_CTX_use_PrivateKey(context, key.pointer) == 1, SSL_CTX_check_private_key(context) == 1 else {
             throw .drainingQueue(while: "use the key; it does not belong to the certificate")
         }
+    }
+
+    private static func load(_ credentials: Credentials, into context: OpaquePointer) throws(TLSError) {
+        try loadIdentity(certificate: credentials.certificate, key: credentials.key, into: context)
         let authorities = try Certificate.chain(pem: credentials.authorities, "CA bundle")
         guard !authorities.isEmpty else { throw TLSError("use the CA bundle", reasons: ["it holds no certificate"]) }
         let store = SSL_CTX_get_cert_store(context)

@@ -24,16 +24,10 @@ struct NodeStatusCommand: AsyncParsableCommand {
         discussion: "Ends with 69 where something is wrong."
     )
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
-    @Option(name: .shortAndLong, help: "table, json or yaml.")
-    var output = OutputFormat.table
+    @OptionGroup var options: ShootStatusOptions
 
     func run() async throws {
-        let garden = try options.garden()
-        let shoot = try await ShootAccess(name, in: garden).client
-        let lines = try await garden.answered { () async throws(APIError) in
+        let (lines, _) = try await options.ask { (shoot) async throws(APIError) in
             MachineLine.all(
                 try await shoot.list(Node.self).items,
                 try await shoot.list(NodeBootstrap.self).items,
@@ -41,7 +35,7 @@ struct NodeStatusCommand: AsyncParsableCommand {
                 at: Clock.unixTime()
             )
         }
-        print(try output.text(lines) { table(lines) }, terminator: "")
+        print(try options.output.text(lines) { table(lines) }, terminator: "")
         if lines.contains(where: { $0.problem != nil }) { throw ExitCode(Failure.Code.unavailable.value) }
     }
 

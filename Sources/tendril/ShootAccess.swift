@@ -1,3 +1,4 @@
+import ArgumentParser
 import ClusterModel
 import CommandSupport
 import HTTPTransfer
@@ -37,5 +38,24 @@ struct ShootAccess {
             throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
         return bytes
+    }
+}
+
+/// Which shoot is looked into, and how what is seen is shown.
+struct ShootStatusOptions: ParsableArguments {
+    @OptionGroup var garden: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @Option(name: .shortAndLong, help: "table, json or yaml.")
+    var output = OutputFormat.table
+
+    /// Asks the shoot's API; an error of it ends the program in its own words.
+    func ask<Value>(_ request: (KubernetesClient) async throws(APIError) -> Value) async throws -> (
+        Value, shoot: KubernetesClient
+    ) {
+        let garden = try garden.garden()
+        let shoot = try await ShootAccess(name, in: garden).client
+        let value = try await garden.answered { () async throws(APIError) in try await request(shoot) }
+        return (value, shoot)
     }
 }

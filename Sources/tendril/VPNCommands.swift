@@ -33,16 +33,10 @@ struct VPNStatusCommand: AsyncParsableCommand {
     /// How many nodes are asked at the same time.
     private static let breadth = 8
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
-    @Option(name: .shortAndLong, help: "table, json or yaml.")
-    var output = OutputFormat.table
+    @OptionGroup var options: ShootStatusOptions
 
     func run() async throws {
-        let garden = try options.garden()
-        let shoot = try await ShootAccess(name, in: garden).client
-        let nodes = try await garden.answered { () async throws(APIError) in
+        let (nodes, shoot) = try await options.ask { (shoot) async throws(APIError) in
             try await shoot.list(Node.self).items.compactMap(\.metadata.name).sorted()
         }
         var lines: [LinkLine] = []
@@ -54,7 +48,7 @@ struct VPNStatusCommand: AsyncParsableCommand {
             for await line in group { lines.append(line) }
         }
         lines.sort { $0.node < $1.node }
-        print(try output.text(lines) { table(lines) }, terminator: "")
+        print(try options.output.text(lines) { table(lines) }, terminator: "")
         if lines.contains(where: { !$0.isUp }) { throw ExitCode(Failure.Code.unavailable.value) }
     }
 

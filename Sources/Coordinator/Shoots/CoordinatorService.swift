@@ -14,7 +14,6 @@ internal import TendrilCore
 package struct CoordinatorService: Sendable {
     private let environment: CoordinatorEnvironment
     private let endpoint: HTTPEndpoint?
-    private let admission: AdmissionServer?
     private let leadership: Leadership
     private let logger: Logger
 
@@ -75,16 +74,6 @@ package struct CoordinatorService: Sendable {
             counts: counts
         )
         self.logger = logger
-        let environment = environment
-        admission = configuration.webhook.flatMap { settings in
-            do {
-                return try AdmissionServer(settings, logger: logger) { environment.admissionProblems($0, before: $1) }
-            } catch {
-                // Shoots are judged all the same, only later.
-                logger.error("nobody answers the API server's questions", metadata: ["reason": "\(error)"])
-                return nil
-            }
-        }
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
             try HTTPEndpoint(address) { path in
                 switch path {
@@ -100,11 +89,7 @@ package struct CoordinatorService: Sendable {
     package func run() async {
         EndSignal.expect()
         if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
-        do {
-            try admission?.start()
-        } catch {
-            logger.error("nobody answers the API server's questions", metadata: ["reason": "\(error)"])
-        }
+        if let settings = environment.configuration.webhook { answerQuestions(settings) }
         let fleet = Fleet(environment)
         let ending = Guarded(false)
         let work = Task {
@@ -138,6 +123,17 @@ package struct CoordinatorService: Sendable {
         work.cancel()
         await fleet.stop()
         await leadership.resign()
+    }
+
+    /// Answers the API server before it stores a Shoot; where that cannot be, shoots are judged all the same, only later.
+    private func answerQuestions(_ settings: CoordinatorConfiguration.Webhook) {
+        let environment = environment
+        do {
+            let server = try AdmissionServer(settings, logger: logger) { environment.admissionProblems($0, before: $1) }
+            try server.start()
+        } catch {
+            logger.error("nobody answers the API server's questions", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Keeps a loop for each shoot that there is.

@@ -37,13 +37,7 @@ struct HealthCheck {
 
     private var controlPlane: Condition {
         guard let problems = board.problems(in: work.namespace) else {
-            let reason = "the seed's workloads are not read yet"
-            return Condition(
-                ShootCondition.controlPlaneHealthy.rawValue,
-                status: "Unknown",
-                reason: "CannotTell",
-                message: reason
-            )
+            return unknown(.controlPlaneHealthy, "the seed's workloads are not read yet")
         }
         return condition(.controlPlaneHealthy, problems.isEmpty ? nil : problems.joined(separator: "; "))
     }
@@ -54,7 +48,7 @@ struct HealthCheck {
             let report = try await NodesReport.read(shoot, work, generations: generations ?? [:])
             return condition(.everyNodeReady, report.problem, well: "\(report.ready) nodes are ready")
         } catch {
-            return unknown(.everyNodeReady, error)
+            return unknown(.everyNodeReady, "\(error)")
         }
     }
 
@@ -66,7 +60,7 @@ struct HealthCheck {
             let well = leftOut.isEmpty ? nil : "left out, for no image is at hand: \(leftOut.joined(separator: ", "))"
             return condition(.systemComponentsHealthy, problem, well: well)
         } catch {
-            return unknown(.systemComponentsHealthy, error)
+            return unknown(.systemComponentsHealthy, "\(error)")
         }
     }
 
@@ -79,8 +73,8 @@ struct HealthCheck {
         )
     }
 
-    private func unknown(_ type: ShootCondition, _ error: APIError) -> Condition {
-        Condition(type.rawValue, status: "Unknown", reason: "CannotTell", message: "\(error)")
+    private func unknown(_ type: ShootCondition, _ reason: String) -> Condition {
+        Condition(type.rawValue, status: "Unknown", reason: "CannotTell", message: reason)
     }
 }
 

@@ -56,13 +56,7 @@ struct SeedWatch: Sendable {
             guard let merged = Condition.merged(unknown, into: shoot.status?.conditions ?? [], at: now) else {
                 continue
             }
-            try await garden.patch(
-                Shoot.self,
-                shoot.name,
-                namespace: shoot.namespace,
-                subresource: "status",
-                ["status": ["conditions": try CanonicalJSON.value(merged)]]
-            )
+            try await garden.patchStatus(of: shoot, ["conditions": try CanonicalJSON.value(merged)])
         }
     }
 }

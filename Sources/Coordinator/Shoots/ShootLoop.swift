@@ -240,13 +240,7 @@ actor ShootLoop {
     /// Says how far the exchange of credentials is before its next step begins.
     private func tellRotation(_ work: ShootWork, _ records: FlowRecords) async {
         guard let rotation = ShootFields.rotation(records) else { return }
-        _ = try? await environment.garden.patch(
-            Shoot.self,
-            work.shoot.name,
-            namespace: work.shoot.namespace,
-            subresource: "status",
-            ["status": ["credentialRotation": rotation]]
-        )
+        _ = try? await environment.garden.patchStatus(of: work.shoot, ["credentialRotation": rotation])
     }
 
     private func delete(_ work: ShootWork) async throws -> Nanoseconds? {
@@ -350,13 +344,7 @@ actor ShootLoop {
         if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
             let value = try? CanonicalJSON.value(merged)
         {
-            let patched = try? await environment.garden.patch(
-                Shoot.self,
-                work.shoot.name,
-                namespace: work.shoot.namespace,
-                subresource: "status",
-                ["status": ["conditions": value]]
-            )
+            let patched = try? await environment.garden.patchStatus(of: work.shoot, ["conditions": value])
             if let patched { shoot.status = patched.status }
         }
         // What sleeps needs no certificate; the flow that wakes it up makes new ones.

@@ -43,16 +43,24 @@ actor StatusWriter: FlowObserver {
             "lastOperation": ["lastUpdateTime": .string(KubernetesTime.text(seconds: Clock.unixTime()))]
         ]
         do throws(APIError) {
-            try await garden.patch(
-                Shoot.self,
-                shoot.name,
-                namespace: shoot.namespace,
-                subresource: "status",
-                ["status": change.merging(time)]
-            )
+            try await garden.patchStatus(of: shoot, change.merging(time))
         } catch {
             // The next one comes soon, and the work does not depend on it.
             if !error.isNotFound { logger.warning("cannot write the status", metadata: ["reason": "\(error)"]) }
         }
+    }
+}
+
+extension KubernetesClient {
+    /// Changes fields of a shoot's status; null takes one away.
+    @discardableResult
+    func patchStatus(of shoot: Shoot, _ fields: JSONValue) async throws(APIError) -> Shoot {
+        try await patch(
+            Shoot.self,
+            shoot.name,
+            namespace: shoot.namespace,
+            subresource: "status",
+            ["status": fields]
+        )
     }
 }
