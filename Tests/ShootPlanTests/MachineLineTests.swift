@@ -57,4 +57,18 @@ struct MachineLineTests {
         #expect(lines.map(\.isReady) == [true, true, false, true, false])
         #expect(lines[0].generation == 7 && lines[0].pool == "worker" && lines[4].pool == "other")
     }
+
+    @Test("A machine that was a node and is silent has ended; one that is heard of has lost its Node")
+    func ended() throws {
+        let now = try #require(KubernetesTime.seconds("2026-01-01T00:02:00Z"))
+        let records = ["deleted", "ended", "never-heard", "young"].map { name in
+            var record = NodeBootstrap(name: name, pool: "worker")
+            record.status = .init(phase: name == "young" ? .trust : .done)
+            return record
+        }
+        let leases = [lease("ended", "2026-01-01T00:00:30Z"), lease("deleted", "2026-01-01T00:01:50Z")]
+        let lines = MachineLine.all([], records, leases, at: now)
+        #expect(lines.map(\.name) == ["deleted", "young"])
+        #expect(lines.map(\.problem) == ["its Node was deleted", "not a node yet, trust"])
+    }
 }

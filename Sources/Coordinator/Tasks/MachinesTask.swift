@@ -68,11 +68,13 @@ enum MachinesTask {
         return try CanonicalJSON.value(output)
     }
 
-    /// Removes the Nodes of machines that are gone: nobody else would.
+    /// Removes the Nodes of machines that are gone, and what these said of themselves: nobody else would so soon.
     private static func removeNodes(_ work: ShootWork, except present: PresentMachines) async throws {
         let shoot = try await work.shootClient()
         for node in try await shoot.list(Node.self).items where present.isGone(node) {
             guard let name = node.metadata.name else { continue }
+            // First: by the Node what a stop leaves is found again.
+            try await shoot.delete(NodeBootstrap.self, name)
             try await shoot.delete(Node.self, name)
         }
     }

@@ -14,7 +14,12 @@ package struct MachineLine: Codable, Hashable, Sendable {
     /// What is wrong, in one line.
     package let problem: String?
 
+    /// The agent renews its Lease every 15 s and may miss one; after this many seconds it counts as silent.
+    private static let patience: UInt64 = 60
+
     /// All machines, by name, also those that have not become nodes.
+    ///
+    /// A machine that was a node, has none any more and is silent has ended: its record only waits for its removal.
     ///
     /// - Parameters:
     ///   - nodes: all nodes.
@@ -31,10 +36,13 @@ package struct MachineLine: Codable, Hashable, Sendable {
         let nodesByName = named(nodes, \.metadata)
         let bootstrapsByName = named(bootstraps, \.metadata)
         let leasesByName = named(leases, \.metadata)
-        return Set(nodesByName.keys).union(bootstrapsByName.keys).sorted().map { name in
+        return Set(nodesByName.keys).union(bootstrapsByName.keys).sorted().compactMap { name in
             let lease = leasesByName[TendrilAPI.agentLease(machine: name)]
             let heard = lease?.spec?.renewTime.flatMap(KubernetesTime.seconds)
-            return MachineLine(name, nodesByName[name], bootstrapsByName[name], heard.map { now > $0 ? now - $0 : 0 })
+            let silence = heard.map { now > $0 ? now - $0 : 0 }
+            let (node, bootstrap) = (nodesByName[name], bootstrapsByName[name])
+            let hasEnded = node == nil && bootstrap?.status?.phase == .done && (silence ?? .max) > patience
+            return hasEnded ? nil : MachineLine(name, node, bootstrap, silence)
         }
     }
 
@@ -50,6 +58,7 @@ package struct MachineLine: Codable, Hashable, Sendable {
 
     private static func problem(_ node: Node?, _ bootstrap: NodeBootstrap?, _ silence: UInt64?) -> String? {
         guard let node else {
+            if bootstrap?.status?.phase == .done { return "its Node was deleted" }
             let phase = bootstrap?.status?.phase.rawValue ?? "no phase"
             return "not a node yet, \(phase)" + (bootstrap?.status?.error.map { ": \($0)" } ?? "")
         }
@@ -60,8 +69,7 @@ package struct MachineLine: Codable, Hashable, Sendable {
         if let condition = [kubelet, agent, units].compactMap({ $0 }).first {
             return condition.message ?? condition.reason ?? condition.type
         }
-        // The agent renews its Lease every 15 s and may miss one.
-        if let silence, silence > 60 { return "nothing is heard of its agent" }
+        if let silence, silence > patience { return "nothing is heard of its agent" }
         return nil
     }
 

@@ -16,6 +16,7 @@ shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone 
   change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
   until_ok 60 nodes_ready 1 || fail "$(s get nodes)"
   until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  until_ok 20 t node status one || fail "$(t node status one)"
 }
 
 shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
