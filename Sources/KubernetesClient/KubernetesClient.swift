@@ -175,15 +175,18 @@ package final class KubernetesClient: Sendable {
         return try decode(await perform(.patch, path, body: encode(change), type: kind.rawValue))
     }
 
-    /// Removes an object; whether it was there.
+    /// Removes an object, where a version is named only as that version; whether it was there.
     @discardableResult
     package func delete<Object: KubernetesObject>(
         _ type: Object.Type,
         _ name: String,
-        namespace: String? = nil
+        namespace: String? = nil,
+        ifVersion version: String? = nil
     ) async throws(APIError) -> Bool {
+        let options: JSONValue? = version.map { ["preconditions": ["resourceVersion": .string($0)]] }
+        let path = Object.resource.path(namespace: namespace, name: name)
         do {
-            _ = try await perform(.delete, Object.resource.path(namespace: namespace, name: name))
+            _ = try await perform(.delete, path, body: try options.map(encode) ?? [])
             return true
         } catch  where error.isNotFound {
             return false

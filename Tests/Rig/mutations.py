@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 P = "Sources/TunnelProtocol"
+M = "Sources/ClusterModel/Membership/Membership.swift"
 A = "Sources/ClusterModel/Approval/ApprovalRules.swift"
 MUTATIONS = [
     ("Sources/ShootPlan/Credentials/Rotation.swift", "guard step == .moved, isInForce", "guard step == .moved", "RotationTests"),
@@ -94,8 +95,11 @@ MUTATIONS = [
      "TLSSessionTests"),
     ("Sources/KubernetesClient/KubernetesClient.swift", "guard method == .get || mayWrite() else",
      "guard true || mayWrite() else", "KubernetesClientTests"),
-    ("Sources/ClusterModel/Leadership/LeaseMachine.swift", "guard let seen, now >= seen.at + Self.duration else { return .wait }",
-     "_ = seen", "LeaseMachineTests"),
+    (M, "if let renewed, now > renewed + Self.patience { isLost = true }", "", "MembershipTests"),
+    (M, "if isKnownToAll || now >= joined", "if !isKnownToAll || now >= joined", "MembershipTests"),
+    (M, "now < min(renewed, looked) + Self.patience", "now < renewed + Self.patience", "MembershipTests"),
+    (M, "now < min(renewed, looked) + Self.patience", "now < looked + Self.patience", "MembershipTests"),
+    (M, "known?.version == record.version ? known :", "known != nil ? known :", "MembershipTests"),
     ("Sources/ClusterModel/Shoots/TechnicalID.swift", "&& !zip(bytes, bytes.dropFirst()).contains { $0 == 0x2D && $1 == 0x2D }",
      "", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/NetworkRules.swift", "for other in named where other.prefix.overlaps(prefix)",

@@ -138,7 +138,9 @@ struct Terraform: Sendable {
         ].merging(credentials) { $1 }
         variables["TF_CLI_CONFIG_FILE"] = settings.configuration
         variables["AWS_ENDPOINT_URL"] = settings.endpoint
-        guard work.mayWrite() else { throw TaskFailure(.unknown, "not run, for another coordinator leads") }
+        guard work.mayWrite() else {
+            throw TaskFailure(.unknown, "not run, for another coordinator takes care of the shoot")
+        }
         let environment = ChildProcess.environment + variables.map { "\($0.key)=\($0.value)" }
         let command = ["-chdir=\(directory)"] + arguments
         let program = settings.program

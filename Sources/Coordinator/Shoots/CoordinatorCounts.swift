@@ -31,8 +31,8 @@ final class CoordinatorCounts: Sendable {
 
     func know(_ shoots: Int) { state.withLock { $0.shoots = shoots } }
 
-    /// The counts as Prometheus text.
-    var text: String {
+    /// The counts as Prometheus text; `coordinators` share the seed's shoots.
+    func text(coordinators: Int) -> String {
         let state = state.withLock { $0 }
         func rows(_ name: String, _ values: [String: String]) -> String {
             values.sorted { $0.key < $1.key }.map { "\(name){\($0.key)} \($0.value)\n" }.joined()
@@ -50,7 +50,10 @@ final class CoordinatorCounts: Sendable {
             # HELP tendril_coordinator_shoot_conditions Shoots whose condition has this status.
             # TYPE tendril_coordinator_shoot_conditions gauge
             \(rows("tendril_coordinator_shoot_conditions", Self.count(state.conditions).mapValues { "\($0)" }))\
-            # HELP tendril_coordinator_shoots Shoots that are taken care of.
+            # HELP tendril_coordinator_peers Coordinators that share the seed's shoots, this one too.
+            # TYPE tendril_coordinator_peers gauge
+            tendril_coordinator_peers \(coordinators)
+            # HELP tendril_coordinator_shoots Shoots that this coordinator takes care of.
             # TYPE tendril_coordinator_shoots gauge
             tendril_coordinator_shoots \(state.shoots)
 

@@ -10,18 +10,28 @@ internal import TendrilCore
 /// What all shoots of a coordinator share.
 struct CoordinatorEnvironment: Sendable {
     let configuration: CoordinatorConfiguration
-    let garden: KubernetesClient
-    let seed: KubernetesClient
+    private(set) var garden: KubernetesClient
+    private(set) var seed: KubernetesClient
     let seedVersion: KubernetesVersion
     let transport: any HTTPTransport
-    /// Whether this process may still change anything.
-    let mayWrite: @Sendable () -> Bool
+    /// The coordinators that share the seed's shoots.
+    let peers: Peers
+    /// Whether this process may still change what this is about.
+    private(set) var mayWrite: @Sendable () -> Bool = { true }
     let logger: Logger
     let slots: Slots
     let counts: CoordinatorCounts
     /// The own seed as it was last heard of.
     let ownSeed = Guarded<Seed?>(nil)
     let board = WorkloadBoard()
+
+    /// The same for what belongs to a key: it writes only as long as this process is the key's owner.
+    func fenced(for key: String) -> CoordinatorEnvironment {
+        var copy = self
+        let mayWrite: @Sendable () -> Bool = { [peers] in peers.mayAct(for: key) }
+        (copy.garden, copy.seed, copy.mayWrite) = (garden.fenced(mayWrite), seed.fenced(mayWrite), mayWrite)
+        return copy
+    }
 
     /// Everything that is wrong with a shoot, and with its change from what was wanted before.
     ///

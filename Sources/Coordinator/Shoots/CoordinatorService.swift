@@ -14,7 +14,6 @@ internal import TendrilCore
 package struct CoordinatorService: Sendable {
     private let environment: CoordinatorEnvironment
     private let endpoint: HTTPEndpoint?
-    private let leadership: Leadership
     private let logger: Logger
 
     /// Reads a configuration, and judges it.
@@ -43,20 +42,15 @@ package struct CoordinatorService: Sendable {
                 agent: "tendril-coordinator/\(Version.text)"
             )
         }
-        let open = try client(configuration.seedKubeconfig)
-        let leadership = Leadership(
-            client: open,
-            name: "tendril-coordinator-\(configuration.seed)",
+        let seed = try client(configuration.seedKubeconfig)
+        let garden = try configuration.gardenKubeconfig.map(client) ?? seed
+        let peers = Peers(
+            client: seed,
+            seed: configuration.seed,
             namespace: configuration.namespace ?? CoordinatorConfiguration.defaultNamespace,
-            identity: "\(HostName.current)-\(getpid())",
+            place: "\(HostName.current)-\(getpid())",
             logger: logger
         )
-        self.leadership = leadership
-        let seed = open.fenced { leadership.isHeld }
-        let garden =
-            try configuration.gardenKubeconfig.map { path in
-                try client(path).fenced { leadership.isHeld }
-            } ?? seed
         let version = try await seed.document("/version")["gitVersion"]?.text ?? ""
         guard let seedVersion = KubernetesVersion(version) else {
             throw SettingsError(description: "the seed's version \(version) is none from 1.20 on")
@@ -68,7 +62,7 @@ package struct CoordinatorService: Sendable {
             seed: seed,
             seedVersion: seedVersion,
             transport: transport,
-            mayWrite: { leadership.isHeld },
+            peers: peers,
             logger: logger,
             slots: Slots(configuration.concurrency ?? 20),
             counts: counts
@@ -77,7 +71,7 @@ package struct CoordinatorService: Sendable {
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
             try HTTPEndpoint(address) { path in
                 switch path {
-                case "/metrics": HTTPEndpoint.Response(counts.text)
+                case "/metrics": HTTPEndpoint.Response(counts.text(coordinators: peers.count))
                 case "/healthz": HTTPEndpoint.Response("ok\n")
                 default: nil
                 }
@@ -93,36 +87,26 @@ package struct CoordinatorService: Sendable {
         let fleet = Fleet(environment)
         let ending = Guarded(false)
         let work = Task {
-            await leadership.acquire()
-            logger.notice("taking care of shoots", metadata: ["seed": "\(environment.configuration.seed)"])
-            let keeper = SeedKeeper(
-                garden: environment.garden,
-                name: environment.configuration.seed,
-                logger: logger,
-                kept: environment.ownSeed,
-                count: { await fleet.hosted }
-            )
-            let watch = SeedWatch(
-                garden: environment.garden,
-                name: environment.configuration.seed,
-                logger: logger
-            )
             let following = Task {
+                let common = environment.fenced(for: Peers.seedKey)
+                let keeper = SeedKeeper(common) { await fleet.hosted }
                 async let reporting: Void = keeper.run()
-                async let watching: Void = watch.run()
+                async let watching: Void = SeedWatch(common).run()
                 async let board: Void = environment.board.run(environment.seed, logger)
                 await follow(fleet)
                 _ = await (reporting, watching, board)
             }
-            await leadership.keep()
+            await environment.peers.run { await fleet.share() }
             following.cancel()
-            if !Task.isCancelled { logger.critical("the lead is lost") }
+            if !Task.isCancelled { logger.critical("the share is lost: no Lease was renewed in time") }
             ending.withLock { $0 = true }
         }
         await EndSignal.wait { ending.withLock { $0 } }
         work.cancel()
+        environment.peers.stop()
         await fleet.stop()
-        await leadership.resign()
+        await work.value
+        await environment.peers.resign()
     }
 
     /// Answers the API server before it stores a Shoot; where that cannot be, shoots are judged all the same, only later.
@@ -150,41 +134,57 @@ package struct CoordinatorService: Sendable {
     }
 }
 
-/// The shoots that there are, each with its loop.
+/// The shoots that there are; those that are this process's to look after have a loop each.
 private actor Fleet {
     private let environment: CoordinatorEnvironment
+    private var shoots: [String: Shoot] = [:]
     private var loops: [String: ShootLoop] = [:]
-    /// The seed of each shoot.
-    private var seeds: [String: String] = [:]
 
     init(_ environment: CoordinatorEnvironment) { self.environment = environment }
 
     /// How many shoots the seed has.
-    var hosted: Int { seeds.values.count { $0 == environment.configuration.seed } }
+    var hosted: Int { shoots.values.count { $0.spec.seedName == environment.configuration.seed } }
 
-    func replace(_ shoots: [Shoot]) async {
-        let keys = Set(shoots.map(\.key))
-        for key in loops.keys where !keys.contains(key) { await forget(key) }
-        for shoot in shoots { await observe(shoot) }
+    func replace(_ all: [Shoot]) async {
+        let keys = Set(all.map(\.key))
+        for key in shoots.keys where !keys.contains(key) { await forget(key) }
+        for shoot in all { await observe(shoot) }
     }
 
     func observe(_ shoot: Shoot) async {
-        let loop = loops[shoot.key] ?? ShootLoop(shoot, environment)
+        shoots[shoot.key] = shoot
+        guard environment.peers.isOwner(of: shoot.key) else { return }
+        let loop = loops[shoot.key] ?? ShootLoop(shoot, environment.fenced(for: shoot.key))
         loops[shoot.key] = loop
-        seeds[shoot.key] = shoot.spec.seedName
         environment.counts.know(loops.count)
         await loop.observe(shoot, hosted: hosted)
     }
 
-    /// Begins nothing any more.
-    func stop() async {
-        for key in loops.keys { await forget(key) }
+    func forget(_ key: String) async {
+        shoots[key] = nil
+        await leave(key)?.stop()
     }
 
-    func forget(_ key: String) async {
-        seeds[key] = nil
+    /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.
+    func share() async {
+        await end(loops.keys.filter { !environment.peers.isOwner(of: $0) })
+        for shoot in shoots.values where loops[shoot.key] == nil { await observe(shoot) }
+    }
+
+    /// Ends everything, and begins nothing any more.
+    func stop() async { await end(Array(loops.keys)) }
+
+    private func end(_ keys: [String]) async {
+        let ended = keys.compactMap { leave($0) }
+        await withTaskGroup(of: Void.self) { group in
+            for loop in ended { group.addTask { await loop.end() } }
+        }
+    }
+
+    private func leave(_ key: String) -> ShootLoop? {
+        let loop = loops.removeValue(forKey: key)
         environment.counts.forget(key)
-        await loops.removeValue(forKey: key)?.stop()
         environment.counts.know(loops.count)
+        return loop
     }
 }

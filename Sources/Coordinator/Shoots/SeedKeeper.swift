@@ -10,13 +10,16 @@ struct SeedKeeper: Sendable {
     /// How often, in seconds.
     static let period: UInt64 = 20
 
-    let garden: KubernetesClient
-    let name: String
-    let logger: Logger
-    /// Where what was heard of the seed is kept.
-    let kept: Guarded<Seed?>
+    private let environment: CoordinatorEnvironment
+    private let name: String
     /// How many shoots there are.
-    let count: @Sendable () async -> Int
+    private let count: @Sendable () async -> Int
+
+    /// Takes what may write only where the report is this process's to make.
+    init(_ environment: CoordinatorEnvironment, count: @escaping @Sendable () async -> Int) {
+        (self.environment, self.count) = (environment, count)
+        name = environment.configuration.seed
+    }
 
     /// Until the task is cancelled.
     func run() async {
@@ -24,15 +27,16 @@ struct SeedKeeper: Sendable {
             do {
                 try await report()
             } catch {
-                logger.warning("cannot report the seed", metadata: ["reason": "\(error)"])
+                environment.logger.warning("cannot report the seed", metadata: ["reason": "\(error)"])
             }
             try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
         }
     }
 
     private func report() async throws {
-        let seed = try await garden.get(Seed.self, name)
-        kept.withLock { $0 = seed }
+        let seed = try await environment.garden.get(Seed.self, name)
+        environment.ownSeed.withLock { $0 = seed }
+        guard environment.mayWrite() else { return }
         let now = Clock.unixTime()
         var ready = Condition(
             Seed.ready,
@@ -44,7 +48,7 @@ struct SeedKeeper: Sendable {
         ready.lastTransitionTime =
             before?.status == ready.status ? before?.lastTransitionTime : KubernetesTime.text(seconds: now)
         ready.lastHeartbeatTime = KubernetesTime.text(seconds: now)
-        try await garden.patch(
+        try await environment.garden.patch(
             Seed.self,
             name,
             subresource: "status",

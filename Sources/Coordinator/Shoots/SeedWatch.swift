@@ -11,10 +11,11 @@ internal import TendrilCore
 struct SeedWatch: Sendable {
     private static let period: UInt64 = 30
 
-    let garden: KubernetesClient
-    /// The own seed.
-    let name: String
-    let logger: Logger
+    private let environment: CoordinatorEnvironment
+    private var garden: KubernetesClient { environment.garden }
+
+    /// Takes what may write only where the report is this process's to make.
+    init(_ environment: CoordinatorEnvironment) { self.environment = environment }
 
     /// Until the task is cancelled.
     func run() async {
@@ -22,10 +23,10 @@ struct SeedWatch: Sendable {
         while !Task.isCancelled {
             do {
                 let seeds = try await garden.list(Seed.self).items
-                let silent = pulse.silent(seeds, at: Clock.now()).subtracting([name])
-                if !silent.isEmpty { try await tell(silent, seeds) }
+                let silent = pulse.silent(seeds, at: Clock.now()).subtracting([environment.configuration.seed])
+                if !silent.isEmpty, environment.mayWrite() { try await tell(silent, seeds) }
             } catch {
-                logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
+                environment.logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
             }
             try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
         }
@@ -45,7 +46,7 @@ struct SeedWatch: Sendable {
             guard var merged = Condition.merged([condition], into: known, at: now) else { continue }
             // What it wrote last stays, for by that it is seen when it writes again.
             merged[0].lastHeartbeatTime = known.first { $0.type == Seed.ready }?.lastHeartbeatTime
-            logger.warning("a seed is silent", metadata: ["seed": "\(seed.name)"])
+            environment.logger.warning("a seed is silent", metadata: ["seed": "\(seed.name)"])
             let conditions = try CanonicalJSON.value(merged)
             try await garden.patch(Seed.self, seed.name, subresource: "status", ["status": ["conditions": conditions]])
         }

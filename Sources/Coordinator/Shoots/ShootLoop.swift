@@ -63,6 +63,13 @@ actor ShootLoop {
         work = nil
     }
 
+    /// The same, and waits until nothing is under way.
+    func end() async {
+        let last = work
+        stop()
+        await last?.value
+    }
+
     private func restart() {
         let before = work
         before?.cancel()

@@ -39,7 +39,7 @@ YAML
       sleep 0.05
     done
     kill_other coordinator-other; kills=$((kills + 1))
-    k -n tendril-system delete lease tendril-coordinator-other >/dev/null 2>&1 || true
+    k -n tendril-system delete lease -l tendril.dev/seed=other >/dev/null 2>&1 || true
     [[ -n $first || $(done_tasks) -lt 4 ]] || first=$(fingerprint)
   done
   say "  killed $kills times"
@@ -49,20 +49,41 @@ YAML
   (($(<"$RIG/groups/count") == machines + 1)) || fail "$(($(<"$RIG/groups/count") - machines)) machines were made"
 }
 
-shoot_stopped_leader() { # a leader that stands still is followed by another one, and changes nothing when it goes on
+# asleep COMMAND...: for each of six shoots that sleep, with its name behind
+asleep() { local i; for i in {1..6}; do "$@" "asleep-$i" || return 1; done; }
+# done_by LOG SHOOT: how often that coordinator has issued the shoot's certificates
+done_by() { { grep "shoot=demo/$2 task=certificates" "$RIG/log/$1.log" || true; } | wc -l; }
+done_once() { (($(done_by coordinator-other "$1") + $(done_by coordinator-third "$1") == 1)); }
+reconcile() { k -n demo annotate shoot "$1" tendril.dev/operation=reconcile >/dev/null; }
+reconciled() { [[ -z $(k -n demo get shoot "$1" -o jsonpath='{.metadata.annotations.tendril\.dev/operation}') ]]; }
+
+shoot_shared() { # coordinators of one seed share its shoots; one that stands still is followed by the others, and changes nothing when it goes on
+  local i
   [[ -e $RIG/run/coordinator-other.pid ]] || other coordinator-other
-  until_ok 30 grep -q "taking care" "$RIG/log/coordinator-other.log"
-  kill -STOP -- "-$(<"$RIG/run/coordinator-other.pid")"
   other coordinator-third
-  until_ok 40 grep -q "taking care" "$RIG/log/coordinator-third.log" || fail "nobody follows"
-  local holder; holder=$(k -n tendril-system get lease tendril-coordinator-other -o jsonpath='{.spec.holderIdentity}')
+  until_ok 40 grep -q "taking care.*coordinators=2" "$RIG/log/coordinator-third.log" || fail "$(tail -3 "$RIG/log/coordinator-third.log")"
+  for i in {1..6}; do
+    printf '%s\n' --- 'apiVersion: tendril.dev/v1alpha1' 'kind: Shoot' "metadata: {name: asleep-$i, namespace: demo, annotations: {confirmation.tendril.dev/deletion: 'true'}}" \
+      'spec: {seedName: other, kubernetes: {version: 1.20.2}, hibernation: {enabled: true}, provider: {type: local}, workers: [{name: worker}]}'
+  done | k apply -f - >/dev/null
+  for i in {1..6}; do until_ok 60 succeeded "asleep-$i" Hibernate || fail "$(k -n demo get shoot "asleep-$i" -o yaml)"; done
+  asleep done_once || fail "something was done by none, or twice: $(grep -h "task=certificates" "$RIG"/log/coordinator-{other,third}.log)"
+  for i in other third; do grep -q "shoot=demo/asleep.*task=certificates" "$RIG/log/coordinator-$i.log" || fail "$i has none of them"; done
+  kill -STOP -- "-$(<"$RIG/run/coordinator-other.pid")"
+  local before; before=$(wc -l <"$RIG/log/coordinator-other.log")
+  asleep reconcile
+  until_ok 60 asleep reconciled || fail "nobody follows: $(tail -3 "$RIG/log/coordinator-third.log")"
   kill -CONT -- "-$(<"$RIG/run/coordinator-other.pid")"
-  until_ok 10 grep -q "the lead is lost" "$RIG/log/coordinator-other.log" || fail "$(tail -3 "$RIG/log/coordinator-other.log")"
+  until_ok 10 grep -q "the share is lost" "$RIG/log/coordinator-other.log" || fail "$(tail -3 "$RIG/log/coordinator-other.log")"
   until_ok 5 eval '! kill -0 "$(<"$RIG/run/coordinator-other.pid")" 2>/dev/null' || fail "it goes on"
-  [[ $(k -n tendril-system get lease tendril-coordinator-other -o jsonpath='{.spec.holderIdentity}') == "$holder" ]] || fail "it took the lead back"
-  rm -f "$RIG/run/coordinator-other.pid"
+  ! tail -n "+$((before + 1))" "$RIG/log/coordinator-other.log" | grep "INFO.*task=" || fail "it has changed something"
+  # One that comes takes its part as soon as the other has let go, and leaves it at once when it is told to end.
+  other coordinator-other
+  until_ok 12 grep -q "taking care.*coordinators=2" "$RIG/log/coordinator-other.log" || fail "$(tail -3 "$RIG/log/coordinator-other.log")"
+  stop coordinator-other
+  until_ok 5 eval 'tail -n 3 "$RIG/log/coordinator-third.log" | grep -q "coordinators=1"' || fail "$(tail -3 "$RIG/log/coordinator-third.log")"
   k -n demo annotate shoot other confirmation.tendril.dev/deletion=true >/dev/null
-  k -n demo delete shoot other --timeout=150s >/dev/null || fail "$(k -n demo get shoot other -o jsonpath='{.status.lastOperation}')"
+  k -n demo delete shoot other asleep-{1..6} --timeout=150s >/dev/null || fail "$(k -n demo get shoots)"
   stop coordinator-third; k delete seed other >/dev/null
 }
 
