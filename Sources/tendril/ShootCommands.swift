@@ -110,7 +110,8 @@ struct GetCommand: AsyncParsableCommand {
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Say what a file would change: which pods roll, which machines come and go, what nodes restart."
+        abstract:
+            "Say what a file would change: which pods roll, which machines come and go, what nodes restart, what Terraform does."
     )
 
     @OptionGroup var options: GardenOptions

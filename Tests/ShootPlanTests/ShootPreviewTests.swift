@@ -51,12 +51,55 @@ struct ShootPreviewTests {
                 ["control-plane: its pods end", "every pool: its machines end"]
             ),
             Case({ $0.spec.addons.dns = false }, ["kube-system: add-ons come or go"]),
-            Case({ $0.spec.provider.infrastructure = ["x": "y"] }, ["infrastructure: is changed"]),
         ]
     )
     func consequences(_ example: Case) throws {
         let lines = try lines(example.change)
         #expect(lines.count == example.lines.count)
         for (line, start) in zip(lines, example.lines) { #expect(line.hasPrefix(start), "\(line)") }
+    }
+
+    private func terraform(_ change: (inout Shoot) -> Void) throws -> TerraformPreview {
+        func atAWS(_ shoot: inout Shoot) {
+            shoot.spec.region = "eu-central-1"
+            shoot.spec.provider.type = .aws
+            shoot.spec.provider.infrastructure = ["zones": ["a", "b"], "credentials": "secret"]
+        }
+        let changed = try Samples.shoot { shoot in
+            atAWS(&shoot)
+            change(&shoot)
+        }
+        return TerraformPreview(from: try Samples.shoot(atAWS).spec, to: changed.spec)
+    }
+
+    @Test("Terraform's part: which resources come, change and go")
+    func resources() throws {
+        #expect(try terraform { _ in }.actions.isEmpty)
+        let group = "aws_autoscaling_group.pool[\"worker\"]"
+        let template = "aws_launch_template.pool[\"worker\"]"
+        #expect(try terraform { $0.spec.workers[0].maximum = 5 }.actions == [group: .change])
+        #expect(try terraform { $0.spec.workers[0].machineType = "m" }.actions == [group: .change, template: .change])
+        #expect(try terraform { $0.spec.hibernation.enabled = true }.actions == [group: .destroy, template: .destroy])
+        let more = try terraform {
+            $0.spec.provider.infrastructure = ["zones": ["a", "b", "c"], "credentials": "secret"]
+        }
+        #expect(more.actions == [group: .change, "aws_subnet.nodes[\"c\"]": .add])
+        #expect(more.summary == "1 to add, 1 to change, 0 to destroy")
+        #expect(
+            try terraform { $0.spec.provider.infrastructure = ["zones": ["a", "b"], "credentials": "x"] }.actions
+                .isEmpty
+        )
+        #expect(TerraformPreview(from: nil, to: try Samples.shoot().spec).actions.isEmpty)
+    }
+
+    @Test("what Terraform would do stands among the consequences")
+    func resourcesAreTold() throws {
+        let new = try Samples.shoot { shoot in
+            shoot.spec.provider.type = .aws
+            shoot.spec.provider.infrastructure = ["zones": ["a"]]
+        }
+        let lines = ShootPreview(from: nil, to: new.spec).lines
+        #expect(lines.contains { $0.hasPrefix("terraform: add aws_vpc.shoot") })
+        #expect(lines.contains { $0.hasPrefix("terraform: 7 to add, 0 to change, 0 to destroy") })
     }
 }

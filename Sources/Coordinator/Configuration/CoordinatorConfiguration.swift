@@ -37,7 +37,7 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     package var gardenKubeconfig: String?
     /// The kubeconfig of the seed; the pod's own where it is missing.
     package var seedKubeconfig: String?
-    /// Where coordinators of the seed agree on who leads; `tendril-system` where it is missing.
+    /// Where the coordinators of the seed see one another; `tendril-system` where it is missing.
     package var namespace: String?
     package var images: ImageSource
     package var machineImages: [MachineImage]

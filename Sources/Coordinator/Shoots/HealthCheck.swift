@@ -20,10 +20,11 @@ struct HealthCheck {
             }
         }
         let plane = controlPlane
-        let shoot: KubernetesClient
+        let (shoot, nodes): (KubernetesClient, [Node])
         do {
             shoot = try await client()
             _ = try await shoot.text("/readyz")
+            nodes = try await shoot.list(Node.self).items
         } catch {
             let unknown = [ShootCondition.everyNodeReady, .systemComponentsHealthy].map {
                 Condition($0.rawValue, status: "Unknown", reason: "APIServerDown", message: "the API server is down")
@@ -31,7 +32,7 @@ struct HealthCheck {
             return [condition(.apiServerAvailable, "\(error)"), plane] + unknown
         }
         return [
-            condition(.apiServerAvailable, nil), plane, await nodes(shoot), await system(shoot),
+            condition(.apiServerAvailable, nil), plane, await readiness(nodes, shoot), await system(nodes, shoot),
         ]
     }
 
@@ -42,21 +43,22 @@ struct HealthCheck {
         return condition(.controlPlaneHealthy, problems.isEmpty ? nil : problems.joined(separator: "; "))
     }
 
-    private func nodes(_ shoot: KubernetesClient) async -> Condition {
+    private func readiness(_ nodes: [Node], _ shoot: KubernetesClient) async -> Condition {
         let generations = try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)
         do throws(APIError) {
-            let report = try await NodesReport.read(shoot, work, generations: generations ?? [:])
+            let report = try await NodesReport.read(nodes, shoot, work, generations: generations ?? [:])
             return condition(.everyNodeReady, report.problem, well: "\(report.ready) nodes are ready")
         } catch {
             return unknown(.everyNodeReady, "\(error)")
         }
     }
 
-    private func system(_ shoot: KubernetesClient) async -> Condition {
+    private func system(_ nodes: [Node], _ shoot: KubernetesClient) async -> Condition {
         let addons = try? records.output(TaskName.addons, as: AddonsTask.Output.self)
         let leftOut = addons?.leftOut ?? []
         do throws(APIError) {
-            let problem = try await SystemReport.problem(addons?.workloads ?? [], shoot, hasNodes: work.facts.hasNodes)
+            let expected = work.facts.hasNodes ? nodes : nil
+            let problem = try await SystemReport.problem(addons?.workloads ?? [], shoot, expected)
             let well = leftOut.isEmpty ? nil : "left out, for no image is at hand: \(leftOut.joined(separator: ", "))"
             return condition(.systemComponentsHealthy, problem, well: well)
         } catch {

@@ -6,7 +6,14 @@ internal import TendrilCore
 /// What runs in a shoot's kube-system looks like, and whether its nodes are reached.
 enum SystemReport {
     /// Why not all is well; `nil` where it is.
-    static func problem(_ workloads: [String], _ shoot: KubernetesClient, hasNodes: Bool) async throws(APIError)
+    ///
+    /// - Parameters:
+    ///   - workloads: as `daemonsets/kube-proxy`.
+    ///   - shoot: its API.
+    ///   - nodes: all of its nodes; `nil` where it is to have none.
+    /// - Returns: the worst that was found.
+    /// - Throws: where the API does not answer.
+    static func problem(_ workloads: [String], _ shoot: KubernetesClient, _ nodes: [Node]?) async throws(APIError)
         -> String?
     {
         for workload in workloads {
@@ -21,9 +28,9 @@ enum SystemReport {
         guard endpoints?["subsets"]?.first?["addresses"]?.first?["ip"]?.text == ReservedNetwork.apiServer else {
             return "pods do not find the API server: the endpoints of the kubernetes Service were changed"
         }
-        guard hasNodes else { return nil }
+        guard let nodes else { return nil }
         // The API server reaches a kubelet only over the link.
-        guard let name = try await shoot.list(Node.self).items.first(where: \.isReady)?.metadata.name else {
+        guard let name = nodes.first(where: \.isReady)?.metadata.name else {
             return "no node is ready"
         }
         do throws(APIError) {
@@ -36,12 +43,15 @@ enum SystemReport {
 }
 
 extension NodesReport {
-    /// Reads what there is in a shoot, and judges it by what is wanted.
-    static func read(_ shoot: KubernetesClient, _ work: ShootWork, generations: [String: Int]) async throws(APIError)
-        -> NodesReport
-    {
+    /// Reads what machines of a shoot say of themselves, and judges them and its nodes by what is wanted.
+    static func read(
+        _ nodes: [Node],
+        _ shoot: KubernetesClient,
+        _ work: ShootWork,
+        generations: [String: Int]
+    ) async throws(APIError) -> NodesReport {
         NodesReport(
-            try await shoot.list(Node.self).items,
+            nodes,
             try await shoot.list(NodeBootstrap.self).items,
             work.facts.spec.workers,
             generations: generations

@@ -240,7 +240,8 @@ enum ReadinessTasks {
                 let shoot = try await work.shootClient()
                 let generations = try records.output(TaskName.nodeConfigurations, as: [String: Int].self)
                 let _: Bool = try await Waiting.until(.seconds(1200), every: .milliseconds(500), for: "nodes") {
-                    let report = try await NodesReport.read(shoot, work, generations: generations)
+                    let nodes = try await shoot.list(Node.self).items
+                    let report = try await NodesReport.read(nodes, shoot, work, generations: generations)
                     return report.problem.map { .failure(.init($0)) } ?? .success(true)
                 }
                 return [:]
@@ -264,7 +265,8 @@ enum ReadinessTasks {
                 let shoot = try await work.shootClient()
                 let addons = try records.output(TaskName.addons, as: AddonsTask.Output.self)
                 let _: Bool = try await Waiting.until(.seconds(600), for: "kube-system") {
-                    let problem = try await SystemReport.problem(addons.workloads, shoot, hasNodes: work.facts.hasNodes)
+                    let nodes = work.facts.hasNodes ? try await shoot.list(Node.self).items : nil
+                    let problem = try await SystemReport.problem(addons.workloads, shoot, nodes)
                     return problem.map { .failure(.init($0)) } ?? .success(true)
                 }
                 return [:]

@@ -30,6 +30,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
 
     /// Compares what there is with what is wanted.
     package init(from old: Shoot.Spec?, to new: Shoot.Spec) {
+        compareInfrastructure(old, new)
         guard let old else {
             add("control-plane", "is made", "the shoot is new")
             for pool in new.workers { add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new") }
@@ -42,8 +43,16 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         }
         compareControlPlane(old, new)
         comparePools(old, new)
-        if old.provider != new.provider { add("infrastructure", "is changed", "spec.provider") }
         if old.addons != new.addons { add("kube-system", "add-ons come or go", "spec.addons") }
+    }
+
+    private mutating func compareInfrastructure(_ old: Shoot.Spec?, _ new: Shoot.Spec) {
+        let terraform = TerraformPreview(from: old, to: new)
+        guard !terraform.actions.isEmpty else { return }
+        for (address, action) in terraform.actions.sorted(by: { $0.key < $1.key }) {
+            add("terraform", "\(action.rawValue) \(address)", "spec.workers and spec.provider")
+        }
+        add("terraform", terraform.summary, "all of it together")
     }
 
     private mutating func compareControlPlane(_ old: Shoot.Spec, _ new: Shoot.Spec) {

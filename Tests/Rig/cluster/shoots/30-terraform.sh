@@ -69,6 +69,14 @@ print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end=
   until_ok 200 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded ]]' || fail "$(cloud_shoot lastOperation)"
   [[ $(cloud_shoot infrastructure.vpc) == vpc-* ]] || fail "$(cloud_shoot infrastructure)"
   ! grep -q "canary-$$" "$RIG/log/cloud-coordinator.log" || fail "a credential is in the log"
+  # What `plan` says that Terraform would do is what it does.
+  local pools='[{"name":"worker","minimum":1,"maximum":3,"machineType":"t3.medium"},{"name":"more","minimum":0,"maximum":1,"machineType":"t3.medium"}]' sum
+  k -n demo get shoot cloud -o json | python3 -c 'import json,sys; s=json.load(sys.stdin); s["spec"]["workers"]=json.loads(sys.argv[1]); del s["status"]; print(json.dumps(s))' "$pools" >"$WORK/cloud.json"
+  sum=$(t shoot plan -f "$WORK/cloud.json" | grep -oE "[0-9]+ to add, [0-9]+ to change, [0-9]+ to destroy") || fail "$(t shoot plan -f "$WORK/cloud.json" 2>&1)"
+  [[ $sum == "2 to add, 1 to change, 0 to destroy" ]] || fail "$sum"
+  k -n demo patch shoot cloud --type=merge -p "{\"spec\":{\"workers\":$pools}}" >/dev/null
+  until_ok 90 grep -q "part=machines plan=.*$sum" "$RIG/log/cloud-coordinator.log" || fail "$(grep part=machines "$RIG/log/cloud-coordinator.log")"
+  until_ok 90 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath={.metadata.generation})" ]]' || fail "$(cloud_shoot lastOperation)"
 }
 
 shoot_cloud_fails() { # what the cloud refuses is told with its code; a deletion removes what Terraform made, and only then the rest
