@@ -75,12 +75,19 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                     await tell(.all(items))
                     for error in unreadable.withLock({ $0 }) { await tell(.failed(error)) }
                 }
-                version = try await watch(from: version, tell)
-                backoff.reset()
+                if let newest = try await watch(from: version, tell) {
+                    version = newest
+                    backoff.reset()
+                } else {
+                    // Not even a bookmark: nobody knows whether that version was ever reached. Where etcd was restored, the
+                    // newest one is older, and the API server waits for it in silence.
+                    version = ""
+                    try? await Task.sleep(nanoseconds: backoff.wait().value)
+                }
             } catch {
                 if Task.isCancelled { return }
-                // After any answer that is no watch a fresh list is needed; gone is the way in which the API asks for one.
-                if error.code != nil { version = "" }
+                // Whoever answers next may know less than the last one did. Gone is the way in which the API asks for a list.
+                version = ""
                 if !error.isGone { await tell(.failed(error)) }
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
                 try? await Task.sleep(nanoseconds: pause.value)
@@ -102,11 +109,11 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
         )
     }
 
-    /// Follows one watch to its end and returns the newest version that was seen.
+    /// Follows one watch to its end and returns the newest version that was seen; `nil` where nothing came.
     private func watch(
         from version: String,
         _ tell: @escaping @Sendable (WatchEvent<Object>) async -> Void
-    ) async throws(APIError) -> String {
+    ) async throws(APIError) -> String? {
         // Bounded: a server that is faster than this side loses the watch, and a fresh list makes up for it.
         let (lines, feed) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingOldest(1024))
         let (client, namespace, name, selector) = (client, namespace, name, selector)
@@ -127,14 +134,14 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                 return .failure(error)
             }
         }()
-        var newest = version
+        var newest: String?
         var failure: APIError?
         for await line in lines {
             switch read(line) {
             case .success(let event?):
                 if let told = event.told { await tell(told) }
-                newest = event.version ?? newest
-            case .success(nil): break
+                newest = event.version ?? newest ?? version
+            case .success(nil): newest = newest ?? version
             case .failure(let error): failure = error
             }
             if failure != nil { break }

@@ -10,20 +10,21 @@ package enum JSONValue: Hashable, Sendable, Codable {
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
+        // The frequent ones first: each that does not fit costs an error with its whole path.
         if container.decodeNil() {
             self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
+        } else if let value = try? container.decode(String.self) {
+            self = .string(value)
+        } else if let value = try? container.decode([String: JSONValue].self) {
+            self = .object(value)
+        } else if let value = try? container.decode([JSONValue].self) {
+            self = .array(value)
         } else if let value = try? container.decode(Int.self) {
             self = .integer(value)
         } else if let value = try? container.decode(Double.self) {
             self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
         } else {
-            self = .object(try container.decode([String: JSONValue].self))
+            self = .bool(try container.decode(Bool.self))
         }
     }
 
@@ -54,6 +55,12 @@ package enum JSONValue: Hashable, Sendable, Codable {
     package var text: String? {
         guard case .string(let text) = self else { return nil }
         return text
+    }
+
+    /// The items of a list; none where this is no list.
+    package var items: [JSONValue] {
+        guard case .array(let items) = self else { return [] }
+        return items
     }
 
     /// This object with another's fields laid over it, objects within objects alike (RFC 7396 without removal).

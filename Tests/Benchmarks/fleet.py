@@ -119,14 +119,14 @@ class Machines:
         self.seed.ask("PATCH", path, body, "application/merge-patch+json")
 
 
-NODE = {
-    "metadata": {
-        "name": "node", "uid": "node", "labels": {"tendril.dev/pool": "worker"},
-        "annotations": {"tendril.dev/applied-generation": "1000000"},
-    },
-    "spec": {},
-    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-}
+def node(generation):
+    """The one node of a shoot, which has applied what was published last."""
+    notes = {"tendril.dev/applied-generation": str(generation)}
+    return {
+        "metadata": {"name": "node", "uid": "node", "labels": {"tendril.dev/pool": "worker"}, "annotations": notes},
+        "spec": {},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
 
 
 class ShootAPI(asyncio.Protocol):
@@ -162,7 +162,7 @@ class Shoot:
     asked = 0
 
     def __init__(self):
-        self.objects = {}
+        self.objects, self.generation = {}, 0
 
     def answer(self, method, target, body):
         Shoot.asked += 1
@@ -181,13 +181,15 @@ class Shoot:
         meta.setdefault("resourceVersion", "1")
         meta.setdefault("generation", 1)
         self.objects[path] = value
+        if "node.json" in (data := value.get("data") or {}):
+            self.generation = json.loads(base64.b64decode(data["node.json"]))["metadata"]["generation"]
         return (201 if method == "POST" else 200), json.dumps(value).encode()
 
     def read(self, path):
         if path in ("/readyz", "/healthz") or path.endswith("/proxy/healthz"):
             return 200, b"ok"
         if path == "/api/v1/nodes":
-            return 200, json.dumps({"metadata": {"resourceVersion": "1"}, "items": [NODE]}).encode()
+            return 200, json.dumps({"metadata": {"resourceVersion": "1"}, "items": [node(self.generation)]}).encode()
         found = self.objects.get(path)
         if found is None:
             is_list = path.rsplit("/", 1)[1] in ("nodebootstraps", "secrets", "leases", "pods", "configmaps")

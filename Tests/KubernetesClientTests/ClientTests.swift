@@ -239,4 +239,30 @@ struct WatcherTests {
         }
         #expect(versions.prefix(3) == ["10", "20", "10"])
     }
+
+    @Test(
+        "lists again where the server may know less than it did",
+        arguments: [ScriptedTransport.Answer.failure(.connect), .lines([])]
+    )
+    func restored(end: ScriptedTransport.Answer) async {
+        let transport = ScriptedTransport([
+            .response(200, #"{"metadata":{"resourceVersion":"900"},"items":[{"metadata":{"name":"a"}}]}"#), end,
+            .response(200, #"{"metadata":{"resourceVersion":"10"},"items":[]}"#),
+        ])
+        let client = KubernetesClient(
+            servers: ["https://a"],
+            security: HTTPSecurity(trust: .system),
+            transport: transport,
+            agent: "test"
+        )
+        let counts = Guarded<[Int]>([])
+        let watcher = Task {
+            await Watcher(ConfigMap.self, client: client, namespace: "x").run(limit: .milliseconds(500)) { event in
+                if case .all(let maps) = event { counts.withLock { $0.append(maps.count) } }
+            }
+        }
+        while counts.withLock({ $0.count }) < 2 { await Task.yield() }
+        watcher.cancel()
+        #expect(counts.withLock { $0 } == [1, 0])
+    }
 }

@@ -41,6 +41,14 @@ struct NodesReportTests {
         #expect(try problem([node("a", generation: "x")]) == "node a has applied no generation yet")
     }
 
+    @Test("ahead, where a node has more than is known; that alone is nothing to wait for")
+    func ahead() throws {
+        func isAhead(_ nodes: Node...) -> Bool { NodesReport(nodes, [], [], generations: ["worker": 3]).isAhead }
+        #expect(try isAhead(node("a"), node("b", generation: "4")))
+        #expect(try !isAhead(node("a"), node("b", generation: "2"), node("c", generation: nil)))
+        #expect(try !isAhead(node("c", generation: "9", pool: "theirs")))
+    }
+
     @Test("a machine that never became a node says why; one that did is not asked any more")
     func machines() throws {
         func bootstrap(_ name: String, _ error: String?) -> NodeBootstrap {

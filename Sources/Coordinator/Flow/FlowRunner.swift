@@ -32,7 +32,6 @@ struct FlowRunner: Sendable {
     let isThorough: Bool
 
     private enum Ending: Sendable {
-        case found
         case done(FlowRecords.Record)
         case failed(ShootStatus.ErrorCode, String)
     }
@@ -48,7 +47,10 @@ struct FlowRunner: Sendable {
                     let records = outcome.records
                     group.addTask { (task.name, await end(task, digest, records)) }
                 }
-                await observer.progressed(machine.progress, running: titles(machine.running, byName))
+                // A flow in which everything is found done says nothing.
+                if !machine.running.isEmpty {
+                    await observer.progressed(machine.progress, running: titles(machine.running, byName))
+                }
                 guard let (name, ending) = await group.next() else { return }
                 await settle(name, ending, &machine, &outcome)
             }
@@ -56,26 +58,34 @@ struct FlowRunner: Sendable {
         return outcome
     }
 
-    /// The tasks to start now, each with the digest of its inputs; what is known of one that is to change something counts no more from here on, for it may be
-    /// stopped half-way.
+    /// The tasks to start now, each with the digest of its inputs; those that are found done are passed by.
+    ///
+    /// What is known of one that is to change something counts no more from here on, for it may be stopped half-way.
     private func startable(
         _ machine: inout FlowMachine,
         _ outcome: inout FlowOutcome,
         _ tasks: [String: ShootTask]
     ) async -> [(ShootTask, digest: String)] {
-        guard !Task.isCancelled else { return [] }
         var startable: [(ShootTask, digest: String)] = []
-        for task in machine.start().compactMap({ tasks[$0] }) {
-            do {
-                let digest = try task.inputs(outcome.records).digest()
-                if let known = outcome.records.tasks[task.name]?.inputs, !known.isEmpty, known != digest {
-                    outcome.records.tasks[task.name]?.inputs = ""
-                    try await save(outcome.records)
+        var names = Task.isCancelled ? [] : machine.start()
+        while !names.isEmpty {
+            for task in names.compactMap({ tasks[$0] }) {
+                do {
+                    let digest = try task.inputs(outcome.records).digest()
+                    if !isThorough, outcome.records.isDone(task.name, inputs: digest) {
+                        machine.finish(task.name)
+                        continue
+                    }
+                    if let known = outcome.records.tasks[task.name]?.inputs, !known.isEmpty, known != digest {
+                        outcome.records.tasks[task.name]?.inputs = ""
+                        try await save(outcome.records)
+                    }
+                    startable.append((task, digest))
+                } catch {
+                    await settle(task.name, ended(task, error), &machine, &outcome)
                 }
-                startable.append((task, digest))
-            } catch {
-                await settle(task.name, ended(task, error), &machine, &outcome)
             }
+            names = machine.start()
         }
         return startable
     }
@@ -87,7 +97,6 @@ struct FlowRunner: Sendable {
         _ outcome: inout FlowOutcome
     ) async {
         switch ending {
-        case .found: machine.finish(name)
         case .done(let record):
             machine.finish(name)
             outcome.performed += 1
@@ -118,7 +127,6 @@ struct FlowRunner: Sendable {
     private func end(_ task: ShootTask, _ digest: String, _ records: FlowRecords) async -> Ending {
         let start = Clock.now()
         do {
-            if !isThorough, records.isDone(task.name, inputs: digest) { return .found }
             let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
             logger.info(
                 "done",

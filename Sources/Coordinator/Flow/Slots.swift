@@ -27,7 +27,7 @@ final class Slots: Sendable {
     }
 
     /// Does something in a place of its own, which is given back whatever comes of it.
-    func holding<Value>(unless isFree: Bool, _ body: () async throws -> Value) async throws -> Value {
+    func holding<Value>(unless isFree: Bool = false, _ body: () async throws -> Value) async throws -> Value {
         if isFree { return try await body() }
         await take()
         defer { give() }

@@ -20,6 +20,8 @@ struct CoordinatorEnvironment: Sendable {
     private(set) var mayWrite: @Sendable () -> Bool = { true }
     let logger: Logger
     let slots: Slots
+    /// Bounds how many shoots are looked at, at the same time: so many connections are followed at once.
+    let looks = Slots(48)
     let counts: CoordinatorCounts
     /// The own seed as it was last heard of.
     let ownSeed = Guarded<Seed?>(nil)

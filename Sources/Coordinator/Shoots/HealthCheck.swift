@@ -12,6 +12,9 @@ struct HealthCheck {
     /// The shoot's API.
     let client: () async throws -> KubernetesClient
 
+    /// The reason of nodes that have more than this side knows of.
+    static let nodesAhead = "NodesAhead"
+
     /// The four conditions as they are now.
     func conditions() async -> [Condition] {
         if work.facts.isHibernated {
@@ -47,6 +50,11 @@ struct HealthCheck {
         let generations = try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)
         do throws(APIError) {
             let report = try await NodesReport.read(nodes, shoot, work, generations: generations ?? [:])
+            guard !report.isAhead else {
+                var ahead = condition(.everyNodeReady, "nodes have applied more than is known: all is done again")
+                ahead.reason = Self.nodesAhead
+                return ahead
+            }
             return condition(.everyNodeReady, report.problem, well: "\(report.ready) nodes are ready")
         } catch {
             return unknown(.everyNodeReady, "\(error)")

@@ -12,7 +12,7 @@ internal import TendrilCore
 actor ShootLoop {
     /// What was just made gets this long to become well before it is made again.
     private static let repairPause = Nanoseconds.seconds(60)
-    /// What we make; nodes mend themselves.
+    /// What we make.
     private static let repaired: Set = [
         ShootCondition.apiServerAvailable.rawValue, ShootCondition.controlPlaneHealthy.rawValue,
         ShootCondition.systemComponentsHealthy.rawValue,
@@ -24,6 +24,8 @@ actor ShootLoop {
     private let wishes: ShootWishes
     private var shoot: Shoot
     private var work: Task<Void, Never>?
+    /// Milliseconds; not all shoots are due in the same moment.
+    private let syncMinute = UInt64.random(in: 55_000...65_000)
     private var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     private var lastSync: MonotonicTime?
     private var hosted = 0
@@ -101,12 +103,12 @@ actor ShootLoop {
             }
             let work = try await makeWork(shoot)
             if shoot.isBeingDeleted { return try await delete(work) }
-            let sync = Nanoseconds.seconds(UInt64(environment.configuration.syncMinutes ?? 60) * 60)
+            let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
             let isDue = needsRepair || lastSync.map { Clock.now() >= $0 + sync } ?? false
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let isIdle = settled == shoot.metadata.generation && !isDue && shoot.operation == nil
             if !isIdle { remembered = nil }
-            var (records, spec) = try await recall(store)
+            var (records, spec) = try await environment.looks.holding { try await self.recall(store) }
             // What is about to change is read again whatever becomes of this pass.
             if !isIdle { remembered = nil }
             do {
@@ -316,7 +318,9 @@ actor ShootLoop {
             try await save(outcome.records)
         }
         environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
-        if outcome.errors.isEmpty {
+        if outcome.performed == 0, outcome.errors.isEmpty, isToldAlready(work.shoot, type) {
+            logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
+        } else if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000
             await status.ended(.succeeded, 100, "done in \(seconds) s", with: ShootFields.done(work, outcome.records))
             if work.shoot.operation != nil { try await wishes.acknowledge(work.shoot) }
@@ -339,13 +343,24 @@ actor ShootLoop {
         return outcome
     }
 
+    /// Whether the status says already that this was done: one that starts anew with a thousand shoots writes nothing.
+    private func isToldAlready(_ shoot: Shoot, _ type: ShootStatus.OperationType) -> Bool {
+        let last = shoot.status?.lastOperation
+        return shoot.operation == nil && last?.state == .succeeded && last?.type != .delete
+            && shoot.status?.observedGeneration == shoot.metadata.generation
+            && (shoot.status?.lastErrors ?? []).isEmpty && type != .rotate
+    }
+
     // MARK: - Between flows
 
     /// Looks at the shoot's health, and how long to wait for the next look.
     private func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
-        let conditions = await HealthCheck(work: work, records: records, board: environment.board) {
+        let check = HealthCheck(work: work, records: records, board: environment.board) {
             try await self.client(work, records)
-        }.conditions()
+        }
+        guard let conditions = try? await environment.looks.holding({ await check.conditions() }) else {
+            return .seconds(10)
+        }
         environment.counts.saw(conditions, of: work.shoot.key)
         let known = shoot.status?.conditions ?? []
         if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
@@ -358,8 +373,13 @@ actor ShootLoop {
         if !work.facts.isHibernated, needsRenewal(records) { settled = nil }
         let isWell = conditions.allSatisfy { $0.status == "True" }
         let isOld = lastSync.map { Clock.now() >= $0 + Self.repairPause } ?? true
-        needsRepair = isOld && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
+        needsRepair = isOld && conditions.contains { Self.isRepaired($0) }
         return .seconds(isWell ? 60 : 10)
+    }
+
+    /// Whether making everything again helps; nodes mend themselves.
+    private static func isRepaired(_ condition: Condition) -> Bool {
+        condition.reason == HealthCheck.nodesAhead || condition.status == "False" && repaired.contains(condition.type)
     }
 
     /// The shoot's API by the credentials that were issued last, which are read once.

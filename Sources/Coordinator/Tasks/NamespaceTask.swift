@@ -96,12 +96,6 @@ extension JSONValue {
         return items.first
     }
 
-    /// The items of a list; none where this is no list.
-    var items: [JSONValue] {
-        guard case .array(let items) = self else { return [] }
-        return items
-    }
-
     /// The number that this is.
     var number: Int? {
         guard case .integer(let value) = self else { return nil }

@@ -7,6 +7,9 @@ package struct NodesReport: Hashable, Sendable {
     package let ready: Int
     /// Why not all is well, in one line; `nil` where it is.
     package let problem: String?
+    /// Whether a node has applied more than is known to have been published: what is known comes from an earlier day, and
+    /// everything has to be done again.
+    package let isAhead: Bool
 
     /// Judges nodes and machines.
     ///
@@ -22,6 +25,7 @@ package struct NodesReport: Hashable, Sendable {
         generations: [String: Int]
     ) {
         ready = nodes.count { $0.isReady }
+        isAhead = nodes.contains { Self.progress($0, generations).map { $0.applied > $0.wanted } ?? false }
         let all =
             nodes.compactMap { Self.problem($0, generations) } + Self.strangers(nodes, bootstraps)
             + pools.compactMap { Self.problem($0, nodes) }
@@ -31,10 +35,19 @@ package struct NodesReport: Hashable, Sendable {
     private static func problem(_ node: Node, _ generations: [String: Int]) -> String? {
         let name = node.metadata.name ?? ""
         guard node.isReady else { return "node \(name) is not ready" }
-        guard let pool = node.metadata.labels?[TokenGrant.poolLabel], let wanted = generations[pool] else { return nil }
-        let text = node.metadata.annotations?[TendrilAPI.generationAnnotation]
-        guard let applied = text.flatMap({ Int($0) }) else { return "node \(name) has applied no generation yet" }
+        guard let pool = node.metadata.labels?[TokenGrant.poolLabel], generations[pool] != nil else { return nil }
+        guard let (applied, wanted) = progress(node, generations) else {
+            return "node \(name) has applied no generation yet"
+        }
         return applied < wanted ? "node \(name) has applied generation \(applied) of \(wanted)" : nil
+    }
+
+    /// The generation that a node has applied beside the newest one of its pool.
+    private static func progress(_ node: Node, _ generations: [String: Int]) -> (applied: Int, wanted: Int)? {
+        guard let pool = node.metadata.labels?[TokenGrant.poolLabel], let wanted = generations[pool],
+            let applied = node.metadata.annotations?[TendrilAPI.generationAnnotation].flatMap({ Int($0) })
+        else { return nil }
+        return (applied, wanted)
     }
 
     /// Machines that never became nodes say themselves why.

@@ -25,8 +25,8 @@ shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
   # What does not hear SIGTERM is killed after the 30 s that a pod has.
   within 20 "$t"
   k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
-  until_ok 30 eval 'k -n tendril-system logs deployment/tendril-coordinator | grep "Reconcile done"' || fail "no reconciliation"
-  k -n tendril-system logs deployment/tendril-coordinator | grep -q "Reconcile done.*tasks=0" || fail "$(k -n tendril-system logs deployment/tendril-coordinator | grep done)"
+  until_ok 30 eval 'k -n tendril-system logs deployment/tendril-coordinator | grep "found done.*shoot=demo/one"' || fail "no reconciliation"
+  ! k -n tendril-system logs deployment/tendril-coordinator | grep "shoot=demo/one.*task=" || fail "$(k -n tendril-system logs deployment/tendril-coordinator | grep done)"
 }
 
 shoot_refused() { # what cannot be is refused with the field and the reason, and nothing of it is done
@@ -113,6 +113,40 @@ with() { in_ns op "$KUBECTL" --kubeconfig "$@"; }
 issued_by() {
   k -n shoot--demo--one get secret "$3" -o jsonpath='{.data.ca\.crt}' | base64 -d >"$WORK/issuer.crt"
   "$HERE/machine.sh" sh "$1" cat "$2" | openssl x509 | openssl verify -partial_chain -CAfile "$WORK/issuer.crt" >/dev/null || fail "$2 of $1 is not of $3"
+}
+
+# shoot_generation: the newest that the only node has applied
+shoot_generation() { s get nodes -o jsonpath='{.items[0].metadata.annotations.tendril\.dev/applied-generation}'; }
+# seed_etcdctl ARGUMENT...: at the seed's etcd
+seed_etcdctl() { in_ns seed env ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
+etcd_runs() { "$HERE/machine.sh" sh seed pgrep -x "etcd|kube-apiserver" -a | grep -q -- "--name=default\|--advertise-address=$CONTROL_PLANE"; }
+# restore_seed SNAPSHOT: the seed's control plane starts anew with what etcd held then
+restore_seed() {
+  local root=$RIG/machines/seed/root
+  mkdir -p "$root/etc/kubernetes/stopped"; mv "$root"/etc/kubernetes/manifests/* "$root/etc/kubernetes/stopped/"
+  until_ok 60 eval '! etcd_runs'
+  rm -rf "$root/var/lib/seed/etcd"
+  ETCDCTL_API=3 etcdctl snapshot restore "$1" --data-dir="$root/var/lib/seed/etcd" --name=default --initial-cluster=default=http://127.0.0.1:2380 \
+    --initial-advertise-peer-urls=http://127.0.0.1:2380 >/dev/null 2>&1
+  mv "$root"/etc/kubernetes/stopped/* "$root/etc/kubernetes/manifests/"
+  until_ok 90 k get --raw /readyz
+}
+
+shoot_restored() { # garden and seed are restored from an earlier day: what was changed since is taken back, and nothing is made a second time
+  local generation; seed_etcdctl snapshot save "$RIG/etcd.snapshot" >/dev/null 2>&1
+  authorities >"$WORK/authorities.before"; generation=$(shoot_generation)
+  change '{"spec":{"vpn":{"lanes":2}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  (($(shoot_generation) > generation)) || fail "the nodes have nothing new"
+  generation=$(shoot_generation)
+  restore_seed "$RIG/etcd.snapshot"
+  [[ $(k -n demo get shoot one -o jsonpath='{.spec.vpn.lanes}') == 1 ]] || fail "nothing was restored"
+  # The nodes were told two lanes by a generation of which the garden knows nothing any more.
+  until_ok 150 eval '(($(shoot_generation) > generation))' || fail "$(k -n demo get shoot one -o jsonpath='{.status.conditions}')"
+  until_ok 90 eval '[[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]]' || fail "$(k -n demo get shoot one -o yaml)"
+  authorities | diff "$WORK/authorities.before" - || fail "other credentials were made"
+  [[ $(s get nodes --no-headers | wc -l) == 1 && $(compgen -G "$RIG/machines/m*" | wc -l) == 1 ]] || fail "$(s get nodes) $(ls "$RIG/machines")"
+  [[ $(s logs web) == up ]] || fail "no logs"
 }
 
 shoot_rotate() { # all CAs and keys are exchanged in two halves: nodes, pods and links stay, old kubeconfigs work until it is completed
