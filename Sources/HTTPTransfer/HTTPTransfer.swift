@@ -51,6 +51,8 @@ package final class HTTPTransfer: HTTPTransport {
                     continuation.resume(returning: $0)
                 }
                 mailbox.post(.start(exchange))
+                // Who was cancelled before asks nothing any more, but may still say what it did.
+                if Task.isCancelled, request.method == .get { mailbox.post(.cancel(number)) }
             }
         } onCancel: {
             mailbox.post(.cancel(number))

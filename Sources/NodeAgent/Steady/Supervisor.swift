@@ -244,7 +244,8 @@ final class Supervisor: Sendable {
         } catch {
             result = .failure(error)
         }
-        if let held = lease.withLock({ $0 }) { await budget.release(held) }
+        // In a task of its own, which is not cancelled with this one.
+        if let held = lease.withLock({ $0 }) { await Task { await budget.release(held) }.value }
         try result.get()
     }
 

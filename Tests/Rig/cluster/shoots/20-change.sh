@@ -130,6 +130,8 @@ restore_seed() {
     --initial-advertise-peer-urls=http://127.0.0.1:2380 >/dev/null 2>&1
   mv "$root"/etc/kubernetes/stopped/* "$root/etc/kubernetes/manifests/"
   until_ok 90 k get --raw /readyz
+  # A kubelet does not start again what it was told to end by an API server that has forgotten it.
+  "$HERE/machine.sh" sh seed systemctl restart kubelet
 }
 
 shoot_restored() { # garden and seed are restored from an earlier day: what was changed since is taken back, and nothing is made a second time
