@@ -12,7 +12,7 @@ internal import TendrilCore
 actor ShootLoop {
     /// What was just made gets this long to become well before it is made again.
     private static let repairPause = Nanoseconds.seconds(60)
-    /// What we make.
+    /// What we make; nodes mend themselves.
     private static let repaired: Set = [
         ShootCondition.apiServerAvailable.rawValue, ShootCondition.controlPlaneHealthy.rawValue,
         ShootCondition.systemComponentsHealthy.rawValue,
@@ -28,6 +28,8 @@ actor ShootLoop {
     private let syncMinute = UInt64.random(in: 55_000...65_000)
     private var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     private var lastSync: MonotonicTime?
+    /// When everything was done again, whatever was remembered.
+    private var lastThorough: MonotonicTime?
     private var hosted = 0
     /// What was reconciled last, so that an event without news starts nothing.
     private var settled: Int?
@@ -240,6 +242,7 @@ actor ShootLoop {
         remembered = (outcome.records, shoot.spec)
         settled = shoot.metadata.generation
         lastSync = Clock.now()
+        if isThorough { lastThorough = lastSync }
         needsRepair = false
         failures.reset()
         if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .milliseconds(1) }
@@ -372,15 +375,13 @@ actor ShootLoop {
         // What sleeps needs no certificate; the flow that wakes it up makes new ones.
         if !work.facts.isHibernated, needsRenewal(records) { settled = nil }
         let isWell = conditions.allSatisfy { $0.status == "True" }
-        let isOld = lastSync.map { Clock.now() >= $0 + Self.repairPause } ?? true
-        needsRepair = isOld && conditions.contains { Self.isRepaired($0) }
+        needsRepair =
+            isOld(lastSync) && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
+            || isOld(lastThorough) && conditions.contains { $0.reason == HealthCheck.nodesAhead }
         return .seconds(isWell ? 60 : 10)
     }
 
-    /// Whether making everything again helps; nodes mend themselves.
-    private static func isRepaired(_ condition: Condition) -> Bool {
-        condition.reason == HealthCheck.nodesAhead || condition.status == "False" && repaired.contains(condition.type)
-    }
+    private func isOld(_ time: MonotonicTime?) -> Bool { time.map { Clock.now() >= $0 + Self.repairPause } ?? true }
 
     /// The shoot's API by the credentials that were issued last, which are read once.
     private func client(_ work: ShootWork, _ records: FlowRecords) async throws -> KubernetesClient {
