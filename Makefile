@@ -9,7 +9,7 @@ DESTDIR ?=
 PROGRAMS := tendril-vpn tendril-agent tendril-coordinator tendril
 PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
-.PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node bench-shoot demo demo-down demo-tunnel sanitize install deb clean
+.PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
 
 all: build
 
@@ -74,7 +74,7 @@ mutations: setup
 bench: build
 	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
 	Tests/Benchmarks/run.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench --write docs/performance.md
-	$(MAKE) bench-streams bench-node bench-shoot
+	$(MAKE) bench-streams bench-node bench-shoot bench-fleet
 
 # Streams beside a CONNECT proxy over OpenVPN (three minutes).
 bench-streams: build
@@ -93,6 +93,11 @@ bench-shoot: programs
 		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
 		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn \
 		Tests/Benchmarks/shoot.sh | Tests/Benchmarks/insert.py docs/performance.md shoot
+
+# One coordinator and a thousand shoots, control planes simulated (ten minutes).
+bench-fleet: programs
+	TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
+		Tests/Benchmarks/fleet.sh | Tests/Benchmarks/insert.py docs/performance.md fleet
 
 # A garden and seed on this machine, the coordinator, and a Shoot that becomes a cluster; it says what it changes.
 demo: programs

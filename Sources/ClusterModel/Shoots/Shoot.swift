@@ -70,6 +70,23 @@ package struct Shoot: KubernetesObject {
         package var enabled: Bool
     }
 
+    /// A part of every day, in UTC; it may go over midnight.
+    package struct TimeWindow: Codable, Hashable, Sendable {
+        /// `HH:MM`.
+        package var begin: String
+        /// `HH:MM`.
+        package var end: String
+
+        package init(begin: String, end: String) { (self.begin, self.end) = (begin, end) }
+    }
+
+    /// When what the operator of Tendril changes may reach the cluster.
+    package struct Maintenance: Codable, Hashable, Sendable {
+        package var timeWindow: TimeWindow
+
+        package init(timeWindow: TimeWindow) { self.timeWindow = timeWindow }
+    }
+
     /// What runs in kube-system besides the network.
     package struct Addons: Codable, Hashable, Sendable {
         package var kubeProxy: Bool
@@ -93,6 +110,7 @@ package struct Shoot: KubernetesObject {
         package var workers: [Worker]
         package var controlPlane: ControlPlane
         package var hibernation: Hibernation
+        package var maintenance: Maintenance?
         package var addons: Addons
         package var vpn: VPN
     }
@@ -166,6 +184,8 @@ extension Shoot {
 
     private static let label = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
+    private static let clock = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
     private static let rules: [String: FieldRule] = [
         "spec.seedName": FieldRule(
             "The seed that hosts the control plane; chosen where it is missing.",
@@ -202,6 +222,12 @@ extension Shoot {
         ),
         "spec.hibernation": FieldRule("Whether the cluster sleeps.", default: [:]),
         "spec.hibernation.enabled": FieldRule("No machines and no control plane; data is kept.", default: false),
+        "spec.maintenance": FieldRule(
+            "When what the operator changes may reach the cluster; at any time where it is missing."
+        ),
+        "spec.maintenance.timeWindow": FieldRule("A part of every day, in UTC, of half an hour at least."),
+        "spec.maintenance.timeWindow.begin": FieldRule("Such as 22:30.", pattern: clock),
+        "spec.maintenance.timeWindow.end": FieldRule("Such as 02:00.", pattern: clock),
         "spec.addons": FieldRule("What runs in kube-system.", default: [:]),
         "spec.addons.kubeProxy": FieldRule("kube-proxy on every node.", default: true),
         "spec.addons.dns": FieldRule("The cluster's DNS.", default: true),

@@ -20,6 +20,7 @@ package enum ShootRules {
         images: [MachineImage]? = nil
     ) -> [ConfigurationProblem] {
         var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
+        problems += MaintenanceWindow.problems(shoot.spec)
         if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
             problems.append(
                 ConfigurationProblem(

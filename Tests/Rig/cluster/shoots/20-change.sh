@@ -29,6 +29,21 @@ shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
   ! k -n tendril-system logs deployment/tendril-coordinator | grep "shoot=demo/one.*task=" || fail "$(k -n tendril-system logs deployment/tendril-coordinator | grep done)"
 }
 
+shoot_window() { # what the operator changes waits for the shoot's maintenance window; what its owner changes does not
+  local map generation; map=$(k -n tendril-system get configmaps -o name | grep tendril-coordinator); generation=$(shoot_generation)
+  change "{\"spec\":{\"maintenance\":{\"timeWindow\":{\"begin\":\"$(date -u -d '+2 hours' +%H:%M)\",\"end\":\"$(date -u -d '+4 hours' +%H:%M)\"}}}}"
+  until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  k -n tendril-system get "$map" -o json | sed 's/holdSeconds: 5/holdSeconds: 4/' | k replace -f - >/dev/null
+  k -n tendril-system delete pod --all >/dev/null
+  until_ok 60 eval 'k -n tendril-system logs deployment/tendril-coordinator | grep "taking care"'
+  # A look at it is a matter of a second.
+  sleep 8
+  ! told | grep "shoot=demo/one.*task=" || fail "it did not wait"
+  change '{"spec":{"maintenance":null}}'
+  until_ok 60 eval '(($(shoot_generation) > generation))' || fail "the owner's own change waits: $(told)"
+  until_ok 60 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+}
+
 shoot_refused() { # what cannot be is refused with the field and the reason, and nothing of it is done
   local before; before=$(k -n shoot--demo--one get deployments,statefulsets -o jsonpath='{.items[*].metadata.generation}')
   refused() { # PATCH TEXT

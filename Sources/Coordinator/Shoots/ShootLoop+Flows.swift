@@ -1,0 +1,151 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import ShootPlan
+internal import TendrilCore
+
+/// Flows: from what there is to what is wanted, or to nothing.
+extension ShootLoop {
+    func reconcile(
+        _ work: ShootWork,
+        _ store: FlowStore,
+        _ records: FlowRecords,
+        isThorough: Bool
+    ) async throws -> Nanoseconds? {
+        let shoot = work.shoot
+        let provider = try environment.provider(shoot.spec.provider.type)
+        let rotation = records.rotation ?? Rotation()
+        let type: ShootStatus.OperationType =
+            shoot.isHibernated
+            ? .hibernate
+            : shoot.status?.observedGeneration == nil ? .create : rotation.isInForce ? .reconcile : .rotate
+        let tasks =
+            shoot.isHibernated
+            ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider, rotation)
+        if type == .rotate { await tellRotation(work, records) }
+        // What was waited for is not there any more once the shoot has slept.
+        let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
+        let outcome = try await perform(work, tasks, type, from: known, isThorough: isThorough) { records in
+            try await store.save(records, spec: shoot.spec)
+        }
+        guard let outcome else { return nil }
+        guard outcome.errors.isEmpty else {
+            _ = await look(work, outcome.records)
+            return failures.wait()
+        }
+        remembered = (outcome.records, shoot.spec)
+        settled = shoot.metadata.generation
+        lastSync = Clock.now()
+        if isThorough { lastThorough = lastSync }
+        (needsRepair, isRenewalDue) = (false, false)
+        failures.reset()
+        if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .milliseconds(1) }
+        return await look(work, outcome.records)
+    }
+
+    /// Says how far the exchange of credentials is before its next step begins.
+    func tellRotation(_ work: ShootWork, _ records: FlowRecords) async {
+        guard let rotation = ShootFields.rotation(records) else { return }
+        _ = try? await environment.garden.patchStatus(of: work.shoot, ["credentialRotation": rotation])
+    }
+
+    func delete(_ work: ShootWork) async throws -> Nanoseconds? {
+        guard work.shoot.metadata.annotations?[ShootAnnotation.confirmation] == "true" else {
+            throw TaskFailure(
+                .configuration,
+                "set the annotation \(ShootAnnotation.confirmation)=true to confirm the deletion"
+            )
+        }
+        let provider = try environment.provider(work.shoot.spec.provider.type)
+        let tasks = ShootFlows.delete(work, provider)
+        let outcome = try await perform(work, tasks, .delete, from: FlowRecords(), isThorough: true) { _ in }
+        guard let outcome else { return nil }
+        guard outcome.errors.isEmpty else { return failures.wait() }
+        try await release(work.shoot)
+        return nil
+    }
+
+    /// Whether nothing was ever made: the namespace comes first and goes last.
+    func isUntouched(_ shoot: Shoot) async throws -> Bool {
+        guard let id = TechnicalID(project: shoot.namespace, name: shoot.name) else { return true }
+        return try await environment.seed.findDocument("/api/v1/namespaces/\(id)") == nil
+    }
+
+    /// Lets the object go.
+    func release(_ shoot: Shoot) async throws {
+        let kept = (shoot.metadata.finalizers ?? []).filter { $0 != ShootAnnotation.finalizer }
+        do {
+            try await environment.garden.patch(
+                Shoot.self,
+                shoot.name,
+                namespace: shoot.namespace,
+                ["metadata": ["finalizers": .array(kept.map { .string($0) })]]
+            )
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
+        logger.notice("deleted")
+    }
+
+    /// Runs a flow with its status; `nil` where it was interrupted by something newer.
+    func perform(
+        _ work: ShootWork,
+        _ tasks: [ShootTask],
+        _ type: ShootStatus.OperationType,
+        from records: FlowRecords,
+        isThorough: Bool,
+        save: @escaping @Sendable (FlowRecords) async throws -> Void
+    ) async throws -> FlowOutcome? {
+        remembered = nil
+        let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
+        let start = Clock.now()
+        let runner = FlowRunner(
+            tasks: tasks,
+            observer: status,
+            save: save,
+            logger: logger,
+            slots: environment.slots,
+            isThorough: isThorough
+        )
+        var outcome = await runner.run(from: records)
+        guard !Task.isCancelled else { return nil }
+        if outcome.errors.isEmpty, type == .rotate {
+            // All of the flow was done, so that this step is in force everywhere.
+            outcome.records.rotation?.reached(at: Clock.unixTime())
+            try await save(outcome.records)
+        }
+        environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
+        if outcome.performed == 0, outcome.errors.isEmpty, type != .rotate, isTold(work.shoot) {
+            logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
+        } else if outcome.errors.isEmpty {
+            let seconds = Clock.now().since(start) / 1_000_000_000
+            await status.ended(.succeeded, 100, "done in \(seconds) s", with: ShootFields.done(work, outcome.records))
+            if work.shoot.operation != nil { try await wishes.acknowledge(work.shoot) }
+            await events.tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
+            logger.notice(
+                "\(type.rawValue) done",
+                metadata: ["seconds": "\(seconds)", "tasks": "\(outcome.performed)"]
+            )
+        } else {
+            let isFinal = outcome.errors.contains { $0.code.isFinal }
+            let text = outcome.errors.map { "\($0.task): \($0.description)" }.joined(separator: "; ")
+            await status.ended(
+                isFinal ? .failed : .error,
+                0,
+                text,
+                with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
+            )
+            await events.tell(work.shoot, "\(type.rawValue)Failed", text, isWarning: true)
+        }
+        return outcome
+    }
+
+    /// Whether the status says already that all was done: one that starts anew with a thousand shoots writes nothing.
+    func isTold(_ shoot: Shoot) -> Bool {
+        let last = shoot.status?.lastOperation
+        return shoot.operation == nil && last?.state == .succeeded && last?.type != .delete
+            && shoot.status?.observedGeneration == shoot.metadata.generation
+            && (shoot.status?.lastErrors ?? []).isEmpty
+    }
+}

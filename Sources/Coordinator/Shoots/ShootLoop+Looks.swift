@@ -1,0 +1,75 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import ShootPlan
+internal import TendrilCore
+
+/// Between flows: how the shoot is, and what has to be done although nobody asked.
+extension ShootLoop {
+    /// Looks at the shoot's health, and how long to wait for the next look.
+    func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
+        let check = HealthCheck(work: work, records: records, board: environment.board) {
+            try await self.client(work, records)
+        }
+        guard let conditions = try? await environment.looks.holding({ await check.conditions() }) else {
+            return .seconds(10)
+        }
+        environment.counts.saw(conditions, of: work.shoot.key)
+        let known = shoot.status?.conditions ?? []
+        if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
+            let value = try? CanonicalJSON.value(merged)
+        {
+            let patched = try? await environment.garden.patchStatus(of: work.shoot, ["conditions": value])
+            if let patched { shoot.status = patched.status }
+        }
+        // What sleeps needs no certificate; the flow that wakes it up makes new ones.
+        isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
+        let isWell = conditions.allSatisfy { $0.status == "True" }
+        needsRepair =
+            isOld(lastSync) && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
+            || isOld(lastThorough) && conditions.contains { $0.reason == HealthCheck.nodesAhead }
+        return .seconds(isWell ? 60 : 10)
+    }
+
+    func isOld(_ time: MonotonicTime?) -> Bool { time.map { Clock.now() >= $0 + Self.repairPause } ?? true }
+
+    /// The shoot's API by the credentials that were issued last, which are read once.
+    func client(_ work: ShootWork, _ records: FlowRecords) async throws -> KubernetesClient {
+        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
+        let digest = leaves?.digests[ShootWork.ownCredentials] ?? ""
+        if let known, known.digest == digest { return known.client }
+        let client = try await work.shootClient()
+        known = (digest, client)
+        return client
+    }
+
+    func needsRenewal(_ records: FlowRecords) -> Bool {
+        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
+        let machines = try? records.output(TaskName.machines, as: MachinesTask.Output.self)
+        return min(leaves?.renewal ?? .max, machines?.renewal ?? .max) <= Clock.unixTime()
+    }
+
+    /// Looks after a shoot as it was accepted last, while its owner wants what cannot be: that is told once.
+    func careOn(_ shoot: Shoot, as spec: Shoot.Spec, after error: any Error, _ records: FlowRecords) async
+        -> Nanoseconds?
+    {
+        if refused != shoot.metadata.generation { _ = await failed(shoot, error) }
+        refused = shoot.metadata.generation
+        var accepted = shoot
+        accepted.spec = spec
+        accepted.metadata.generation = shoot.status?.observedGeneration
+        do {
+            let work = try await makeWork(accepted)
+            guard needsRenewal(records), !work.facts.isHibernated else { return await look(work, records) }
+            let store = FlowStore(seed: environment.seed, namespace: work.namespace)
+            let tasks = ShootFlows.renew(work)
+            _ = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
+                try await store.save(records, spec: spec)
+            }
+            refused = nil
+            return .seconds(60)
+        } catch {
+            return await failed(shoot, error)
+        }
+    }
+}
