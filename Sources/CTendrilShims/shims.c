@@ -3,6 +3,7 @@
 
 #include <linux/securebits.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <sched.h>
 #include <spawn.h>
 
@@ -154,3 +155,5 @@ void tendril_catch_signals(void) {
 }
 
 int tendril_caught_signal(void) { return caught_signal; }
+
+int tendril_trim_heap(void) { return malloc_trim(0); }

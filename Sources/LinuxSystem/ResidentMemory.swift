@@ -3,6 +3,9 @@ import Glibc
 
 /// What of this process lies in memory.
 package enum ResidentMemory {
+    /// Gives pages of the heap back that nothing is on any more: what came and went together leaves holes that glibc keeps.
+    package static func releaseFreedHeap() { _ = tendril_trim_heap() }
+
     /// Unmaps the pages of program text that only starting up needed; what runs on is mapped again at its next use.
     ///
     /// Parsing arguments walks most of the program once, and for a daemon of a few working pages that would stay its

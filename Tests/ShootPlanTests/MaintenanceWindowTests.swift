@@ -1,5 +1,6 @@
 import ClusterModel
 import ShootPlan
+import TendrilCore
 import Testing
 
 @Suite("Maintenance windows")

@@ -76,6 +76,9 @@ int tendril_accept(int fd, struct sockaddr *address, socklen_t *length);
 // Sets a process attribute that takes one number (prctl); 0 or -errno.
 int tendril_process_control(int option, unsigned long value);
 
+// Gives freed pages of the heap back to the kernel (malloc_trim(3)); whether there were any.
+int tendril_trim_heap(void);
+
 // Sets a socket option with an int value; 0 or -errno.
 static inline int tendril_setsockopt_int(int fd, int level, int option, int value) {
     return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;

@@ -93,8 +93,9 @@ package struct CoordinatorService: Sendable {
                 async let reporting: Void = keeper.run()
                 async let watching: Void = SeedWatch(common).run()
                 async let board: Void = environment.board.run(environment.seed, logger)
+                async let tidying: Void = tidy()
                 await follow(fleet)
-                _ = await (reporting, watching, board)
+                _ = await (reporting, watching, board, tidying)
             }
             await environment.peers.run { await fleet.share() }
             following.cancel()
@@ -107,6 +108,14 @@ package struct CoordinatorService: Sendable {
         await fleet.stop()
         await work.value
         await environment.peers.resign()
+    }
+
+    /// Keeps small what many shoots at once have made large.
+    private func tidy() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(nanoseconds: 60_000_000_000)
+            ResidentMemory.releaseFreedHeap()
+        }
     }
 
     /// Answers the API server before it stores a Shoot; where that cannot be, shoots are judged all the same, only later.
