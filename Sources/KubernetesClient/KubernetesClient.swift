@@ -16,6 +16,14 @@ package final class KubernetesClient: Sendable {
         case strategic = "application/strategic-merge-patch+json"
     }
 
+    /// How long a client waits.
+    private struct Limits {
+        var reads = Nanoseconds.seconds(15)
+        var writes = Nanoseconds.seconds(15)
+        /// Whether what failed and changed nothing is sent again.
+        var triesAgain = true
+    }
+
     private let servers: [String]
     private let transport: any HTTPTransport
     private let security: Guarded<HTTPSecurity>
@@ -23,6 +31,7 @@ package final class KubernetesClient: Sendable {
     private let current = Guarded(0)
     private let agent: String
     private let mayWrite: @Sendable () -> Bool
+    private let limits: Limits
 
     /// Makes a client.
     ///
@@ -31,16 +40,26 @@ package final class KubernetesClient: Sendable {
     ///   - security: whom to believe, and as whom to speak.
     ///   - transport: carries the requests.
     ///   - agent: the name of the program for the API server's log.
-    ///   - mayWrite: is asked before every request that changes something.
-    package init(
+    package convenience init(
         servers: [String],
         security: HTTPSecurity,
         transport: any HTTPTransport,
-        agent: String,
-        mayWrite: @escaping @Sendable () -> Bool = { true }
+        agent: String
+    ) {
+        self.init(servers, security, transport, agent, mayWrite: { true }, Limits())
+    }
+
+    private init(
+        _ servers: [String],
+        _ security: HTTPSecurity,
+        _ transport: any HTTPTransport,
+        _ agent: String,
+        mayWrite: @escaping @Sendable () -> Bool,
+        _ limits: Limits
     ) {
         precondition(!servers.isEmpty, "a client needs a server")
-        (self.servers, self.transport, self.agent, self.mayWrite) = (servers, transport, agent, mayWrite)
+        (self.servers, self.transport, self.agent) = (servers, transport, agent)
+        (self.mayWrite, self.limits) = (mayWrite, limits)
         self.security = Guarded(security)
     }
 
@@ -52,24 +71,24 @@ package final class KubernetesClient: Sendable {
 
     /// The same addresses with other credentials.
     package func with(_ security: HTTPSecurity) -> KubernetesClient {
-        KubernetesClient(
-            servers: servers,
-            security: security,
-            transport: transport,
-            agent: agent,
-            mayWrite: mayWrite
-        )
+        KubernetesClient(servers, security, transport, agent, mayWrite: mayWrite, limits)
     }
 
-    /// The same cluster for one who may write only while this holds.
-    package func fenced(_ mayWrite: @escaping @Sendable () -> Bool) -> KubernetesClient {
-        KubernetesClient(
-            servers: servers,
-            security: security.withLock { $0 },
-            transport: transport,
-            agent: agent,
-            mayWrite: mayWrite
-        )
+    /// The same cluster for one who may write only while this holds; a request that changes something is given up after the
+    /// limit, so that it does not arrive long after somebody else began.
+    package func fenced(
+        limit: Nanoseconds = .seconds(15),
+        _ mayWrite: @escaping @Sendable () -> Bool
+    ) -> KubernetesClient {
+        var limits = limits
+        limits.writes = limit
+        return KubernetesClient(servers, security.withLock { $0 }, transport, agent, mayWrite: mayWrite, limits)
+    }
+
+    /// The same cluster for one who needs an answer soon or none: each request is given up after the limit.
+    package func hasty(_ limit: Nanoseconds, triesAgain: Bool) -> KubernetesClient {
+        let limits = Limits(reads: limit, writes: limit, triesAgain: triesAgain)
+        return KubernetesClient(servers, security.withLock { $0 }, transport, agent, mayWrite: mayWrite, limits)
     }
 
     /// Reads one object.
@@ -317,9 +336,9 @@ package final class KubernetesClient: Sendable {
             do throws(APIError) {
                 return try await attempt(method, path, body: body, type: type, bodyLimit: bodyLimit)
             } catch {
-                guard method == .get || isUntouched(error), error.isRetryable, attempts < 2 + servers.count else {
-                    throw error
-                }
+                guard limits.triesAgain, method == .get || isUntouched(error), error.isRetryable,
+                    attempts < 2 + servers.count
+                else { throw error }
                 attempts += 1
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
                 // A caller that waits longer than this has better things to do.
@@ -352,6 +371,7 @@ package final class KubernetesClient: Sendable {
         }
         var request = request(method, path)
         request.bodyLimit = bodyLimit
+        request.timeout = method == .get ? limits.reads : limits.writes
         request.body = body
         if !body.isEmpty { request.headers.append(("Content-Type", type)) }
         let (url, index) = address(path)

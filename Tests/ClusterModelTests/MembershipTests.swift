@@ -32,7 +32,7 @@ struct MembershipTests {
         var early = member
         early.saw([record("a", 1), record("b", 8, ["a"]), record("c", 7, ["a"])], begun: at(102), now: at(102))
         #expect(early.hasBegun)
-        for second in UInt64(101)..<115 {
+        for second in UInt64(101)..<120 {
             member.wrote(begun: at(second), now: at(second))
             member.saw(
                 [record("a", 1), record("b", Int(second)), record("c", 7, ["a"])],
@@ -41,7 +41,7 @@ struct MembershipTests {
             )
             #expect(!member.hasBegun)
         }
-        member.saw([record("a", 1), record("b", 115), record("c", 7, ["a"])], begun: at(115), now: at(115))
+        member.saw([record("a", 1), record("b", 120), record("c", 7, ["a"])], begun: at(120), now: at(120))
         #expect(member.hasBegun && member.others == ["b"])
     }
 
@@ -58,16 +58,21 @@ struct MembershipTests {
         var member = Membership(identity: "a")
         member.wrote(begun: at(0), now: at(0))
         member.saw([record("a", 1)], begun: at(1), now: at(1))
-        #expect(member.mayAct(for: "x", at: at(9)) && !member.mayAct(for: "x", at: at(10)))
+        #expect(member.mayAct(for: "x", at: at(7)) && !member.mayAct(for: "x", at: at(8)))
         var blind = member
-        blind.wrote(begun: at(8), now: at(8))
-        #expect(blind.mayAct(for: "x", at: at(10)) && !blind.mayAct(for: "x", at: at(11)))
+        blind.wrote(begun: at(6), now: at(6))
+        #expect(blind.mayAct(for: "x", at: at(8)) && !blind.mayAct(for: "x", at: at(9)))
         var late = member
-        late.wrote(begun: at(8), now: at(11))
-        late.saw([record("a", 2)], begun: at(11), now: at(11))
-        #expect(late.isLost && !late.mayAct(for: "x", at: at(11)))
+        late.wrote(begun: at(6), now: at(9))
+        late.saw([record("a", 2)], begun: at(9), now: at(9))
+        #expect(late.isLost && !late.mayAct(for: "x", at: at(9)))
         member.wasRobbed()
         #expect(!member.mayAct(for: "x", at: at(2)))
+    }
+
+    @Test("what was sent in the last moment is given up before others begin")
+    func limits() {
+        #expect(Membership.patience.value + Membership.requestLimit.value < Membership.duration.value)
     }
 
     @Test("shares evenly; who comes or goes moves only its own part")
@@ -131,6 +136,7 @@ private struct MembershipWorld {
         /// What is let go of for whom, and when that is done.
         var lettingGo: (members: Set<String>, until: Int)?
         var isNextList = false
+        var hasJoined = false
     }
 
     private static let keys = (0..<12).map { "key-\($0)" }
@@ -224,6 +230,8 @@ private struct MembershipWorld {
             return
         }
         guard steps >= process.nextAt else { return }
+        // The Lease was made, and its maker was never told.
+        if !process.hasJoined, leases[process.member.identity] != nil { return process.member.wasRobbed() }
         let isSlow = !isCalm && Int.random(in: 0..<12, using: &random) == 0
         let isLost = !isCalm && Int.random(in: 0..<15, using: &random) == 0
         let there = Int.random(in: 0...(isSlow ? 120 : 3), using: &random)
@@ -234,7 +242,7 @@ private struct MembershipWorld {
             begun: now,
             lands: isLost ? nil : steps + there,
             answers: isLost || isAnswerLost ? nil : steps + there + back,
-            givesUp: steps + 300
+            givesUp: steps + Int.random(in: 100...300, using: &random)
         )
         process.nextAt = steps + (process.isNextList ? 20 : 0)
         process.isNextList.toggle()
@@ -242,7 +250,9 @@ private struct MembershipWorld {
 
     private mutating func answer(_ flight: Flight, _ process: inout Process) {
         switch flight.request {
-        case .write: process.member.wrote(begun: flight.begun, now: now)
+        case .write:
+            process.member.wrote(begun: flight.begun, now: now)
+            process.hasJoined = true
         case .list:
             let before = process.member.others
             process.member.saw(flight.listed, begun: flight.begun, now: now)

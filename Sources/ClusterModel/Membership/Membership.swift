@@ -12,9 +12,12 @@ package import TendrilCore
 ///   more, or `duration` has passed.
 package struct Membership: Sendable {
     /// How long a Lease is good for after its last renewal.
-    package static let duration = Nanoseconds.seconds(15)
+    package static let duration = Nanoseconds.seconds(20)
     /// After how long without a renewal a member stops: earlier than others may begin.
-    package static let patience = Nanoseconds.seconds(10)
+    package static let patience = Nanoseconds.seconds(8)
+    /// How long a request that changes something may take: one that was sent in the last moment is given up before others
+    /// begin.
+    package static let requestLimit = Nanoseconds.seconds(10)
     /// How often a member renews its Lease and reads the others.
     package static let period = Nanoseconds.seconds(2)
 
@@ -62,7 +65,8 @@ package struct Membership: Sendable {
         renewed = begun
     }
 
-    /// The own Lease is gone, or somebody else's.
+    /// The own Lease is gone, somebody else's, or was there before this side knew of it: what others said for its sake may
+    /// be out of date.
     package mutating func wasRobbed() { isLost = true }
 
     /// Takes all Leases as they were read, the own one too, in a request that was begun at one moment and answered at another.

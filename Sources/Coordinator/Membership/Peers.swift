@@ -43,7 +43,9 @@ final class Peers: Sendable {
     ///   - place: no two processes that live have the same one.
     ///   - logger: hears who comes and goes.
     init(client: KubernetesClient, seed: String, namespace: String, place: String, logger: Logger) {
-        (self.client, self.seed, self.namespace, self.logger) = (client, seed, namespace, logger)
+        // Both requests of a turn have to come to an end before patience does.
+        self.client = client.hasty(.seconds(3), triesAgain: false)
+        (self.seed, self.namespace, self.logger) = (seed, namespace, logger)
         name = "tendril-coordinator-\(seed)-\(Digest.hex(Array(place.utf8)).prefix(10))"
         let identity = "\(place)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         state = Guarded(State(member: Membership(identity: identity)))
@@ -131,6 +133,11 @@ final class Peers: Sendable {
                 return
             }
         } else if let old = try await client.find(Lease.self, name, namespace: namespace) {
+            // A first renewal whose answer was lost may have been seen, and given up, by all others.
+            guard old.spec?.holderIdentity != lease.spec?.holderIdentity else {
+                state.withLock { $0.member.wasRobbed() }
+                return
+            }
             // Whoever was here before is not any more.
             lease.metadata.resourceVersion = old.metadata.resourceVersion
             written = try await client.replace(lease)

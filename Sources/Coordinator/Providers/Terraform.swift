@@ -117,7 +117,8 @@ struct Terraform: Sendable {
         }
         copying.cancel()
         await copying.value
-        try await keep()
+        // In a task of its own: what was made has to be known, also where a newer wish has cut this one short.
+        try await Task { try await keep() }.value
         try result.get()
     }
 

@@ -31,7 +31,9 @@ struct CoordinatorEnvironment: Sendable {
     func fenced(for key: String) -> CoordinatorEnvironment {
         var copy = self
         let mayWrite: @Sendable () -> Bool = { [peers] in peers.mayAct(for: key) }
-        (copy.garden, copy.seed, copy.mayWrite) = (garden.fenced(mayWrite), seed.fenced(mayWrite), mayWrite)
+        copy.garden = garden.fenced(limit: Membership.requestLimit, mayWrite)
+        copy.seed = seed.fenced(limit: Membership.requestLimit, mayWrite)
+        copy.mayWrite = mayWrite
         return copy
     }
 

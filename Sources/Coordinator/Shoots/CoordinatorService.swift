@@ -148,6 +148,10 @@ private actor Fleet {
     private let environment: CoordinatorEnvironment
     private var shoots: [String: Shoot] = [:]
     private var loops: [String: ShootLoop] = [:]
+    /// Shoots whose loop is on its way out: no other one begins beside it.
+    private var ending: Set<String> = []
+    /// Shoots that have changed while they were nobody's here.
+    private var missed: Set<String> = []
 
     init(_ environment: CoordinatorEnvironment) { self.environment = environment }
 
@@ -162,7 +166,11 @@ private actor Fleet {
 
     func observe(_ shoot: Shoot) async {
         shoots[shoot.key] = shoot
-        guard environment.peers.isOwner(of: shoot.key) else { return }
+        guard environment.peers.isOwner(of: shoot.key), !ending.contains(shoot.key) else {
+            missed.insert(shoot.key)
+            return
+        }
+        missed.remove(shoot.key)
         let loop = loops[shoot.key] ?? ShootLoop(shoot, environment.fenced(for: shoot.key))
         loops[shoot.key] = loop
         environment.counts.know(loops.count)
@@ -171,13 +179,14 @@ private actor Fleet {
 
     func forget(_ key: String) async {
         shoots[key] = nil
+        missed.remove(key)
         await leave(key)?.stop()
     }
 
     /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.
     func share() async {
         await end(loops.keys.filter { !environment.peers.isOwner(of: $0) })
-        for shoot in shoots.values where loops[shoot.key] == nil { await observe(shoot) }
+        for shoot in shoots.values where loops[shoot.key] == nil || missed.contains(shoot.key) { await observe(shoot) }
     }
 
     /// Ends everything, and begins nothing any more.
@@ -185,9 +194,11 @@ private actor Fleet {
 
     private func end(_ keys: [String]) async {
         let ended = keys.compactMap { leave($0) }
+        ending.formUnion(keys)
         await withTaskGroup(of: Void.self) { group in
             for loop in ended { group.addTask { await loop.end() } }
         }
+        ending.subtract(keys)
     }
 
     private func leave(_ key: String) -> ShootLoop? {

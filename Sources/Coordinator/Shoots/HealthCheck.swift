@@ -23,20 +23,24 @@ struct HealthCheck {
             }
         }
         let plane = controlPlane
-        let (shoot, nodes): (KubernetesClient, [Node])
+        let shoot: KubernetesClient
         do {
             shoot = try await client()
             _ = try await shoot.text("/readyz")
-            nodes = try await shoot.list(Node.self).items
         } catch {
             let unknown = [ShootCondition.everyNodeReady, .systemComponentsHealthy].map {
                 Condition($0.rawValue, status: "Unknown", reason: "APIServerDown", message: "the API server is down")
             }
             return [condition(.apiServerAvailable, "\(error)"), plane] + unknown
         }
-        return [
-            condition(.apiServerAvailable, nil), plane, await readiness(nodes, shoot), await system(nodes, shoot),
-        ]
+        let available = condition(.apiServerAvailable, nil)
+        do throws(APIError) {
+            let nodes = try await shoot.list(Node.self).items
+            return [available, plane, await readiness(nodes, shoot), await system(nodes, shoot)]
+        } catch {
+            let reason = "\(error)"
+            return [available, plane, unknown(.everyNodeReady, reason), unknown(.systemComponentsHealthy, reason)]
+        }
     }
 
     private var controlPlane: Condition {

@@ -14,6 +14,7 @@ extension ShootLoop {
         isThorough: Bool
     ) async throws -> Nanoseconds? {
         let shoot = work.shoot
+        unfinished = isThorough ? .thorough : .changes
         let provider = try environment.provider(shoot.spec.provider.type)
         let rotation = records.rotation ?? Rotation()
         let type: ShootStatus.OperationType =
@@ -37,8 +38,8 @@ extension ShootLoop {
         remembered = (outcome.records, shoot.spec)
         settled = shoot.metadata.generation
         lastSync = Clock.now()
-        if isThorough { lastThorough = lastSync }
-        (needsRepair, isRenewalDue) = (false, false)
+        (needsRepair, isRenewalDue, unfinished) = (false, false, nil)
+        if isThorough { hasCaughtUp = true }
         failures.reset()
         if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .milliseconds(1) }
         return await look(work, outcome.records)
@@ -109,6 +110,8 @@ extension ShootLoop {
             isThorough: isThorough
         )
         var outcome = await runner.run(from: records)
+        let isFound = outcome.performed == 0 && outcome.errors.isEmpty && !Task.isCancelled
+        if !isFound { hasToldOtherwise = true }
         guard !Task.isCancelled else { return nil }
         if outcome.errors.isEmpty, type == .rotate {
             // All of the flow was done, so that this step is in force everywhere.
@@ -116,11 +119,12 @@ extension ShootLoop {
             try await save(outcome.records)
         }
         environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
-        if outcome.performed == 0, outcome.errors.isEmpty, type != .rotate, isTold(work.shoot) {
+        if isFound, type != .rotate, isTold(work.shoot) {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000
             await status.ended(.succeeded, 100, "done in \(seconds) s", with: ShootFields.done(work, outcome.records))
+            hasToldOtherwise = false
             if work.shoot.operation != nil { try await wishes.acknowledge(work.shoot) }
             await events.tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
             logger.notice(
@@ -144,7 +148,7 @@ extension ShootLoop {
     /// Whether the status says already that all was done: one that starts anew with a thousand shoots writes nothing.
     func isTold(_ shoot: Shoot) -> Bool {
         let last = shoot.status?.lastOperation
-        return shoot.operation == nil && last?.state == .succeeded && last?.type != .delete
+        return !hasToldOtherwise && shoot.operation == nil && last?.state == .succeeded && last?.type != .delete
             && shoot.status?.observedGeneration == shoot.metadata.generation
             && (shoot.status?.lastErrors ?? []).isEmpty
     }

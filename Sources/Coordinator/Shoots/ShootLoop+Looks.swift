@@ -14,6 +14,8 @@ extension ShootLoop {
         guard let conditions = try? await environment.looks.holding({ await check.conditions() }) else {
             return .seconds(10)
         }
+        // What was cut short says nothing.
+        guard !Task.isCancelled else { return .seconds(10) }
         environment.counts.saw(conditions, of: work.shoot.key)
         let known = shoot.status?.conditions ?? []
         if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
@@ -24,10 +26,12 @@ extension ShootLoop {
         }
         // What sleeps needs no certificate; the flow that wakes it up makes new ones.
         isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
+        let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
         let isWell = conditions.allSatisfy { $0.status == "True" }
         needsRepair =
             isOld(lastSync) && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
-            || isOld(lastThorough) && conditions.contains { $0.reason == HealthCheck.nodesAhead }
+            || isAhead && !hasCaughtUp
+        if !isAhead { hasCaughtUp = false }
         return .seconds(isWell ? 60 : 10)
     }
 
@@ -38,7 +42,8 @@ extension ShootLoop {
         let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
         let digest = leaves?.digests[ShootWork.ownCredentials] ?? ""
         if let known, known.digest == digest { return known.client }
-        let client = try await work.shootClient()
+        // One that does not answer is not to hold up the looks at others.
+        let client = try await work.shootClient().hasty(.seconds(5), triesAgain: true)
         known = (digest, client)
         return client
     }

@@ -28,19 +28,31 @@ actor ShootLoop {
     let syncMinute = UInt64.random(in: 55_000...65_000)
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     var lastSync: MonotonicTime?
-    /// When everything was done again, whatever was remembered.
-    var lastThorough: MonotonicTime?
     var hosted = 0
     /// The generation that was reconciled last, so that an event without news starts nothing.
     var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
     var needsRepair = false
     var isRenewalDue = false
+    /// What a flow was to do that began and did not come to its end.
+    var unfinished: Extent?
+    /// Whether the status was written and does not say yet that all is done; the Shoot as it was seen last may be older.
+    var hasToldOtherwise = false
+    /// Whether everything was done again since nodes were seen to be ahead.
+    var hasCaughtUp = false
     /// What is remembered of the flow, as this process wrote or read it last; nobody else writes it.
     var remembered: (records: FlowRecords, spec: Shoot.Spec?)?
     var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told.
     var refused: Int?
+
+    /// How much of a flow is done.
+    enum Extent {
+        /// What has changed.
+        case changes
+        /// All of it, whatever is remembered.
+        case thorough
+    }
 
     init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
         (self.shoot, self.environment) = (shoot, environment)
@@ -112,9 +124,9 @@ actor ShootLoop {
             // One that starts anew may have other images: what it would change waits, too.
             let isSettled = settled == shoot.metadata.generation || isQuiet && settled == nil && isTold(shoot)
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
-            let isIdle = isSettled && !isDue && !isRenewalDue && shoot.operation == nil
+            let isIdle = isSettled && !isDue && !isRenewalDue && unfinished == nil && shoot.operation == nil
             if !isIdle { remembered = nil }
-            var (records, spec) = try await environment.looks.holding { try await self.recall(store) }
+            var (records, spec) = try await recall(store)
             // What is about to change is read again whatever becomes of this pass.
             if !isIdle { remembered = nil }
             do {
@@ -125,9 +137,15 @@ actor ShootLoop {
             }
             let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
             let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
-            let isWanted = !isSettled || isDue || isRenewalDue || operation != nil || isRotating
+            let isWanted =
+                !isSettled || isDue || isRenewalDue || unfinished != nil || operation != nil || isRotating
             guard isWanted else { return await look(work, records) }
-            return try await reconcile(work, store, records, isThorough: isDue || operation == .reconcile)
+            return try await reconcile(
+                work,
+                store,
+                records,
+                isThorough: isDue || unfinished == .thorough || operation == .reconcile
+            )
         } catch {
             return await failed(shoot, error)
         }
@@ -231,6 +249,7 @@ actor ShootLoop {
             logger: logger
         )
         let errors = (try? CanonicalJSON.value([failure])) ?? []
+        hasToldOtherwise = true
         await status.ended(isFinal ? .failed : .error, 0, text, with: ["lastErrors": errors])
         // A change of the Shoot is an event; one of its Seed or of a Secret is not.
         return isFinal ? .seconds(300) : failures.wait()

@@ -49,9 +49,8 @@ struct ShootWork: Sendable {
             servers: [parsed.server],
             security: parsed.security,
             transport: transport,
-            agent: "tendril-coordinator/\(Version.text)",
-            mayWrite: mayWrite
-        )
+            agent: "tendril-coordinator/\(Version.text)"
+        ).fenced(limit: Membership.requestLimit, mayWrite)
     }
 
     /// The image that a pool's machines start from.

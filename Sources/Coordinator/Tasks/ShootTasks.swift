@@ -71,7 +71,8 @@ enum NodeConfigurationsTask {
                         try render(work, pool, addresses, trust, generation: generation)
                     }
                     // Never lower than what was ever published, even where that is gone or cannot be read any more.
-                    let last = max(published?.metadata.generation ?? 0, known[pool.name] ?? 0)
+                    let told = max(published?.metadata.generation ?? 0, known[pool.name] ?? 0)
+                    let last = max(told, nodes.newestApplied(pool.name, after: told))
                     // What a machine has taken back it never tries again.
                     let isSame =
                         try published == configuration(last) && !nodes.contains { $0.hasTakenBack(last, pool.name) }
@@ -272,6 +273,18 @@ enum ReadinessTasks {
                 return [:]
             }
         )
+    }
+}
+
+extension [Node] {
+    /// How far beyond what is known a node's word is taken: anybody with rights on Nodes can write there.
+    private static var reach: Int { 1000 }
+
+    /// The newest generation that nodes of a pool have applied, where it is a little newer than what is known.
+    fileprivate func newestApplied(_ pool: String, after known: Int) -> Int {
+        lazy.filter { $0.metadata.labels?[TokenGrant.poolLabel] == pool }
+            .compactMap { $0.metadata.annotations?[TendrilAPI.generationAnnotation].flatMap { Int($0) } }
+            .filter { $0 > known && $0 - known <= Self.reach }.max() ?? 0
     }
 }
 
