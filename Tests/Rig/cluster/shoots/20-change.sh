@@ -30,7 +30,7 @@ shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
 }
 
 shoot_window() { # what the operator changes waits for the shoot's maintenance window; what its owner changes does not
-  local map generation; map=$(k -n tendril-system get configmaps -o name | grep tendril-coordinator); generation=$(shoot_generation)
+  local map generation; map=$(k -n tendril-system get configmaps -o name | grep tendril-coordinator); generation=$(applied_generation)
   change "{\"spec\":{\"maintenance\":{\"timeWindow\":{\"begin\":\"$(date -u -d '+2 hours' +%H:%M)\",\"end\":\"$(date -u -d '+4 hours' +%H:%M)\"}}}}"
   until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   k -n tendril-system get "$map" -o json | sed 's/holdSeconds: 5/holdSeconds: 4/' | k replace -f - >/dev/null
@@ -40,7 +40,7 @@ shoot_window() { # what the operator changes waits for the shoot's maintenance w
   sleep 8
   ! told | grep "shoot=demo/one.*task=" || fail "it did not wait"
   change '{"spec":{"maintenance":null}}'
-  until_ok 60 eval '(($(shoot_generation) > generation))' || fail "the owner's own change waits: $(told)"
+  until_ok 60 eval '(($(applied_generation) > generation))' || fail "the owner's own change waits: $(told)"
   until_ok 60 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
 }
 
@@ -130,8 +130,8 @@ issued_by() {
   "$HERE/machine.sh" sh "$1" cat "$2" | openssl x509 | openssl verify -partial_chain -CAfile "$WORK/issuer.crt" >/dev/null || fail "$2 of $1 is not of $3"
 }
 
-# shoot_generation: the newest that the only node has applied
-shoot_generation() { s get nodes -o jsonpath='{.items[0].metadata.annotations.tendril\.dev/applied-generation}'; }
+# applied_generation: the newest that the only node has applied
+applied_generation() { s get nodes -o jsonpath='{.items[0].metadata.annotations.tendril\.dev/applied-generation}'; }
 # seed_etcdctl ARGUMENT...: at the seed's etcd
 seed_etcdctl() { in_ns seed env ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
 etcd_runs() { "$HERE/machine.sh" sh seed pgrep -x "etcd|kube-apiserver" -a | grep -q -- "--name=default\|--advertise-address=$CONTROL_PLANE"; }
@@ -151,15 +151,15 @@ restore_seed() {
 
 shoot_restored() { # garden and seed are restored from an earlier day: what was changed since is taken back, and nothing is made a second time
   local generation; seed_etcdctl snapshot save "$RIG/etcd.snapshot" >/dev/null 2>&1
-  authorities >"$WORK/authorities.before"; generation=$(shoot_generation)
+  authorities >"$WORK/authorities.before"; generation=$(applied_generation)
   change '{"spec":{"vpn":{"lanes":2}}}'
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
-  (($(shoot_generation) > generation)) || fail "the nodes have nothing new"
-  generation=$(shoot_generation)
+  (($(applied_generation) > generation)) || fail "the nodes have nothing new"
+  generation=$(applied_generation)
   restore_seed "$RIG/etcd.snapshot"
   [[ $(k -n demo get shoot one -o jsonpath='{.spec.vpn.lanes}') == 1 ]] || fail "nothing was restored"
   # The nodes were told two lanes by a generation of which the garden knows nothing any more.
-  until_ok 150 eval '(($(shoot_generation) > generation))' || fail "$(k -n demo get shoot one -o jsonpath='{.status.conditions}')"
+  until_ok 150 eval '(($(applied_generation) > generation))' || fail "$(k -n demo get shoot one -o jsonpath='{.status.conditions}')"
   until_ok 90 eval '[[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]]' || fail "$(k -n demo get shoot one -o yaml)"
   authorities | diff "$WORK/authorities.before" - || fail "other credentials were made"
   [[ $(s get nodes --no-headers | wc -l) == 1 && $(compgen -G "$RIG/machines/m*" | wc -l) == 1 ]] || fail "$(s get nodes) $(ls "$RIG/machines")"
