@@ -53,6 +53,12 @@ final class ScriptedTransport: HTTPTransport {
     }
 }
 
+private func client(_ transport: ScriptedTransport, servers: [String] = ["https://a", "https://b"])
+    -> KubernetesClient
+{
+    KubernetesClient(servers: servers, security: HTTPSecurity(trust: .system), transport: transport, agent: "test")
+}
+
 @Suite("The Kubernetes client")
 struct ClientTests {
     private static let node = #"{"metadata":{"name":"n1","resourceVersion":"5"}}"#
@@ -114,12 +120,6 @@ struct ClientTests {
         #expect(ObjectPath.path(of: named) == path)
     }
 
-    private func client(_ transport: ScriptedTransport, servers: [String] = ["https://a", "https://b"])
-        -> KubernetesClient
-    {
-        KubernetesClient(servers: servers, security: HTTPSecurity(trust: .system), transport: transport, agent: "test")
-    }
-
     @Test("goes to the next server while one does not answer, and stays there")
     func failOver() async throws {
         let transport = ScriptedTransport([.failure(.connect), .response(200, Self.node), .response(200, Self.node)])
@@ -132,7 +132,7 @@ struct ClientTests {
     @Test("sends a request that changes something once, unless it certainly did nothing")
     func writes() async {
         let transport = ScriptedTransport([.failure(.timeout), .response(200, Self.node)])
-        await #expect(throws: APIError.self) { try await self.client(transport).patch(Node.self, "n1", [:]) }
+        await #expect(throws: APIError.self) { try await client(transport).patch(Node.self, "n1", [:]) }
         #expect(transport.requests.count == 1)
         let refused = ScriptedTransport([
             .failure(.connect), .response(429, "{}", ["retry-after": "0"]), .response(200, Self.node),
@@ -186,12 +186,7 @@ struct WatcherTests {
         let list = #"{"metadata":{"resourceVersion":"10"},"items":[]}"#
         let round: [ScriptedTransport.Answer] = [.response(200, list), .response(410, #"{"reason":"Expired"}"#)]
         let transport = ScriptedTransport(Array(repeating: round, count: 1000).flatMap { $0 })
-        let client = KubernetesClient(
-            servers: ["https://a"],
-            security: HTTPSecurity(trust: .system),
-            transport: transport,
-            agent: "test"
-        )
+        let client = client(transport, servers: ["https://a"])
         let watcher = Task { await Watcher(ConfigMap.self, client: client, namespace: "x", name: "a").run { _ in } }
         try await Task.sleep(nanoseconds: 600_000_000)
         watcher.cancel()
@@ -212,12 +207,7 @@ struct WatcherTests {
             .response(200, list),
             .lines([#"{"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"12"}}}"#]),
         ])
-        let client = KubernetesClient(
-            servers: ["https://a"],
-            security: HTTPSecurity(trust: .system),
-            transport: transport,
-            agent: "test"
-        )
+        let client = client(transport, servers: ["https://a"])
         let told = Guarded<[String]>([])
         let watcher = Task {
             await Watcher(ConfigMap.self, client: client, namespace: "x").run { event in
@@ -249,12 +239,7 @@ struct WatcherTests {
             .response(200, #"{"metadata":{"resourceVersion":"900"},"items":[{"metadata":{"name":"a"}}]}"#), end,
             .response(200, #"{"metadata":{"resourceVersion":"10"},"items":[]}"#),
         ])
-        let client = KubernetesClient(
-            servers: ["https://a"],
-            security: HTTPSecurity(trust: .system),
-            transport: transport,
-            agent: "test"
-        )
+        let client = client(transport, servers: ["https://a"])
         let counts = Guarded<[Int]>([])
         let watcher = Task {
             await Watcher(ConfigMap.self, client: client, namespace: "x").run(limit: .milliseconds(500)) { event in

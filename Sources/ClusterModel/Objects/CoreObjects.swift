@@ -101,6 +101,14 @@ package struct Node: KubernetesObject {
     /// Whether the condition Ready is true.
     package var isReady: Bool { status?.conditions?.first { $0.type == "Ready" }?.status == "True" }
 
+    /// The pool that its machine belongs to; `nil` for one that is not ours.
+    package var pool: String? { metadata.labels?[TokenGrant.poolLabel] }
+
+    /// The generation of its configuration that is in force on it, as its agent says.
+    package var appliedGeneration: Int? {
+        metadata.annotations?[TendrilAPI.generationAnnotation].flatMap { Int($0) }
+    }
+
     /// Whether it is being emptied or removed, so that nothing on it is worth a restart.
     package var isLeaving: Bool {
         metadata.deletionTimestamp != nil || spec?.unschedulable == true

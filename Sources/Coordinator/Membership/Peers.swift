@@ -169,15 +169,15 @@ final class Peers: Sendable {
             namespace: namespace,
             selector: "\(Self.label)=\(seed)"
         ).items
-        let records = leases.compactMap(Self.record)
+        let members = leases.compactMap { lease in Self.record(lease).map { (lease: lease, record: $0) } }
         let now = Clock.now()
         let isKeeper = state.withLock { state in
-            state.member.saw(records, begun: begun, now: now)
+            state.member.saw(members.map(\.record), begun: begun, now: now)
             return state.member.mayAct(for: Self.seedKey, at: now)
         }
         guard isKeeper else { return }
-        for (lease, record) in zip(leases, leases.map(Self.record)) {
-            guard let record, let dead = lease.metadata.name, dead != name,
+        for (lease, record) in members {
+            guard let dead = lease.metadata.name, dead != name,
                 state.withLock({ $0.member.isStill(record.identity, for: Self.remembrance, at: now) })
             else { continue }
             try await client.delete(Lease.self, dead, namespace: namespace, ifVersion: record.version)

@@ -23,12 +23,12 @@ actor ShootLoop {
     let events: ShootEvents
     let wishes: ShootWishes
     var shoot: Shoot
-    var work: Task<Void, Never>?
+    private var work: Task<Void, Never>?
     /// Milliseconds; not all shoots are due in the same moment.
-    let syncMinute = UInt64.random(in: 55_000...65_000)
+    private let syncMinute = UInt64.random(in: 55_000...65_000)
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     var lastSync: MonotonicTime?
-    var hosted = 0
+    private var hosted = 0
     /// The generation that was reconciled last, so that an event without news starts nothing.
     var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
@@ -87,7 +87,7 @@ actor ShootLoop {
         await last?.value
     }
 
-    func restart() {
+    private func restart() {
         let before = work
         before?.cancel()
         failures.reset()
@@ -98,7 +98,7 @@ actor ShootLoop {
         }
     }
 
-    func run() async {
+    private func run() async {
         while !Task.isCancelled {
             let pause = await pass()
             guard let pause else { return }
@@ -107,7 +107,7 @@ actor ShootLoop {
     }
 
     /// One pass; how long to wait for the next, or `nil` where there is none.
-    func pass() async -> Nanoseconds? {
+    private func pass() async -> Nanoseconds? {
         let shoot = shoot
         if shoot.isPaused, !shoot.isBeingDeleted { return nil }
         do {
@@ -152,7 +152,7 @@ actor ShootLoop {
     }
 
     /// The shoot with our finalizer and a seed, if it is ours; `nil` where it is another seed's.
-    func adopted(_ shoot: Shoot) async throws -> Shoot? {
+    private func adopted(_ shoot: Shoot) async throws -> Shoot? {
         guard shoot.spec.seedName ?? environment.configuration.seed == environment.configuration.seed else {
             return nil
         }
@@ -185,7 +185,7 @@ actor ShootLoop {
     }
 
     /// What is remembered of the flow.
-    func recall(_ store: FlowStore) async throws -> (FlowRecords, Shoot.Spec?) {
+    private func recall(_ store: FlowStore) async throws -> (FlowRecords, Shoot.Spec?) {
         if let remembered { return remembered }
         var read = try await store.load()
         if read.records.rotation == nil {
@@ -223,7 +223,7 @@ actor ShootLoop {
         )
     }
 
-    func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?, _ records: FlowRecords) throws {
+    private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?, _ records: FlowRecords) throws {
         var problems = try environment.problems(shoot, before: before, seed: work.facts.seed)
         let provider = try environment.provider(shoot.spec.provider.type)
         problems += provider.problems(changing: records[TaskName.infrastructure] ?? [:], to: shoot.spec)

@@ -282,8 +282,7 @@ extension [Node] {
 
     /// The newest generation that nodes of a pool have applied, where it is a little newer than what is known.
     fileprivate func newestApplied(_ pool: String, after known: Int) -> Int {
-        lazy.filter { $0.metadata.labels?[TokenGrant.poolLabel] == pool }
-            .compactMap { $0.metadata.annotations?[TendrilAPI.generationAnnotation].flatMap { Int($0) } }
+        lazy.filter { $0.pool == pool }.compactMap(\.appliedGeneration)
             .filter { $0 > known && $0 - known <= Self.reach }.max() ?? 0
     }
 }
@@ -291,7 +290,7 @@ extension [Node] {
 extension Node {
     /// Whether this node of a pool has taken a generation back, as its agent says.
     fileprivate func hasTakenBack(_ generation: Int, _ pool: String) -> Bool {
-        guard metadata.labels?[TokenGrant.poolLabel] == pool else { return false }
+        guard self.pool == pool else { return false }
         let condition = status?.conditions?.first { $0.type == "TendrilAgentReady" && $0.status == "False" }
         return condition?.message?.hasPrefix("generation \(generation) was taken back") == true
     }

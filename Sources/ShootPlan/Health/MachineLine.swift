@@ -48,10 +48,10 @@ package struct MachineLine: Codable, Hashable, Sendable {
 
     private init(_ name: String, _ node: Node?, _ bootstrap: NodeBootstrap?, _ silence: UInt64?) {
         self.name = name
-        pool = node?.metadata.labels?[TokenGrant.poolLabel] ?? bootstrap?.spec?.pool
+        pool = node?.pool ?? bootstrap?.spec?.pool
         isReady = node?.isReady ?? false
         kubeletVersion = node?.status?.nodeInfo?.kubeletVersion
-        generation = node?.metadata.annotations?[TendrilAPI.generationAnnotation].flatMap { Int($0) }
+        generation = node?.appliedGeneration
         agentSilence = silence
         problem = Self.problem(node, bootstrap, silence)
     }

@@ -35,7 +35,7 @@ package struct NodesReport: Hashable, Sendable {
     private static func problem(_ node: Node, _ generations: [String: Int]) -> String? {
         let name = node.metadata.name ?? ""
         guard node.isReady else { return "node \(name) is not ready" }
-        guard let pool = node.metadata.labels?[TokenGrant.poolLabel], generations[pool] != nil else { return nil }
+        guard let pool = node.pool, generations[pool] != nil else { return nil }
         guard let (applied, wanted) = progress(node, generations) else {
             return "node \(name) has applied no generation yet"
         }
@@ -44,9 +44,9 @@ package struct NodesReport: Hashable, Sendable {
 
     /// The generation that a node has applied beside the newest one of its pool.
     private static func progress(_ node: Node, _ generations: [String: Int]) -> (applied: Int, wanted: Int)? {
-        guard let pool = node.metadata.labels?[TokenGrant.poolLabel], let wanted = generations[pool],
-            let applied = node.metadata.annotations?[TendrilAPI.generationAnnotation].flatMap({ Int($0) })
-        else { return nil }
+        guard let pool = node.pool, let wanted = generations[pool], let applied = node.appliedGeneration else {
+            return nil
+        }
         return (applied, wanted)
     }
 
@@ -62,7 +62,7 @@ package struct NodesReport: Hashable, Sendable {
     }
 
     private static func problem(_ pool: Shoot.Worker, _ nodes: [Node]) -> String? {
-        let there = nodes.count { $0.metadata.labels?[TokenGrant.poolLabel] == pool.name }
+        let there = nodes.count { $0.pool == pool.name }
         return there < pool.minimum ? "pool \(pool.name): \(there) of \(pool.minimum) nodes" : nil
     }
 }
