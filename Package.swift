@@ -70,7 +70,12 @@ let package = Package(
         .target(
             name: "ShootPlan",
             dependencies: ["TendrilCore", "ClusterModel", "NodePlan"],
-            resources: [.embedInCode("Terraform/network.tf"), .embedInCode("Terraform/machines.tf")],
+            resources: [
+                .embedInCode("Terraform/network.tf"), .embedInCode("Terraform/machines.tf"),
+                // Links to deploy/coordinator.
+                .embedInCode("Installation/namespace.yaml"), .embedInCode("Installation/access.yaml"),
+                .embedInCode("Installation/deployment.yaml"),
+            ],
             swiftSettings: pure
         ),
         .target(name: "TunnelProtocol", dependencies: ["TendrilCore"], swiftSettings: pure),
@@ -134,9 +139,8 @@ let package = Package(
         .executableTarget(
             name: "tendril-coordinator",
             dependencies: [
-                "TendrilCore", "Coordinator", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPTransfer",
-                "TLSEngine",
-                "LinuxSystem", "CommandSupport", argumentParser,
+                "TendrilCore", "Coordinator", "NodePlan", "ShootPlan", "ClusterModel", "KubernetesClient",
+                "HTTPTransfer", "TLSEngine", "LinuxSystem", "CommandSupport", argumentParser,
             ],
             swiftSettings: common
         ),

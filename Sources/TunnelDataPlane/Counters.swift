@@ -18,6 +18,8 @@ package final class LaneCounters: Sendable {
         /// When the last echo came back, in milliseconds of the monotonic clock; 0 before the first.
         case lastEcho
         case streamSentBytes, streamReceivedBytes
+        /// Streams that it carries now.
+        case streams
     }
 
     private let words = AtomicWords(count: Figure.allCases.count)

@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Coordinator
 import FoundationEssentials
+import ShootPlan
 
 /// The command `tendril-coordinator run`.
 struct RunCommand: AsyncParsableCommand {

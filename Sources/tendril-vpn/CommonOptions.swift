@@ -47,7 +47,10 @@ struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: "The MTU of the TUN device in bytes: 1280 to 65535 (default: 1500).")
     var mtu: Int?
 
-    @Option(name: .long, help: "TCP congestion control of the lanes, such as bbr or cubic (default: the kernel's).")
+    @Option(
+        name: .long,
+        help: "TCP congestion control of the lanes: auto, kernel, or a name such as bbr or cubic (default: auto)."
+    )
     var congestionControl: String?
 
     @Option(name: .long, help: "ADDRESS:PORT for /metrics, /healthz and /readyz (default: none).")

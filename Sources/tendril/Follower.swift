@@ -58,7 +58,7 @@ struct Follower {
     func followToTheEnd() async throws {
         var last = ""
         while true {
-            let shoot = try await garden.answered { () async throws(APIError) in
+            let shoot = try await answered { () async throws(APIError) in
                 try await garden.client.find(Shoot.self, name, namespace: garden.project)
             }
             guard let shoot else { break }

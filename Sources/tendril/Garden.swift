@@ -6,19 +6,13 @@ import HTTPTransfer
 import KubernetesClient
 import TendrilCore
 
-/// Where the garden is, and which project is meant.
-struct GardenOptions: ParsableArguments {
+/// Which cluster is meant.
+struct ClusterOptions: ParsableArguments {
     @Option(name: .long, help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).")
     var kubeconfig: String?
 
-    @Option(
-        name: [.customShort("n"), .long],
-        help: "The project, a namespace of the garden (default: that of the kubeconfig's context, or default)."
-    )
-    var project: String?
-
-    /// Reads the kubeconfig.
-    func garden() throws -> Garden {
+    /// Reads the kubeconfig: the cluster, and the namespace of its context.
+    func connect() throws -> (client: KubernetesClient, namespace: String?) {
         let environment = ProcessInfo.processInfo.environment
         let path = kubeconfig ?? environment["KUBECONFIG"] ?? "\(environment["HOME"] ?? "")/.kube/config"
         do {
@@ -29,10 +23,36 @@ struct GardenOptions: ParsableArguments {
                 transport: try HTTPTransfer(),
                 agent: "tendril/\(Version.text)"
             )
-            return Garden(client: client, project: project ?? parsed.namespace ?? "default")
+            return (client, parsed.namespace)
         } catch {
             throw Failure(error, exitCode: .configuration)
         }
+    }
+}
+
+/// Where the garden is, and which project is meant.
+struct GardenOptions: ParsableArguments {
+    @OptionGroup var cluster: ClusterOptions
+
+    @Option(
+        name: [.customShort("n"), .long],
+        help: "The project, a namespace of the garden (default: that of the kubeconfig's context, or default)."
+    )
+    var project: String?
+
+    /// Reads the kubeconfig.
+    func garden() throws -> Garden {
+        let (client, namespace) = try cluster.connect()
+        return Garden(client: client, project: project ?? namespace ?? "default")
+    }
+}
+
+/// Asks an API; its refusal, in its own words, ends the program.
+func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
+    do throws(APIError) {
+        return try await request()
+    } catch {
+        throw Failure(error, exitCode: .unavailable)
     }
 }
 
@@ -65,15 +85,6 @@ struct Garden {
             name,
             ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]
         )
-    }
-
-    /// Ends the program with the API's own words where it refuses.
-    func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
-        do throws(APIError) {
-            return try await request()
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
-        }
     }
 }
 

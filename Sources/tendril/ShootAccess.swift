@@ -30,7 +30,7 @@ struct ShootAccess {
 
     /// The kubeconfig as it stands in the garden.
     static func kubeconfig(_ name: String, in garden: Garden) async throws -> [UInt8] {
-        let secret = try await garden.answered { () async throws(APIError) in
+        let secret = try await answered { () async throws(APIError) in
             try await garden.client.get(KubernetesSecret.self, Self.secret(name), namespace: garden.project)
         }
         guard let bytes = secret["kubeconfig"] else {
@@ -55,7 +55,7 @@ struct ShootStatusOptions: ParsableArguments {
     ) {
         let garden = try garden.garden()
         let shoot = try await ShootAccess(name, in: garden).client
-        let value = try await garden.answered { () async throws(APIError) in try await request(shoot) }
+        let value = try await answered { () async throws(APIError) in try await request(shoot) }
         return (value, shoot)
     }
 }

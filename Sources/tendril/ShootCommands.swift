@@ -63,7 +63,7 @@ struct CreateCommand: AsyncParsableCommand {
         let garden = try options.garden()
         let written = try ShootFile(file, project: garden.project)
         let (shoot, document) = (written.shoot, written.document)
-        let applied = try await garden.answered { () async throws(APIError) in
+        let applied = try await answered { () async throws(APIError) in
             try await garden.client.serverSideApply(document, manager: "tendril")
         }
         guard wait else { return print("shoot \(shoot.key) is wanted") }
@@ -123,7 +123,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         let wanted = try ShootFile(file, project: garden.project).shoot
-        let present = try await garden.answered { () async throws(APIError) in
+        let present = try await answered { () async throws(APIError) in
             try await garden.client.find(Shoot.self, wanted.name, namespace: garden.project)
         }
         if let present {
@@ -255,7 +255,7 @@ struct DeleteCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
-        try await garden.answered { () async throws(APIError) in
+        try await answered { () async throws(APIError) in
             _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
         }
         try await Follower(garden: garden, name: name).followToTheEnd()

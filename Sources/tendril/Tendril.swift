@@ -10,7 +10,10 @@ struct Tendril: AsyncParsableCommand {
         abstract: "Make clusters, look at them, and come into them.",
         discussion: "The garden is the cluster of your kubeconfig (KUBECONFIG, or ~/.kube/config).",
         version: Version.text,
-        subcommands: [ShootCommand.self, KubeconfigCommand.self, NodeCommand.self, VPNCommand.self]
+        subcommands: [
+            ShootCommand.self, KubeconfigCommand.self, NodeCommand.self, VPNCommand.self, UpCommand.self,
+            DownCommand.self,
+        ]
     )
 
     static func main() async { await start() }

@@ -5,9 +5,12 @@ Deployments and StatefulSets of shoots are said to be ready as soon as they are 
 machines, and every API server is answered for by this process: objects are kept as they are written, there is one Ready
 node, and everything on it is well. Garden and seed are a real kube-apiserver with a real etcd.
 
-fleet.py simulate PKI SERVER: until it is ended; PKI is the rig's directory with admin.crt and admin.key.
+fleet.py simulate PKI SERVER: until it is ended; PKI is the rig's directory with admin.crt and admin.key. SIGUSR1 prints how often
+the shoots' API servers were asked; from SIGUSR2 on those of the shoots s71 to s100 take requests and answer none,
+until the next one.
 fleet.py latency PKI SERVER COUNT LANES [NOISY]: sets spec.vpn.lanes of shoots s1 to sCOUNT, ten at the same time, and prints
 the seconds that half and 99 of 100 of them take until that is done; NOISY, another shoot, is changed all the time.
+fleet.py ask PKI SERVER LANES SHOOT...: the same of these, without waiting.
 """
 import asyncio
 import base64
@@ -140,6 +143,8 @@ class ShootAPI(asyncio.Protocol):
 
     def data_received(self, data):
         self.buffer += data
+        if Shoot.are_hanging and self.shoot.name in Shoot.hanging:
+            return
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[:end].decode()
             length = 0
@@ -160,9 +165,11 @@ class Shoot:
     """What one shoot's API server keeps."""
 
     asked = 0
+    are_hanging = False
+    hanging = {f"shoot--fleet--s{number}" for number in range(71, 101)}
 
-    def __init__(self):
-        self.objects, self.generation = {}, 0
+    def __init__(self, name):
+        self.name, self.objects, self.generation = name, {}, 0
 
     def answer(self, method, target, body):
         Shoot.asked += 1
@@ -226,7 +233,7 @@ class Shoots:
                 with open(os.path.join(directory, name), "wb") as out:
                     out.write(base64.b64decode(secret["data"][name]))
             context.load_cert_chain(os.path.join(directory, "tls.crt"), os.path.join(directory, "tls.key"))
-        shoot = Shoot()
+        shoot = Shoot(namespace)
         serving = self.loop.create_server(lambda: ShootAPI(shoot), service["spec"]["clusterIP"], 443, ssl=context)
         asyncio.run_coroutine_threadsafe(serving, self.loop)
 
@@ -238,6 +245,7 @@ def simulate(pki, server):
     for part in parts:
         threading.Thread(target=part.run, daemon=True).start()
     signal.signal(signal.SIGUSR1, lambda *_: print(Shoot.asked, flush=True))
+    signal.signal(signal.SIGUSR2, lambda *_: setattr(Shoot, "are_hanging", not Shoot.are_hanging))
     loop.run_forever()
 
 
@@ -257,11 +265,14 @@ class Fleet:
                 self.done[item["metadata"]["name"]] = status.get("observedGeneration", 0)
                 self.news.notify_all()
 
-    def change(self, name, lanes):
-        begun = time.monotonic()
+    def ask(self, name, lanes):
         body = {"spec": {"vpn": {"lanes": lanes}}}
         _, shoot = self.seed.ask("PATCH", f"{self.path}/{name}", body, "application/merge-patch+json")
-        wanted = shoot["metadata"]["generation"]
+        return shoot["metadata"]["generation"]
+
+    def change(self, name, lanes):
+        begun = time.monotonic()
+        wanted = self.ask(name, lanes)
         with self.news:
             if not self.news.wait_for(lambda: self.done.get(name, 0) >= wanted, 300):
                 raise TimeoutError(name)
@@ -270,8 +281,7 @@ class Fleet:
     def disturb(self, name):
         """Wants something else again and again, without waiting for anything."""
         for count in range(1 << 30):
-            body = {"spec": {"vpn": {"lanes": 1 + count % 2}}}
-            self.seed.ask("PATCH", f"{self.path}/{name}", body, "application/merge-patch+json")
+            self.ask(name, 1 + count % 2)
             time.sleep(0.05)
 
 
@@ -286,8 +296,14 @@ def latency(pki, server, count, lanes, noisy=None):
     print(f"{times[len(times) // 2]:.2f} {times[len(times) * 99 // 100]:.2f}")
 
 
+def ask(pki, server, lanes, *names):
+    fleet = Fleet(Seed(pki, server))
+    for name in names:
+        fleet.ask(name, int(lanes))
+
+
 if __name__ == "__main__":
-    commands = {"simulate": simulate, "latency": latency}
+    commands = {"simulate": simulate, "latency": latency, "ask": ask}
     if len(sys.argv) < 4 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -60,6 +60,9 @@ YAML
   t=$(now); shoots 1 100; until_ok 300 active 100; hundred=$(took "$t"); say "100 shoots after ${hundred}s"
   read -r calm_half calm < <(fleet latency 99 2)
   read -r noisy_half noisy < <(fleet latency 99 1 s100); say "a change: $calm_half $calm s, beside a noisy shoot $noisy_half $noisy s"
+  kill -USR2 "$(<"$RIG/run/simulate.pid")"; fleet ask 2 s{71..100}
+  read -r hanging_half hanging < <(fleet latency 70 2); say "beside thirty API servers that hang $hanging_half $hanging s"
+  kill -USR2 "$(<"$RIG/run/simulate.pid")"; until_ok 300 active 100
   t=$(now); shoots 101 "$MANY"; until_ok 1800 active "$MANY"; thousand=$(took "$t"); say "$MANY shoots after ${thousand}s more"
   sleep 90; kill -USR1 "$(<"$RIG/run/simulate.pid")"; ticks=$(cpu)
   busy=$(idle 120); kill -USR1 "$(<"$RIG/run/simulate.pid")"; ticks=$(($(cpu) - ticks)); sleep 1
@@ -76,6 +79,7 @@ One coordinator, two processors shared with kube-apiserver, etcd and the simulat
 | $((MANY - 100)) more at once | | $thousand s |
 | a change of a shoot beside 99 others: p50, p99 | | $calm_half s, $calm s |
 | the same while one shoot wants something else 20 times a second | p99 within 20 % | $noisy_half s, $noisy s |
+| the same while the API servers of thirty shoots hang, which are to be changed too | p99 within 20 % | $hanging_half s, $hanging s |
 | a coordinator that starts anew with $MANY shoots, on one processor, until all are looked at | <= 30 s | $resync s, $(awk -v t="$spent" 'BEGIN { print t / 100 }') s of CPU |
 | requests to garden and seed per idle shoot and minute | <= 1 | $(per $((busy - quiet * 2))) |
 | requests to the shoot's own API server, the same | | $(per "$own") |

@@ -189,6 +189,19 @@ final class Lab {
         return try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
     }
 
+    /// Gives both sides another CA, certificate and gate key in two phases, as an operator would.
+    ///
+    /// Both are believed, then the new ones are used. The server has to serve metrics.
+    func renewCertificates() throws {
+        let (pki, new) = ("\(directory)/pki", "\(directory)/new")
+        try Self.run([try #require(Self.program), "certificates", "--cluster", "test", "--out", new])
+        try Self.run(["sh", "-c", "cat \(new)/ca.crt >>\(pki)/ca.crt; cat \(new)/gate.key >>\(pki)/gate.key"])
+        try waitUntil("the server believes both") { try metric("tendril_vpn_reloads_total", "ok") >= 1 }
+        usleep(1_500_000)
+        try Self.run(["sh", "-c", "cp \(new)/server.* \(new)/client.* \(pki)/"])
+        try waitUntil("the server has its new certificate") { try metric("tendril_vpn_reloads_total", "ok") >= 2 }
+    }
+
     func liveLinks(_ role: String) throws -> Int { try status(role)["linksLive"] as? Int ?? -1 }
 
     /// The value of a metric of the server, summed over all its series whose labels contain `label`.

@@ -109,13 +109,15 @@ struct StreamTests {
         #expect(EgressSocket.answer(lab.egress, "10.2.0.10:7") == "HTTP/1.1 200 OK")
     }
 
-    @Test("go on when their connections are cut, again and again, and lose or repeat no byte")
+    @Test(
+        "Two hundred go on when their connections are cut for a minute and certificates change, and lose or repeat no byte"
+    )
     func survivesCuts() throws {
         let lab = try Lab()
-        _ = try startPair(lab)
-        let rounds = AtomicWords(count: 20)
+        _ = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
+        let rounds = AtomicWords(count: 200)
         let failures = Guarded<[String]>([])
-        let end = Date().addingTimeInterval(6)
+        let end = Date().addingTimeInterval(60)
         var threads: [Handle] = []
         for index in 0..<rounds.count {
             let socket = try EgressSocket(lab.egress, "10.2.0.10:7")
@@ -129,7 +131,7 @@ struct StreamTests {
                             let bytes = Array(pattern[start..<(start + 9000)])
                             try socket.send(bytes)
                             guard try socket.receive(bytes.count) == bytes else { throw LabError("other bytes") }
-                            usleep(5000)
+                            usleep(50_000)
                             rounds.add(1, at: index)
                         }
                         socket.endSending()
@@ -141,13 +143,16 @@ struct StreamTests {
             )
         }
         // A program that is started beside busy threads comes late: the cuts are made by one that runs already.
-        _ = try lab.start("shoot", ["sh", "-c", "while sleep 0.5; do ss -K dst 192.0.2.1 dport = 8132; done"])
+        _ = try lab.start("shoot", ["sh", "-c", "while sleep 1; do ss -K dst 192.0.2.1 dport = 8132; done"])
+        // Half-way both sides get other certificates.
+        usleep(30_000_000)
+        try lab.renewCertificates()
         for thread in threads { thread.join() }
         #expect(failures.withLock { $0 } == [])
-        #expect((0..<rounds.count).allSatisfy { rounds.load($0) > 20 })
+        #expect((0..<rounds.count).allSatisfy { rounds.load($0) > 100 })
         let status = try lab.status("server")
         let streams = status["streams"] as? [String: Any]
-        #expect(streams?["resumed"] as? Int ?? 0 > 100, "nothing was cut: \(status)")
+        #expect(streams?["resumed"] as? Int ?? 0 > 1000, "nothing was cut: \(status)")
     }
 
     @Test("lead pods to the API server, and nowhere else")
@@ -208,7 +213,9 @@ struct StreamTests {
             try lab.startStreams(
                 "seed",
                 "server",
-                ["--listen", ":\(port)", "--instances", "2", "--drain-seconds", "20"],
+                [
+                    "--listen", ":\(port)", "--instances", "2", "--drain-seconds", "20", "--api-server", "10.1.0.10:7",
+                ],
                 pki: pki,
                 file: name,
                 socket: name
@@ -235,8 +242,25 @@ struct StreamTests {
         #expect(try held.receive(1) == [])
         try lab.waitUntil("the instance ends once its last stream has") { !first.isRunning }
         try lab.waitUntil("one link is left of two") { (try? lab.liveLinks("client")) == 1 }
+        // Pods' connections go where the fewest are.
+        _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:7"])
+        func connectPod() throws {
+            _ = try lab.start("pod-c", ["bash", "-c", "exec 3<>/dev/tcp/198.51.100.1/6443; exec sleep 60"])
+        }
+        func active(_ name: String) -> Int? {
+            ((try? lab.status(name))?["streams"] as? [String: Any])?["active"] as? Int
+        }
+        for count in 1...2 {
+            try connectPod()
+            try lab.waitUntil("the one instance has \(count) streams") { active("s2") == count }
+        }
         _ = try server("s1", 8201)
         try lab.waitUntil("the client is linked to both again", seconds: 12) { (try? lab.liveLinks("client")) == 2 }
+        for count in 1...2 {
+            try connectPod()
+            try lab.waitUntil("the other one has \(count) streams") { active("s1") == count }
+        }
+        #expect(active("s2") == 2)
     }
 
     @Test("Every metric that alerts and dashboard ask for is there")

@@ -91,17 +91,7 @@ struct TunnelTests {
         let load = try lab.start("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "8", "-J"])
         usleep(1_000_000)
         let before = try lab.status("server")
-        let pki = "\(lab.directory)/pki"
-        let new = "\(lab.directory)/new"
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", new])
-        // Two phases, as an operator would: trust both CAs and both gate keys, then use the new ones.
-        try Lab.run(["sh", "-c", "cat \(new)/ca.crt >>\(pki)/ca.crt; cat \(new)/gate.key >>\(pki)/gate.key"])
-        try lab.waitUntil("the server trusts both") { try lab.metric("tendril_vpn_reloads_total", "ok") >= 1 }
-        usleep(1_500_000)
-        try Lab.run(["sh", "-c", "cp \(new)/server.* \(new)/client.* \(pki)/"])
-        try lab.waitUntil("the server has its new certificate") {
-            try lab.metric("tendril_vpn_reloads_total", "ok") >= 2
-        }
+        try lab.renewCertificates()
         #expect(load.wait() == 0)
         #expect(try Self.received(load.text) > 50_000_000)
         let after = try lab.status("server")

@@ -26,6 +26,7 @@ struct CoordinatorEnvironment: Sendable {
     /// The own seed as it was last heard of.
     let ownSeed = Guarded<Seed?>(nil)
     let board = WorkloadBoard()
+    let places: SeedPlaces
 
     /// The same for what belongs to a key: it writes only as long as this process is the key's owner.
     func fenced(for key: String) -> CoordinatorEnvironment {

@@ -7,6 +7,7 @@ internal import LinuxSystem
 internal import Logging
 internal import NodePlan
 internal import Observability
+package import ShootPlan
 internal import StrictYAML
 internal import TendrilCore
 
@@ -65,7 +66,8 @@ package struct CoordinatorService: Sendable {
             peers: peers,
             logger: logger,
             slots: Slots(configuration.concurrency ?? 20),
-            counts: counts
+            counts: counts,
+            places: SeedPlaces(configuration.seed)
         )
         self.logger = logger
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
@@ -89,7 +91,7 @@ package struct CoordinatorService: Sendable {
         let work = Task {
             let following = Task {
                 let common = environment.fenced(for: Peers.seedKey)
-                let keeper = SeedKeeper(common) { await fleet.hosted }
+                let keeper = SeedKeeper(common)
                 async let reporting: Void = keeper.run()
                 async let watching: Void = SeedWatch(common).run()
                 async let board: Void = environment.board.run(environment.seed, logger)
@@ -147,16 +149,13 @@ package struct CoordinatorService: Sendable {
 private actor Fleet {
     private let environment: CoordinatorEnvironment
     private var shoots: [String: Shoot] = [:]
-    private var loops: [String: ShootLoop] = [:]
+    private var loops: [String: (loop: ShootLoop, claim: String)] = [:]
     /// Shoots whose loop is on its way out: no other one begins beside it.
     private var ending: Set<String> = []
     /// Shoots that have changed while they were nobody's here.
     private var missed: Set<String> = []
 
     init(_ environment: CoordinatorEnvironment) { self.environment = environment }
-
-    /// How many shoots the seed has.
-    var hosted: Int { shoots.values.count { $0.spec.seedName == environment.configuration.seed } }
 
     func replace(_ all: [Shoot]) async {
         let keys = Set(all.map(\.key))
@@ -166,28 +165,38 @@ private actor Fleet {
 
     func observe(_ shoot: Shoot) async {
         shoots[shoot.key] = shoot
-        guard environment.peers.isOwner(of: shoot.key), !ending.contains(shoot.key) else {
-            missed.insert(shoot.key)
+        environment.places.know(shoot.key, seed: shoot.spec.seedName)
+        // Once it has a seed it may be another's to look after: who gave it a place lets go first.
+        if let known = loops[shoot.key], known.claim != Self.claim(on: shoot) { await end([shoot.key]) }
+        guard let newest = shoots[shoot.key] else { return }
+        let claim = Self.claim(on: newest)
+        guard environment.peers.isOwner(of: claim), !ending.contains(newest.key) else {
+            missed.insert(newest.key)
             return
         }
-        missed.remove(shoot.key)
-        let loop = loops[shoot.key] ?? ShootLoop(shoot, environment.fenced(for: shoot.key))
-        loops[shoot.key] = loop
+        missed.remove(newest.key)
+        let loop = loops[newest.key]?.loop ?? ShootLoop(newest, environment.fenced(for: claim))
+        loops[newest.key] = (loop, claim)
         environment.counts.know(loops.count)
-        await loop.observe(shoot, hosted: hosted)
+        await loop.observe(newest)
     }
 
     func forget(_ key: String) async {
         shoots[key] = nil
         missed.remove(key)
+        environment.places.forget(key)
         await leave(key)?.stop()
     }
 
     /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.
     func share() async {
-        await end(loops.keys.filter { !environment.peers.isOwner(of: $0) })
+        await end(loops.filter { !environment.peers.isOwner(of: $0.value.claim) }.map(\.key))
         for shoot in shoots.values where loops[shoot.key] == nil || missed.contains(shoot.key) { await observe(shoot) }
     }
+
+    /// Whose a shoot is, as a key of the membership: one without a seed is his who speaks for the seed, so that one process
+    /// gives all places.
+    private static func claim(on shoot: Shoot) -> String { shoot.spec.seedName == nil ? Peers.seedKey : shoot.key }
 
     /// Ends everything, and begins nothing any more.
     func stop() async { await end(Array(loops.keys)) }
@@ -202,7 +211,7 @@ private actor Fleet {
     }
 
     private func leave(_ key: String) -> ShootLoop? {
-        let loop = loops.removeValue(forKey: key)
+        let loop = loops.removeValue(forKey: key)?.loop
         environment.counts.forget(key)
         environment.counts.know(loops.count)
         return loop

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
+internal import ShootPlan
 internal import TendrilCore
 
 /// Says in the garden, again and again, that the seed is there and how many shoots it has.
@@ -12,24 +13,29 @@ struct SeedKeeper: Sendable {
 
     private let environment: CoordinatorEnvironment
     private let name: String
-    /// How many shoots there are.
-    private let count: @Sendable () async -> Int
 
     /// Takes what may write only where the report is this process's to make.
-    init(_ environment: CoordinatorEnvironment, count: @escaping @Sendable () async -> Int) {
-        (self.environment, self.count) = (environment, count)
+    init(_ environment: CoordinatorEnvironment) {
+        self.environment = environment
         name = environment.configuration.seed
     }
 
-    /// Until the task is cancelled.
+    /// Until the task is cancelled; whoever becomes the one to report does so at once.
     func run() async {
+        var wasKeeper = false
+        var due = Clock.now()
         while !Task.isCancelled {
-            do {
-                try await report()
-            } catch {
-                environment.logger.warning("cannot report the seed", metadata: ["reason": "\(error)"])
+            let isKeeper = environment.mayWrite()
+            if isKeeper && !wasKeeper || Clock.now() >= due {
+                due = Clock.now() + .seconds(Self.period)
+                do {
+                    try await report()
+                } catch {
+                    environment.logger.warning("cannot report the seed", metadata: ["reason": "\(error)"])
+                }
             }
-            try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
+            wasKeeper = isKeeper
+            try? await Task.sleep(nanoseconds: 1_000_000_000)
         }
     }
 
@@ -54,7 +60,7 @@ struct SeedKeeper: Sendable {
             subresource: "status",
             [
                 "status": [
-                    "shoots": .integer(await count()), "conditions": [try CanonicalJSON.value(ready)],
+                    "shoots": .integer(environment.places.hosted), "conditions": [try CanonicalJSON.value(ready)],
                 ]
             ]
         )

@@ -28,7 +28,6 @@ actor ShootLoop {
     private let syncMinute = UInt64.random(in: 55_000...65_000)
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     var lastSync: MonotonicTime?
-    private var hosted = 0
     /// The generation that was reconciled last, so that an event without news starts nothing.
     var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
@@ -63,9 +62,8 @@ actor ShootLoop {
         wishes = ShootWishes(garden: environment.garden, events: events, logger: logger)
     }
 
-    /// Takes what the garden says now; `hosted` is how many shoots the seed has.
-    func observe(_ newest: Shoot, hosted: Int) {
-        self.hosted = hosted
+    /// Takes what the garden says now.
+    func observe(_ newest: Shoot) {
         let isNews =
             newest.metadata.generation != shoot.metadata.generation
             || newest.isBeingDeleted != shoot.isBeingDeleted
@@ -151,37 +149,45 @@ actor ShootLoop {
         }
     }
 
-    /// The shoot with our finalizer and a seed, if it is ours; `nil` where it is another seed's.
+    /// The shoot with our finalizer, if it is ours; `nil` where it is another seed's, and where it has just become ours: the event
+    /// of that leads to whoever is to look after it.
     private func adopted(_ shoot: Shoot) async throws -> Shoot? {
-        guard shoot.spec.seedName ?? environment.configuration.seed == environment.configuration.seed else {
-            return nil
-        }
+        let isPlaced = shoot.spec.seedName != nil
+        guard !isPlaced || shoot.spec.seedName == environment.configuration.seed else { return nil }
         let finalizers = shoot.metadata.finalizers ?? []
-        if finalizers.contains(ShootAnnotation.finalizer) { return shoot }
+        if isPlaced, finalizers.contains(ShootAnnotation.finalizer) { return shoot }
         // Never touched and to be deleted: there is nothing to do.
         if shoot.isBeingDeleted { return nil }
-        if shoot.spec.seedName == nil {
-            let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
-            if let reason = SeedFit.reason(seed, against: shoot, hosted: hosted) {
-                throw TaskFailure(.unscheduled, "the seed \(seed.name) does not take it: \(reason)")
-            }
-        }
         var change: [String: JSONValue] = [
             "metadata": [
                 "finalizers": .array((finalizers + [ShootAnnotation.finalizer]).map { .string($0) }),
                 "resourceVersion": .string(shoot.metadata.resourceVersion ?? ""),
             ]
         ]
-        if shoot.spec.seedName == nil { change["spec"] = ["seedName": .string(environment.configuration.seed)] }
-        // The version in it makes two coordinators that want the same shoot collide instead of sharing it.
-        let adopted = try await environment.garden.patch(
-            Shoot.self,
-            shoot.name,
-            namespace: shoot.namespace,
-            .object(change)
-        )
-        self.shoot = adopted
-        return adopted
+        if !isPlaced {
+            try await promise(shoot)
+            change["spec"] = ["seedName": .string(environment.configuration.seed)]
+        }
+        do {
+            // The version in it makes two coordinators that want the same shoot collide instead of sharing it.
+            self.shoot = try await environment.garden.patch(
+                Shoot.self,
+                shoot.name,
+                namespace: shoot.namespace,
+                .object(change)
+            )
+        } catch {
+            if !isPlaced { environment.places.withdraw(shoot.key) }
+            throw error
+        }
+        return isPlaced ? self.shoot : nil
+    }
+
+    /// Keeps a place of the seed for a shoot that names none.
+    private func promise(_ shoot: Shoot) async throws {
+        let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
+        let refusal = environment.places.promise(shoot.key) { SeedFit.reason(seed, against: shoot, hosted: $0) }
+        if let refusal { throw TaskFailure(.unscheduled, "the seed \(seed.name) does not take it: \(refusal)") }
     }
 
     /// What is remembered of the flow.

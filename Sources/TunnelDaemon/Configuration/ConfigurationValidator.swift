@@ -58,7 +58,12 @@ package struct ConfigurationValidator {
             masquerade: flag(.masquerade, default: false),
             ciphers: ciphers(),
             mtu: single(.mtu, "a number from 1280 to 65535", number(1280...65535)) ?? 1500,
-            congestionControl: single(.congestionControl, "a name such as bbr or cubic", congestionControl),
+            congestionControl: single(
+                .congestionControl,
+                "auto, kernel, or a name such as bbr or cubic",
+                congestionControl
+            )
+                ?? .automatic,
             metrics: single(.metrics, "ADDRESS:PORT", listenEndpoint),
             allowInbound: list(.allowInbound, "PROTOCOL/ADDRESS:PORT, such as tcp/10.0.0.1:443", InboundService.init),
             egressSocket: single(.egressSocket, "an absolute path of at most 100 bytes", socketPath),
@@ -167,9 +172,14 @@ package struct ConfigurationValidator {
         return (1...15).contains(text.utf8.count) && isFine && text != "." && text != ".." ? text : nil
     }
 
-    private func congestionControl(_ text: String) -> String? {
+    private func congestionControl(_ text: String) -> VPNConfiguration.CongestionControl? {
         let isFine = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
-        return (1...15).contains(text.utf8.count) && isFine ? text : nil
+        guard (1...15).contains(text.utf8.count), isFine else { return nil }
+        return switch text {
+        case "auto": .automatic
+        case "kernel": .kernel
+        default: .named(text)
+        }
     }
 
     private func socketPath(_ text: String) -> String? {

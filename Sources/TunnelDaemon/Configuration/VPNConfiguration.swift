@@ -14,6 +14,16 @@ package struct VPNConfiguration: Sendable {
         package let gateKey: String
     }
 
+    /// Which congestion control the lanes' TCP has.
+    package enum CongestionControl: Hashable, Sendable {
+        /// BBR where the kernel lets everybody choose it, or else the kernel's own.
+        case automatic
+        /// What the kernel chooses for every connection.
+        case kernel
+        /// The kernel's name for it.
+        case named(String)
+    }
+
     /// Which work is left to the far end's kernel.
     package enum Offload: String, CaseIterable, Sendable {
         /// Everything that both kernels agree to.
@@ -45,7 +55,7 @@ package struct VPNConfiguration: Sendable {
     package let ciphers: [CipherSuite]
     /// In bytes: 1280...65535.
     package let mtu: Int
-    package let congestionControl: String?
+    package let congestionControl: CongestionControl
     package let metrics: Endpoint?
     package let allowInbound: [InboundService]
     /// On a server: the UNIX socket at which CONNECT requests are served; `nil` for none.

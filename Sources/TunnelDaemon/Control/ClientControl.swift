@@ -95,8 +95,7 @@ final class ClientControl: ControlCore.Delegate {
             logger: logger
         )
         let listener = try configuration.apiServerListen.map { Handover(try listen(at: $0)) }
-        try CongestionControl.probe(configuration)
-        try Privileges.drop(keeping: CongestionControl.privileges(configuration))
+        try Privileges.drop(keeping: core.congestionControl.privileges)
         let control = ClientControl(core, policy, paths)
         core.delegate = control
         if let listener = listener?.take() {
@@ -106,7 +105,7 @@ final class ClientControl: ControlCore.Delegate {
             "dialling",
             metadata: [
                 "servers": "\(configuration.servers.map(\.description).joined(separator: " "))",
-                "identity": "\(core.board.identity)",
+                "identity": "\(core.board.identity)", "congestion": "\(core.congestionControl)",
             ]
         )
         try withExtendedLifetime(control) { try core.run() }
@@ -134,7 +133,7 @@ final class ClientControl: ControlCore.Delegate {
         }
     }
 
-    /// The links that are up; each time another one is first.
+    /// The links that are up, that with the fewest streams first; each time another one among equals.
     private var liveLinks: [Int] {
         let linked = servers.indices.filter { servers[$0].machine.liveCount > 0 }
         let lasting = linked.filter { !core.isRetiring($0) }
@@ -142,7 +141,10 @@ final class ClientControl: ControlCore.Delegate {
         guard !live.isEmpty else { return [] }
         streamTurn &+= 1
         let first = streamTurn % live.count
-        return Array(live[first...] + live[..<first])
+        let loads = core.board.streamCounts
+        // The order of equals is kept.
+        return (live[first...] + live[..<first]).enumerated()
+            .sorted { (loads[$0.element] ?? 0, $0.offset) < (loads[$1.element] ?? 0, $1.offset) }.map(\.element)
     }
 
     // MARK: - Dialling
@@ -201,7 +203,7 @@ final class ClientControl: ControlCore.Delegate {
                 to: address,
                 target: (link, lane),
                 serverName: core.configuration.serverName ?? hostName(of: servers[link].endpoint),
-                congestionControl: core.configuration.congestionControl,
+                congestionControl: core.congestionControl.name,
                 hello: hello(lane: lane),
                 identity: core.store.current,
                 at: now

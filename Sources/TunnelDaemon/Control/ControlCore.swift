@@ -50,6 +50,7 @@ final class ControlCore {
     let workers: [Worker]
     let board: Board
     let features: Hello.Features
+    let congestionControl: CongestionControl
     var limiter = LogLimiter()
     var store: IdentityStore
     weak var delegate: (any Delegate)?
@@ -78,6 +79,7 @@ final class ControlCore {
     init(_ configuration: VPNConfiguration, side: PacketSide, streamRules: StreamRules, logger: Logger) throws {
         signals = try SignalReader([SIGTERM, SIGINT, SIGHUP])
         store = try IdentityStore(configuration)
+        congestionControl = try CongestionControl(configuration.congestionControl)
         let setup = try TunnelSetup(configuration, logger: logger)
         let mailbox = try Mailbox<Event>()
         let poller = try Poller()

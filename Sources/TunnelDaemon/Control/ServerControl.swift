@@ -62,8 +62,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         let egress = try configuration.egressSocket.map { path in
             Handover(try LocalListener(path: path, mode: 0o660))
         }
-        try CongestionControl.probe(configuration)
-        try Privileges.drop(keeping: CongestionControl.privileges(configuration))
+        try Privileges.drop(keeping: core.congestionControl.privileges)
         try core.poller.watch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
         let control = ServerControl(core, listener, registry, flows)
         core.delegate = control
@@ -73,7 +72,13 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         if let listener = peer.take() {
             control.peerDoor = try EgressDoor(core, listener, for: .peerStatus, guide: control)
         }
-        logger.notice("listening", metadata: ["address": "\(address)", "identity": "\(core.board.identity)"])
+        logger.notice(
+            "listening",
+            metadata: [
+                "address": "\(address)", "identity": "\(core.board.identity)",
+                "congestion": "\(core.congestionControl)",
+            ]
+        )
         try withExtendedLifetime(control) { try core.run() }
     }
 
@@ -195,7 +200,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         core.poller.unwatch(visitor.descriptor)
         socket.tuneForTunnel(deathAfter: 3)
         do {
-            if let name = core.configuration.congestionControl { try socket.setCongestionControl(name) }
+            if let name = core.congestionControl.name { try socket.setCongestionControl(name) }
             let greeting = try Greeting(accepted: socket, from: visitor.address, identity: core.store.current, at: now)
             core.begin(greeting, at: now)
         } catch {

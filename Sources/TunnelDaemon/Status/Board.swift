@@ -82,6 +82,11 @@ final class Board: Sendable {
     /// The state now.
     var snapshot: State { state.withLock { $0 } }
 
+    /// How many streams each link carries.
+    var streamCounts: [Int: UInt64] {
+        state.withLock { $0.links.mapValues { $0.currentLanes.reduce(0) { $0 + $1.counters[.streams] } } }
+    }
+
     /// Changes the state.
     func update(_ change: (inout State) -> Void) { state.withLock { change(&$0) } }
 

@@ -147,9 +147,13 @@ final class StreamSet {
     /// Whether an id is one that the peer gives.
     func isPeers(_ id: UInt32) -> Bool { id & 1 != nextID & 1 }
 
+    /// Says on the connection how many there are.
+    func count() { carrier?.counters.set(.streams, UInt64(streams.count)) }
+
     /// Carries the streams over another connection from now on.
     func attach(_ lane: Lane) {
         carrier = lane
+        count()
         lostAt = nil
         epoch &+= 1
         resumes = Array(streams.keys)

@@ -365,6 +365,7 @@ extension Worker {
 
     func add(_ stream: Stream) {
         stream.set.streams[stream.id] = stream
+        stream.set.count()
         streamCounters.add(1, to: .active)
         if stream.deadline != nil || stream.opening != .open { timed.append(stream) }
     }
@@ -380,6 +381,7 @@ extension Worker {
         stream.socket = nil
         releaseStreamToken(stream)
         stream.set.streams[stream.id] = nil
+        stream.set.count()
         streamCounters.subtract(1, from: .active)
     }
 

@@ -145,12 +145,11 @@ worker_files() {
 # registration =|!=: of the webhook's objects those by which the API server asks, or the others
 registration() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); d["items"]=[i for i in d["items"] if (i["kind"] == "ValidatingWebhookConfiguration") == (sys.argv[2] == "=")]; print(json.dumps(d))' "$RIG/overlay/webhook.json" "$1"; }
 
-# coordinator_up: the definitions, the Seed object, and the coordinator as a Deployment
+# coordinator_up: the coordinator with its Seed, and what the webhook of the scenario `webhook` needs but for its registration
 coordinator_up() {
   local t; t=$(now)
-  "$TENDRIL_COORDINATOR" definitions | k apply -f - >/dev/null
-  until_ok 20 k get seeds,shoots -A
-  k apply -f - >/dev/null <<YAML
+  mkdir -p "$RIG/overlay"
+  cat >"$RIG/overlay/seed.yaml" <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Seed
 metadata: {name: here}
@@ -159,19 +158,10 @@ spec:
   exposure: {type: NodePort, address: $CONTROL_PLANE}
   storageClassName: host-path
 YAML
-  mkdir -p "$RIG/overlay"; cp "$HERE/coordinator.yaml" "$RIG/overlay/"
-  cat >"$RIG/overlay/kustomization.yaml" <<YAML
-namespace: tendril-system
-resources: [$(realpath --relative-to "$RIG/overlay" "$HERE/../../../deploy/coordinator")]
-images: [{name: ghcr.io/tendril/tendril-coordinator, newName: rig.invalid/tendril-coordinator, newTag: "$VERSION"}]
-configMapGenerator: [{name: tendril-coordinator, files: [coordinator.yaml]}]
-YAML
   k apply -f "$HERE/../../../deploy/coordinator/namespace.yaml" >/dev/null
-  # Nobody is asked before the scenario `webhook` registers it.
   "$TENDRIL_COORDINATOR" manifests webhook >"$RIG/overlay/webhook.json"
   registration "!=" | k apply -f - >/dev/null
-  k apply -k "$RIG/overlay" >/dev/null
-  k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
+  in_ns op "$TENDRIL" up --kubeconfig "$PKI/admin.kubeconfig" --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml"
   say "seed: the coordinator runs after $(took "$t")s"
 }
 

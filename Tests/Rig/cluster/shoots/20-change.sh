@@ -116,6 +116,31 @@ shoot_repair() { # what an owner or an operator deletes of what is ours comes ba
   [[ $(s get endpoints kubernetes -o jsonpath='{.subsets[0].addresses[0].ip}') == 192.0.2.100 ]] || fail "$(s get endpoints kubernetes -o yaml)"
 }
 
+# etcd_data: where the shoot's etcd keeps its data, in the seed's machine
+etcd_data() { local volume; volume=$(k -n shoot--demo--one get pvc -o jsonpath='{.items[0].spec.volumeName}'); echo "/tmp/hostpath_pv/${volume#volume-}"; }
+# plane COUNT: so many pods of etcd and of the API server (its coordinator is told to look away)
+plane() {
+  k -n shoot--demo--one scale statefulset etcd --replicas="$1" >/dev/null; k -n shoot--demo--one scale deployment kube-apiserver --replicas="$1" >/dev/null
+  if (($1 == 0)); then until_ok 60 eval '[[ -z $(k -n shoot--demo--one get pods -o name | grep -E "/(etcd|kube-apiserver)-") ]]' || fail "$(k -n shoot--demo--one get pods)"; fi
+}
+shoot_restored_etcd() { # the shoot's own etcd is restored from an earlier day: its nodes are told anew what they know, ours comes back, nobody joins a second time
+  local generation data uid; data=$(etcd_data); uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}'); generation=$(applied_generation)
+  s -n kube-system delete daemonset kube-proxy >/dev/null
+  k -n demo annotate shoot one tendril.dev/pause=true >/dev/null; plane 0; "$HERE/machine.sh" sh seed cp -a "$data" /var/lib/etcd-then
+  plane 1; k -n demo annotate shoot one tendril.dev/pause- >/dev/null; until_ok 60 s get --raw /readyz
+  change '{"spec":{"vpn":{"lanes":3}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  (($(applied_generation) > generation)) || fail "the nodes have nothing new"
+  generation=$(applied_generation)
+  s create configmap forgotten >/dev/null
+  k -n demo annotate shoot one tendril.dev/pause=true >/dev/null; plane 0; "$HERE/machine.sh" sh seed sh -c "rm -rf $data/*; cp -a /var/lib/etcd-then/. $data/; rm -r /var/lib/etcd-then"
+  plane 1; k -n demo annotate shoot one tendril.dev/pause- >/dev/null; until_ok 60 s get --raw /readyz
+  ! s get configmap forgotten >/dev/null 2>&1 || fail "nothing was restored"
+  until_ok 180 eval '(($(applied_generation) > generation)) && [[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]] && s -n kube-system get daemonset kube-proxy >/dev/null' || fail "$(k -n demo get shoot one -o yaml)"
+  [[ $(s get nodes -o jsonpath='{.items[*].metadata.uid}') == "$uid" ]] || fail "$(s get nodes)"
+  [[ $(s logs web) == up ]] || fail "no logs"
+}
+
 # rotation PHASE: whether the exchange of credentials is so far
 rotation() { [[ $(shoot_status one credentialRotation.phase) == "$1" ]]; }
 # authorities: SHA-256 of every CA and key that is used
@@ -166,14 +191,28 @@ shoot_restored() { # garden and seed are restored from an earlier day: what was 
   [[ $(s logs web) == up ]] || fail "no logs"
 }
 
-shoot_rotate() { # all CAs and keys are exchanged in two halves: nodes, pods and links stay, old kubeconfigs work until it is completed
-  local uid node old; uid=$(s get pod web -o jsonpath='{.metadata.uid}{.status.containerStatuses[0].containerID}'); node=$(s get nodes -o jsonpath='{.items[0].metadata.uid}')
+# rotation_step: that which is not in force everywhere yet; empty where there is none
+rotation_step() { k -n shoot--demo--one get configmap tendril-flow -o jsonpath='{.data.records\.json}' | python3 -c 'import json,sys; r = json.load(sys.stdin).get("rotation") or {"isInForce": True}; print("" if r["isInForce"] else r["step"])'; }
+# kill_at_steps FILE: the coordinator is killed in the middle of every step of a rotation, which FILE then names
+kill_at_steps() {
+  local step; : >"$1"
+  while sleep 0.5; do
+    step=$(rotation_step 2>/dev/null) || continue
+    [[ -n $step ]] && ! grep -qx "$step" "$1" || continue
+    sleep 1
+    "$HERE/machine.sh" sh seed sh -c 'kill -KILL $(pgrep -f "^[^ ]*tendril-coordinator run ")' && echo "$step" >>"$1"
+  done
+}
+
+shoot_rotate() { # all CAs and keys are exchanged in two halves, the coordinator is killed in every step: nodes, pods and links stay, old kubeconfigs work until it is completed
+  local uid node old killer; uid=$(s get pod web -o jsonpath='{.metadata.uid}{.status.containerStatuses[0].containerID}'); node=$(s get nodes -o jsonpath='{.items[0].metadata.uid}')
   old=$WORK/old-kubeconfig; cp "$WORK/kubeconfig" "$old"
   authorities >"$WORK/authorities.0"
   k -n shoot--demo--one get secret node-signing-key -o jsonpath='{.data.private\.pem}' | base64 -d >"$WORK/old-signing.pem"
   s create secret generic keepsake --from-literal=a=b >/dev/null
   k -n demo annotate shoot one tendril.dev/operation=rotate-complete >/dev/null
   until_ok 20 eval 'k -n demo get events | grep -q "OperationRefused.*no rotation is prepared"' || fail "given up before there is another: $(k -n demo get events | tail -3)"
+  kill_at_steps "$WORK/killed" & killer=$!; trap 'kill $killer 2>/dev/null' EXIT
   k -n demo annotate shoot one tendril.dev/operation=rotate-start >/dev/null
   until_ok 300 rotation Prepared || fail "$(k -n demo get shoot one -o jsonpath='{.status}')"
   authorities >"$WORK/authorities.1"
@@ -188,6 +227,7 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves: nodes, pods and
   access one; [[ $(s logs web) == up ]] || fail "no logs with the new kubeconfig"
   k -n demo annotate shoot one tendril.dev/operation=rotate-complete >/dev/null
   until_ok 300 rotation Completed || fail "$(k -n demo get shoot one -o jsonpath='{.status}')"
+  kill "$killer"; [[ $(sort "$WORK/killed" | tr '\n' ' ') == "introduced moved served settled " ]] || fail "it was not killed in every step: $(<"$WORK/killed")"
   authorities >"$WORK/authorities.2"
   ! grep -v " 1 - " "$WORK/authorities.2" || fail "something old is left"
   [[ $(cut -d' ' -f4 "$WORK/authorities.0" "$WORK/authorities.2" | sort -u | wc -l) == 20 ]] || fail "something was kept"

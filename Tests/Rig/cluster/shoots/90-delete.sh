@@ -29,18 +29,55 @@ YAML
   k -n demo delete shoot two --timeout=30s >/dev/null || fail "$(k -n demo get shoot two -o yaml)"
 }
 
-shoot_no_room() { # a shoot that no seed takes says why, and gets one once there is room
+# placed: which of them have a seed
+placed() { local i; for i in "$@"; do [[ -z $(k -n demo get shoot "$i" -o jsonpath='{.spec.seedName}') ]] || echo "$i"; done; }
+shoot_no_room() { # shoots that no seed takes say why; where there is room for one, one of three gets it
+  local i names=(three four five) chosen hosted
   k patch seed here --type=merge -p '{"spec":{"unschedulable":true}}' >/dev/null
-  k apply -f - >/dev/null <<'YAML'
+  for i in "${names[@]}"; do
+    printf '%s\n' --- 'apiVersion: tendril.dev/v1alpha1' 'kind: Shoot' "metadata: {name: $i, namespace: demo, annotations: {confirmation.tendril.dev/deletion: 'true'}}" \
+      'spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker, minimum: 0}]}'
+  done | k apply -f - >/dev/null
+  for i in "${names[@]}"; do until_ok 15 eval '[[ $(shoot_status $i lastErrors) == *ERR_UNSCHEDULED*"takes no new shoots"* ]]' || fail "$(shoot_status $i lastOperation)"; done
+  [[ -z $(placed "${names[@]}") ]] || fail "one has a seed"
+  hosted=$(k get shoots -A -o jsonpath='{range .items[*]}{.spec.seedName}{"\n"}{end}' | grep -c '^here$')
+  k patch seed here --type=merge -p "{\"spec\":{\"unschedulable\":false,\"capacity\":$((hosted + 1))}}" >/dev/null
+  for i in "${names[@]}"; do k -n demo annotate shoot "$i" tendril.dev/operation=retry >/dev/null; done
+  until_ok 20 eval '[[ -n $(placed "${names[@]}") ]]' || fail "none has a seed: $(told)"
+  chosen=$(placed "${names[@]}")
+  for i in "${names[@]}"; do
+    [[ $i == "$chosen" ]] || until_ok 20 eval '[[ $(shoot_status $i lastErrors) == *ERR_UNSCHEDULED*"full with $((hosted + 1)) shoots"* ]]' || fail "$(shoot_status $i lastOperation)"
+  done
+  [[ $(placed "${names[@]}") == "$chosen" ]] || fail "more than one: $(placed "${names[@]}")"
+  for i in "${names[@]}"; do [[ $i == "$chosen" ]] || k -n demo delete shoot "$i" --timeout=10s >/dev/null || fail "$i was not touched, and does not go"; done
+  until_ok 120 succeeded "$chosen" Create || fail "$(k -n demo get shoot "$chosen" -o yaml)"
+  [[ $(k get seed here -o jsonpath='{.status.conditions[0].type}={.status.conditions[0].status}') == Ready=True ]] || fail "$(k get seed here -o yaml)"
+  k -n demo delete shoot "$chosen" --timeout=120s >/dev/null || fail "$(k -n demo get shoot "$chosen" -o yaml)"
+  k patch seed here --type=merge -p '{"spec":{"capacity":200}}' >/dev/null
+}
+
+# whole: commands that are about no project
+whole() { in_ns op env KUBECONFIG="$PKI/admin.kubeconfig" "$TENDRIL" "$@"; }
+shoot_down() { # what `tendril up` made is taken away again, to the last right; before that it can be said again, and changes
+  local code=0 before after
+  before=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
+  whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "a second time it cannot be said"
+  after=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
+  [[ $after == "$before" ]] || fail "the same said again started the coordinator anew: $before, $after"
+  sed 's/^seed: here/seed: there/' "$HERE/coordinator.yaml" >"$WORK/other.yaml"
+  whole up --seed "$RIG/overlay/seed.yaml" --config "$WORK/other.yaml" 2>"$WORK/error" || code=$?
+  [[ $code == 78 ]] && grep -q "seed: is there, and the Seed's name is here" "$WORK/error" || fail "$code: $(<"$WORK/error")"
+  diff <(k kustomize "$HERE/../../../deploy/coordinator" | grep "^kind:" | sort) <(printf 'kind: %s\n' ClusterRole{,Binding}{,} Deployment Namespace Role RoleBinding ServiceAccount | sort) || fail "deploy/ holds something else"
+  k -n demo create -f - >/dev/null <<'YAML'
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
-metadata: {name: three, namespace: demo, annotations: {confirmation.tendril.dev/deletion: "true"}}
-spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker, minimum: 0}]}
+metadata: {name: last, namespace: demo, annotations: {tendril.dev/pause: "true"}}
+spec: {seedName: here, kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}
 YAML
-  until_ok 15 eval '[[ $(shoot_status three lastErrors) == *ERR_UNSCHEDULED*"takes no new shoots"* ]]' || fail "$(shoot_status three lastOperation)"
-  [[ -z $(k -n demo get shoot three -o jsonpath='{.spec.seedName}') ]] || fail "it has a seed"
-  k patch seed here --type=merge -p '{"spec":{"unschedulable":false}}' >/dev/null
-  until_ok 120 succeeded three Create || fail "$(k -n demo get shoot three -o yaml)"
-  [[ $(k get seed here -o jsonpath='{.status.conditions[0].type}={.status.conditions[0].status}') == Ready=True ]] || fail "$(k get seed here -o yaml)"
-  k -n demo delete shoot three --timeout=120s >/dev/null || fail "$(k -n demo get shoot three -o yaml)"
+  code=0; whole down --seed here 2>"$WORK/error" || code=$?
+  [[ $code == 78 ]] && grep -q "has 1 shoots.*demo/last" "$WORK/error" || fail "$code: $(<"$WORK/error")"
+  k -n demo delete shoot last --timeout=20s >/dev/null
+  whole down --seed here >/dev/null || fail "it is not taken away"
+  [[ -z $(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril) ]] || fail "$(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril)"
+  whole down --seed here >/dev/null || fail "a second time it cannot be said"
 }

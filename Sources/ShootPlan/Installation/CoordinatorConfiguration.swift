@@ -1,11 +1,10 @@
-package import ShootPlan
 package import TendrilCore
 
 /// coordinator.tendril.dev/v1alpha1 CoordinatorConfiguration: which seed it serves, and what it makes shoots of.
 package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     package static let apiVersion = "coordinator.tendril.dev/v1alpha1"
     package static let kind = "CoordinatorConfiguration"
-    static let defaultNamespace = "tendril-system"
+    package static let defaultNamespace = "tendril-system"
 
     /// Terraform or OpenTofu.
     package struct Terraform: Codable, Hashable, Sendable {

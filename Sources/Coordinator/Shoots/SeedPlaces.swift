@@ -1,0 +1,53 @@
+internal import LinuxSystem
+
+/// Which shoots have a place in the seed: of two that come at the same moment only one gets the last.
+final class SeedPlaces: Sendable {
+    private struct State {
+        /// Of those that name the seed.
+        var hosted: Set<String> = []
+        /// Of those that are about to name it.
+        var promised: Set<String> = []
+    }
+
+    private let seed: String
+    private let state = Guarded(State())
+
+    init(_ seed: String) { self.seed = seed }
+
+    /// How many shoots name the seed.
+    var hosted: Int { state.withLock(\.hosted.count) }
+
+    /// Takes what a shoot says now of its seed.
+    func know(_ key: String, seed: String?) {
+        state.withLock { state in
+            if seed == self.seed { state.hosted.insert(key) } else { state.hosted.remove(key) }
+            // One that names none yet may still have a promise.
+            if seed != nil { state.promised.remove(key) }
+        }
+    }
+
+    /// A shoot is not there any more.
+    func forget(_ key: String) {
+        state.withLock { state in
+            state.hosted.remove(key)
+            state.promised.remove(key)
+        }
+    }
+
+    /// Takes a promise back.
+    func withdraw(_ key: String) { _ = state.withLock { $0.promised.remove(key) } }
+
+    /// Promises a place.
+    ///
+    /// - Parameters:
+    ///   - key: of a shoot that names no seed.
+    ///   - judge: why there is none where so many others have one; `nil` where there is.
+    /// - Returns: what `judge` said.
+    func promise(_ key: String, unless judge: (Int) -> String?) -> String? {
+        state.withLock { state in
+            if let reason = judge(state.hosted.union(state.promised).subtracting([key]).count) { return reason }
+            state.promised.insert(key)
+            return nil
+        }
+    }
+}

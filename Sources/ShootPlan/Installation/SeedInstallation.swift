@@ -1,0 +1,107 @@
+package import TendrilCore
+
+/// What makes a cluster a garden and a seed at once: the objects of `deploy/coordinator`, with a configuration.
+package struct SeedInstallation: Sendable {
+    /// The files of `deploy/coordinator` in the order in which they are applied; documents are parted by lines of `---`.
+    package static var texts: [String] {
+        [PackageResources.namespace_yaml, PackageResources.access_yaml, PackageResources.deployment_yaml]
+            .flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n---\n").map(String.init) }
+    }
+
+    /// Names the ConfigMap's version in the pods' template: a new configuration is a new pod.
+    package static let configurationAnnotation = "tendril.dev/configuration"
+    private static let clusterKinds: Set = ["Namespace", "ClusterRole", "ClusterRoleBinding"]
+    private static let name = "tendril-coordinator"
+
+    /// Of `base`, in the coordinator's namespace.
+    private let placed: [JSONValue]
+    private let configuration: CoordinatorConfiguration
+    private let configurationText: String
+    private let version: String
+    private let replicas: Int
+
+    /// Takes what `texts` say, and what is different here.
+    ///
+    /// - Parameters:
+    ///   - base: the documents of `texts`.
+    ///   - configuration: has no problems.
+    ///   - text: the same as it was written.
+    ///   - version: of the coordinator's image.
+    ///   - replicas: how many coordinators share the seed's shoots.
+    package init(
+        _ base: [JSONValue],
+        _ configuration: CoordinatorConfiguration,
+        text: String,
+        version: String,
+        replicas: Int
+    ) {
+        (placed, self.configuration, configurationText) = (Self.placed(base), configuration, text)
+        (self.version, self.replicas) = (version, replicas)
+    }
+
+    /// The namespace that all of it lives in.
+    package static var namespace: String { CoordinatorConfiguration.defaultNamespace }
+
+    /// Where the Deployment is.
+    package static let deployment = "/apis/apps/v1/namespaces/\(namespace)/deployments/\(name)"
+
+    /// What stands before the Deployment: namespace, rights, and the ConfigMap, which is the last of them.
+    package var foundation: [JSONValue] {
+        placed.filter { $0["kind"]?.text != "Deployment" } + [
+            [
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": ["name": .string(Self.name), "namespace": .string(Self.namespace)],
+                "data": ["coordinator.yaml": .string(configurationText)],
+            ]
+        ]
+    }
+
+    /// The coordinator itself.
+    ///
+    /// - Parameter configurationVersion: the `resourceVersion` of the ConfigMap.
+    /// - Returns: the Deployment.
+    package func workload(configurationVersion: String) -> [JSONValue] {
+        placed.filter { $0["kind"]?.text == "Deployment" }.map { deployment in
+            let containers = deployment["spec"]?["template"]?["spec"]?["containers"]?.items ?? []
+            let image = "\(configuration.images.tendril)/\(Self.name):\(version)"
+            let template: JSONValue = [
+                "metadata": ["annotations": .object([Self.configurationAnnotation: .string(configurationVersion)])],
+                "spec": ["containers": .array(containers.map { $0.merging(["image": .string(image)]) })],
+            ]
+            return deployment.merging(["spec": ["replicas": .integer(replicas), "template": template]])
+        }
+    }
+
+    /// The documents of `texts`, those that live in a namespace in the coordinator's.
+    package static func placed(_ base: [JSONValue]) -> [JSONValue] {
+        base.map { document in
+            guard !clusterKinds.contains(document["kind"]?.text ?? "") else { return document }
+            return document.merging(["metadata": ["namespace": .string(namespace)]])
+        }
+    }
+
+    /// Why a configuration is not one for a coordinator in the pod of this installation.
+    ///
+    /// - Parameters:
+    ///   - configuration: is right in itself.
+    ///   - seed: the name of the Seed beside it.
+    /// - Returns: the problems.
+    package static func problems(_ configuration: CoordinatorConfiguration, seed: String) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        if configuration.seed != seed {
+            problems.append(ConfigurationProblem("seed", "is \(configuration.seed), and the Seed's name is \(seed)"))
+        }
+        let kubeconfigs = [
+            ("gardenKubeconfig", configuration.gardenKubeconfig), ("seedKubeconfig", configuration.seedKubeconfig),
+        ]
+        for (path, value) in kubeconfigs where value != nil {
+            problems.append(ConfigurationProblem(path, "is for two clusters, which are installed from deploy/"))
+        }
+        if let namespace = configuration.namespace, namespace != Self.namespace {
+            problems.append(
+                ConfigurationProblem("namespace", "is \(namespace), and the coordinator lives in \(Self.namespace)")
+            )
+        }
+        return problems
+    }
+}

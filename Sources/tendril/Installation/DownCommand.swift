@@ -1,0 +1,37 @@
+import ArgumentParser
+import ClusterModel
+import CommandSupport
+import KubernetesClient
+import ShootPlan
+import StrictYAML
+import TendrilCore
+
+/// The command `tendril down`.
+struct DownCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "down",
+        abstract: "Take away what `tendril up` made; refused as long as the seed has shoots.",
+        discussion: "Our kinds stay while there is another Seed, or any Shoot."
+    )
+
+    @OptionGroup var cluster: ClusterOptions
+    @Option(name: .long, help: "The Seed's name.")
+    var seed: String
+
+    func run() async throws {
+        let installer = Installer(client: try cluster.connect().client)
+        let hosted = try await installer.shoots.filter { $0.spec.seedName == seed }
+        guard hosted.isEmpty else {
+            let names = hosted.map(\.key).sorted().prefix(5).joined(separator: ", ")
+            let text =
+                "the seed \(seed) has \(hosted.count) shoots, which nobody would look after: delete them first: \(names)"
+            throw Failure(TextError(description: text), exitCode: .configuration)
+        }
+        try await installer.remove(try SeedInstallation.base(), seed: seed)
+    }
+}
+
+extension SeedInstallation {
+    /// The documents of `texts`.
+    static func base() throws -> [JSONValue] { try texts.map { try YAMLParser.parse(Array($0.utf8)).json } }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import ClusterModel
+import CommandSupport
+import KubernetesClient
+import LinuxSystem
+import ShootPlan
+import StrictYAML
+import TendrilCore
+
+/// The command `tendril up`.
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Make a cluster a garden and a seed: our kinds, the coordinator, and its Seed.",
+        discussion: """
+            The cluster is that of your kubeconfig, and you are its administrator. What is there already is brought to what is \
+            said; shoots are left alone. A garden and a seed that are two clusters are installed from deploy/ instead.
+            """
+    )
+
+    @OptionGroup var cluster: ClusterOptions
+    @Option(name: .long, help: "A Seed in YAML: its networks, and how it is reached.")
+    var seed: String
+    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
+    var config: String
+    @Option(name: .long, help: "How many coordinators share the seed's shoots.")
+    var replicas = 1
+    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until a coordinator takes care of the seed.")
+    var wait = true
+
+    func validate() throws {
+        guard (1...10).contains(replicas) else { throw ValidationError("--replicas must be 1 to 10") }
+    }
+
+    func run() async throws {
+        let seedDocument = try readSeed()
+        let installation = try readInstallation(for: seedDocument.name)
+        let installer = Installer(client: try cluster.connect().client)
+        try await installer.install(installation, seed: seedDocument.document)
+        guard wait else { return print("a coordinator for the seed \(seedDocument.name) is wanted") }
+        try await installer.await(seedDocument.name)
+    }
+
+    private func readSeed() throws -> (name: String, document: JSONValue) {
+        do {
+            let document = try YAMLParser.parse(try DurableFile.read(seed)).json
+            let whole = try Seed.definition().schema.fillingIn(document)
+            let value = try StrictDecoder.decode(Seed.self, from: try CanonicalJSON.bytes(whole))
+            guard !value.name.isEmpty else {
+                throw ConfigurationError([ConfigurationProblem("metadata.name", "is missing")])
+            }
+            return (value.name, document)
+        } catch {
+            throw Failure(TextError(description: "\(seed): \(error)"), exitCode: .configuration)
+        }
+    }
+
+    private func readInstallation(for seed: String) throws -> SeedInstallation {
+        do {
+            let bytes = try DurableFile.read(config)
+            let configuration = try StrictDecoder.decode(
+                CoordinatorConfiguration.self,
+                from: bytes,
+                judge: { $0.problems + SeedInstallation.problems($0, seed: seed) }
+            )
+            return SeedInstallation(
+                try SeedInstallation.base(),
+                configuration,
+                text: String(decoding: bytes, as: UTF8.self),
+                version: Version.text,
+                replicas: replicas
+            )
+        } catch {
+            throw Failure(TextError(description: "\(config): \(error)"), exitCode: .configuration)
+        }
+    }
+}
