@@ -102,7 +102,7 @@ let package = Package(
             name: "TunnelDaemon",
             dependencies: [
                 "TendrilCore", "LinuxSystem", "TLSEngine", "Netlink", "StrictYAML", "TunnelProtocol",
-                "TunnelDataPlane", "Observability", logging,
+                "TunnelDataPlane", "Observability", "CLibeventTLS", logging,
             ],
             swiftSettings: common
         ),

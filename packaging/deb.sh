@@ -38,6 +38,6 @@ POSTINST
   dpkg-deb --root-owner-group --build "$root" "$out/${name}_${version}_$architecture.deb"
 }
 
-libraries="libc6 (>= 2.36), libgcc-s1, libstdc++6, libssl3, libyaml-0-2, libevent-2.1-7"
+libraries="libc6 (>= 2.36), libgcc-s1, libstdc++6, libssl3, libyaml-0-2, libevent-2.1-7, libevent-openssl-2.1-7"
 package tendril-node "Tendril's programs for Kubernetes nodes: agent and tunnel" "$libraries, libcurl4, libmnl0, libnftnl11, systemd" tendril-agent tendril-vpn
-package tendril-coordinator "Tendril's control-plane side" "$libraries, libcurl4, libevent-openssl-2.1-7" tendril-coordinator tendril
+package tendril-coordinator "Tendril's control-plane side" "$libraries, libcurl4" tendril-coordinator tendril

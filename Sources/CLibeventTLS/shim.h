@@ -4,5 +4,8 @@
 #include <sys/types.h>
 #include <sys/select.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/listener.h>

@@ -113,7 +113,12 @@ package struct TLSContext: ~Copyable, @unchecked Sendable {
 
     private static func load(_ credentials: Credentials, into context: OpaquePointer) throws(TLSError) {
         try loadIdentity(certificate: credentials.certificate, key: credentials.key, into: context)
-        let authorities = try Certificate.chain(pem: credentials.authorities, "CA bundle")
+        try loadAuthorities(credentials.authorities, into: context)
+    }
+
+    /// Has a context (`SSL_CTX *`) believe these CAs, in PEM.
+    static func loadAuthorities(_ bundle: [UInt8], into context: OpaquePointer) throws(TLSError) {
+        let authorities = try Certificate.chain(pem: bundle, "CA bundle")
         guard !authorities.isEmpty else { throw TLSError("use the CA bundle", reasons: ["it holds no certificate"]) }
         let store = SSL_CTX_get_cert_store(context)
         for authority in authorities {

@@ -16,12 +16,16 @@ package struct TLSError: Error, Hashable, CustomStringConvertible {
         reasons.isEmpty ? "could not \(attempt)" : "could not \(attempt): \(reasons.joined(separator: "; "))"
     }
 
+    /// What an OpenSSL error code means.
+    package static func text(_ code: UInt) -> String {
+        ERR_reason_error_string(code).map { String(cString: $0) } ?? "OpenSSL error \(code)"
+    }
+
     /// Empties OpenSSL's queue of errors for this thread into an error.
     static func drainingQueue(while attempt: String) -> TLSError {
         var reasons: [String] = []
         while case let code = ERR_get_error(), code != 0 {
-            let reason = ERR_reason_error_string(code)
-            reasons.append(reason.map { String(cString: $0) } ?? "OpenSSL error \(code)")
+            reasons.append(text(code))
         }
         return TLSError(attempt, reasons: reasons)
     }

@@ -19,7 +19,10 @@ package enum TunnelDaemon {
     static let recentLines = RecentLines()
 
     /// Loads what `run` would load of files, to find mistakes without running.
-    package static func check(_ configuration: VPNConfiguration) throws { _ = try IdentityStore(configuration) }
+    package static func check(_ configuration: VPNConfiguration) throws {
+        _ = try IdentityStore(configuration)
+        if let settings = configuration.egressOverTLS { try SecureEgress.check(settings) }
+    }
 
     /// A logger as the configuration wants it.
     package static func logger(_ configuration: VPNConfiguration) -> Logger {

@@ -36,6 +36,8 @@ package final class LaneCounters: Sendable {
 package final class WorkerCounters: Sendable {
     private let drops = AtomicWords(count: DropReason.allCases.count)
     private let turns = AtomicWords(count: 1)
+    /// From a heartbeat to its echo, behind whatever else the lane carries: what an interactive flow feels.
+    package let echoes = DurationHistogram()
 
     package init() {}
 
@@ -62,24 +64,18 @@ package final class StreamCounters: Sendable {
         case resumed
         /// Bytes that wait in memory.
         case heldBytes
-        /// The sum of the times that opening took, in microseconds.
-        case openMicroseconds
     }
 
-    /// The upper bounds of the classes that opening times are counted in, in milliseconds.
-    package static let openBounds: [UInt64] = [1, 3, 10, 30, 100, 300, 1000, 3000]
-
+    /// From the request to the target's answer.
+    package let openings = DurationHistogram()
     private let words = AtomicWords(count: Figure.allCases.count)
     private let refusals = AtomicWords(count: Int(StreamReset.Reason.allCases.map(\.rawValue).max() ?? 0) + 1)
-    private let openTimes = AtomicWords(count: openBounds.count)
 
     package init() {}
 
     package subscript(_ figure: Figure) -> UInt64 { words.load(figure.rawValue) }
     /// How many streams could not be opened for a reason.
     package subscript(_ reason: StreamReset.Reason) -> UInt64 { refusals.load(Int(reason.rawValue)) }
-    /// How many streams were opened within a bound.
-    package func opened(within index: Int) -> UInt64 { openTimes.load(index) }
 
     func add(_ value: Int, to figure: Figure) { words.add(UInt64(truncatingIfNeeded: value), at: figure.rawValue) }
     func subtract(_ value: Int, from figure: Figure) {
@@ -90,9 +86,6 @@ package final class StreamCounters: Sendable {
 
     func opened(after nanoseconds: UInt64) {
         add(1, to: .opened)
-        add(Int(truncatingIfNeeded: nanoseconds / 1000), to: .openMicroseconds)
-        for (index, bound) in Self.openBounds.enumerated() where nanoseconds <= bound * 1_000_000 {
-            openTimes.add(1, at: index)
-        }
+        openings.note(nanoseconds)
     }
 }

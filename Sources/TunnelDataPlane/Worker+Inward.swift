@@ -83,6 +83,7 @@ extension Worker {
             case .none: markPending(lane)
             case .roundTrip(let time):
                 lane.counters.set(.roundTrip, time.value / 1000)
+                counters.echoes.note(time.value)
                 lane.roundTripFloor.note(time, at: now)
                 lane.counters.set(.lastEcho, now.nanoseconds / 1_000_000)
             case .renew:

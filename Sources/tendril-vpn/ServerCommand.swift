@@ -24,6 +24,21 @@ struct ServerCommand: ParsableCommand {
     @Option(name: .long, help: "The UNIX socket at which kube-apiserver asks for streams by CONNECT (default: none).")
     var egressSocket: String?
 
+    @Option(
+        name: .long,
+        help: "ADDRESS:PORT at which the same is asked for over TLS; needs --egress-socket and the three that follow."
+    )
+    var egressListen: String?
+
+    @Option(name: .long, help: "The certificate that is shown at --egress-listen, in PEM.")
+    var egressCertificate: String?
+
+    @Option(name: .long, help: "The key of --egress-certificate, in PEM.")
+    var egressKey: String?
+
+    @Option(name: .long, help: "The CAs whose certificates may ask at --egress-listen, in PEM.")
+    var egressAuthority: String?
+
     @Option(name: .long, help: "ADDRESS:PORT of the API server, which clients' streams may reach (default: none).")
     var apiServer: String?
 
@@ -36,9 +51,12 @@ struct ServerCommand: ParsableCommand {
     func run() throws {
         try common.run(.server) { raw in
             raw.set(.instances, [instances.map(String.init)].compactMap { $0 })
-            raw.set(.egressSocket, [egressSocket].compactMap { $0 })
-            raw.set(.apiServer, [apiServer].compactMap { $0 })
-            raw.set(.listen, [listen].compactMap { $0 })
+            let single: [(Setting, String?)] = [
+                (.egressSocket, egressSocket), (.egressListen, egressListen), (.egressCertificate, egressCertificate),
+                (.egressKey, egressKey), (.egressAuthority, egressAuthority), (.apiServer, apiServer),
+                (.listen, listen),
+            ]
+            for (setting, value) in single { raw.set(setting, [value].compactMap { $0 }) }
             raw.set(.allowInbound, allowInbound)
         }
     }

@@ -76,6 +76,8 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         case cleanUp = "ERR_CLEANUP_CLUSTER_RESOURCES"
         /// No seed takes it for now.
         case unscheduled = "ERR_UNSCHEDULED"
+        /// Something of ours was removed by others; it is made again.
+        case removed = "ERR_REMOVED"
         /// It has not come yet.
         case timeout = "ERR_TIMEOUT"
         /// An API server does not answer as it should.

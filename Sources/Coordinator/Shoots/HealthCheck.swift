@@ -72,7 +72,7 @@ struct HealthCheck {
             let expected = work.facts.hasNodes ? nodes : nil
             let problem = try await SystemReport.problem(addons?.workloads ?? [], shoot, expected)
             let well = leftOut.isEmpty ? nil : "left out, for no image is at hand: \(leftOut.joined(separator: ", "))"
-            return condition(.systemComponentsHealthy, problem, well: well)
+            return condition(.systemComponentsHealthy, problem?.text, well: well)
         } catch {
             return unknown(.systemComponentsHealthy, "\(error)")
         }

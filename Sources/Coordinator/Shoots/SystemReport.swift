@@ -5,6 +5,13 @@ internal import TendrilCore
 
 /// What runs in a shoot's kube-system looks like, and whether its nodes are reached.
 enum SystemReport {
+    /// What is wrong.
+    struct Problem {
+        let text: String
+        /// Whether it stays until what is ours is made again.
+        var isLasting = false
+    }
+
     /// Why not all is well; `nil` where it is.
     ///
     /// - Parameters:
@@ -14,30 +21,33 @@ enum SystemReport {
     /// - Returns: the worst that was found.
     /// - Throws: where the API does not answer.
     static func problem(_ workloads: [String], _ shoot: KubernetesClient, _ nodes: [Node]?) async throws(APIError)
-        -> String?
+        -> Problem?
     {
         for workload in workloads {
             let parts = workload.split(separator: "/")
             guard parts.count == 2 else { continue }
             let path = "/apis/apps/v1/namespaces/kube-system/\(workload)"
-            guard var object = try await shoot.findDocument(path) else { return "\(workload) is gone" }
+            guard var object = try await shoot.findDocument(path) else {
+                return Problem(text: "\(workload) is gone", isLasting: true)
+            }
             object = object.merging(["kind": parts[0] == "daemonsets" ? "DaemonSet" : "Deployment"])
-            if let problem = RolloutState(object).problem { return "\(workload): \(problem)" }
+            if let problem = RolloutState(object).problem { return Problem(text: "\(workload): \(problem)") }
         }
         let endpoints = try await shoot.findDocument("/api/v1/namespaces/default/endpoints/kubernetes")
         guard endpoints?["subsets"]?.first?["addresses"]?.first?["ip"]?.text == ReservedNetwork.apiServer else {
-            return "pods do not find the API server: the endpoints of the kubernetes Service were changed"
+            let text = "pods do not find the API server: the endpoints of the kubernetes Service were changed"
+            return Problem(text: text, isLasting: true)
         }
         guard let nodes else { return nil }
         // The API server reaches a kubelet only over the link.
         guard let name = nodes.first(where: \.isReady)?.metadata.name else {
-            return "no node is ready"
+            return Problem(text: "no node is ready")
         }
         do throws(APIError) {
             _ = try await shoot.text("/api/v1/nodes/\(ResourceKind.encoded(name))/proxy/healthz")
             return nil
         } catch {
-            return "the link: \(error)"
+            return Problem(text: "the link: \(error)")
         }
     }
 }

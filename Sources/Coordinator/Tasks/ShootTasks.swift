@@ -268,7 +268,9 @@ enum ReadinessTasks {
                 let _: Bool = try await Waiting.until(.seconds(600), for: "kube-system") {
                     let nodes = work.facts.hasNodes ? try await shoot.list(Node.self).items : nil
                     let problem = try await SystemReport.problem(addons.workloads, shoot, nodes)
-                    return problem.map { .failure(.init($0)) } ?? .success(true)
+                    // Waiting does not bring it back; the next flow makes everything again.
+                    if let problem, problem.isLasting { throw TaskFailure(.removed, problem.text) }
+                    return problem.map { .failure(.init($0.text)) } ?? .success(true)
                 }
                 return [:]
             }

@@ -67,6 +67,7 @@ package struct ConfigurationValidator {
             metrics: single(.metrics, "ADDRESS:PORT", listenEndpoint),
             allowInbound: list(.allowInbound, "PROTOCOL/ADDRESS:PORT, such as tcp/10.0.0.1:443", InboundService.init),
             egressSocket: single(.egressSocket, "an absolute path of at most 100 bytes", socketPath),
+            egressOverTLS: egressOverTLS(),
             apiServer: single(.apiServer, "ADDRESS:PORT", addressEndpoint),
             apiServerListen: single(.apiServerListen, "ADDRESS:PORT", addressEndpoint),
             instances: single(.instances, "a number from 1 to 16", number(1...Hello.maximumInstances)) ?? 1,
@@ -141,6 +142,22 @@ package struct ConfigurationValidator {
         return value
     }
 
+    private mutating func egressOverTLS() -> VPNConfiguration.EgressOverTLS? {
+        guard let listen = single(.egressListen, "ADDRESS:PORT", listenEndpoint) else {
+            for setting in [Setting.egressCertificate, .egressKey, .egressAuthority] where raw.values[setting] != nil {
+                problem(setting, "is for egressListen, which is missing")
+            }
+            return nil
+        }
+        if raw.values[.egressSocket] == nil { problem(.egressSocket, "is missing: egressListen leads to it") }
+        return VPNConfiguration.EgressOverTLS(
+            listen: listen,
+            certificate: path(.egressCertificate, "what kube-apiserver is shown at egressListen"),
+            key: path(.egressKey, "the key of egressCertificate"),
+            authority: path(.egressAuthority, "without it nobody may ask at egressListen")
+        )
+    }
+
     private mutating func ciphers() -> [CipherSuite] {
         let names = CipherSuite.allCases.map(\.rawValue).joined(separator: ", ")
         let chosen = list(.cipher, "one of \(names)") { text in
@@ -196,7 +213,11 @@ package struct ConfigurationValidator {
         let foreign: [Setting] =
             switch role {
             case .server: [.server, .serverName, .remoteNetwork, .masquerade, .apiServerListen]
-            case .client: [.listen, .allowInbound, .egressSocket, .apiServer, .instances]
+            case .client:
+                [
+                    .listen, .allowInbound, .egressSocket, .egressListen, .egressCertificate, .egressKey,
+                    .egressAuthority, .apiServer, .instances,
+                ]
             }
         for setting in foreign {
             guard let value = raw.values[setting]?.first else { continue }

@@ -19,6 +19,10 @@ package enum Setting: String, CaseIterable, Sendable {
     case metrics
     case allowInbound
     case egressSocket
+    case egressListen
+    case egressCertificate
+    case egressKey
+    case egressAuthority
     case apiServer
     case apiServerListen
     case instances

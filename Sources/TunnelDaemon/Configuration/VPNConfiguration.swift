@@ -14,6 +14,17 @@ package struct VPNConfiguration: Sendable {
         package let gateKey: String
     }
 
+    /// CONNECT requests over TLS (Kubernetes documentation, EgressSelectorConfiguration, `transport.tcp`).
+    package struct EgressOverTLS: Sendable {
+        package let listen: Endpoint
+        /// A file in PEM, with any intermediates.
+        package let certificate: String
+        /// A file in PEM.
+        package let key: String
+        /// A file in PEM: the CAs of those who may ask.
+        package let authority: String
+    }
+
     /// Which congestion control the lanes' TCP has.
     package enum CongestionControl: Hashable, Sendable {
         /// BBR where the kernel lets everybody choose it, or else the kernel's own.
@@ -60,6 +71,8 @@ package struct VPNConfiguration: Sendable {
     package let allowInbound: [InboundService]
     /// On a server: the UNIX socket at which CONNECT requests are served; `nil` for none.
     package let egressSocket: String?
+    /// On a server: where the same is served over TLS to those who show a certificate; `nil` for nowhere.
+    package let egressOverTLS: EgressOverTLS?
     /// On a server: where the one service is that the shoot can reach by streams; `nil` for none.
     package let apiServer: Endpoint?
     /// On a client: where connections to that service are taken; `nil` for nowhere.

@@ -62,6 +62,9 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         let egress = try configuration.egressSocket.map { path in
             Handover(try LocalListener(path: path, mode: 0o660))
         }
+        let secureEgress = try configuration.egressOverTLS.flatMap { settings in
+            try configuration.egressSocket.map { try SecureEgress(settings, leadingTo: $0, logger: logger) }
+        }
         try Privileges.drop(keeping: core.congestionControl.privileges)
         try core.poller.watch(listener.rawDescriptor, for: .readable, token: ControlCore.Token.listener)
         let control = ServerControl(core, listener, registry, flows)
@@ -69,6 +72,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         if let listener = egress?.take() {
             control.egressDoor = try EgressDoor(core, listener, for: .targets, guide: control)
         }
+        try secureEgress?.start()
         if let listener = peer.take() {
             control.peerDoor = try EgressDoor(core, listener, for: .peerStatus, guide: control)
         }

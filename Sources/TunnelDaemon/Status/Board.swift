@@ -45,6 +45,8 @@ final class Board: Sendable {
         var handshakes: [String: UInt64] = [:]
         /// Answers to CONNECT other than 200, by status.
         var egressRefusals: [Int: UInt64] = [:]
+        /// Dials that went by another link after one had failed.
+        var failovers: UInt64 = 0
         var visitors = 0
         var flows = 0
         var reloads: [String: UInt64] = [:]

@@ -15,6 +15,12 @@ enum Metrics {
         addProcess(board, state, to: &text)
         addLinks(state, to: &text)
         addLanes(state, to: &text)
+        addHistogram(
+            "tendril_vpn_echo_seconds",
+            "Round trips of heartbeats on all lanes, behind whatever else a lane carries.",
+            board.workers.map(\.echoes),
+            to: &text
+        )
         addDrops(board, to: &text)
         addStreams(board, state, to: &text)
         return text.text
@@ -177,18 +183,36 @@ enum Metrics {
             "Answers to CONNECT other than 200, by status.",
             state.egressRefusals.sorted { $0.key < $1.key }.map { Sample($0.value, [("status", "\($0.key)")]) }
         )
-        let buckets = StreamCounters.openBounds.indices.map { index in
-            Sample(
-                board.streams.reduce(0) { $0 + $1.opened(within: index) },
-                [("le", "\(Double(StreamCounters.openBounds[index]) / 1000)")]
-            )
-        }
-        text.addHistogram(
+        text.add(
+            "tendril_vpn_stream_failovers_total",
+            .counter,
+            "Dials that went by another link after one had failed.",
+            [Sample(state.failovers)]
+        )
+        addHistogram(
             "tendril_vpn_stream_open_seconds",
             "How long opening a stream took, from the request to the target's answer.",
-            buckets: buckets + [Sample(sum(.opened), [("le", "+Inf")])],
-            sum: Double(sum(.openMicroseconds)) / 1e6,
-            count: sum(.opened)
+            board.streams.map(\.openings),
+            to: &text
+        )
+    }
+
+    private static func addHistogram(
+        _ name: String,
+        _ help: String,
+        _ parts: [DurationHistogram],
+        to text: inout MetricsText
+    ) {
+        let count = parts.reduce(0) { $0 + $1.count }
+        let buckets = DurationHistogram.bounds.enumerated().map { index, bound in
+            Sample(parts.reduce(0) { $0 + $1.count(within: index) }, [("le", "\(Double(bound) / 1000)")])
+        }
+        text.addHistogram(
+            name,
+            help,
+            buckets: buckets + [Sample(count, [("le", "+Inf")])],
+            sum: Double(parts.reduce(0) { $0 + $1.microseconds }) / 1e6,
+            count: count
         )
     }
 

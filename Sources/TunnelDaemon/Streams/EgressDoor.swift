@@ -99,7 +99,9 @@ final class EgressDoor {
         // A link that went down may be back in a moment; one that leads nowhere is not asked again.
         if reset.reason == .linkDown { return parked.add(request) }
         request.tried.insert(link)
-        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) { return }
+        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) {
+            return core.board.update { $0.failovers += 1 }
+        }
         answer(request, HTTPRefusal(reset))
     }
 

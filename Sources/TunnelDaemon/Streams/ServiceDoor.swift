@@ -72,7 +72,7 @@ final class ServiceDoor {
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         if reset.reason == .linkDown { return parked.add(request) }
         request.tried.insert(link)
-        if now < request.deadline, route(request) { return }
+        if now < request.deadline, route(request) { return core.board.update { $0.failovers += 1 } }
         close(request, "\(reset)")
     }
 

@@ -7,7 +7,7 @@ rm -rf "$ROOTFS"; mkdir -p "$CACHE"; t=$(now)
 # mmdebstrap: debootstrap resolves no virtual packages and gives up on python3-cryptography.
 packages=systemd,systemd-sysv,dbus,cloud-init,iproute2,containerd,runc,containernetworking-plugins,iptables,nftables,kmod
 packages+=,conntrack,ca-certificates,openssl,procps,iputils-ping,ethtool,netbase,mount,curl
-packages+=,libssl3,libcurl4,libmnl0,libnftnl11,libyaml-0-2,libevent-2.1-7,libstdc++6,libgcc-s1,busybox-static
+packages+=,libssl3,libcurl4,libmnl0,libnftnl11,libyaml-0-2,libevent-2.1-7,libevent-openssl-2.1-7,libstdc++6,libgcc-s1,busybox-static
 lists=()
 for suite in bookworm bookworm-updates bookworm-security; do
   while read -r uri codename; do

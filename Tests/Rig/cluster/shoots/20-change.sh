@@ -121,7 +121,10 @@ etcd_data() { local volume; volume=$(k -n shoot--demo--one get pvc -o jsonpath='
 # plane COUNT: so many pods of etcd and of the API server (its coordinator is told to look away)
 plane() {
   k -n shoot--demo--one scale statefulset etcd --replicas="$1" >/dev/null; k -n shoot--demo--one scale deployment kube-apiserver --replicas="$1" >/dev/null
-  if (($1 == 0)); then until_ok 60 eval '[[ -z $(k -n shoot--demo--one get pods -o name | grep -E "/(etcd|kube-apiserver)-") ]]' || fail "$(k -n shoot--demo--one get pods)"; fi
+  (($1 == 0)) || return 0
+  # shellcheck disable=SC2046
+  k -n shoot--demo--one delete --force --grace-period=0 $(k -n shoot--demo--one get pods -o name | grep -E "/(etcd|kube-apiserver)-") >/dev/null 2>&1
+  until_ok 60 eval '! "$HERE/machine.sh" sh seed pgrep -f "^etcd --name=etcd-0 |^kube-apiserver .*--endpoint-reconciler-type=none"' || fail "$("$HERE/machine.sh" sh seed ps ax)"
 }
 shoot_restored_etcd() { # the shoot's own etcd is restored from an earlier day: its nodes are told anew what they know, ours comes back, nobody joins a second time
   local generation data uid; data=$(etcd_data); uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}'); generation=$(applied_generation)

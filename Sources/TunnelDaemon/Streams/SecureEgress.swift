@@ -1,0 +1,269 @@
+import CLibeventTLS
+import Glibc
+import LinuxSystem
+import Logging
+import Observability
+import TLSEngine
+import TendrilCore
+
+/// The egress socket over TLS, for a kube-apiserver that is not beside this program: who shows a certificate of the named
+/// CAs is led to the socket, and there all is as it is for others.
+///
+/// All of it happens on one thread of its own.
+final class SecureEgress: @unchecked Sendable {
+    private static let handshakeSeconds = 5
+    /// Connections that have not shown a certificate yet.
+    private static let maximumVisitors = 256
+
+    private let settings: VPNConfiguration.EgressOverTLS
+    private let door: SocketAddress
+    private let socket: StreamSocket
+    private let logger: Logger
+    private let base: OpaquePointer
+    private var listener: OpaquePointer?
+    private var sessions: (stamps: [FileStamp?], value: ServerSessions)
+    private var visitors: [ObjectIdentifier: Visitor] = [:]
+    private var relays: [ObjectIdentifier: Relay] = [:]
+    private var limiter = LogLimiter()
+
+    /// Reads the files, and listens; nobody is answered before `start`.
+    ///
+    /// - Parameters:
+    ///   - settings: what is shown, and who is believed.
+    ///   - path: of the egress socket.
+    ///   - logger: hears of those who were refused.
+    /// - Throws: where a file is wrong, or the address cannot be used.
+    init(_ settings: VPNConfiguration.EgressOverTLS, leadingTo path: String, logger: Logger) throws {
+        guard let door = SocketAddress(path: path), let base = event_base_new() else {
+            throw SystemError("serve the egress socket \(path) over TLS", code: EINVAL)
+        }
+        (self.settings, self.door, self.logger, self.base) = (settings, door, logger, base)
+        sessions = try Self.load(settings)
+        socket = try StreamSocket(listeningAt: try SocketAddress.resolve(settings.listen)[0])
+    }
+
+    deinit { event_base_free(base) }
+
+    /// Loads the files, to find mistakes without running.
+    static func check(_ settings: VPNConfiguration.EgressOverTLS) throws { _ = try load(settings) }
+
+    /// Serves on a thread of its own until the process ends.
+    func start() throws {
+        try WorkerThread(name: "egress") { self.serve() }.detach()
+        logger.notice("egress over TLS", metadata: ["address": "\(settings.listen)"])
+    }
+
+    private func serve() {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        let accept: evconnlistener_cb = { _, descriptor, _, _, context in
+            guard let context else { return }
+            Unmanaged<SecureEgress>.fromOpaque(context).takeUnretainedValue().accept(descriptor)
+        }
+        listener = evconnlistener_new(base, accept, context, LEV_OPT_CLOSE_ON_EXEC, -1, socket.rawDescriptor)
+        guard let listener else { return logger.critical("nobody listens for egress over TLS") }
+        // Out of descriptors: libevent would call again at once, and for ever.
+        evconnlistener_set_error_cb(listener) { listener, _ in
+            usleep(50_000)
+            _ = listener
+        }
+        withExtendedLifetime(self) { _ = event_base_dispatch(base) }
+    }
+
+    private static func load(
+        _ settings: VPNConfiguration.EgressOverTLS
+    ) throws -> (stamps: [FileStamp?], value: ServerSessions) {
+        let stamps = [settings.certificate, settings.key, settings.authority].map(FileStamp.init)
+        let sessions = try ServerSessions(
+            certificate: try DurableFile.read(settings.certificate),
+            key: Secret(try DurableFile.read(settings.key)),
+            clients: try DurableFile.read(settings.authority)
+        )
+        return (stamps, sessions)
+    }
+
+    /// The files as they are now; what was there before where they cannot be used.
+    private func currentSessions() -> ServerSessions {
+        let stamps = [settings.certificate, settings.key, settings.authority].map(FileStamp.init)
+        guard stamps != sessions.stamps else { return sessions.value }
+        do {
+            sessions = try Self.load(settings)
+        } catch {
+            say("cannot use the certificates of egress over TLS", "\(error)")
+        }
+        return sessions.value
+    }
+
+    private func accept(_ descriptor: CInt) {
+        let options = CInt(BEV_OPT_CLOSE_ON_FREE.rawValue)
+        guard visitors.count < Self.maximumVisitors, let session = currentSessions().make() else {
+            close(descriptor)
+            return
+        }
+        guard
+            let events = bufferevent_openssl_socket_new(base, descriptor, session, BUFFEREVENT_SSL_ACCEPTING, options)
+        else {
+            ServerSessions.discard(session)
+            close(descriptor)
+            return
+        }
+        let visitor = Visitor(events, self)
+        visitors[ObjectIdentifier(visitor)] = visitor
+        var patience = timeval(tv_sec: Self.handshakeSeconds, tv_usec: 0)
+        bufferevent_set_timeouts(events, &patience, &patience)
+        let told: bufferevent_event_cb = { _, what, context in
+            guard let context else { return }
+            Unmanaged<Visitor>.fromOpaque(context).takeUnretainedValue().told(what)
+        }
+        bufferevent_setcb(events, nil, nil, told, Unmanaged.passUnretained(visitor).toOpaque())
+        bufferevent_enable(events, Int16(EV_READ | EV_WRITE))
+    }
+
+    private func say(_ kind: String, _ reason: String) {
+        limiter.log(kind, ["reason": "\(reason)"], to: logger, at: Clock.now())
+    }
+
+    /// A connection that has not shown its certificate yet.
+    private final class Visitor {
+        private let events: OpaquePointer
+        private unowned let owner: SecureEgress
+
+        init(_ events: OpaquePointer, _ owner: SecureEgress) { (self.events, self.owner) = (events, owner) }
+
+        func told(_ what: Int16) {
+            guard let own = owner.visitors.removeValue(forKey: ObjectIdentifier(self)) else { return }
+            withExtendedLifetime(own) {
+                guard Int32(what) & BEV_EVENT_CONNECTED != 0 else {
+                    let error = bufferevent_get_openssl_error(events)
+                    let reason = Int32(what) & BEV_EVENT_TIMEOUT != 0 ? "it took too long" : TLSError.text(error)
+                    owner.say("nobody is let in at egress over TLS", reason)
+                    bufferevent_free(events)
+                    return
+                }
+                bufferevent_set_timeouts(events, nil, nil)
+                owner.lead(events)
+            }
+        }
+    }
+
+    private func lead(_ outer: OpaquePointer) {
+        do {
+            let socket = try StreamSocket(connectingTo: door)
+            guard let inner = bufferevent_socket_new(base, socket.rawDescriptor, 0) else {
+                throw SystemError("lead to the egress socket", code: ENOMEM)
+            }
+            let relay = Relay(outer: outer, inner: inner, socket) { [unowned self] in relays[$0] = nil }
+            relays[ObjectIdentifier(relay)] = relay
+            relay.start()
+        } catch {
+            say("the egress socket does not answer", "\(error)")
+            bufferevent_free(outer)
+        }
+    }
+}
+
+/// Two connections that are one: what comes from either goes to the other, in the order in which it came, with each
+/// direction's own end.
+private final class Relay {
+    /// As much as one side may be behind the other, in bytes.
+    private static let window = 512 * 1024
+
+    private final class Side {
+        let events: OpaquePointer
+        unowned let relay: Relay
+        /// Whether nothing more comes from it.
+        var isEnded = false
+        /// Whether nothing more goes to it.
+        var isShut = false
+
+        init(_ events: OpaquePointer, _ relay: Relay) { (self.events, self.relay) = (events, relay) }
+
+        var unsent: Int { evbuffer_get_length(bufferevent_get_output(events)) }
+    }
+
+    private let socket: StreamSocket
+    private let events: (outer: OpaquePointer, inner: OpaquePointer)
+    private let isOver: (ObjectIdentifier) -> Void
+    private lazy var outer = Side(events.outer, self)
+    private lazy var inner = Side(events.inner, self)
+
+    /// Takes both connections.
+    init(
+        outer: OpaquePointer,
+        inner: OpaquePointer,
+        _ socket: consuming StreamSocket,
+        isOver: @escaping (ObjectIdentifier) -> Void
+    ) {
+        events = (outer, inner)
+        self.socket = socket
+        self.isOver = isOver
+    }
+
+    deinit {
+        bufferevent_free(events.outer)
+        bufferevent_free(events.inner)
+    }
+
+    func start() {
+        // Who ends without a word of TLS has ended all the same; nothing here is cut that its own TLS would not notice.
+        bufferevent_openssl_set_allow_dirty_shutdown(events.outer, 1)
+        for side in [outer, inner] {
+            bufferevent_setwatermark(side.events, Int16(EV_WRITE), Self.window / 2, 0)
+            bufferevent_setcb(
+                side.events,
+                { _, context in Relay.side(context).map { $0.relay.move(from: $0) } },
+                { _, context in Relay.side(context).map { $0.relay.drained($0) } },
+                { _, what, context in Relay.side(context).map { $0.relay.told($0, what) } },
+                Unmanaged.passUnretained(side).toOpaque()
+            )
+            bufferevent_enable(side.events, Int16(EV_READ | EV_WRITE))
+        }
+        // What came behind the handshake.
+        move(from: outer)
+    }
+
+    private static func side(_ context: UnsafeMutableRawPointer?) -> Side? {
+        context.map { Unmanaged<Side>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private func other(_ side: Side) -> Side { side === outer ? inner : outer }
+
+    private func move(from side: Side) {
+        let target = other(side)
+        bufferevent_write_buffer(target.events, bufferevent_get_input(side.events))
+        if target.unsent > Self.window { bufferevent_disable(side.events, Int16(EV_READ)) }
+    }
+
+    /// Half of what waited for this side is gone.
+    private func drained(_ side: Side) {
+        let source = other(side)
+        if source.isEnded {
+            bufferevent_setwatermark(side.events, Int16(EV_WRITE), 0, 0)
+            if side.unsent == 0 { shut(side) }
+        } else {
+            bufferevent_enable(source.events, Int16(EV_READ))
+        }
+    }
+
+    private func told(_ side: Side, _ what: Int16) {
+        guard Int32(what) & BEV_EVENT_EOF != 0 else {
+            // A failure of one side is one of both.
+            return isOver(ObjectIdentifier(self))
+        }
+        side.isEnded = true
+        move(from: side)
+        drained(other(side))
+        // Its own direction may go on.
+        if !side.isShut { bufferevent_enable(side.events, Int16(EV_WRITE)) }
+    }
+
+    private func shut(_ side: Side) {
+        guard !side.isShut else { return }
+        side.isShut = true
+        if side === outer {
+            ServerSessions.endSending(bufferevent_openssl_get_ssl(side.events))
+        } else {
+            shutdown(socket.rawDescriptor, CInt(SHUT_WR))
+        }
+        if outer.isShut, inner.isShut { isOver(ObjectIdentifier(self)) }
+    }
+}
