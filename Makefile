@@ -7,9 +7,13 @@ PREFIX ?= /usr
 DESTDIR ?=
 
 PROGRAMS := tendril-vpn tendril-agent tendril-coordinator tendril
+# The programs as they are shipped, for tests and benchmarks.
+WITH_PROGRAMS := TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
+	TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn \
+	TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench
 PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
-.PHONY: all build setup test test-unit test-node test-shoot lint images mutations bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
+.PHONY: all build setup test test-unit test-rig test-node test-shoot lint images mutations bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
 
 all: build
 
@@ -20,24 +24,23 @@ setup:
 build: setup
 	$(call PRODUCTS,$(PROGRAMS))
 
-# Unit tests and real namespaces, then real machines that join a real Kubernetes API server.
-test: test-unit test-node test-shoot
+# Unit tests and real namespaces, then real machines that join a real Kubernetes API server, shoots, and the demo.
+test: test-unit test-rig
 
 test-unit: programs
-	TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench \
-		swift test -c release --explicit-target-dependency-import-check error
+	$(WITH_PROGRAMS) swift test -c release --explicit-target-dependency-import-check error
+
+# test-node, test-shoot and the demo, the first beside the second.
+test-rig: programs
+	$(WITH_PROGRAMS) Tests/Rig/cluster/all.sh
 
 # The first run builds Kubernetes and a machine image (six minutes) and keeps them in ~/.cache/tendril.
 test-node: programs
-	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
-		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
-		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/node-test.sh $(SCENARIOS)
+	$(WITH_PROGRAMS) Tests/Rig/cluster/node-test.sh $(SCENARIOS)
 
 # A seed with the coordinator, and a Shoot from its creation to its end.
 test-shoot: programs
-	TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
-		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
-		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/shoot-test.sh $(SCENARIOS)
+	$(WITH_PROGRAMS) Tests/Rig/cluster/shoot-test.sh $(SCENARIOS)
 
 # The programs as they are shipped: testing links them anew, dynamically.
 .PHONY: programs
@@ -83,27 +86,19 @@ bench-streams: build
 
 # The agent beside a hand-written script, on real machines (six minutes).
 bench-node: programs
-	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
-		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
-		Tests/Benchmarks/node.sh | Tests/Benchmarks/insert.py docs/performance.md node
+	$(WITH_PROGRAMS) Tests/Benchmarks/node.sh | Tests/Benchmarks/insert.py docs/performance.md node
 
 # Shoots from their creation to a Ready node (six minutes).
 bench-shoot: programs
-	TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
-		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
-		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn \
-		Tests/Benchmarks/shoot.sh | Tests/Benchmarks/insert.py docs/performance.md shoot
+	$(WITH_PROGRAMS) Tests/Benchmarks/shoot.sh | Tests/Benchmarks/insert.py docs/performance.md shoot
 
 # One coordinator and a thousand shoots, control planes simulated (ten minutes).
 bench-fleet: programs
-	TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
-		Tests/Benchmarks/fleet.sh | Tests/Benchmarks/insert.py docs/performance.md fleet
+	$(WITH_PROGRAMS) Tests/Benchmarks/fleet.sh | Tests/Benchmarks/insert.py docs/performance.md fleet
 
 # A garden and seed on this machine, the coordinator, and a Shoot that becomes a cluster; it says what it changes.
 demo: programs
-	TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
-		TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator \
-		TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn Tests/Rig/cluster/demo.sh
+	$(WITH_PROGRAMS) Tests/Rig/cluster/demo.sh
 
 demo-down:
 	Tests/Rig/cluster/demo.sh down

@@ -18,7 +18,7 @@ shoots() {
 }
 active() { (($(metric 'tendril_coordinator_shoot_conditions{condition="EveryNodeReady",status="True"}') >= $1)); }
 coordinator() { # CPUS
-  start coordinator ip netns exec rig-cp taskset -c "$1" "$PROGRAM" run --config "$RIG/coordinator.yaml"
+  start coordinator ip netns exec "$RIG_NAME-cp" taskset -c "$1" "$PROGRAM" run --config "$RIG/coordinator.yaml"
 }
 memory() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$(<"$RIG/run/coordinator.pid")/status"; }
 cpu() { awk '{ print $14 + $15 }' "/proc/$(<"$RIG/run/coordinator.pid")/stat"; }
@@ -53,7 +53,7 @@ metrics: 127.0.0.1:8133
 YAML
   # The cluster IPs of all Services are this machine's: the simulation listens there.
   in_ns cp ip route add local $SERVICES.0.0/16 dev lo
-  start simulate ip netns exec rig-cp python3 "$FLEET" simulate "$PKI" "$SERVER"
+  start simulate ip netns exec "$RIG_NAME-cp" python3 "$FLEET" simulate "$PKI" "$SERVER"
   quiet=$(idle 60)
   coordinator 0,1; until_ok 20 metric tendril_coordinator_shoots
 

@@ -2,9 +2,9 @@
 # shoot.sh: how long shoots take from their creation to a Ready node, and what the coordinator itself adds. Prints the table of
 # docs/performance.md.
 . "$(dirname "$0")/../Rig/cluster/lib.sh"
-: "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make bench-shoot does}"
+: "${TENDRIL:?}" "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make bench-shoot does}"
 . "$HERE/seed.sh"
-VERSION=$("$TENDRIL_COORDINATOR" --version) ROUNDS=${ROUNDS:-3}
+ROUNDS=${ROUNDS:-3}
 "$HERE/clean.sh"; mkdir -p "$RIG"/{run,log,pki,machines}; trap '"$HERE/clean.sh"' EXIT
 { "$HERE/prepare.sh"; worker_files; up; coordinator_up; start machines "$HERE/seed.sh" machines; k create namespace bench; } >&2
 state() { k -n bench get shoot "$1" -o jsonpath='{.status.lastOperation.type}{.status.lastOperation.state}'; }

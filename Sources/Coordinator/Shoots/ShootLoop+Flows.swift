@@ -32,6 +32,8 @@ extension ShootLoop {
         }
         guard let outcome else { return nil }
         guard outcome.errors.isEmpty else {
+            // What was found done is not there any more.
+            if outcome.errors.contains(where: { $0.code == .removed }) { unfinished = .thorough }
             _ = await look(work, outcome.records)
             return failures.wait()
         }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # control-plane.sh up|down|restart-apiserver [FLAG...]|restart-controllers: etcd, kube-apiserver, kube-controller-manager and kube-scheduler
-# as plain processes in the namespace rig-cp, reachable at $CONTROL_PLANE:6443.
+# as plain processes in the namespace "$RIG_NAME-cp", reachable at $CONTROL_PLANE:6443.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/pki.sh"
 
@@ -14,7 +14,7 @@ rules:
   - {level: Metadata, userGroups: ["tendril:agents"]}
   - {level: None}
 YAML
-  start apiserver ip netns exec rig-cp "$KUBERNETES_BIN/kube-apiserver" \
+  start apiserver ip netns exec "$RIG_NAME-cp" "$KUBERNETES_BIN/kube-apiserver" \
     --etcd-servers=https://127.0.0.1:2379 --etcd-cafile="$PKI/etcd-ca.crt" --etcd-certfile="$PKI/etcd-client.crt" --etcd-keyfile="$PKI/etcd-client.key" \
     --advertise-address=$CONTROL_PLANE --bind-address=:: --secure-port=6443 --allow-privileged=true --service-cluster-ip-range=$SERVICES.0.0/16 \
     --client-ca-file="$PKI/client-ca.crt" --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" \
@@ -29,19 +29,19 @@ YAML
 controllers() {
   local f
   f=$PKI/kube-controller-manager.kubeconfig
-  start kcm ip netns exec rig-cp "$KUBERNETES_BIN/kube-controller-manager" --kubeconfig="$f" --authentication-kubeconfig="$f" --authorization-kubeconfig="$f" \
+  start kcm ip netns exec "$RIG_NAME-cp" "$KUBERNETES_BIN/kube-controller-manager" --kubeconfig="$f" --authentication-kubeconfig="$f" --authorization-kubeconfig="$f" \
     --bind-address=127.0.0.1 --leader-elect=false --controllers='*,bootstrapsigner,tokencleaner' --authentication-tolerate-lookup-failure=true \
     --use-service-account-credentials=true --service-account-private-key-file="$PKI/sa.key" --root-ca-file="$PKI/cluster-ca.crt" \
     --cluster-signing-cert-file="$PKI/cluster-ca.crt" --cluster-signing-key-file="$PKI/cluster-ca.key" --allocate-node-cidrs=true --cluster-cidr=10.244.0.0/16 \
     --service-cluster-ip-range=$SERVICES.0.0/16 --node-monitor-grace-period=20s
   f=$PKI/kube-scheduler.kubeconfig
-  start scheduler ip netns exec rig-cp "$KUBERNETES_BIN/kube-scheduler" --kubeconfig="$f" --authentication-kubeconfig="$f" --authorization-kubeconfig="$f" \
+  start scheduler ip netns exec "$RIG_NAME-cp" "$KUBERNETES_BIN/kube-scheduler" --kubeconfig="$f" --authentication-kubeconfig="$f" --authorization-kubeconfig="$f" \
     --bind-address=127.0.0.1 --leader-elect=false
 }
 up() {
   local t; t=$(now)
   switch_up; port cp 1; pki
-  start etcd ip netns exec rig-cp etcd --name=default --data-dir="$RIG/etcd" --listen-client-urls=https://127.0.0.1:2379 --advertise-client-urls=https://127.0.0.1:2379 \
+  start etcd ip netns exec "$RIG_NAME-cp" etcd --name=default --data-dir="$RIG/etcd" --listen-client-urls=https://127.0.0.1:2379 --advertise-client-urls=https://127.0.0.1:2379 \
     --listen-peer-urls=http://127.0.0.1:2380 --initial-advertise-peer-urls=http://127.0.0.1:2380 --initial-cluster=default=http://127.0.0.1:2380 \
     --client-cert-auth --trusted-ca-file="$PKI/etcd-ca.crt" --cert-file="$PKI/etcd-server.crt" --key-file="$PKI/etcd-server.key" --unsafe-no-fsync
   apiserver

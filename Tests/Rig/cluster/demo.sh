@@ -6,7 +6,7 @@ if [[ ${1:-} == down ]]; then "$HERE/clean.sh"; echo "Nothing of the demo is lef
 : "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?}" "${TENDRIL:?name the programs; make demo does}"
 ((EUID == 0)) || { echo "error: the demo makes network namespaces and machines, which needs root" >&2; exit 1; }
 . "$HERE/seed.sh"
-VERSION=$("$TENDRIL_COORDINATOR" --version) BEGIN=$(now)
+BEGIN=$(now)
 # Bold on a terminal, plain elsewhere.
 step() { if [[ -t 1 ]]; then printf '\n\033[1m[%4ss] %s\033[0m\n' "$(took "$BEGIN" | cut -d. -f1)" "$*"; else printf '\n[%4ss] %s\n' "$(took "$BEGIN" | cut -d. -f1)" "$*"; fi; }
 garden() { in_ns op "$@" --kubeconfig "$PKI/admin.kubeconfig"; }
@@ -20,7 +20,7 @@ Tendril's demo: Kubernetes clusters as a service, on this one machine.
 
 What it changes here: Debian packages are installed (make setup); Kubernetes is built from Debian's source and a machine
 image is made, once, in $CACHE (about five minutes, 1.5 GB);
-network namespaces rig-*, machines (systemd-nspawn) and their cgroups; files below $RIG.
+network namespaces $RIG_NAME-*, machines (systemd-nspawn) and their cgroups; files below $RIG.
 The network of this machine is not touched. Remove all of it but the cache with: make demo-down
 TEXT
 
@@ -55,9 +55,9 @@ garden "$TENDRIL" shoot get one -n demo
 
 step "The shoot, by its own API server"
 mkdir -p "$RIG/bin"
-printf '#!/bin/sh\nexec ip netns exec rig-op %s --kubeconfig %s "$@"\n' "$KUBECTL" "$RIG/shoot.kubeconfig" >"$RIG/bin/shoot"
-printf '#!/bin/sh\nexec ip netns exec rig-op %s --kubeconfig %s "$@"\n' "$KUBECTL" "$PKI/admin.kubeconfig" >"$RIG/bin/garden"
-printf '#!/bin/sh\nexec ip netns exec rig-op env KUBECONFIG=%s %s "$@"\n' "$PKI/admin.kubeconfig" "$TENDRIL" >"$RIG/bin/tendril"
+printf '#!/bin/sh\nexec ip netns exec %s-op %s --kubeconfig %s "$@"\n' "$RIG_NAME" "$KUBECTL" "$RIG/shoot.kubeconfig" >"$RIG/bin/shoot"
+printf '#!/bin/sh\nexec ip netns exec %s-op %s --kubeconfig %s "$@"\n' "$RIG_NAME" "$KUBECTL" "$PKI/admin.kubeconfig" >"$RIG/bin/garden"
+printf '#!/bin/sh\nexec ip netns exec %s-op env KUBECONFIG=%s %s "$@"\n' "$RIG_NAME" "$PKI/admin.kubeconfig" "$TENDRIL" >"$RIG/bin/tendril"
 chmod +x "$RIG"/bin/*
 PATH=$RIG/bin:$PATH
 shoot get nodes,pods -A -o wide

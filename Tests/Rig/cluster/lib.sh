@@ -3,7 +3,9 @@
 # State lives under $RIG, which `clean.sh` empties; what takes long to build lives under $CACHE, keyed by content.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export RIG=${RIG:-/tmp/tendril-rig}
+# Several rigs can stand beside one another, each with a name of its own.
+export RIG_NAME=${RIG_NAME:-rig}
+export RIG=${RIG:-/tmp/tendril-$RIG_NAME}
 CACHE=${TENDRIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tendril}
 
 # key FILE...: a short name for what these files make
@@ -40,31 +42,31 @@ until_ok() {
 # One switch namespace, everything else hangs off it: nothing appears in the host's own network.
 NET=10.250.0 NET6=fd25:0 SERVICES=10.96 CONTROL_PLANE=10.250.0.1
 switch_up() {
-  [[ -e /run/netns/rig-sw ]] && return
-  ip netns add rig-sw
-  ip -n rig-sw link set lo up
-  ip -n rig-sw link add br0 type bridge
-  ip -n rig-sw addr add $NET.254/24 dev br0
-  ip -n rig-sw addr add $NET6::fe/64 dev br0 nodad
-  ip -n rig-sw link set br0 up
+  [[ -e /run/netns/$RIG_NAME-sw ]] && return
+  ip netns add "$RIG_NAME-sw"
+  ip -n "$RIG_NAME-sw" link set lo up
+  ip -n "$RIG_NAME-sw" link add br0 type bridge
+  ip -n "$RIG_NAME-sw" addr add $NET.254/24 dev br0
+  ip -n "$RIG_NAME-sw" addr add $NET6::fe/64 dev br0 nodad
+  ip -n "$RIG_NAME-sw" link set br0 up
   # Everything else is answered with "unreachable": kubelet's AWS provider asks for metadata and would wait for seconds.
-  ip netns exec rig-sw sysctl -qw net.ipv4.ip_forward=1
-  ip -n rig-sw route add unreachable default
+  ip netns exec "$RIG_NAME-sw" sysctl -qw net.ipv4.ip_forward=1
+  ip -n "$RIG_NAME-sw" route add unreachable default
 }
-# port NAME NUMBER: namespace rig-NAME whose eth0 on the switch has address NUMBER, in both families
+# port NAME NUMBER: namespace RIG_NAME-NAME whose eth0 on the switch has address NUMBER, in both families
 port() {
-  [[ -e /run/netns/rig-$1 ]] && return
-  ip netns add "rig-$1"
-  ip link add "v-$1" netns rig-sw type veth peer name eth0 netns "rig-$1"
-  ip -n rig-sw link set "v-$1" master br0 up
-  ip -n "rig-$1" link set lo up
-  ip -n "rig-$1" addr add "$NET.$2/24" dev eth0
-  ip -n "rig-$1" addr add "$NET6::$2/64" dev eth0 nodad
-  ip -n "rig-$1" link set eth0 up
-  ip -n "rig-$1" route add default via $NET.254
+  [[ -e /run/netns/$RIG_NAME-$1 ]] && return
+  ip netns add "$RIG_NAME-$1"
+  ip link add "v-$1" netns "$RIG_NAME-sw" type veth peer name eth0 netns "$RIG_NAME-$1"
+  ip -n "$RIG_NAME-sw" link set "v-$1" master br0 up
+  ip -n "$RIG_NAME-$1" link set lo up
+  ip -n "$RIG_NAME-$1" addr add "$NET.$2/24" dev eth0
+  ip -n "$RIG_NAME-$1" addr add "$NET6::$2/64" dev eth0 nodad
+  ip -n "$RIG_NAME-$1" link set eth0 up
+  ip -n "$RIG_NAME-$1" route add default via $NET.254
 }
-unport() { [[ ! -e /run/netns/rig-$1 ]] || ip netns del "rig-$1"; }
-in_ns() { local ns=$1; shift; ip netns exec "rig-$ns" "$@"; }
+unport() { [[ ! -e /run/netns/$RIG_NAME-$1 ]] || ip netns del "$RIG_NAME-$1"; }
+in_ns() { local ns=$1; shift; ip netns exec "$RIG_NAME-$ns" "$@"; }
 
 PKI=$RIG/pki
 KUBECTL=$(PATH=$PATH:$KUBERNETES_BIN type -P kubectl || true)

@@ -2,7 +2,7 @@
 # machine.sh up NAME NUMBER USER_DATA_FILE | sh NAME COMMAND... | reboot NAME | down NAME | leader NAME | namespace NAME NUMBER
 #
 # A Debian machine: systemd-nspawn boots the machine image without systemd on the host, in the network namespace
-# rig-NAME with address NUMBER, in cgroups of its own; cloud-init (NoCloud) gets the user data. Files below
+# RIG_NAME-NAME with address NUMBER, in cgroups of its own; cloud-init (NoCloud) gets the user data. Files below
 # $MACHINE_FILES, if set, lie in the image under their relative paths.
 . "$(dirname "$0")/lib.sh"
 cgroups() { local h; for h in /sys/fs/cgroup/*/; do [[ -e $h/cgroup.procs ]] && echo "${h%/}"; done; }
@@ -34,15 +34,15 @@ boot() {
   local name=$1 m=$RIG/machines/$1 h
   # A group in every hierarchy, entered before nspawn starts: its cgroup namespace is then rooted there.
   for h in $(cgroups); do
-    mkdir -p "$h/rig-$name"
-    [[ ! -e $h/cpuset.cpus ]] || { cat "$h/cpuset.cpus" >"$h/rig-$name/cpuset.cpus"; cat "$h/cpuset.mems" >"$h/rig-$name/cpuset.mems"; echo 1 >"$h/rig-$name/cgroup.clone_children"; }
+    mkdir -p "$h/$RIG_NAME-$name"
+    [[ ! -e $h/cpuset.cpus ]] || { cat "$h/cpuset.cpus" >"$h/$RIG_NAME-$name/cpuset.cpus"; cat "$h/cpuset.mems" >"$h/$RIG_NAME-$name/cpuset.mems"; echo 1 >"$h/$RIG_NAME-$name/cgroup.clone_children"; }
   done
   now >"$m/started"
   start "machine-$name" bash -c '
-    for h in /sys/fs/cgroup/*/; do [[ -e $h/rig-'"$name"'/cgroup.procs ]] && echo $$ >"$h/rig-'"$name"'/cgroup.procs"; done
+    for h in /sys/fs/cgroup/*/; do [[ -e $h/'"$RIG_NAME-$name"'/cgroup.procs ]] && echo $$ >"$h/'"$RIG_NAME-$name"'/cgroup.procs"; done
     export SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0 SYSTEMD_NSPAWN_USE_CGNS=1
     exec systemd-nspawn --quiet --boot --keep-unit --register=no --machine='"$name"' --directory='"$m/root"' \
-      --network-namespace-path=/run/netns/rig-'"$name"' --capability=all --private-users=no --link-journal=no --resolv-conf=off --timezone=off \
+      --network-namespace-path=/run/netns/'"$RIG_NAME-$name"' --capability=all --private-users=no --link-journal=no --resolv-conf=off --timezone=off \
       --system-call-filter="@known" --bind=/dev/kmsg --bind=/dev/net/tun \
       --bind='"$m/containerd"':/var/lib/containerd --bind='"$m/kubelet"':/var/lib/kubelet --bind-ro='"$KUBERNETES_BIN"':/opt/kubernetes/bin --bind-ro='"$IMAGES"':/opt/rig/images \
       --console=pipe'
@@ -60,8 +60,8 @@ halt() {
   fi
   stop "machine-$name"
   for i in {1..50}; do
-    for h in $(cgroups); do [[ ! -d $h/rig-$name ]] || find "$h/rig-$name" -depth -type d -exec rmdir {} \; 2>/dev/null || true; done
-    compgen -G "/sys/fs/cgroup/*/rig-$name" >/dev/null || break
+    for h in $(cgroups); do [[ ! -d $h/$RIG_NAME-$name ]] || find "$h/$RIG_NAME-$name" -depth -type d -exec rmdir {} \; 2>/dev/null || true; done
+    compgen -G "/sys/fs/cgroup/*/$RIG_NAME-$name" >/dev/null || break
     sleep 0.1
   done
 }

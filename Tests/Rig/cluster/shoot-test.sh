@@ -4,7 +4,7 @@
 . "$HERE/scenarios.sh"
 : "${TENDRIL:?}" "${TENDRIL_AGENT:?}" "${TENDRIL_COORDINATOR:?}" "${TENDRIL_VPN:?name the programs; make test-shoot does}"
 . "$HERE/seed.sh"
-VERSION=$("$TENDRIL_COORDINATOR" --version) WORK=$RIG/shoot
+WORK=$RIG/shoot
 shoot_status() { k -n demo get shoot "$1" -o "jsonpath={.status.$2}"; }
 succeeded() { [[ $(shoot_status "$1" lastOperation.type)/$(shoot_status "$1" lastOperation.state) == "$2"/Succeeded && $(shoot_status "$1" observedGeneration) == "$(k -n demo get shoot "$1" -o jsonpath='{.metadata.generation}')" ]]; }
 condition() { k -n demo get shoot "$1" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}"; }

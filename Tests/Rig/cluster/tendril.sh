@@ -13,7 +13,7 @@ tendril_up() {
   approver_up
 }
 approver_up() {
-  start approver ip netns exec rig-cp "$TENDRIL_COORDINATOR" approver --kubeconfig "$PKI/admin.kubeconfig" --cluster $CLUSTER \
+  start approver ip netns exec "$RIG_NAME-cp" "$TENDRIL_COORDINATOR" approver --kubeconfig "$PKI/admin.kubeconfig" --cluster $CLUSTER \
     --ca-certificate "$PKI/agents-ca.crt" --ca-key "$PKI/agents-ca.key" --node-network $NET.0/24 --node-network $NET6::/64 \
     --metrics $CONTROL_PLANE:8133 --log-level debug
 }
@@ -51,7 +51,7 @@ user_data() {
 downloads_up() {
   mkdir -p "$WORK/downloads"
   cp "$TENDRIL_AGENT" "$WORK/downloads/tendril-agent"; printf '#!/bin/sh\necho tool\n' >"$WORK/downloads/tool"
-  start downloads ip netns exec rig-cp "$HERE/downloads.py" $CONTROL_PLANE 8443 "$PKI/apiserver.crt" "$PKI/apiserver.key" "$WORK/downloads"
+  start downloads ip netns exec "$RIG_NAME-cp" "$HERE/downloads.py" $CONTROL_PLANE 8443 "$PKI/apiserver.crt" "$PKI/apiserver.key" "$WORK/downloads"
   until_ok 10 in_ns cp curl -fsS --cacert "$PKI/cluster-ca.crt" -o /dev/null https://$CONTROL_PLANE:8443/v2/
 }
 # machine_files: what the image of the rig's machines holds besides Debian: the agent, and pause images

@@ -119,7 +119,7 @@ scenario_fetched() { # machines whose image lacks the agent fetch it, by URL and
 }
 
 scenario_proxy() { # a machine that reaches the API server through an HTTP proxy only becomes a node, its kubelet by the same way
-  start proxy ip netns exec rig-cp "$HERE/proxy.py" $CONTROL_PLANE 3128
+  start proxy ip netns exec "$RIG_NAME-cp" "$HERE/proxy.py" $CONTROL_PLANE 3128
   token p1 --machine p1
   machine namespace p1 33
   in_ns p1 nft -f - <<<'table inet only_proxy { chain out { type filter hook output priority 0; tcp dport 6443 reject; }; }'

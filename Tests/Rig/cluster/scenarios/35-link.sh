@@ -6,7 +6,7 @@ EGRESS=$RIG/run/egress.sock
 vpn_status() { "$TENDRIL_VPN" status --socket "$RIG/run/vpn-server.sock" --output json 2>/dev/null; }
 links_live() { [[ $(vpn_status | field linksLive) == "$1" ]]; }
 vpn_server_up() {
-  start vpn-server ip netns exec rig-cp setpriv --reuid=65534 --clear-groups "$TENDRIL_VPN" server --no-packets \
+  start vpn-server ip netns exec "$RIG_NAME-cp" setpriv --reuid=65534 --clear-groups "$TENDRIL_VPN" server --no-packets \
     --ca "$PKI/agents-ca.crt" --certificate "$WORK/vpn/server.crt" --key "$WORK/vpn/server.key" --gate-key "$WORK/vpn/gate.key" \
     --network $NET.0/24 --network 10.244.0.0/16 --network $SERVICES.0.0/16 --egress-socket "$EGRESS" --api-server $CONTROL_PLANE:6443 \
     --socket "$RIG/run/vpn-server.sock" --metrics $CONTROL_PLANE:8134 --log-level debug
@@ -85,7 +85,7 @@ scenario_verbs() { # exec, logs -f, port-forward, attach, and a gigabyte through
   [[ $(kubectl exec web -- sh -c 'echo from the pod') == "from the pod" ]] || fail "no exec"
   kubectl run talk --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides='{"spec":{"nodeName":"w1"}}' --command -- sh -c 'i=0; while true; do echo line $i; i=$((i+1)); sleep 0.05; done' >/dev/null
   kubectl wait --for=condition=Ready pod/talk --timeout=60s >/dev/null
-  timeout 4 ip netns exec rig-cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" logs -f talk >"$WORK/follow.txt" || true
+  timeout 4 ip netns exec "$RIG_NAME-cp" "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" logs -f talk >"$WORK/follow.txt" || true
   python3 - "$WORK/follow.txt" <<'PY' || fail "lines are missing"
 import sys
 numbers = [int(line.split()[1]) for line in open(sys.argv[1])]
@@ -93,7 +93,7 @@ assert len(numbers) > 40 and numbers == list(range(numbers[0], numbers[0] + len(
 PY
   kubectl run site --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --overrides='{"spec":{"nodeName":"w1"}}' --labels=app=site --command -- /usr/bin/python3.11 /srv/server.py 8080 >/dev/null
   kubectl wait --for=condition=Ready pod/site --timeout=60s >/dev/null
-  start forward ip netns exec rig-cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" port-forward pod/site 18080:8080
+  start forward ip netns exec "$RIG_NAME-cp" "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" port-forward pod/site 18080:8080
   until_ok 10 eval '[[ $(in_ns cp curl -s http://127.0.0.1:18080/) == *up* ]]' || fail "no port-forward"
   stop forward
   [[ $(kubectl get --raw /api/v1/namespaces/default/pods/site:8080/proxy/) == *up* ]] || fail "no pod proxy"
@@ -188,7 +188,7 @@ reconnects() { vpn_status | python3 -c 'import json,sys; print(sum(l["reconnects
 
 scenario_cut() { # connections of the link are cut every second while logs are followed: no line is lost or repeated
   local before i; before=$(reconnects); rm -f "$RIG/log/follow.log"
-  start follow ip netns exec rig-cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" logs -f talk --since=1s
+  start follow ip netns exec "$RIG_NAME-cp" "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" logs -f talk --since=1s
   for i in {1..10}; do sleep 1; cut_link w1; cut_link w3; done
   sleep 2; stop follow
   (($(reconnects) >= before + 10)) || fail "nothing was cut"

@@ -215,7 +215,7 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves, the coordinator
   s create secret generic keepsake --from-literal=a=b >/dev/null
   k -n demo annotate shoot one tendril.dev/operation=rotate-complete >/dev/null
   until_ok 20 eval 'k -n demo get events | grep -q "OperationRefused.*no rotation is prepared"' || fail "given up before there is another: $(k -n demo get events | tail -3)"
-  kill_at_steps "$WORK/killed" & killer=$!; trap 'kill $killer 2>/dev/null' EXIT
+  kill_at_steps "$WORK/killed" & killer=$!; trap "kill $killer 2>/dev/null || true" EXIT
   k -n demo annotate shoot one tendril.dev/operation=rotate-start >/dev/null
   until_ok 300 rotation Prepared || fail "$(k -n demo get shoot one -o jsonpath='{.status}')"
   authorities >"$WORK/authorities.1"

@@ -9,7 +9,7 @@ ec2, groups = (boto3.client(name, endpoint_url='http://$CLOUD:5000') for name in
 $1"
 }
 vpcs() { aws "print(len([v for v in ec2.describe_vpcs()['Vpcs'] if not v['IsDefault']]))"; }
-cloud_coordinator() { start cloud-coordinator ip netns exec rig-op "$TENDRIL_COORDINATOR" run --config "$RIG/cloud/coordinator.yaml"; }
+cloud_coordinator() { start cloud-coordinator ip netns exec "$RIG_NAME-op" "$TENDRIL_COORDINATOR" run --config "$RIG/cloud/coordinator.yaml"; }
 cloud_shoot() { k -n demo get shoot cloud -o "jsonpath={.status.$1}"; }
 
 shoot_cloud() { # Terraform is killed in the middle and goes on where it was; the machine group's user data boots a node
@@ -22,9 +22,9 @@ shoot_cloud() { # Terraform is killed in the middle and goes on where it was; th
   mkdir -p "$RIG/cloud"; chmod 700 "$RIG/cloud"
   printf 'disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror { path = "%s" }\n}\n' "$mirror" >"$RIG/cloud/cli.tfrc"
   port cloud 240
-  start moto ip netns exec rig-cloud python3 -m moto.server -H 0.0.0.0 -p 5000
+  start moto ip netns exec "$RIG_NAME-cloud" python3 -m moto.server -H 0.0.0.0 -p 5000
   # A coordinator of another seed, which is the same cluster: it runs beside it, where Terraform is.
-  ip -n rig-op route replace $SERVICES.0.0/16 via $CONTROL_PLANE
+  ip -n "$RIG_NAME-op" route replace $SERVICES.0.0/16 via $CONTROL_PLANE
   {
     sed -e 's/^seed: .*/seed: cloud/' -e '/^metrics:/d' -e '/^webhook:/d' -e 's/^  - name: default/  - name: default\n    ami: ami-12c6146b/' "$HERE/coordinator.yaml"
     printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig" \

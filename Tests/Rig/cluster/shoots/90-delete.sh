@@ -8,7 +8,7 @@ shoot_delete() { # only with a confirmation; then nothing is left
   k -n demo annotate shoot one confirmation.tendril.dev/deletion=true >/dev/null
   until_ok 200 eval '! k -n demo get shoot one' || fail "$(k -n demo get shoot one -o yaml)"
   ! k get namespace shoot--demo--one 2>/dev/null || fail "the namespace is left"
-  [[ $(compgen -G "$RIG/machines/m*") == "" ]] || fail "a machine is left"
+  until_ok 30 eval '[[ -z $(compgen -G "$RIG/machines/m*") ]]' || fail "a machine is left"
   ! k -n demo get secret one.kubeconfig 2>/dev/null || fail "the kubeconfig is left"
 }
 
@@ -60,6 +60,10 @@ shoot_no_room() { # shoots that no seed takes say why; where there is room for o
 whole() { in_ns op env KUBECONFIG="$PKI/admin.kubeconfig" "$TENDRIL" "$@"; }
 shoot_down() { # what `tendril up` made is taken away again, to the last right; before that it can be said again, and changes
   local code=0 before after
+  if [[ -e $RIG/run/coordinator-third.pid ]]; then
+    until_ok 180 eval '[[ -z $(k get shoots -A -o name) ]]' || fail "shoots of the other seed are left: $(k get shoots -A)"
+    stop coordinator-third; k delete seed other >/dev/null
+  fi
   before=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
   whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "a second time it cannot be said"
   after=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
