@@ -118,28 +118,40 @@ shoot_repair() { # what an owner or an operator deletes of what is ours comes ba
 
 # etcd_data: where the shoot's etcd keeps its data, in the seed's machine
 etcd_data() { local volume; volume=$(k -n shoot--demo--one get pvc -o jsonpath='{.items[0].spec.volumeName}'); echo "/tmp/hostpath_pv/${volume#volume-}"; }
-# plane COUNT: so many pods of etcd and of the API server (its coordinator is told to look away)
+# plane COUNT: so many pods of etcd and of the API server, when etcd answers (its coordinator is told to look away)
 plane() {
-  k -n shoot--demo--one scale statefulset etcd --replicas="$1" >/dev/null; k -n shoot--demo--one scale deployment kube-apiserver --replicas="$1" >/dev/null
-  (($1 == 0)) || return 0
+  k -n shoot--demo--one scale statefulset etcd --replicas="$1" >/dev/null
+  if (($1 == 1)); then until_ok 60 etcd_answers; fi
+  [[ -z ${2:-} ]] || "$2"
+  k -n shoot--demo--one scale deployment kube-apiserver --replicas="$1" >/dev/null
+  (($1 == 0)) || { until_ok 60 s get --raw /readyz; return; }
   # shellcheck disable=SC2046
   k -n shoot--demo--one delete --force --grace-period=0 $(k -n shoot--demo--one get pods -o name | grep -E "/(etcd|kube-apiserver)-") >/dev/null 2>&1
   until_ok 60 eval '! "$HERE/machine.sh" sh seed pgrep -f "^etcd --name=etcd-0 |^kube-apiserver .*--endpoint-reconciler-type=none"' || fail "$("$HERE/machine.sh" sh seed ps ax)"
 }
+# own_etcdctl ARGUMENT...: at the shoot's etcd
+own_etcdctl() { in_ns seed env ETCDCTL_API=3 etcdctl --endpoints="https://$(k -n shoot--demo--one get pod etcd-0 -o jsonpath='{.status.podIP}'):2379" --insecure-skip-tls-verify --cert="$WORK/etcd.crt" --key="$WORK/etcd.key" "$@"; }
+etcd_answers() { own_etcdctl get --prefix --keys-only --limit=1 /; }
+# bump_revision: what was watched from a revision that is to come again is watched from one that is past, and listed anew
+# (etcd 3.5 has `etcdutl snapshot restore --bump-revision` for it)
+bump_revision() { local i; for i in {1..400}; do own_etcdctl put bump "$i" >/dev/null; done; }
+pause() { k -n demo annotate shoot one tendril.dev/pause="$1" --overwrite >/dev/null; }
+
 shoot_restored_etcd() { # the shoot's own etcd is restored from an earlier day: its nodes are told anew what they know, ours comes back, nobody joins a second time
-  local generation data uid; data=$(etcd_data); uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}'); generation=$(applied_generation)
+  local generation data uid name; data=$(etcd_data); uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}'); generation=$(applied_generation)
+  for name in crt key; do k -n shoot--demo--one get secret etcd-client -o jsonpath="{.data.tls\\.$name}" | base64 -d >"$WORK/etcd.$name"; done
   s -n kube-system delete daemonset kube-proxy >/dev/null
-  k -n demo annotate shoot one tendril.dev/pause=true >/dev/null; plane 0; "$HERE/machine.sh" sh seed cp -a "$data" /var/lib/etcd-then
-  plane 1; k -n demo annotate shoot one tendril.dev/pause- >/dev/null; until_ok 60 s get --raw /readyz
+  pause true; plane 0; "$HERE/machine.sh" sh seed cp -a "$data" /var/lib/etcd-then
+  plane 1; pause false
   change '{"spec":{"vpn":{"lanes":3}}}'
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   (($(applied_generation) > generation)) || fail "the nodes have nothing new"
   generation=$(applied_generation)
   s create configmap forgotten >/dev/null
-  k -n demo annotate shoot one tendril.dev/pause=true >/dev/null; plane 0; "$HERE/machine.sh" sh seed sh -c "rm -rf $data/*; cp -a /var/lib/etcd-then/. $data/; rm -r /var/lib/etcd-then"
-  plane 1; k -n demo annotate shoot one tendril.dev/pause- >/dev/null; until_ok 60 s get --raw /readyz
+  pause true; plane 0; "$HERE/machine.sh" sh seed sh -c "rm -rf $data/*; cp -a /var/lib/etcd-then/. $data/; rm -r /var/lib/etcd-then"
+  plane 1 bump_revision; pause false
   ! s get configmap forgotten >/dev/null 2>&1 || fail "nothing was restored"
-  until_ok 180 eval '(($(applied_generation) > generation)) && [[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]] && s -n kube-system get daemonset kube-proxy >/dev/null' || fail "$(k -n demo get shoot one -o yaml)"
+  until_ok 180 eval '(($(applied_generation) >= generation)) && [[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]] && s -n kube-system get daemonset kube-proxy >/dev/null' || fail "$(k -n demo get shoot one -o yaml)"
   [[ $(s get nodes -o jsonpath='{.items[*].metadata.uid}') == "$uid" ]] || fail "$(s get nodes)"
   [[ $(s logs web) == up ]] || fail "no logs"
 }
