@@ -44,6 +44,11 @@ extension Worker {
 
     /// Handles every complete frame of a lane's plaintext.
     private func deliver(_ lane: Lane, at now: MonotonicTime) -> LaneEnd? {
+        defer { writeMerged() }
+        return deliverFrames(lane, at: now)
+    }
+
+    private func deliverFrames(_ lane: Lane, at now: MonotonicTime) -> LaneEnd? {
         while lane.plaintext.count >= FrameHeader.byteCount {
             let start = lane.plaintext.readPointer
             let bytes = Span<UInt8>(
@@ -100,14 +105,28 @@ extension Worker {
     }
 
     private func deliverPacket(_ start: UnsafeMutableRawPointer, count: Int, _ lane: Lane, at now: MonotonicTime) {
+        let (packet, header): (InnerPacket, VirtioHeader)
         do throws(PacketRefusal) {
-            try check(start, count: count, lane, at: now)
+            (packet, header) = try check(start, count: count, lane, at: now)
         } catch {
             counters.drop(error.reason)
             return
         }
         lane.counters.add(1, to: .receivedPackets)
+        if let merger {
+            if merger.take(start, packet, header) { return }
+            // The order stays.
+            writeMerged()
+            if merger.take(start, packet, header) { return }
+        }
         if !writeToTUN(start, count: count) { counters.drop(.kernel) }
+    }
+
+    /// Gives the kernel the datagrams that were put together.
+    private func writeMerged() {
+        guard let merged = merger?.release() else { return }
+        guard !writeToTUN(merged.start, count: merged.byteCount) else { return }
+        for _ in 0..<merged.packets { counters.drop(.kernel) }
     }
 
     /// Gives a packet with its virtio header to the kernel; returns whether it was taken.
@@ -118,13 +137,13 @@ extension Worker {
         }
     }
 
-    /// Checks a packet from a peer and replaces its virtio header by one that the kernel may be given.
+    /// Checks a packet from a peer, and replaces its virtio header by one that the kernel may be given.
     private func check(
         _ start: UnsafeMutableRawPointer,
         count: Int,
         _ lane: Lane,
         at now: MonotonicTime
-    ) throws(PacketRefusal) {
+    ) throws(PacketRefusal) -> (InnerPacket, VirtioHeader) {
         let frame = FramePointer(behindHeader: start, packetLength: count - VirtioHeader.byteCount)
         guard let offered = frame.virtioHeader() else { throw PacketRefusal(.offload) }
         let packet = try frame.withPacket(InnerPacket.parse)
@@ -133,5 +152,6 @@ extension Worker {
             try side.inward(packet, bytes: bytes, lane: lane, at: now)
         }
         frame.write(header)
+        return (packet, header)
     }
 }

@@ -72,6 +72,8 @@ package final class Worker: @unchecked Sendable {
     /// The slot that TUN reads into.
     var spare: Int32?
     var errorAllowance = ErrorAllowance()
+    /// Where the kernel takes UDP super-packets.
+    let merger: DatagramMerger?
 
     // Streams.
     let chunks = ChunkStore()
@@ -110,6 +112,7 @@ package final class Worker: @unchecked Sendable {
     ///   - index: its number among all workers.
     ///   - laneMap: what all workers know of each other's lanes.
     ///   - tun: its queue of the TUN device; none when no packets are carried.
+    ///   - mergesDatagrams: whether the kernel takes UDP super-packets.
     ///   - side: the rules to begin with.
     ///   - streamRules: what is connected to for the peer, to begin with.
     ///   - report: takes events; called on the worker's thread.
@@ -118,6 +121,7 @@ package final class Worker: @unchecked Sendable {
         index: Int,
         laneMap: LaneMap,
         tun: consuming TUNQueue?,
+        mergesDatagrams: Bool = false,
         side: PacketSide,
         streamRules: StreamRules = StreamRules(),
         report: @escaping @Sendable (Event) -> Void
@@ -126,6 +130,7 @@ package final class Worker: @unchecked Sendable {
         poller = try Poller()
         self.tun = tun
         self.side = side
+        merger = mergesDatagrams ? DatagramMerger() : nil
         self.streamRules = streamRules
         self.report = report
         self.index = index

@@ -85,6 +85,20 @@ package enum TestPacket {
         return UInt32(~checksum(header))
     }
 
+    /// A TCP or UDP packet whose transport checksum holds the pseudo header's sum only, as a kernel leaves it to its device.
+    package static func withPartialChecksum(_ packet: [UInt8]) -> [UInt8] {
+        var packet = packet
+        let isV4 = packet[0] >> 4 == 4
+        let offset = isV4 ? 20 : 40
+        let transport = packet[isV4 ? 9 : 6]
+        let from = IPAddress(bytes: packet[isV4 ? 12..<16 : 8..<24]) ?? IPAddress(v4: 0)
+        let to = IPAddress(bytes: packet[isV4 ? 16..<20 : 24..<40]) ?? IPAddress(v4: 0)
+        let sum = pseudo(from, to, transport, packet.count - offset)
+        let field = offset + (transport == 6 ? 16 : 6)
+        packet.replaceSubrange(field..<(field + 2), with: bytes(UInt16(truncatingIfNeeded: sum)))
+        return packet
+    }
+
     /// The Internet checksum (RFC 1071), the slow and plain way.
     package static func checksum(_ bytes: [UInt8], initial: UInt32 = 0) -> UInt16 {
         var sum = initial

@@ -18,7 +18,7 @@ final class WorkerHarness {
         var list: [LaneEnd] = []
     }
 
-    init(_ side: PacketSide, streamRules: StreamRules = StreamRules()) throws {
+    init(_ side: PacketSide, mergesDatagrams: Bool = false, streamRules: StreamRules = StreamRules()) throws {
         let pair = try Self.socketPair(CInt(SOCK_SEQPACKET.rawValue))
         tun = OwnedDescriptor(owning: pair.0)
         let ended = self.ended
@@ -26,6 +26,7 @@ final class WorkerHarness {
             index: 0,
             laneMap: LaneMap(),
             tun: TUNQueue(owning: OwnedDescriptor(owning: pair.1), name: "test"),
+            mergesDatagrams: mergesDatagrams,
             side: side,
             streamRules: streamRules
         ) { event in if case .ended(_, let end) = event { ended.list.append(end) } }
@@ -57,10 +58,13 @@ final class WorkerHarness {
     }
 
     /// Takes a packet that the worker gave to the kernel, without its virtio header.
-    func receive() -> [UInt8]? {
+    func receive() -> [UInt8]? { receiveWhole().map { Array($0[10...]) } }
+
+    /// Takes a packet that the worker gave to the kernel, with its virtio header.
+    func receiveWhole() -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 70_000)
         let count = recv(tun.rawValue, &bytes, bytes.count, CInt(MSG_DONTWAIT))
-        return count > 10 ? Array(bytes[10..<count]) : nil
+        return count > 10 ? Array(bytes[..<count]) : nil
     }
 
     static func socketPair(_ type: CInt) throws -> (CInt, CInt) {

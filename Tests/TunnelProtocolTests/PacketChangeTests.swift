@@ -53,7 +53,7 @@ struct CongestionMarkTests {
     func trims(source: String, destination: String) throws {
         for payload in [2001, 3000, 10_000, 1001] {
             let whole = TestPacket.tcp(source, destination, payload: payload)
-            var bytes = Self.withPartialChecksum(whole)
+            var bytes = TestPacket.withPartialChecksum(whole)
             let packet = try InnerPacket.parse(bytes.span)
             var header = VirtioHeader()
             header.flags = VirtioHeader.needsChecksum
@@ -65,7 +65,7 @@ struct CongestionMarkTests {
             #expect(outcome == .trimmed(length: packet.payloadOffset + left))
             #expect((header.segmentation == .none) == (left <= 1000))
             // The same packet built with the shorter payload is the reference.
-            let expected = Self.withPartialChecksum(TestPacket.tcp(source, destination, payload: left))
+            let expected = TestPacket.withPartialChecksum(TestPacket.tcp(source, destination, payload: left))
             #expect(Array(bytes.prefix(packet.payloadOffset + left)) == expected)
         }
     }
@@ -83,17 +83,6 @@ struct CongestionMarkTests {
     }
 
     /// Puts the sum of the pseudo header into the checksum field, as the kernel does for offloading.
-    private static func withPartialChecksum(_ bytes: [UInt8]) -> [UInt8] {
-        var bytes = bytes
-        let isV4 = bytes[0] >> 4 == 4
-        let offset = isV4 ? 20 : 40
-        let from = IPAddress(bytes: bytes[isV4 ? 12..<16 : 8..<24]) ?? IPAddress(v4: 0)
-        let to = IPAddress(bytes: bytes[isV4 ? 16..<20 : 24..<40]) ?? IPAddress(v4: 0)
-        let sum = TestPacket.pseudo(from, to, 6, bytes.count - offset)
-        bytes[offset + 16] = UInt8(sum >> 8)
-        bytes[offset + 17] = UInt8(sum & 0xFF)
-        return bytes
-    }
 }
 
 @Suite("Packet too big")

@@ -35,6 +35,7 @@ extension Supervisor {
             await report.event("HostNameChanged", "the host name is now \(HostName.current)", isWarning: true)
         }
         guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return }
+        await correct(node)
         guard let wish = node.metadata.annotations?[NodeReport.restartAnnotation] else { return }
         let names = wish.split(separator: ",").map { String($0.filter { $0 != " " }) }.filter(UnitName.isValid)
         // First, so that a restart that fails is not tried for ever.

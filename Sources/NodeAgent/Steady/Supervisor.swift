@@ -302,22 +302,43 @@ final class Supervisor: Sendable {
 
     private func tellApplied(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async {
         do throws(APIError) {
-            let node = try await membership.client.get(Node.self, context.identity.machine)
-            let kubelet = node.status?.nodeInfo?.kubeletVersion ?? document.spec.kubelet?.version ?? "unknown"
-            try await report.tellApplied(
-                configuration,
-                kubelet: kubelet,
-                labels: document.spec.kubelet?.labels ?? [:],
-                taints: (document.spec.kubelet?.taints ?? []).map {
-                    Node.Taint(key: $0.key, value: $0.value, effect: $0.effect)
-                },
-                on: node
-            )
+            try await markNode(configuration, document)
         } catch {
+            // The next look at the Node makes up for it.
             context.logger.warning("cannot tell what is in force", metadata: ["reason": "\(error)"])
         }
         await report.event("GenerationApplied", "generation \(configuration.generation) is in force", isWarning: false)
         await reporter.report(generation: configuration.generation, progress)
+    }
+
+    /// Writes what is in force to the Node.
+    private func markNode(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async throws(APIError) {
+        let taints = (document.spec.kubelet?.taints ?? []).map {
+            Node.Taint(key: $0.key, value: $0.value, effect: $0.effect)
+        }
+        // Who changes the Node at the same time, its kubelet most of all, makes a change of its taints a conflict.
+        for isLast in [false, false, false, false, true] {
+            let node = try await membership.client.get(Node.self, context.identity.machine)
+            do throws(APIError) {
+                return try await report.tellApplied(
+                    configuration,
+                    kubelet: node.status?.nodeInfo?.kubeletVersion ?? document.spec.kubelet?.version ?? "unknown",
+                    labels: document.spec.kubelet?.labels ?? [:],
+                    taints: taints,
+                    on: node
+                )
+            } catch {
+                guard error.isConflict, !isLast else { throw error }
+            }
+        }
+    }
+
+    /// Says again what is in force where the Node does not say it: it could not be told, or the Node was restored.
+    func correct(_ node: Node) async {
+        guard let applied = (try? generations.applied()) ?? nil, let document = try? generations.document(applied),
+            node.metadata.annotations?[NodeReport.checksumAnnotation] != applied.checksum
+        else { return }
+        try? await markNode(applied, document)
     }
 
     private func isLeaving() async -> Bool {

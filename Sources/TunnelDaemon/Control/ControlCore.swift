@@ -94,6 +94,7 @@ final class ControlCore {
                     index: index,
                     laneMap: laneMap,
                     tun: queue,
+                    mergesDatagrams: setup.features.contains(.datagramSegmentation),
                     side: side,
                     streamRules: streamRules,
                     report: report

@@ -190,15 +190,16 @@ restore_seed() {
 }
 
 shoot_restored() { # garden and seed are restored from an earlier day: what was changed since is taken back, and nothing is made a second time
-  local generation; seed_etcdctl snapshot save "$RIG/etcd.snapshot" >/dev/null 2>&1
+  local generation lanes; seed_etcdctl snapshot save "$RIG/etcd.snapshot" >/dev/null 2>&1
+  lanes=$(k -n demo get shoot one -o jsonpath='{.spec.vpn.lanes}')
   authorities >"$WORK/authorities.before"; generation=$(applied_generation)
-  change '{"spec":{"vpn":{"lanes":2}}}'
+  change "{\"spec\":{\"vpn\":{\"lanes\":$((lanes + 1))}}}"
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   (($(applied_generation) > generation)) || fail "the nodes have nothing new"
   generation=$(applied_generation)
   restore_seed "$RIG/etcd.snapshot"
-  [[ $(k -n demo get shoot one -o jsonpath='{.spec.vpn.lanes}') == 1 ]] || fail "nothing was restored"
-  # The nodes were told two lanes by a generation of which the garden knows nothing any more.
+  [[ $(k -n demo get shoot one -o jsonpath='{.spec.vpn.lanes}') == "$lanes" ]] || fail "nothing was restored"
+  # The nodes were told other lanes by a generation of which the garden knows nothing any more.
   until_ok 150 eval '(($(applied_generation) > generation))' || fail "$(k -n demo get shoot one -o jsonpath='{.status.conditions}')"
   until_ok 90 eval '[[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]]' || fail "$(k -n demo get shoot one -o yaml)"
   authorities | diff "$WORK/authorities.before" - || fail "other credentials were made"
