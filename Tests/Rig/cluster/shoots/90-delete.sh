@@ -33,7 +33,7 @@ YAML
 placed() { local i; for i in "$@"; do [[ -z $(k -n demo get shoot "$i" -o jsonpath='{.spec.seedName}') ]] || echo "$i"; done; }
 shoot_no_room() { # shoots that no seed takes say why; where there is room for one, one of three gets it
   local i names=(three four five) chosen hosted
-  k patch seed here --type=merge -p '{"spec":{"unschedulable":true}}' >/dev/null
+  for i in $(k get seeds -o name); do k patch "$i" --type=merge -p '{"spec":{"unschedulable":true}}' >/dev/null; done
   for i in "${names[@]}"; do
     printf '%s\n' --- 'apiVersion: tendril.dev/v1alpha1' 'kind: Shoot' "metadata: {name: $i, namespace: demo, annotations: {confirmation.tendril.dev/deletion: 'true'}}" \
       'spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker, minimum: 0}]}'
