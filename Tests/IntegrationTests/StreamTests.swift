@@ -225,6 +225,11 @@ struct StreamTests {
             client: ["--api-server-listen", "198.51.100.1:6443"]
         )
         _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:7"])
+        try awaitService(lab)
+    }
+
+    /// Waits until what stands for the API server answers pods.
+    private func awaitService(_ lab: Lab) throws {
         try lab.waitUntil("the API server answers") {
             (try? lab.tool(
                 "pod-c",
@@ -311,6 +316,8 @@ struct StreamTests {
         func active(_ name: String) -> Int? {
             ((try? lab.status(name))?["streams"] as? [String: Any])?["active"] as? Int
         }
+        try awaitService(lab)
+        try lab.waitUntil("its streams are over") { active("s2") == 0 }
         for count in 1...2 {
             try connectPod()
             try lab.waitUntil("the one instance has \(count) streams") { active("s2") == count }
