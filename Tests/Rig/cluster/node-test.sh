@@ -17,7 +17,7 @@ print("" if v is None else v)' "$1"; }
 is() { [[ $(status "$1" | field "$2") == "$3" ]]; }
 has() { [[ $(status "$1" | field "$2") == *"$3"* ]]; }
 node_ready() { [[ $(kubectl get node "$1" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}') == True ]]; }
-event() { kubectl get events -A -o jsonpath='{range .items[*]}{.reason}{" "}{.involvedObject.name}{" "}{.message}{"\n"}{end}' | grep -q -- "$1"; }
+event() { kubectl get events -A -o jsonpath='{range .items[*]}{.reason}{" "}{.involvedObject.name}{" "}{.message}{"\n"}{end}' | seen "$1"; }
 annotation() { kubectl get node "$1" -o "jsonpath={.metadata.annotations.tendril\\.dev/$2}"; }
 # kubelet_starts NAME: how often the kubelet was started since the machine's boot
 kubelet_starts() { on "$1" journalctl --no-pager -u kubelet -o cat | grep -c "Started kubelet.service" || true; }

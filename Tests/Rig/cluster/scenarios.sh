@@ -1,5 +1,7 @@
 # Shared by the rig's two tests: runs scenarios, functions whose first line says what they show. Source it after lib.sh.
 
+# seen PATTERN: whether a line of what comes matches; all of it is read, for who writes to somebody that has gone fails
+seen() { local text; text=$(cat); grep -qa -- "$1" <<<"$text"; }
 fail() { say "  $*"; return 1; }
 # within SECONDS START: what began at START has taken no longer. Where other work shares the machine, PATIENCE stretches it.
 within() {

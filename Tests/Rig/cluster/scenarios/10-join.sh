@@ -13,14 +13,14 @@ scenario_join() { # a bare machine becomes a Ready node; the token is void, and 
   until_ok 5 eval '! kubectl -n kube-system get secret bootstrap-token-$(cut -d. -f1 "$WORK/w1.token")' || fail "the token is still there"
   # The only copies left are those that the rig itself made, outside the machine.
   ! on w1 grep -rqs "$secret" /etc /var /run /root /tmp /opt || fail "the token is still on the disk: $(on w1 grep -rls "$secret" /etc /var /run /root /tmp)"
-  local id; id=$(kubectl get csr -o name | head -1); [[ -n $id ]] || fail "no requests"
+  local id; id=$(kubectl get csr -o name); [[ -n $id ]] || fail "no requests"
 }
 
 scenario_schema() { # the user data is what cloud-init's own schema wants, and Ignition's
   "$TENDRIL_AGENT" user-data --config "$WORK/w1.yaml" --format ignition --out "$WORK/w1.ign"
   ignition-validate "$WORK/w1.ign" || fail "Ignition does not take it"
   cp "$WORK/w1.userdata" "$ROOTFS/tmp/userdata"
-  chroot "$ROOTFS" cloud-init schema --config-file /tmp/userdata 2>&1 | grep -q "Valid" || fail "$(chroot "$ROOTFS" cloud-init schema --config-file /tmp/userdata 2>&1)"
+  chroot "$ROOTFS" cloud-init schema --config-file /tmp/userdata 2>&1 | seen "Valid" || fail "$(chroot "$ROOTFS" cloud-init schema --config-file /tmp/userdata 2>&1)"
   rm "$ROOTFS/tmp/userdata"
   (($(wc -c <"$WORK/w1.userdata") <= 8192)) || fail "larger than 8 KiB"
 }
@@ -41,7 +41,7 @@ scenario_replay() { # a used token gets nothing, a token of the pool no name tha
   until_ok 30 has w1b error "already" || fail "the second claimant: $(status w1b | field error)"
   until_ok 10 event CertificateClaimRefused
   [[ $(kubectl get nodebootstrap w1 -o jsonpath='{.status.error}') == *already* ]] || fail "the refusal is not in NodeBootstrap"
-  in_ns cp curl -s http://$CONTROL_PLANE:8133/metrics | grep -q '^tendril_approver_alarms_total [1-9]' || fail "no alarm is counted"
+  in_ns cp curl -s http://$CONTROL_PLANE:8133/metrics | seen '^tendril_approver_alarms_total [1-9]' || fail "no alarm is counted"
   machine down w1b
   kubectl -n kube-system get cm tendril-machine-w1 >/dev/null
 }
@@ -110,7 +110,7 @@ scenario_fetched() { # machines whose image lacks the agent fetch it, by URL and
   until_ok 90 node_ready d1 || fail "d1: $(on d1 journalctl --no-pager -u tendril-fetch -o cat | tail -3)"
   machine down d1
   MACHINE_FILES=$WORK/bare PROGRAM="{image: '$(<"$WORK/downloads/tendril-agent.reference")', sha256: ${sha//[0-7]/8}}" join d2 32
-  until_ok 60 eval 'on d2 journalctl --no-pager -u tendril-fetch -o cat | grep -q "computed checksum did NOT match"' || fail "d2: $(on d2 journalctl --no-pager -u tendril-fetch -o cat | tail -3)"
+  until_ok 60 eval 'on d2 journalctl --no-pager -u tendril-fetch -o cat | seen "computed checksum did NOT match"' || fail "d2: $(on d2 journalctl --no-pager -u tendril-fetch -o cat | tail -3)"
   ! on d2 test -e /usr/bin/tendril-agent || fail "a program with a wrong digest was put in place"
   on d2 sed -i "2s/.*/$sha/" /etc/tendril/program
   until_ok 90 node_ready d2 || fail "d2: $(on d2 journalctl --no-pager -u tendril-fetch -o cat | tail -3)"

@@ -8,7 +8,7 @@ scenario_live_change() { # a file that nobody reads at start changes without a r
   [[ $(kubectl get node w1 -o jsonpath='{.metadata.labels.tendril\.dev/pool}') == worker ]] || fail "no label"
   on w1 grep -q 10.96.0.11 /etc/kubernetes/resolv.conf
   [[ $(kubelet_starts w1) == "$before" ]] || fail "the kubelet was restarted"
-  kubectl get pod web -o jsonpath='{.status.phase}' | grep -q Running
+  kubectl get pod web -o jsonpath='{.status.phase}' | seen Running
 }
 
 scenario_budget() { # a change that restarts kubelets goes one machine at a time, and leaves out one that is drained
@@ -26,7 +26,7 @@ scenario_budget() { # a change that restarts kubelets goes one machine at a time
   [[ $(annotation w3 applied-generation) == 2 ]] || fail "the drained machine was restarted"
   kubectl uncordon w3 >/dev/null
   until_ok 120 eval '[[ $(annotation w3 applied-generation) == 3 ]]' || fail "w3: $(status w3)"
-  kubectl get pod web -o jsonpath='{.status.phase}' | grep -q Running || fail "the pod did not survive"
+  kubectl get pod web -o jsonpath='{.status.phase}' | seen Running || fail "the pod did not survive"
 }
 
 scenario_rollback() { # a kubelet flag that does not exist is taken back as a whole, and told

@@ -5,7 +5,7 @@ scenario_restart_wish() { # an annotation restarts units, once
   kubectl annotate node w1 tendril.dev/restart-units=containerd.service >/dev/null
   until_ok 90 event "^UnitRestarted w1"
   [[ -z $(annotation w1 restart-units) ]] || fail "the wish is still there"
-  kubectl get pod web -o jsonpath='{.status.phase}' | grep -q Running || fail "the pod did not survive"
+  kubectl get pod web -o jsonpath='{.status.phase}' | seen Running || fail "the pod did not survive"
 }
 
 scenario_rotate_ca() { # the cluster gets another CA: machines believe both, the API server changes, pods notice nothing
@@ -56,7 +56,7 @@ scenario_secrets() { # the secrets of all machines appear in no argument, enviro
   for name in w1 pool rejoin; do
     secret=$(cut -d. -f2 "$WORK/$name.token")
     for m in w1 w2 w3; do
-      ! on $m sh -c 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; journalctl --no-pager' | grep -qaF "$secret" || fail "the token $name is seen on $m"
+      ! on $m sh -c 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; journalctl --no-pager' | tr '\0' '\n' | seen "$secret" || fail "the token $name is seen on $m"
       ! on $m find / -xdev -type f -perm -004 -size -1M -not -path '/proc/*' -exec grep -lF "$secret" {} + | grep . || fail "the token $name can be read on $m"
     done
     ! grep -rqF "$secret" "$RIG/log" || fail "the token $name is in a log"

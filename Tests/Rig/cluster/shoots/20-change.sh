@@ -174,7 +174,7 @@ issued_by() {
 applied_generation() { s get nodes -o jsonpath='{.items[0].metadata.annotations.tendril\.dev/applied-generation}'; }
 # seed_etcdctl ARGUMENT...: at the seed's etcd
 seed_etcdctl() { in_ns seed env ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
-etcd_runs() { "$HERE/machine.sh" sh seed pgrep -x "etcd|kube-apiserver" -a | grep -q -- "--name=default\|--advertise-address=$CONTROL_PLANE"; }
+etcd_runs() { "$HERE/machine.sh" sh seed pgrep -x "etcd|kube-apiserver" -a | seen "--name=default\|--advertise-address=$CONTROL_PLANE"; }
 # restore_seed SNAPSHOT: the seed's control plane starts anew with what etcd held then
 restore_seed() {
   local root=$RIG/machines/seed/root
@@ -227,7 +227,7 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves, the coordinator
   k -n shoot--demo--one get secret node-signing-key -o jsonpath='{.data.private\.pem}' | base64 -d >"$WORK/old-signing.pem"
   s create secret generic keepsake --from-literal=a=b >/dev/null
   k -n demo annotate shoot one tendril.dev/operation=rotate-complete >/dev/null
-  until_ok 20 eval 'k -n demo get events | grep -q "OperationRefused.*no rotation is prepared"' || fail "given up before there is another: $(k -n demo get events | tail -3)"
+  until_ok 20 eval 'k -n demo get events | seen "OperationRefused.*no rotation is prepared"' || fail "given up before there is another: $(k -n demo get events | tail -3)"
   kill_at_steps "$WORK/killed" & killer=$!; trap "kill $killer 2>/dev/null || true" EXIT
   k -n demo annotate shoot one tendril.dev/operation=rotate-start >/dev/null
   until_ok 300 rotation Prepared || fail "$(k -n demo get shoot one -o jsonpath='{.status}')"
