@@ -40,7 +40,7 @@ shoot_no_room() { # shoots that no seed takes say why; where there is room for o
   done | k apply -f - >/dev/null
   for i in "${names[@]}"; do until_ok 15 eval '[[ $(shoot_status $i lastErrors) == *ERR_UNSCHEDULED*"takes no new shoots"* ]]' || fail "$(shoot_status $i lastOperation)"; done
   [[ -z $(placed "${names[@]}") ]] || fail "one has a seed"
-  hosted=$(k get shoots -A -o jsonpath='{range .items[*]}{.spec.seedName}{"\n"}{end}' | grep -c '^here$')
+  hosted=$(k get shoots -A -o jsonpath='{range .items[*]}{.spec.seedName}{"\n"}{end}' | grep -c '^here$' || true)
   k patch seed here --type=merge -p "{\"spec\":{\"unschedulable\":false,\"capacity\":$((hosted + 1))}}" >/dev/null
   for i in "${names[@]}"; do k -n demo annotate shoot "$i" tendril.dev/operation=retry >/dev/null; done
   until_ok 20 eval '[[ -n $(placed "${names[@]}") ]]' || fail "none has a seed: $(told)"
