@@ -62,17 +62,18 @@ final class SecureEgress: @unchecked Sendable {
         listener = evconnlistener_new(base, accept, context, LEV_OPT_CLOSE_ON_EXEC, -1, socket.rawDescriptor)
         guard let listener else { return logger.critical("nobody listens for egress over TLS") }
         // Out of descriptors: libevent would call again at once, and for ever.
-        evconnlistener_set_error_cb(listener) { listener, _ in
-            usleep(50_000)
-            _ = listener
-        }
+        evconnlistener_set_error_cb(listener) { _, _ in usleep(50_000) }
         withExtendedLifetime(self) { _ = event_base_dispatch(base) }
+    }
+
+    private static func stamps(_ settings: VPNConfiguration.EgressOverTLS) -> [FileStamp?] {
+        [settings.certificate, settings.key, settings.authority].map(FileStamp.init)
     }
 
     private static func load(
         _ settings: VPNConfiguration.EgressOverTLS
     ) throws -> (stamps: [FileStamp?], value: ServerSessions) {
-        let stamps = [settings.certificate, settings.key, settings.authority].map(FileStamp.init)
+        let stamps = stamps(settings)
         let sessions = try ServerSessions(
             certificate: try DurableFile.read(settings.certificate),
             key: Secret(try DurableFile.read(settings.key)),
@@ -83,8 +84,7 @@ final class SecureEgress: @unchecked Sendable {
 
     /// The files as they are now; what was there before where they cannot be used.
     private func currentSessions() -> ServerSessions {
-        let stamps = [settings.certificate, settings.key, settings.authority].map(FileStamp.init)
-        guard stamps != sessions.stamps else { return sessions.value }
+        guard Self.stamps(settings) != sessions.stamps else { return sessions.value }
         do {
             sessions = try Self.load(settings)
         } catch {
