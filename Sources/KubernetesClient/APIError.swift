@@ -9,6 +9,8 @@ package enum APIError: Error, Sendable, CustomStringConvertible {
     case status(code: Int, request: String, APIStatus, retryAfter: Int?)
     /// The answer is not what the API promises.
     case malformed(request: String, reason: String)
+    /// Nothing was asked, for it could not be, or may not.
+    case unsent(request: String, reason: String)
 
     package var description: String {
         switch self {
@@ -16,6 +18,7 @@ package enum APIError: Error, Sendable, CustomStringConvertible {
         case .status(let code, let request, let status, _):
             "\(request): \(status.message ?? status.reason ?? "HTTP status \(code)") (\(code))"
         case .malformed(let request, let reason): "\(request): the answer is malformed: \(reason)"
+        case .unsent(let request, let reason): "\(request): not sent: \(reason)"
         }
     }
 
@@ -41,7 +44,7 @@ package enum APIError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .transfer(let error): error.isRetryable
         case .status(let code, _, _, _): code == 429 || code >= 500
-        case .malformed: false
+        case .malformed, .unsent: false
         }
     }
 

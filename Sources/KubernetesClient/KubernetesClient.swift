@@ -91,191 +91,6 @@ package final class KubernetesClient: Sendable {
         return KubernetesClient(servers, security.withLock { $0 }, transport, agent, mayWrite: mayWrite, limits)
     }
 
-    /// Reads one object.
-    package func get<Object: KubernetesObject>(
-        _ type: Object.Type,
-        _ name: String,
-        namespace: String? = nil
-    ) async throws(APIError) -> Object {
-        try decode(await perform(.get, Object.resource.path(namespace: namespace, name: name)))
-    }
-
-    /// Reads one object; `nil` where there is none.
-    package func find<Object: KubernetesObject>(
-        _ type: Object.Type,
-        _ name: String,
-        namespace: String? = nil
-    ) async throws(APIError) -> Object? {
-        do {
-            return try await get(type, name, namespace: namespace)
-        } catch  where error.isNotFound {
-            return nil
-        }
-    }
-
-    /// Reads a collection, page by page.
-    ///
-    /// - Parameters:
-    ///   - type: of which kind.
-    ///   - namespace: `nil` for all of them.
-    ///   - name: one object only; `nil` for all.
-    ///   - selector: labels; empty for all.
-    ///   - skipping: hears of each object that cannot be read, and the others are returned; without it there is no list
-    ///     then. For objects whose owners are strangers to one another.
-    /// - Returns: the objects, and the version from which a watch goes on.
-    /// - Throws: `APIError`.
-    package func list<Object: KubernetesObject>(
-        _ type: Object.Type,
-        namespace: String? = nil,
-        name: String? = nil,
-        selector: String = "",
-        skipping: ((APIError) -> Void)? = nil
-    ) async throws(APIError) -> (items: [Object], version: String) {
-        var items: [Object] = []
-        var token = ""
-        while true {
-            var query = "?limit=500"
-            if let name { query += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
-            if !selector.isEmpty { query += "&labelSelector=\(ResourceKind.encoded(selector))" }
-            if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
-            let path = Object.resource.path(namespace: namespace) + query
-            let response = try await perform(.get, path, bodyLimit: 64 << 20)
-            let page: ObjectList<Object>
-            if let skipping, let (rest, parts) = ListItems.split(response.body) {
-                page = try decode(rest)
-                for part in parts {
-                    do throws(APIError) {
-                        items.append(try decode(part))
-                    } catch {
-                        skipping(error)
-                    }
-                }
-            } else {
-                page = try decode(response)
-            }
-            items += page.items
-            token = page.metadata.continue ?? ""
-            if token.isEmpty { return (items, page.metadata.resourceVersion ?? "") }
-        }
-    }
-
-    /// Makes an object and returns it as it is then.
-    @discardableResult
-    package func create<Object: KubernetesObject>(_ object: Object) async throws(APIError) -> Object {
-        let path = Object.resource.path(namespace: object.metadata.namespace)
-        return try decode(await perform(.post, path, body: encode(object)))
-    }
-
-    /// Replaces an object, or one of its subresources; a version in it has to be the newest.
-    @discardableResult
-    package func replace<Object: KubernetesObject>(
-        _ object: Object,
-        subresource: String? = nil
-    ) async throws(APIError) -> Object {
-        let path = Object.resource.path(
-            namespace: object.metadata.namespace,
-            name: object.metadata.name ?? "",
-            subresource: subresource
-        )
-        return try decode(await perform(.put, path, body: encode(object)))
-    }
-
-    /// Changes an object, or one of its subresources.
-    @discardableResult
-    package func patch<Object: KubernetesObject>(
-        _ type: Object.Type,
-        _ name: String,
-        namespace: String? = nil,
-        subresource: String? = nil,
-        kind: PatchKind = .merge,
-        _ change: JSONValue
-    ) async throws(APIError) -> Object {
-        let path = Object.resource.path(namespace: namespace, name: name, subresource: subresource)
-        return try decode(await perform(.patch, path, body: encode(change), type: kind.rawValue))
-    }
-
-    /// Removes an object, where a version is named only as that version; whether it was there.
-    @discardableResult
-    package func delete<Object: KubernetesObject>(
-        _ type: Object.Type,
-        _ name: String,
-        namespace: String? = nil,
-        ifVersion version: String? = nil
-    ) async throws(APIError) -> Bool {
-        let options: JSONValue? = version.map { ["preconditions": ["resourceVersion": .string($0)]] }
-        let path = Object.resource.path(namespace: namespace, name: name)
-        do {
-            _ = try await perform(.delete, path, body: try options.map(encode) ?? [])
-            return true
-        } catch  where error.isNotFound {
-            return false
-        }
-    }
-
-    /// Makes an object, or changes it to what is said, as the owner of those fields: what was said before and is not now,
-    /// goes (Kubernetes documentation, "Server-Side Apply").
-    ///
-    /// - Parameters:
-    ///   - object: with `apiVersion`, `kind` and `metadata.name`.
-    ///   - manager: the owner's name.
-    /// - Returns: the object as it is then.
-    /// - Throws: `APIError`.
-    @discardableResult
-    package func serverSideApply(_ object: JSONValue, manager: String) async throws(APIError) -> JSONValue {
-        guard let path = ObjectPath.path(of: object) else {
-            throw .malformed(request: "apply", reason: "an object without apiVersion, kind or name")
-        }
-        let query = "?fieldManager=\(ResourceKind.encoded(manager))&force=true"
-        return try decode(
-            await perform(.patch, path + query, body: encode(object), type: "application/apply-patch+yaml")
-        )
-    }
-
-    /// Reads any document of the API.
-    package func document(_ path: String) async throws(APIError) -> JSONValue {
-        try decode(await perform(.get, path))
-    }
-
-    /// Reads any document of the API; `nil` where there is none.
-    package func findDocument(_ path: String) async throws(APIError) -> JSONValue? {
-        do {
-            return try await document(path)
-        } catch  where error.isNotFound {
-            return nil
-        }
-    }
-
-    /// Reads any text of the API, such as `/readyz`.
-    package func text(_ path: String) async throws(APIError) -> String {
-        String(decoding: try await perform(.get, path).body, as: UTF8.self)
-    }
-
-    /// Removes whatever is at a path; whether it was there.
-    @discardableResult
-    package func deleteDocument(_ path: String) async throws(APIError) -> Bool {
-        do {
-            _ = try await perform(.delete, path)
-            return true
-        } catch  where error.isNotFound {
-            return false
-        }
-    }
-
-    /// Makes an object, or replaces the one of the same name.
-    package func apply<Object: KubernetesObject>(_ object: Object) async throws(APIError) {
-        do {
-            try await create(object)
-        } catch  where error.isConflict {
-            let old = try await get(Object.self, object.metadata.name ?? "", namespace: object.metadata.namespace)
-            var new = object
-            new.metadata.resourceVersion = old.metadata.resourceVersion
-            try await replace(new)
-        }
-    }
-
-    /// The answer to a GET of any path, such as `/version`.
-    package func raw(_ path: String) async throws(APIError) -> HTTPResponse { try await perform(.get, path) }
-
     /// Watches a collection from a version on, until the server ends the watch.
     ///
     /// - Parameters:
@@ -323,7 +138,8 @@ package final class KubernetesClient: Sendable {
 
     // MARK: - Requests
 
-    private func perform(
+    /// Sends a request, again where that can help and harms nobody.
+    func perform(
         _ method: HTTPRequest.Method,
         _ path: String,
         body: [UInt8] = [],
@@ -355,7 +171,7 @@ package final class KubernetesClient: Sendable {
         switch error {
         case .transfer(let error): [.resolve, .connect, .proxy].contains(error.kind)
         case .status(let code, _, _, _): code == 429
-        case .malformed: false
+        case .malformed, .unsent: false
         }
     }
 
@@ -367,7 +183,7 @@ package final class KubernetesClient: Sendable {
         bodyLimit: Int
     ) async throws(APIError) -> HTTPResponse {
         guard method == .get || mayWrite() else {
-            throw .malformed(request: "\(method.rawValue) \(path)", reason: "not sent, for another process leads")
+            throw .unsent(request: "\(method.rawValue) \(path)", reason: "another process leads")
         }
         var request = request(method, path)
         request.bodyLimit = bodyLimit
@@ -412,20 +228,20 @@ package final class KubernetesClient: Sendable {
 
     // MARK: - Bodies
 
-    private func encode(_ value: some Encodable) throws(APIError) -> [UInt8] {
+    func encode(_ value: some Encodable) throws(APIError) -> [UInt8] {
         do {
             // Read as YAML where it is applied, which knows fewer escapes.
             return try CanonicalJSON.bytes(value)
         } catch {
-            throw .malformed(request: "encode a body", reason: "\(error)")
+            throw .unsent(request: "encode a body", reason: "\(error)")
         }
     }
 
-    private func decode<Value: Decodable>(_ response: HTTPResponse) throws(APIError) -> Value {
+    func decode<Value: Decodable>(_ response: HTTPResponse) throws(APIError) -> Value {
         try decode(response.body)
     }
 
-    private func decode<Value: Decodable>(_ body: [UInt8]) throws(APIError) -> Value {
+    func decode<Value: Decodable>(_ body: [UInt8]) throws(APIError) -> Value {
         do throws(JSONDepthError) {
             try JSONDepth.check(body)
         } catch {

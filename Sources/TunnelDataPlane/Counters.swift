@@ -57,7 +57,6 @@ package final class StreamCounters: Sendable {
     package enum Figure: Int, CaseIterable, Sendable {
         /// Streams that are open or being opened.
         case active
-        case opened
         /// Streams that ended before their time.
         case broken
         /// Streams that went on over another connection.
@@ -83,9 +82,4 @@ package final class StreamCounters: Sendable {
     }
     func set(_ figure: Figure, _ value: UInt64) { words.store(value, at: figure.rawValue) }
     func refused(_ reason: StreamReset.Reason) { refusals.add(1, at: Int(reason.rawValue)) }
-
-    func opened(after nanoseconds: UInt64) {
-        add(1, to: .opened)
-        openings.note(nanoseconds)
-    }
 }

@@ -8,6 +8,8 @@ import TendrilCore
 struct Follower {
     let garden: Garden
     let name: String
+    /// A table is a line of progress; other formats are the whole object, again for each change.
+    var output = OutputFormat.table
 
     /// Changes whether a shoot sleeps, and follows it.
     static func sleep(_ isWanted: Bool, _ name: String, _ options: GardenOptions) async throws {
@@ -22,7 +24,7 @@ struct Follower {
         var last = ""
         while true {
             let shoot = try await garden.shoot(name)
-            show(ShootTable.progress(shoot), &last)
+            try show(shoot, &last)
             if let operation = shoot.status?.lastOperation {
                 if operation.state == .succeeded, shoot.status?.observedGeneration ?? 0 >= generation { break }
                 // An older failure is what this change is to mend.
@@ -43,7 +45,7 @@ struct Follower {
             let shoot = try await garden.shoot(name)
             let status = shoot.status
             if status?.credentialRotation?.phase == goal, shoot.operation == nil { break }
-            show(ShootTable.progress(shoot), &last)
+            try show(shoot, &last)
             if let operation = status?.lastOperation, operation.state == .failed {
                 end()
                 throw Failure(TextError(description: operation.description), exitCode: .configuration)
@@ -62,26 +64,27 @@ struct Follower {
                 try await garden.client.find(Shoot.self, name, namespace: garden.project)
             }
             guard let shoot else { break }
-            show(ShootTable.progress(shoot), &last)
+            try show(shoot, &last)
             try await Task.sleep(nanoseconds: 500_000_000)
         }
         end()
         print("shoot \(garden.project)/\(name) is gone")
     }
 
-    /// A line that changes in place on a terminal, and a line for each change elsewhere.
-    private func show(_ text: String, _ last: inout String) {
+    /// What has changed: on a terminal a line in place, elsewhere one more.
+    private func show(_ shoot: Shoot, _ last: inout String) throws {
+        let text = try output.text(shoot) { ShootTable.progress(shoot) }
         guard text != last else { return }
         last = text
-        if Terminal.isThere {
-            print("\r\u{1B}[2K\(text)", terminator: "")
-            Terminal.flush()
-        } else {
-            print(text)
+        switch output {
+        case .table where Terminal.isThere: print("\r\u{1B}[2K\(text.dropLast())", terminator: "")
+        case .yaml: print("---\n\(text)", terminator: "")
+        case .table, .json: print(text, terminator: "")
         }
+        Terminal.flush()
     }
 
-    private func end() { if Terminal.isThere { print() } }
+    private func end() { if output == .table, Terminal.isThere { print() } }
 }
 
 /// A failure in words that are there already.

@@ -5,7 +5,6 @@ import FoundationEssentials
 import KubernetesClient
 import LinuxSystem
 import ShootPlan
-import StrictYAML
 import TendrilCore
 
 /// The command `tendril shoot`.
@@ -18,32 +17,6 @@ struct ShootCommand: ParsableCommand {
             ReconcileCommand.self, RotateCommand.self, DeleteCommand.self,
         ]
     )
-}
-
-/// A Shoot as somebody wrote it.
-struct ShootFile {
-    /// With everything that it leaves out.
-    let shoot: Shoot
-    /// As it is written, with its project: what it leaves out it leaves to others.
-    let document: JSONValue
-
-    /// Reads a file, fills in what it leaves out, and judges all that can be judged here.
-    init(_ path: String, project: String) throws {
-        do {
-            let node = try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json
-            document = (["metadata": ["namespace": .string(project)]] as JSONValue).merging(node)
-            let whole = try Shoot.definition().schema.fillingIn(document)
-            shoot = try StrictDecoder.decode(Shoot.self, from: try CanonicalJSON.bytes(whole))
-            var problems = ShootRules.problems(shoot)
-            if shoot.namespace != project {
-                let reason = "is \(shoot.namespace), and the project is \(project): name it by --project"
-                problems.append(ConfigurationProblem("metadata.namespace", reason))
-            }
-            guard problems.isEmpty else { throw ConfigurationError(problems) }
-        } catch {
-            throw Failure(error, exitCode: .configuration)
-        }
-    }
 }
 
 /// The command `tendril shoot create`.
@@ -61,8 +34,8 @@ struct CreateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        let written = try ShootFile(file, project: garden.project)
-        let (shoot, document) = (written.shoot, written.document)
+        let written = try WrittenFile(shoot: file, project: garden.project)
+        let (shoot, document) = (written.object, written.document)
         let applied = try await answered { () async throws(APIError) in
             try await garden.client.serverSideApply(document, manager: "tendril")
         }
@@ -95,7 +68,7 @@ struct GetCommand: AsyncParsableCommand {
         let garden = try options.garden()
         if watch, let name {
             let generation = try await garden.shoot(name).metadata.generation ?? 0
-            return try await Follower(garden: garden, name: name).follow(until: generation)
+            return try await Follower(garden: garden, name: name, output: output).follow(until: generation)
         }
         if let name {
             let shoot = try await garden.shoot(name)
@@ -122,7 +95,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        let wanted = try ShootFile(file, project: garden.project).shoot
+        let wanted = try WrittenFile(shoot: file, project: garden.project).object
         let present = try await answered { () async throws(APIError) in
             try await garden.client.find(Shoot.self, wanted.name, namespace: garden.project)
         }

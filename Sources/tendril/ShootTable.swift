@@ -39,9 +39,8 @@ enum ShootTable {
     /// One line for a person who watches.
     static func progress(_ shoot: Shoot) -> String {
         guard let operation = shoot.status?.lastOperation else { return "waiting for a coordinator" }
-        let bar =
-            String(repeating: "=", count: operation.progress / 5)
-            + String(repeating: " ", count: 20 - operation.progress / 5)
+        let done = min(max(operation.progress, 0), 100) / 5
+        let bar = String(repeating: "=", count: done) + String(repeating: " ", count: 20 - done)
         return
             "[\(bar)] \(operation.progress) %  \(operation.type.rawValue) \(operation.state.rawValue): \(operation.description)"
     }

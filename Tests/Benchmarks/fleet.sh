@@ -20,7 +20,9 @@ active() { (($(metric 'tendril_coordinator_shoot_conditions{condition="EveryNode
 coordinator() { # CPUS
   start coordinator ip netns exec "$RIG_NAME-cp" taskset -c "$1" "$PROGRAM" run --config "$RIG/coordinator.yaml"
 }
-memory() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$(<"$RIG/run/coordinator.pid")/status"; }
+memory() { # FIELD: VmRSS, or VmHWM for the most there ever was
+  awk -v field="${1:-VmRSS}:" '$1 == field { printf "%.1f", $2 / 1024 }' "/proc/$(<"$RIG/run/coordinator.pid")/status"
+}
 cpu() { awk '{ print $14 + $15 }' "/proc/$(<"$RIG/run/coordinator.pid")/stat"; }
 requests() { kubectl get --raw /metrics | awk '/^apiserver_request_total/ { sum += $2 } END { printf "%d", sum }'; }
 # idle SECONDS: how many requests the API server gets in that time
@@ -67,7 +69,7 @@ YAML
   sleep 90; kill -USR1 "$(<"$RIG/run/simulate.pid")"; ticks=$(cpu)
   busy=$(idle 120); kill -USR1 "$(<"$RIG/run/simulate.pid")"; ticks=$(($(cpu) - ticks)); sleep 1
   own=$(tail -n 2 "$RIG/log/simulate.log" | awk 'NR == 1 { a = $1 } END { print $1 - a }'); rss=$(memory)
-  stop coordinator; t=$(now); coordinator 0; until_ok 300 active "$MANY"; resync=$(took "$t"); spent=$(cpu); restarted=$(memory)
+  stop coordinator; t=$(now); coordinator 0; until_ok 300 active "$MANY"; resync=$(took "$t"); spent=$(cpu); sleep 15; restarted=$(memory) most=$(memory VmHWM)
 } >&2
 per() { awk -v n="$1" -v m="$MANY" 'BEGIN { printf "%.2f", n / m / 2 }'; }
 cat <<TABLE
@@ -84,5 +86,5 @@ One coordinator, two processors shared with kube-apiserver, etcd and the simulat
 | requests to garden and seed per idle shoot and minute | <= 1 | $(per $((busy - quiet * 2))) |
 | requests to the shoot's own API server, the same | | $(per "$own") |
 | CPU while $MANY shoots are idle | | $(awk -v t="$ticks" 'BEGIN { printf "%.1f", t / 120 }') % of one processor |
-| resident memory with $MANY shoots; after it started anew | <= 128 MiB | $rss MiB; $restarted MiB |
+| resident memory with $MANY shoots; after it started anew, and the most meanwhile | <= 128 MiB | $rss MiB; $restarted MiB, $most MiB |
 TABLE

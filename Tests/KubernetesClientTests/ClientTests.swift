@@ -170,6 +170,18 @@ struct ClientTests {
         }
     }
 
+    @Test("sends no change for one that may not write, and says why")
+    func fenced() async {
+        let transport = ScriptedTransport([.response(200, "{}")])
+        do {
+            _ = try await client(transport).fenced { false }.deleteDocument("/api/v1/namespaces/a")
+            Issue.record("sent")
+        } catch {
+            #expect("\(error)" == "DELETE /api/v1/namespaces/a: not sent: another process leads")
+        }
+        #expect(transport.requests.isEmpty)
+    }
+
     @Test("encodes names in paths", arguments: [("a/../b", "a%2F..%2Fb"), ("a?b", "a%3Fb"), ("ä", "%C3%A4")])
     func paths(name: String, encoded: String) {
         #expect(

@@ -208,7 +208,7 @@ package final class Approver: Sendable {
                 lifetime: lifetime
             )
         } catch {
-            throw .malformed(request: "sign \(object.metadata.name ?? "")", reason: "\(error)")
+            throw .unsent(request: "sign \(object.metadata.name ?? "")", reason: "\(error)")
         }
         var approved = object
         if object.condition("Approved") == nil {

@@ -98,7 +98,13 @@ actor ShootLoop {
 
     private func run() async {
         while !Task.isCancelled {
-            let pause = await pass()
+            // In a task of its own: one keeps the stack of its deepest call for as long as it lives, here tens of kilobytes a shoot.
+            let pass = Task { await self.pass() }
+            let pause = await withTaskCancellationHandler {
+                await pass.value
+            } onCancel: {
+                pass.cancel()
+            }
             guard let pause else { return }
             try? await Task.sleep(nanoseconds: pause.value)
         }

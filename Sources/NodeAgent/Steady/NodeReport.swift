@@ -51,7 +51,7 @@ struct NodeReport: Sendable {
             do {
                 patch["spec"] = ["taints": .array(try wanted.map { try CanonicalJSON.value($0) })]
             } catch {
-                throw .malformed(request: "encode taints", reason: "\(error)")
+                throw .unsent(request: "encode taints", reason: "\(error)")
             }
         }
         patch["metadata"] = .object(metadata)

@@ -98,9 +98,7 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
             "holds spaces, commas or control characters"
         )
         check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
-        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
-        check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
-        check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
+        problems += LogChoice.problems(level: logLevel, format: logFormat)
         return problems
     }
 

@@ -77,9 +77,7 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
         check(webhook.map { Endpoint($0.listen) != nil } ?? true, "webhook.listen", "is not ADDRESS:PORT")
         check(webhook.map { $0.certificate.hasPrefix("/") } ?? true, "webhook.certificate", "is no absolute path")
         check(webhook.map { $0.key.hasPrefix("/") } ?? true, "webhook.key", "is no absolute path")
-        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
-        check(logLevel.map(levels.contains) ?? true, "logLevel", "is none of \(levels.joined(separator: ", "))")
-        check(logFormat.map(["text", "json"].contains) ?? true, "logFormat", "is neither text nor json")
+        problems += LogChoice.problems(level: logLevel, format: logFormat)
         return problems
     }
 }

@@ -161,14 +161,14 @@ enum Metrics {
 
     private static func addStreams(_ board: Board, _ state: Board.State, to text: inout MetricsText) {
         func sum(_ figure: StreamCounters.Figure) -> UInt64 { board.streams.reduce(0) { $0 + $1[figure] } }
-        func add(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ figure: StreamCounters.Figure) {
-            text.add("tendril_vpn_streams_\(name)", kind, help, [Sample(sum(figure))])
+        func add(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: UInt64) {
+            text.add("tendril_vpn_streams_\(name)", kind, help, [Sample(value)])
         }
-        add("active", .gauge, "Streams that are open or being opened.", .active)
-        add("opened_total", .counter, "Streams that were opened.", .opened)
-        add("broken_total", .counter, "Streams that ended before their time.", .broken)
-        add("resumed_total", .counter, "Streams that went on over another connection.", .resumed)
-        add("held_bytes", .gauge, "Bytes of streams that wait in memory.", .heldBytes)
+        add("active", .gauge, "Streams that are open or being opened.", sum(.active))
+        add("opened_total", .counter, "Streams that were opened.", board.streams.reduce(0) { $0 + $1.openings.count })
+        add("broken_total", .counter, "Streams that ended before their time.", sum(.broken))
+        add("resumed_total", .counter, "Streams that went on over another connection.", sum(.resumed))
+        add("held_bytes", .gauge, "Bytes of streams that wait in memory.", sum(.heldBytes))
         text.add(
             "tendril_vpn_streams_refused_total",
             .counter,

@@ -144,7 +144,8 @@ extension StatusReport.Lane {
 extension StatusReport.Streams {
     init(_ counters: [StreamCounters]) {
         func sum(_ figure: StreamCounters.Figure) -> UInt64 { counters.reduce(0) { $0 + $1[figure] } }
-        (active, opened, broken) = (sum(.active), sum(.opened), sum(.broken))
+        (active, broken) = (sum(.active), sum(.broken))
+        opened = counters.reduce(0) { $0 + $1.openings.count }
         (resumed, heldBytes) = (sum(.resumed), sum(.heldBytes))
         refused = Dictionary(
             uniqueKeysWithValues: StreamReset.Reason.allCases.compactMap { reason in

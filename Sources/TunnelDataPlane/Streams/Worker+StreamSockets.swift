@@ -139,7 +139,7 @@ extension Worker {
         stream.opening = .open
         stream.deadline = nil
         stream.owesOpened = true
-        streamCounters.opened(after: now.since(stream.openedAt))
+        streamCounters.openings.note(now.since(stream.openedAt))
         settle(stream, at: now)
     }
 
@@ -148,7 +148,7 @@ extension Worker {
         guard stream.opening == .requested, !stream.isGone else { return }
         stream.opening = .open
         stream.deadline = nil
-        streamCounters.opened(after: now.since(stream.openedAt))
+        streamCounters.openings.note(now.since(stream.openedAt))
         guard let request = stream.request else { return }
         stream.request = nil
         if request.style == .connect {

@@ -33,23 +33,22 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let seedDocument = try readSeed()
-        let installation = try readInstallation(for: seedDocument.name)
+        let seed = try readSeed()
+        let name = seed.object.name
+        let installation = try readInstallation(for: name)
         let installer = Installer(client: try cluster.connect().client)
-        try await installer.install(installation, seed: seedDocument.document)
-        guard wait else { return print("a coordinator for the seed \(seedDocument.name) is wanted") }
-        try await installer.await(seedDocument.name)
+        try await installer.install(installation, seed: seed.document)
+        guard wait else { return print("a coordinator for the seed \(name) is wanted") }
+        try await installer.await(name)
     }
 
-    private func readSeed() throws -> (name: String, document: JSONValue) {
+    private func readSeed() throws -> WrittenFile<Seed> {
         do {
-            let document = try YAMLParser.parse(try DurableFile.read(seed)).json
-            let whole = try Seed.definition().schema.fillingIn(document)
-            let value = try StrictDecoder.decode(Seed.self, from: try CanonicalJSON.bytes(whole))
-            guard !value.name.isEmpty else {
+            let written = try WrittenFile<Seed>(seed, try Seed.definition())
+            guard !written.object.name.isEmpty else {
                 throw ConfigurationError([ConfigurationProblem("metadata.name", "is missing")])
             }
-            return (value.name, document)
+            return written
         } catch {
             throw Failure(TextError(description: "\(seed): \(error)"), exitCode: .configuration)
         }

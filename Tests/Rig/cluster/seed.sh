@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # seed.sh up|machines|down|sh COMMAND...|usage: a seed on this machine, which is its own garden: one machine whose kubelet runs the
 # seed's control plane as static pods, and the coordinator in it; `machines` is what a cloud's scaling groups are elsewhere.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 PKI=$RIG/seed-pki CONTROL_PLANE=$NET.21 SERVICES=10.97 SEED_PODS=10.245.0.0
 . "$HERE/pki.sh"
 k() { in_ns op "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }

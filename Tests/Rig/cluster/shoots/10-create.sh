@@ -61,6 +61,7 @@ shoot_people() { # the command line shows shoots, machines and links, says what 
   access one; local m; m=$(s get nodes -o jsonpath='{.items[0].metadata.name}')
   [[ $(t shoot get one) == *"one "*" True "* ]] || fail "$(t shoot get one)"
   [[ $(t shoot get --output json | python3 -c 'import json,sys; print([s["status"]["lastOperation"]["state"] for s in json.load(sys.stdin) if s["metadata"]["name"] == "one"])') == "['Succeeded']" ]] || fail "$(t shoot get --output json)"
+  [[ $(t shoot get one --watch --output json | tail -1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["status"]["lastOperation"]["state"])') == Succeeded ]] || fail "$(t shoot get one --watch --output json)"
   [[ $(t node status one) == *"$m "*worker*True*v1.20.2*"s ago"* ]] || fail "$(t node status one)"
   [[ $(t vpn status one --output json | python3 -c 'import json,sys; l, = json.load(sys.stdin); print(l["node"], l["isUp"], 0 < l["milliseconds"] < 1000)') == "$m True True" ]] || fail "$(t vpn status one)"
   local code=0 text

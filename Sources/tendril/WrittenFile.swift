@@ -1,0 +1,45 @@
+import ClusterModel
+import CommandSupport
+import FoundationEssentials
+import LinuxSystem
+import ShootPlan
+import StrictYAML
+import TendrilCore
+
+/// An object of one of our kinds as somebody wrote it.
+struct WrittenFile<Kind: KubernetesObject> {
+    /// With everything that it leaves out.
+    let object: Kind
+    /// As it is written: what it leaves out it leaves to others.
+    let document: JSONValue
+
+    /// Reads a file and fills in what it leaves out.
+    ///
+    /// - Parameters:
+    ///   - path: `-` is standard input.
+    ///   - definition: the kind's, which knows the defaults.
+    ///   - base: what the document has where it says nothing else.
+    /// - Throws: where the file cannot be read, is no YAML, or is none of the kind.
+    init(_ path: String, _ definition: ResourceDefinition, over base: JSONValue = [:]) throws {
+        document = base.merging(try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json)
+        let whole = definition.schema.fillingIn(document)
+        object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
+    }
+}
+
+extension WrittenFile<Shoot> {
+    /// Reads a Shoot, and judges all that can be judged here.
+    init(shoot path: String, project: String) throws {
+        do {
+            try self.init(path, try Shoot.definition(), over: ["metadata": ["namespace": .string(project)]])
+            var problems = ShootRules.problems(object)
+            if object.namespace != project {
+                let reason = "is \(object.namespace), and the project is \(project): name it by --project"
+                problems.append(ConfigurationProblem("metadata.namespace", reason))
+            }
+            guard problems.isEmpty else { throw ConfigurationError(problems) }
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+    }
+}
