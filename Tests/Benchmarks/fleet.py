@@ -8,8 +8,9 @@ node, and everything on it is well. Garden and seed are a real kube-apiserver wi
 fleet.py simulate PKI SERVER: until it is ended; PKI is the rig's directory with admin.crt and admin.key. SIGUSR1 prints how often
 the shoots' API servers were asked; from SIGUSR2 on those of the shoots s71 to s100 take requests and answer none,
 until the next one.
-fleet.py latency PKI SERVER COUNT LANES [NOISY]: sets spec.vpn.lanes of shoots s1 to sCOUNT, ten at the same time, and prints
-the seconds that half and 99 of 100 of them take until that is done; NOISY, another shoot, is changed all the time.
+fleet.py latency PKI SERVER COUNT LANES,... [NOISY]: sets spec.vpn.lanes of shoots s1 to sCOUNT, ten at the same time, to one
+value after the other, and prints the seconds that half and 99 of 100 of all changes take until they are done; NOISY, another shoot,
+is changed all the time.
 fleet.py ask PKI SERVER LANES SHOOT...: the same of these, without waiting.
 """
 import asyncio
@@ -292,7 +293,7 @@ def latency(pki, server, count, lanes, noisy=None):
         time.sleep(2)
     names = [f"s{number}" for number in range(1, int(count) + 1)]
     with ThreadPoolExecutor(10) as pool:
-        times = sorted(pool.map(lambda name: fleet.change(name, int(lanes)), names))
+        times = sorted(time for value in lanes.split(",") for time in pool.map(lambda name: fleet.change(name, int(value)), names))
     print(f"{times[len(times) // 2]:.2f} {times[len(times) * 99 // 100]:.2f}")
 
 

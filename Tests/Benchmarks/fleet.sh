@@ -60,10 +60,10 @@ YAML
   coordinator 0,1; until_ok 20 metric tendril_coordinator_shoots
 
   t=$(now); shoots 1 100; until_ok 300 active 100; hundred=$(took "$t"); say "100 shoots after ${hundred}s"
-  read -r calm_half calm < <(fleet latency 99 2)
-  read -r noisy_half noisy < <(fleet latency 99 1 s100); say "a change: $calm_half $calm s, beside a noisy shoot $noisy_half $noisy s"
+  read -r calm_half calm < <(fleet latency 99 2,1,2,1)
+  read -r noisy_half noisy < <(fleet latency 99 2,1,2,1 s100); say "a change: $calm_half $calm s, beside a noisy shoot $noisy_half $noisy s"
   kill -USR2 "$(<"$RIG/run/simulate.pid")"; fleet ask 2 s{71..100}
-  read -r hanging_half hanging < <(fleet latency 70 2); say "beside thirty API servers that hang $hanging_half $hanging s"
+  read -r hanging_half hanging < <(fleet latency 70 2,1,2,1); say "beside thirty API servers that hang $hanging_half $hanging s"
   kill -USR2 "$(<"$RIG/run/simulate.pid")"; until_ok 300 active 100
   t=$(now); shoots 101 "$MANY"; until_ok 1800 active "$MANY"; thousand=$(took "$t"); say "$MANY shoots after ${thousand}s more"
   sleep 90; kill -USR1 "$(<"$RIG/run/simulate.pid")"; ticks=$(cpu)

@@ -18,12 +18,16 @@ actor ShootLoop {
         ShootCondition.systemComponentsHealthy.rawValue,
     ]
 
+    /// One whose owner changes it again and again is begun anew no more often than this.
+    private static let calm = Nanoseconds.milliseconds(250)
+
     let environment: CoordinatorEnvironment
     let logger: Logger
     let events: ShootEvents
     let wishes: ShootWishes
     var shoot: Shoot
     private var work: Task<Void, Never>?
+    private var lastBegun: MonotonicTime?
     /// Milliseconds; not all shoots are due in the same moment.
     private let syncMinute = UInt64.random(in: 55_000...65_000)
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
@@ -92,8 +96,18 @@ actor ShootLoop {
         work = Task {
             // One flow of a shoot at a time: what the earlier one began it ends first.
             await before?.value
-            await self.run()
+            await self.begin()
         }
+    }
+
+    private func begin() async {
+        let now = Clock.now()
+        if let lastBegun, now < lastBegun + Self.calm {
+            try? await Task.sleep(nanoseconds: Self.calm.value - now.since(lastBegun))
+        }
+        guard !Task.isCancelled else { return }
+        lastBegun = Clock.now()
+        await run()
     }
 
     private func run() async {
