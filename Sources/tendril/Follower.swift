@@ -8,7 +8,7 @@ import TendrilCore
 struct Follower {
     let garden: Garden
     let name: String
-    /// A table is a line of progress; other formats are the whole object, again for each change.
+    /// A table is a line of progress; other formats are the whole object, again for each change: JSON on one line each.
     var output = OutputFormat.table
 
     /// Changes whether a shoot sleeps, and follows it.
@@ -73,14 +73,15 @@ struct Follower {
 
     /// What has changed: on a terminal a line in place, elsewhere one more.
     private func show(_ shoot: Shoot, _ last: inout String) throws {
-        let text = try output.text(shoot) { ShootTable.progress(shoot) }
+        let text =
+            switch output {
+            case .table: ShootTable.progress(shoot)
+            case .json: String(decoding: try CanonicalJSON.bytes(shoot), as: UTF8.self)
+            case .yaml: "---\n" + (try YAMLText.text(try CanonicalJSON.value(shoot))).dropLast()
+            }
         guard text != last else { return }
         last = text
-        switch output {
-        case .table where Terminal.isThere: print("\r\u{1B}[2K\(text.dropLast())", terminator: "")
-        case .yaml: print("---\n\(text)", terminator: "")
-        case .table, .json: print(text, terminator: "")
-        }
+        if output == .table, Terminal.isThere { print("\r\u{1B}[2K\(text)", terminator: "") } else { print(text) }
         Terminal.flush()
     }
 
