@@ -20,10 +20,12 @@ shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone 
 }
 
 shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
-  local t; t=$(now)
-  k -n tendril-system delete pod --all >/dev/null
-  # What does not hear SIGTERM is killed after the 30 s that a pod has.
-  within 20 "$t"
+  local pid; pid=$("$HERE/machine.sh" sh seed pgrep -f 'tendril-coordinator run' | head -1)
+  # More time than it is waited for: what does not hear SIGTERM is seen.
+  k -n tendril-system delete pod --all --grace-period=200 --wait=false >/dev/null
+  until_ok 20 eval '! "$HERE/machine.sh" sh seed kill -0 $pid' || fail "it does not end when it is asked to"
+  # A kubelet may need a minute until it says that a pod is gone.
+  until_ok 120 eval '[[ $(k -n tendril-system get pods -o name | wc -l) == 1 ]]' || fail "$(k -n tendril-system get pods)"
   k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
   until_ok 30 eval 'k -n tendril-system logs deployment/tendril-coordinator | grep "found done.*shoot=demo/one"' || fail "no reconciliation"
   ! k -n tendril-system logs deployment/tendril-coordinator | grep "shoot=demo/one.*task=" || fail "$(k -n tendril-system logs deployment/tendril-coordinator | grep done)"
