@@ -64,8 +64,10 @@ shoot_down() { # what `tendril up` made is taken away again, to the last right; 
     until_ok 180 eval '[[ -z $(k get shoots -A -o name) ]]' || fail "shoots of the other seed are left: $(k get shoots -A)"
     stop coordinator-third; k delete seed other >/dev/null
   fi
+  # A scenario may have changed its configuration: that is taken back first.
+  whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "it cannot be said again"
   before=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
-  whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "a second time it cannot be said"
+  whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "a third time it cannot be said"
   after=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
   [[ $after == "$before" ]] || fail "the same said again started the coordinator anew: $before, $after"
   sed 's/^seed: here/seed: there/' "$HERE/coordinator.yaml" >"$WORK/other.yaml"
