@@ -81,11 +81,13 @@ struct Follower {
             }
         guard text != last else { return }
         last = text
-        if output == .table, Terminal.isThere { print("\r\u{1B}[2K\(text)", terminator: "") } else { print(text) }
+        if changesInPlace { print("\r\u{1B}[2K\(text)", terminator: "") } else { print(text) }
         Terminal.flush()
     }
 
-    private func end() { if output == .table, Terminal.isThere { print() } }
+    private var changesInPlace: Bool { output == .table && Terminal.isThere }
+
+    private func end() { if changesInPlace { print() } }
 }
 
 /// A failure in words that are there already.

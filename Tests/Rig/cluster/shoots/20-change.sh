@@ -21,6 +21,7 @@ shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone 
 
 shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
   local pid; pid=$("$HERE/machine.sh" sh seed pgrep -f 'tendril-coordinator run' | head -1)
+  [[ -n $pid ]] || fail "no coordinator runs"
   # More time than it is waited for: what does not hear SIGTERM is seen.
   k -n tendril-system delete pod --all --grace-period=200 --wait=false >/dev/null
   until_ok 20 eval '! "$HERE/machine.sh" sh seed kill -0 $pid' || fail "it does not end when it is asked to"
