@@ -48,9 +48,7 @@ extension KubernetesClient {
         var items: [Object] = []
         var token = ""
         while true {
-            var query = "?limit=500"
-            if let name { query += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
-            if !selector.isEmpty { query += "&labelSelector=\(ResourceKind.encoded(selector))" }
+            var query = "?limit=500" + Self.choice(name, selector)
             if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
             let path = Object.resource.path(namespace: namespace) + query
             let response = try await perform(.get, path, bodyLimit: 64 << 20)

@@ -113,8 +113,7 @@ package final class KubernetesClient: Sendable {
         let seconds = Int.random(in: 300...600)
         var path =
             Object.resource.path(namespace: namespace) + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=\(seconds)"
-        if let name { path += "&fieldSelector=\(ResourceKind.encoded("metadata.name=\(name)"))" }
-        if !selector.isEmpty { path += "&labelSelector=\(ResourceKind.encoded(selector))" }
+            + Self.choice(name, selector)
         if !version.isEmpty { path += "&resourceVersion=\(ResourceKind.encoded(version))" }
         let splitter = Guarded(LineSplitter(limit: 4 << 20))
         var request = request(.get, path)
@@ -224,6 +223,12 @@ package final class KubernetesClient: Sendable {
             status ?? APIStatus(),
             retryAfter: response.headers["retry-after"].flatMap { Int($0) }
         )
+    }
+
+    /// The part of a query that chooses objects by their name and labels; what is missing chooses all.
+    static func choice(_ name: String?, _ selector: String) -> String {
+        let field = name.map { "&fieldSelector=\(ResourceKind.encoded("metadata.name=\($0)"))" } ?? ""
+        return selector.isEmpty ? field : field + "&labelSelector=\(ResourceKind.encoded(selector))"
     }
 
     // MARK: - Bodies
