@@ -286,9 +286,11 @@ shoot_hibernate() { # a cluster sleeps: no machines, no pods, its data stays; it
   until_ok 60 nodes_ready 1 || fail "$(s get nodes)"
 }
 
+# forget_silent_seed: what `create` made for the scenario is taken away, whether that runs or not
+forget_silent_seed() { k -n demo delete shoot away --ignore-not-found >/dev/null; k delete seed far --ignore-not-found >/dev/null; }
 shoot_silent_seed() { # of a seed that is not heard of, and of its shoots, it is said that nobody knows
   until_ok 150 eval '[[ $(condition away APIServerAvailable)$(condition away EveryNodeReady) == UnknownUnknown ]]' || fail "$(k -n demo get shoot away -o yaml)"
   [[ $(k get seed far -o jsonpath='{.status.conditions[0].status}') == Unknown ]] || fail "$(k get seed far -o yaml)"
   [[ $(k get seed here -o jsonpath='{.status.conditions[0].status}')$(condition one APIServerAvailable) == TrueTrue ]] || fail "the others suffer"
-  k -n demo delete shoot away >/dev/null; k delete seed far >/dev/null
+  forget_silent_seed
 }

@@ -60,12 +60,11 @@ shoot_no_room() { # shoots that no seed takes say why; where there is room for o
 whole() { in_ns op env KUBECONFIG="$PKI/admin.kubeconfig" "$TENDRIL" "$@"; }
 shoot_down() { # what `tendril up` made is taken away again, to the last right; before that it can be said again, and changes
   local code=0 before after
+  forget_silent_seed
   if [[ -e $RIG/run/coordinator-third.pid ]]; then
     until_ok 180 eval '[[ -z $(k get shoots -A -o name) ]]' || fail "shoots of the other seed are left: $(k get shoots -A)"
     stop coordinator-third; k delete seed other >/dev/null
   fi
-  # Made for silent_seed, which takes them away where it runs.
-  k -n demo delete shoot away --ignore-not-found >/dev/null; k delete seed far --ignore-not-found >/dev/null
   # A scenario may have changed its configuration: that is taken back first.
   whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "it cannot be said again"
   before=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
