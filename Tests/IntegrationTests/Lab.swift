@@ -163,6 +163,11 @@ final class Lab {
         }
     }
 
+    /// Whether a program has written a text to its log.
+    func says(_ program: Program, _ text: String) throws -> Bool {
+        try String(contentsOfFile: program.log, encoding: .utf8).contains(text)
+    }
+
     /// Runs a command in a namespace to its end; a failure throws what it said.
     @discardableResult
     func output(_ space: String, _ command: [String]) throws -> String {

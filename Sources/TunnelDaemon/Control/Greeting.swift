@@ -28,7 +28,7 @@ final class Greeting {
         let reason: String
     }
 
-    private enum Phase { case connecting, handshake, hello }
+    private enum Phase { case connecting, handshake, hello, confirmation }
 
     /// How long it may take in all.
     static var patience: Nanoseconds { .seconds(5) }
@@ -49,6 +49,7 @@ final class Greeting {
     private var plaintext = FlatBuffer(capacity: 48 * 1024)
     private var outgoing = FlatBuffer(capacity: 32 * 1024)
     private var certificate: PeerCertificate?
+    private var unconfirmed: Introduction?
 
     /// Begins on a server, behind the gate.
     init(
@@ -108,6 +109,9 @@ final class Greeting {
             repeat {
                 if phase == .handshake, try shakeHands() { phase = .hello }
                 if phase == .hello, let introduction = try readHello() { return .introduced(introduction) }
+                if phase == .confirmation, let introduction = try readConfirmation() {
+                    return .introduced(introduction)
+                }
             } while try receive()
             return .underWay
         } catch let failure as Failure {
@@ -117,6 +121,18 @@ final class Greeting {
         } catch {
             return .failed(Failure(result: "connection", reason: "\(error)"))
         }
+    }
+
+    /// Whether the peer went on after the hello that answered its own.
+    private(set) var isConfirmed = false
+
+    /// Whether the peer has yet to go on.
+    var awaitsConfirmation: Bool { phase == .confirmation && !isConfirmed }
+
+    /// Has the peer introduced a second time, once it goes on with the connection instead of closing it.
+    func awaitConfirmation(of introduction: Introduction) {
+        unconfirmed = introduction
+        phase = .confirmation
     }
 
     /// Sends a frame, as far as the socket takes it at once; a fresh connection always does.
@@ -201,38 +217,52 @@ final class Greeting {
     }
 
     private func readHello() throws -> Introduction? {
+        guard let header = try nextHeader(), let payload = takePayload(header) else { return nil }
+        switch header.kind {
+        case .hello:
+            guard let certificate, let peer = certificate.identity else { return nil }
+            return Introduction(identity: peer, certificate: certificate, hello: try Self.hello(payload))
+        case .close: throw try Self.refusal(payload)
+        default: throw Failure(result: "protocol", reason: ProtocolViolation.unexpectedFrame.rawValue)
+        }
+    }
+
+    /// Anything but a close, which stays for the lane to read.
+    private func readConfirmation() throws -> Introduction? {
+        guard let header = try nextHeader() else { return nil }
+        if header.kind == .close {
+            guard let payload = takePayload(header) else { return nil }
+            throw try Self.refusal(payload)
+        }
+        isConfirmed = true
+        return unconfirmed
+    }
+
+    /// Decrypts what has arrived; the header of the next frame, which is not consumed.
+    private func nextHeader() throws -> FrameHeader? {
         defer { flush() }
         guard let progress = try session?.decrypt(&incoming, into: &plaintext, reply: &outgoing) else { return nil }
-        guard let (header, payload) = try nextFrame() else {
+        let bytes = plaintext.copied
+        guard bytes.count >= FrameHeader.byteCount else {
             guard progress != .closedByPeer else {
                 throw Failure(result: "connection", reason: "the peer closed the connection")
             }
             return nil
         }
-        switch header.kind {
-        case .hello:
-            guard let certificate, let peer = certificate.identity else { return nil }
-            return Introduction(identity: peer, certificate: certificate, hello: try Self.hello(payload))
-        case .close:
-            let notice = try Self.notice(payload)
-            throw Failure(result: "refused", reason: "refused by the peer: \(notice)")
-        default:
-            throw Failure(result: "protocol", reason: ProtocolViolation.unexpectedFrame.rawValue)
-        }
-    }
-
-    private func nextFrame() throws -> (FrameHeader, [UInt8])? {
-        let bytes = plaintext.copied
-        guard bytes.count >= FrameHeader.byteCount else { return nil }
         do throws(ProtocolViolation) {
-            let header = try FrameHeader(bytes.span)
-            let total = FrameHeader.byteCount + header.length
-            guard bytes.count >= total else { return nil }
-            plaintext.consumed(total)
-            return (header, Array(bytes[FrameHeader.byteCount..<total]))
+            return try FrameHeader(bytes.span)
         } catch {
             throw Failure(result: "protocol", reason: error.rawValue)
         }
+    }
+
+    /// Consumes the next frame, once all of it has arrived.
+    private func takePayload(_ header: FrameHeader) -> [UInt8]? {
+        let bytes = plaintext.copied
+        let total = FrameHeader.byteCount + header.length
+        guard bytes.count >= total else { return nil }
+        plaintext.consumed(total)
+        return Array(bytes[FrameHeader.byteCount..<total])
     }
 
     private static func hello(_ payload: [UInt8]) throws -> Hello {
@@ -243,9 +273,9 @@ final class Greeting {
         }
     }
 
-    private static func notice(_ payload: [UInt8]) throws -> CloseNotice {
+    private static func refusal(_ payload: [UInt8]) throws -> Failure {
         do throws(ProtocolViolation) {
-            return try CloseNotice(payload.span)
+            return Failure(result: "refused", reason: "refused by the peer: \(try CloseNotice(payload.span))")
         } catch {
             throw Failure(result: "protocol", reason: error.rawValue)
         }

@@ -229,6 +229,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime) {
         core.limiter.log(
             "handshake failed",
+            // Whoever looks for another instance is led here again and again, and does as he should.
+            level: greeting.awaitsConfirmation ? .info : .warning,
             ["reason": "\(failure.reason)", "peer": "\(greeting.address)"],
             to: core.logger,
             at: now
@@ -236,13 +238,19 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     }
 
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
-        let generation = core.takeGeneration()
         let name = introduction.identity.name
         guard core.stillTrusts(introduction.certificate, of: greeting) else {
             try? greeting.send(.close, CloseNotice(.notAuthorised).payload)
             core.count("revoked")
             return
         }
+        if !greeting.isConfirmed, mayBeProbe(introduction) {
+            guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else { return }
+            greeting.awaitConfirmation(of: introduction)
+            core.begin(greeting, at: now)
+            return
+        }
+        let generation = core.takeGeneration()
         switch registry.admit(name, introduction.hello, generation: generation) {
         case .refused(let notice):
             try? greeting.send(.close, notice.payload)
@@ -256,7 +264,10 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         case .accepted(let link, let bound, let replaced):
             if let replaced { drop(replaced) }
             note(link, name, introduction, greeting)
-            guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else {
+            guard
+                greeting.isConfirmed
+                    || (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil
+            else {
                 _ = registry.ended(link, generation: generation, at: now)
                 return
             }
@@ -275,6 +286,15 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
                 core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew)
             }
         }
+    }
+
+    /// Whether the peer has this lane here already: it renews it, or it looks for another instance behind the address
+    /// and leaves again. A lane in use must not give way to that.
+    private func mayBeProbe(_ introduction: Greeting.Introduction) -> Bool {
+        guard let link = registry.link(of: introduction.identity.name, session: introduction.hello.session) else {
+            return false
+        }
+        return certificates.values.contains { $0.link == link && $0.lane == introduction.hello.lane }
     }
 
     private func note(_ link: Int, _ name: String, _ introduction: Greeting.Introduction, _ greeting: Greeting) {

@@ -75,6 +75,11 @@ package struct ServerRegistry: Sendable {
     /// How many connections a link has.
     package func connectionCount(of link: Int) -> Int { links[link]?.generations.count ?? 0 }
 
+    /// The link of one run of a client, if there is one.
+    package func link(of name: String, session: UInt128) -> Int? {
+        links.first { $0.value.name == name && $0.value.session == session }?.key
+    }
+
     /// How many links there should be, as far as the configuration tells.
     package var expectedCount: Int { max(bindings.count, linked.count) }
 
@@ -83,7 +88,7 @@ package struct ServerRegistry: Sendable {
         guard hello.version == Hello.currentVersion else {
             return .refused(CloseNotice(.versionMismatch, "server speaks version \(Hello.currentVersion)"))
         }
-        if let (link, known) = links.first(where: { $0.value.name == name && $0.value.session == hello.session }) {
+        if let link = link(of: name, session: hello.session), let known = links[link] {
             lingering[link] = nil
             guard known.generations.count < 2 * Hello.maximumLanes else {
                 return .refused(CloseNotice(.overloaded, "client \(name) has \(known.generations.count) connections"))
