@@ -18,6 +18,11 @@ package enum TendrilAPI {
     /// The annotation by which a node says which generation is in force on it.
     package static let generationAnnotation = "tendril.dev/applied-generation"
 
+    /// The annotation by which a node says of which class its machine is: what it has from its start for good.
+    package static let classAnnotation = "tendril.dev/machine-class"
+    /// The annotation of a node whose pods are moved elsewhere, for its machine is replaced.
+    package static let replacementAnnotation = "tendril.dev/replacing"
+
     /// The Lease that a machine's agent renews.
     package static func agentLease(machine: String) -> String { "tendril-agent-\(machine)" }
     /// One of the Leases of which a machine holds one while it restarts what pods depend on.

@@ -34,6 +34,7 @@ extension KubernetesClient {
     ///   - namespace: `nil` for all of them.
     ///   - name: one object only; `nil` for all.
     ///   - selector: labels; empty for all.
+    ///   - field: a selector of a field, such as `spec.nodeName=a`; `nil` for all.
     ///   - skipping: hears of each object that cannot be read, and the others are returned; without it there is no list
     ///     then. For objects whose owners are strangers to one another.
     /// - Returns: the objects, and the version from which a watch goes on.
@@ -43,12 +44,13 @@ extension KubernetesClient {
         namespace: String? = nil,
         name: String? = nil,
         selector: String = "",
+        field: String? = nil,
         skipping: ((APIError) -> Void)? = nil
     ) async throws(APIError) -> (items: [Object], version: String) {
         var items: [Object] = []
         var token = ""
         while true {
-            var query = "?limit=500" + Self.choice(name, selector)
+            var query = "?limit=500" + Self.choice(name, selector, field: field)
             if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
             let path = Object.resource.path(namespace: namespace) + query
             let response = try await perform(.get, path, bodyLimit: 64 << 20)
@@ -122,6 +124,24 @@ extension KubernetesClient {
         } catch  where error.isNotFound {
             return false
         }
+    }
+
+    /// Has a pod leave its node, where its PodDisruptionBudgets allow that now; the answer is status 429 where they do
+    /// not (Kubernetes documentation, "API-initiated Eviction").
+    ///
+    /// - Parameters:
+    ///   - pod: its name.
+    ///   - namespace: where it is.
+    ///   - version: the group and version of the Eviction that the server takes.
+    /// - Throws: `APIError`.
+    package func evict(_ pod: String, namespace: String, version: String) async throws(APIError) {
+        let eviction: JSONValue = [
+            "apiVersion": .string(version), "kind": "Eviction",
+            "metadata": ["name": .string(pod), "namespace": .string(namespace)],
+        ]
+        let resource = ResourceKind(plural: "pods", isNamespaced: true)
+        let path = resource.path(namespace: namespace, name: pod, subresource: "eviction")
+        _ = try await perform(.post, path, body: encode(eviction))
     }
 
     /// Makes an object, or changes it to what is said, as the owner of those fields: what was said before and is not now,

@@ -225,9 +225,10 @@ package final class KubernetesClient: Sendable {
         )
     }
 
-    /// The part of a query that chooses objects by their name and labels; what is missing chooses all.
-    static func choice(_ name: String?, _ selector: String) -> String {
-        let field = name.map { "&fieldSelector=\(ResourceKind.encoded("metadata.name=\($0)"))" } ?? ""
+    /// The part of a query that chooses objects by their name, another field and labels; what is missing chooses all.
+    static func choice(_ name: String?, _ selector: String, field: String? = nil) -> String {
+        let fields = [name.map { "metadata.name=\($0)" }, field].compactMap { $0 }.joined(separator: ",")
+        let field = fields.isEmpty ? "" : "&fieldSelector=\(ResourceKind.encoded(fields))"
         return selector.isEmpty ? field : field + "&labelSelector=\(ResourceKind.encoded(selector))"
     }
 

@@ -58,6 +58,17 @@ struct RulesTests {
         }
     }
 
+    @Test("A configuration for machines of one class is for no others; where either side says none, it is for all")
+    func machineClass() {
+        var spec = NodeConfiguration.Spec()
+        #expect(NodeConfiguration(pool: "a", generation: 1, spec: spec).isFor(machineClass: "old"))
+        spec.machineClass = "new"
+        let configuration = NodeConfiguration(pool: "a", generation: 1, spec: spec)
+        #expect(configuration.isFor(machineClass: "new"))
+        #expect(configuration.isFor(machineClass: nil))
+        #expect(!configuration.isFor(machineClass: "old"))
+    }
+
     @Test("Every problem of a configuration is told, with its place")
     func problems() throws {
         let text = """
@@ -73,6 +84,7 @@ struct RulesTests {
               units: [{name: systemd-x.service, dropIns: [{name: x, content: ""}]}]
               kubelet: {version: 1.19.0, extraArguments: [x]}
               restartBudget: 0
+              machineClass: "a b"
             """
         let configuration = try StrictDecoder.decode(NodeConfiguration.self, from: Array(text.utf8))
         let places = NodeConfigurationRules.problems(configuration).map(\.path)
@@ -81,7 +93,7 @@ struct RulesTests {
                 "metadata.generation", "spec.files[0].content", "spec.files[0].mode", "spec.files[0].path",
                 "spec.files[1].content", "spec.files[2].content.image.path", "spec.files[2].content.image.reference",
                 "spec.files[2].content.image.sha256", "spec.kubelet.extraArguments[0]", "spec.kubelet.version",
-                "spec.restartBudget",
+                "spec.machineClass", "spec.restartBudget",
                 "spec.tunnelCertificate.path", "spec.units[0].dropIns[0].name", "spec.units[0].name",
             ]
         )

@@ -93,7 +93,9 @@ struct UserDataTests {
             ("https://api", "http://api", "agent.apiServers[0]"), (":6443", ":6443/path", "agent.apiServers[0]"),
             ("sha256:0", "sha1:0", "agent.certificateAuthorityPins[0]"), ("AAA=", "AA=", "agent.configurationKeys[0]"),
             ("{baked: true}", "{}", "program"), ("{baked: true}", "{url: 'http://x', sha256: 00}", "program.url"),
-            ("{baked: true}", "{url: 'https://x'}", "program.sha256"), ("pool: worker", "pool: Worker", "agent.pool"),
+            ("{baked: true}", "{url: 'https://x'}", "program.sha256"),
+            ("pool: worker", "pool: worker\n  machineClass: a b", "agent.machineClass"),
+            ("pool: worker", "pool: Worker", "agent.pool"),
         ]
     )
     func badFields(change: (from: String, to: String, place: String)) throws {

@@ -41,6 +41,19 @@ struct NodesReportTests {
         #expect(try problem([node("a", generation: "x")]) == "node a has applied no generation yet")
     }
 
+    @Test("a machine of another class is to be replaced: what it has applied is not asked, only whether it is ready")
+    func outdated() throws {
+        func problem(_ node: Node, of machineClass: String) throws -> String? {
+            var node = node
+            node.metadata.annotations?["tendril.dev/machine-class"] = machineClass
+            let workers = try Samples.shoot().spec.workers
+            return NodesReport([node], [], workers, generations: ["worker": 3], classes: ["worker": "new"]).problem
+        }
+        #expect(try problem(node("a", generation: "2"), of: "old") == nil)
+        #expect(try problem(node("a", generation: "2"), of: "new") == "node a has applied generation 2 of 3")
+        #expect(try problem(node("a", ready: false, generation: "2"), of: "old") == "node a is not ready")
+    }
+
     @Test("ahead, where a node has more than is known; that alone is nothing to wait for")
     func ahead() throws {
         func isAhead(_ nodes: Node...) -> Bool { NodesReport(nodes, [], [], generations: ["worker": 3]).isAhead }

@@ -38,7 +38,7 @@ struct ShootPreviewTests {
                 ["control-plane: its pods roll", "pool worker: its kubelets restart"]
             ),
             Case({ $0.spec.workers[0].labels = ["a": "b"] }, ["pool worker: its kubelets restart"]),
-            Case({ $0.spec.workers[0].machineType = "m" }, ["pool worker: new machines start from it"]),
+            Case({ $0.spec.workers[0].machineType = "m" }, ["pool worker: its machines are replaced"]),
             Case({ $0.spec.workers[0].maximum = 4 }, ["pool worker: its bound moves to 4"]),
             Case({ $0.spec.workers[0].minimum = 0 }, ["pool worker: up to 1 machines end"]),
             Case({ $0.spec.workers = [] }, ["pool worker: its machines end"]),
@@ -57,6 +57,19 @@ struct ShootPreviewTests {
         let lines = try lines(example.change)
         #expect(lines.count == example.lines.count)
         for (line, start) in zip(lines, example.lines) { #expect(line.hasPrefix(start), "\(line)") }
+    }
+
+    @Test("where single machines cannot be ended, those that are there stay")
+    func renewal() throws {
+        func lines(_ machineType: String) throws -> ShootPreview {
+            func atAWS(_ shoot: inout Shoot) { shoot.spec.provider.type = .aws }
+            let changed = try Samples.shoot { shoot in
+                atAWS(&shoot)
+                shoot.spec.workers[0].machineType = machineType
+            }
+            return ShootPreview(from: try Samples.shoot(atAWS).spec, to: changed.spec)
+        }
+        #expect(try lines("m").lines.contains { $0.hasPrefix("pool worker: new machines start from it") })
     }
 
     private func terraform(_ change: (inout Shoot) -> Void) throws -> TerraformPreview {

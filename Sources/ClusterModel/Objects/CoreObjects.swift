@@ -109,10 +109,45 @@ package struct Node: KubernetesObject {
         metadata.annotations?[TendrilAPI.generationAnnotation].flatMap { Int($0) }
     }
 
+    /// Of which class its machine is, as its agent says.
+    package var machineClass: String? { metadata.annotations?[TendrilAPI.classAnnotation] }
+
+    /// Whether its pods are moved elsewhere, for its machine is replaced.
+    package var isBeingReplaced: Bool { metadata.annotations?[TendrilAPI.replacementAnnotation] != nil }
+
     /// Whether it is being emptied or removed, so that nothing on it is worth a restart.
     package var isLeaving: Bool {
         metadata.deletionTimestamp != nil || spec?.unschedulable == true
             || spec?.taints?.contains { $0.key == "ToBeDeletedByClusterAutoscaler" } == true
+    }
+}
+
+/// core/v1 Pod.
+package struct Pod: KubernetesObject {
+    /// What is wanted of it.
+    package struct Spec: Codable, Hashable, Sendable {
+        package var nodeName: String?
+    }
+    /// What is seen of it.
+    package struct Status: Codable, Hashable, Sendable {
+        package var phase: String?
+    }
+
+    package static let resource = ResourceKind(plural: "pods", isNamespaced: true)
+    package var apiVersion: String? = "v1"
+    package var kind: String? = "Pod"
+    package var metadata: ObjectMetadata
+    package var spec: Spec?
+    package var status: Status?
+
+    /// Whether it has to leave before its node's machine ends: it still runs, and belongs to no single node.
+    ///
+    /// Pods of DaemonSets would come back at once, and static pods live in files of the node (Kubernetes documentation,
+    /// "Safely Drain a Node").
+    package var hasToLeave: Bool {
+        let isStatic = metadata.annotations?["kubernetes.io/config.mirror"] != nil
+        let isOfNode = metadata.ownerReferences?.contains { $0.kind == "DaemonSet" } ?? false
+        return !isStatic && !isOfNode && !["Succeeded", "Failed"].contains(status?.phase)
     }
 }
 

@@ -59,6 +59,22 @@ protocol InfrastructureProvider: Sendable {
     func remove(_ work: ShootWork) async throws
 }
 
+/// Also ends machines of our choice, so that those of an outdated class are replaced.
+protocol SingleMachineProvider: InfrastructureProvider {
+    /// How many machines a pool is to have at the moment, and which of all machines there are.
+    func machines(_ work: ShootWork, _ pool: Shoot.Worker, _ infrastructure: JSONValue) async throws
+        -> (count: Int, present: PresentMachines)
+
+    /// Has a pool have this many machines for a while, within its bounds.
+    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int) async throws
+
+    /// Takes back what `grow` did, where it is left over once nothing is to be replaced any more.
+    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws
+
+    /// Ends one machine of a pool, and waits until it is gone; another one comes in its place unless the pool `shrinks`.
+    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool) async throws
+}
+
 /// The network and all that machines need.
 enum InfrastructureTask {
     static func make(_ work: ShootWork, _ provider: any InfrastructureProvider) -> ShootTask {

@@ -7,7 +7,7 @@ internal import TendrilCore
 
 /// Machines on the seed's host, for development: a program on the host follows the Secrets in which the groups are
 /// written, as a cloud follows its scaling groups.
-struct LocalProvider: InfrastructureProvider {
+struct LocalProvider: SingleMachineProvider {
     /// The label of a group.
     static let label = "tendril.dev/machine-group"
     /// How many machines are wanted.
@@ -16,6 +16,10 @@ struct LocalProvider: InfrastructureProvider {
     static let prefix = "tendril.dev/name-prefix"
     /// The names of the machines that there are, separated by commas; the host's program writes it.
     static let present = "tendril.dev/present"
+    /// How many machines there are beyond the pool's minimum while machines are replaced.
+    static let surge = "tendril.dev/surge"
+    /// The name of the machine that is to end before any other.
+    static let leaving = "tendril.dev/leaving"
 
     func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
         guard spec.provider.infrastructure == nil else {
@@ -40,6 +44,7 @@ struct LocalProvider: InfrastructureProvider {
     {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
         let wanted = Dictionary(uniqueKeysWithValues: groups.map { (Self.name($0.pool.name), $0) })
+        let known = Dictionary(uniqueKeysWithValues: list.items.map { ($0.metadata.name ?? "", $0) })
         for old in list.items where wanted[old.metadata.name ?? ""] == nil {
             try await work.seed.patch(
                 KubernetesSecret.self,
@@ -48,7 +53,9 @@ struct LocalProvider: InfrastructureProvider {
                 ["metadata": ["annotations": [Self.desired: "0"]]]
             )
         }
-        for (name, group) in wanted { try await write(work, name, group) }
+        for (name, group) in wanted {
+            try await write(work, name, group, surge: known[name].flatMap(Self.surge) ?? 0)
+        }
         let present: Set<String> = try await Waiting.until(.seconds(300), for: "machines") {
             let groups = try await work.seed.list(
                 KubernetesSecret.self,
@@ -65,9 +72,67 @@ struct LocalProvider: InfrastructureProvider {
 
     func remove(_ work: ShootWork) async throws { _ = try await scale(work, [], [:]) }
 
+    func machines(_ work: ShootWork, _ pool: Shoot.Worker, _ infrastructure: JSONValue) async throws
+        -> (count: Int, present: PresentMachines)
+    {
+        let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
+        let present = list.items.flatMap(Self.names)
+        let group = list.items.first { $0.metadata.name == Self.name(pool.name) }
+        return (group.flatMap(Self.desiredCount) ?? 0, .names(Set(present)))
+    }
+
+    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int) async throws {
+        let surge = count - pool.minimum
+        try await note([Self.surge: .string("\(surge)"), Self.desired: .string("\(count)")], on: pool, work)
+    }
+
+    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {
+        let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
+        guard Self.surge(group) != nil else { return }
+        try await note([Self.surge: .null, Self.desired: .string("\(pool.minimum)")], on: pool, work)
+    }
+
+    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool) async throws {
+        let name = node.metadata.name ?? ""
+        let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
+        // A second attempt finds a machine that has ended, and must not shrink the group again.
+        guard Self.names(group).contains(name) else { return }
+        var notes: [String: JSONValue] = [Self.leaving: .string(name)]
+        if shrinks { (notes[Self.surge], notes[Self.desired]) = (.null, .string("\(pool.minimum)")) }
+        try await note(notes, on: pool, work)
+        let _: Bool = try await Waiting.until(.seconds(300), for: "the machine \(name) to end") {
+            let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
+            return Self.names(group).contains(name) ? .failure(.init("it is there")) : .success(true)
+        }
+        try await note([Self.leaving: .null], on: pool, work)
+    }
+
+    /// Changes the annotations of a pool's group.
+    private func note(_ notes: [String: JSONValue], on pool: Shoot.Worker, _ work: ShootWork) async throws {
+        try await work.seed.patch(
+            KubernetesSecret.self,
+            Self.name(pool.name),
+            namespace: work.namespace,
+            ["metadata": ["annotations": .object(notes)]]
+        )
+    }
+
+    /// The names of a group's machines.
+    private static func names(_ group: KubernetesSecret) -> [String] {
+        (group.metadata.annotations?[present] ?? "").split(separator: ",").map(String.init)
+    }
+
+    private static func desiredCount(_ group: KubernetesSecret) -> Int? {
+        group.metadata.annotations?[desired].flatMap { Int($0) }
+    }
+
+    private static func surge(_ group: KubernetesSecret) -> Int? {
+        group.metadata.annotations?[surge].flatMap { Int($0) }
+    }
+
     private static func name(_ pool: String) -> String { "machines-\(pool)" }
 
-    private func write(_ work: ShootWork, _ name: String, _ group: MachineGroup) async throws {
+    private func write(_ work: ShootWork, _ name: String, _ group: MachineGroup, surge: Int) async throws {
         try await work.seed.serverSideApply(
             [
                 "apiVersion": "v1", "kind": "Secret", "type": "tendril.dev/machine-group",
@@ -75,7 +140,7 @@ struct LocalProvider: InfrastructureProvider {
                     "name": .string(name), "namespace": .string(work.namespace),
                     "labels": [Self.label: "true", "app.kubernetes.io/managed-by": "tendril-coordinator"],
                     "annotations": [
-                        Self.desired: .string("\(group.pool.minimum)"),
+                        Self.desired: .string("\(group.pool.minimum + surge)"),
                         Self.prefix: .string(namePrefix(work.namespace, pool: group.pool.name)),
                     ],
                 ],
@@ -89,12 +154,9 @@ struct LocalProvider: InfrastructureProvider {
     private static func machines(_ groups: [KubernetesSecret]) -> Result<Set<String>, Waiting.NotYet> {
         var all: Set<String> = []
         for group in groups {
-            let notes = group.metadata.annotations ?? [:]
-            let names = (notes[present] ?? "").split(separator: ",").map(String.init)
-            guard "\(names.count)" == notes[desired] else {
-                return .failure(
-                    .init("\(group.metadata.name ?? ""): \(names.count) of \(notes[desired] ?? "?") machines")
-                )
+            let (names, wanted) = (names(group), desiredCount(group) ?? 0)
+            guard names.count == wanted else {
+                return .failure(.init("\(group.metadata.name ?? ""): \(names.count) of \(wanted) machines"))
             }
             all.formUnion(names)
         }

@@ -16,7 +16,8 @@ enum ShootFlows {
             SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
             NodeConfigurationsTask.make(work, rotation),
             MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
-            AddonsTask.make(work), AccessTask.make(work), ReadinessTasks.nodes(work), ReadinessTasks.system(work),
+            ReplacementTask.make(work, provider), AddonsTask.make(work), AccessTask.make(work),
+            ReadinessTasks.nodes(work), ReadinessTasks.system(work),
         ] + (rotation.usesNewKeys ? [SecretsTask.make(work, rotation)] : [])
     }
 

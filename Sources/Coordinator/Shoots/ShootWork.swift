@@ -64,6 +64,17 @@ struct ShootWork: Sendable {
         return image
     }
 
+    /// Of which class the machines of each pool are to be, by the pool's name; without pools whose image is not
+    /// known, or whose machines cannot be replaced.
+    var machineClasses: [String: String] {
+        var classes: [String: String] = [:]
+        for pool in facts.spec.workers {
+            guard let image = try? image(of: pool) else { continue }
+            classes[pool.name] = MachineClass.of(pool, image, at: facts.spec.provider.type)
+        }
+        return classes
+    }
+
     /// Where the control plane is reached.
     func addresses(_ records: FlowRecords) throws -> ControlPlaneAddresses {
         try records.output(TaskName.services, as: ControlPlaneAddresses.self)
@@ -84,6 +95,7 @@ enum TaskName {
     static let system = "system"
     static let nodeConfigurations = "node-configurations"
     static let machines = "machines"
+    static let replacement = "machine-replacement"
     static let addons = "addons"
     static let access = "access"
     static let secrets = "secrets"

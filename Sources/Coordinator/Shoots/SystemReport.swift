@@ -64,7 +64,8 @@ extension NodesReport {
             nodes,
             try await shoot.list(NodeBootstrap.self).items,
             work.facts.spec.workers,
-            generations: generations
+            generations: generations,
+            classes: work.machineClasses
         )
     }
 }

@@ -68,15 +68,18 @@ enum MachinesTask {
         return try CanonicalJSON.value(output)
     }
 
-    /// Removes the Nodes of machines that are gone, and what these said of themselves: nobody else would so soon.
     private static func removeNodes(_ work: ShootWork, except present: PresentMachines) async throws {
         let shoot = try await work.shootClient()
         for node in try await shoot.list(Node.self).items where present.isGone(node) {
-            guard let name = node.metadata.name else { continue }
-            // First: by the Node what a stop leaves is found again.
-            try await shoot.delete(NodeBootstrap.self, name)
-            try await shoot.delete(Node.self, name)
+            if let name = node.metadata.name { try await removeNode(name, shoot) }
         }
+    }
+
+    /// Removes the Node of a machine that is gone, and what this said of itself: nobody else would so soon.
+    static func removeNode(_ name: String, _ shoot: KubernetesClient) async throws {
+        // First: by the Node what a stop leaves is found again.
+        try await shoot.delete(NodeBootstrap.self, name)
+        try await shoot.delete(Node.self, name)
     }
 }
 
@@ -102,8 +105,10 @@ private struct UserDataStore {
             apiServers: ["https://\(addresses.frontDoor.text)"],
             configurationKeys: try await configurationKeys()
         )
+        let image = try work.image(of: pool)
+        agent.machineClass = MachineClass.of(pool, image, at: work.facts.spec.provider.type)
         agent.certificateAuthority = String(decoding: try await bundle(), as: UTF8.self)
-        let program = try work.image(of: pool).program
+        let program = image.program
         let wanted = try JSONValue.array([CanonicalJSON.value(agent), CanonicalJSON.value(program)]).digest()
         let now = Clock.unixTime()
         if let present = try await store.read(name), present.metadata.annotations?[Self.inputs] == wanted,

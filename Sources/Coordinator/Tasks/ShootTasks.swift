@@ -229,10 +229,11 @@ enum ReadinessTasks {
         ShootTask(
             name: TaskName.nodesReady,
             title: "Waiting for nodes",
-            after: [TaskName.machines, TaskName.controllers],
+            after: [TaskName.replacement],
             isWaiting: true,
             inputs: { records in
                 [
+                    "replaced": .string(records.tasks[TaskName.replacement]?.inputs ?? ""),
                     "configurations": records[TaskName.nodeConfigurations] ?? .null,
                     "machines": records[TaskName.machines] ?? .null,
                 ]

@@ -18,6 +18,7 @@ struct NodeReport: Sendable {
 
     let client: KubernetesClient
     let machine: String
+    let machineClass: String?
     let logger: Logger
 
     /// Tells what is in force, in one patch, and makes the Node's labels and taints those of the configuration: a kubelet
@@ -30,13 +31,14 @@ struct NodeReport: Sendable {
         on node: Node
     ) async throws(APIError) {
         let ours = labels.keys.sorted().joined(separator: ",")
-        let annotations: [String: JSONValue] = [
+        var annotations: [String: JSONValue] = [
             TendrilAPI.generationAnnotation: .string("\(configuration.generation)"),
             Self.checksumAnnotation: .string(configuration.checksum),
             Self.kubeletAnnotation: .string(kubelet),
             Self.labelsAnnotation: .string(ours),
             Self.taintsAnnotation: .string(taints.map(\.mark).sorted().joined(separator: ",")),
         ]
+        if let machineClass { annotations[TendrilAPI.classAnnotation] = .string(machineClass) }
         let before = node.metadata.annotations?[Self.labelsAnnotation]?.split(separator: ",").map(String.init) ?? []
         var changes = labels.mapValues { JSONValue.string($0) }
         for gone in before where changes[gone] == nil { changes[gone] = .null }

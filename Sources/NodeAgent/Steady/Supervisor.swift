@@ -35,7 +35,12 @@ final class Supervisor: Sendable {
     init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
         (self.context, self.membership) = (context, membership)
         generations = Generations(context, membership)
-        report = NodeReport(client: membership.client, machine: context.identity.machine, logger: context.logger)
+        report = NodeReport(
+            client: membership.client,
+            machine: context.identity.machine,
+            machineClass: context.configuration.machineClass,
+            logger: context.logger
+        )
         (progress, reporter) = (bootstrap.state, bootstrap.reporter)
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -132,9 +137,16 @@ final class Supervisor: Sendable {
             let name = TendrilAPI.pointer(pool: context.identity.pool)
             throw AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force")
         }
-        let wanted = try await DesiredState(context, membership.client).fetch(pointer)
+        let proven = try await DesiredState(context, membership.client).fetch(pointer)
+        let isMine = try generations.document(proven).isFor(machineClass: context.configuration.machineClass)
+        if !isMine {
+            context.logger.notice(
+                "left alone, for it is for machines of another class",
+                metadata: ["generation": "\(proven.generation)"]
+            )
+        }
         state.withLock { state in
-            state.wanted = wanted
+            state.wanted = isMine ? proven : nil
             // Another change may have come meanwhile.
             if state.pointer?.metadata.resourceVersion == pointer.metadata.resourceVersion { state.isUnread = false }
         }

@@ -39,6 +39,14 @@ package enum NodePath {
     }
 }
 
+/// What machines have from their start for good, in a word.
+package enum ClassName {
+    /// Whether a text is 1 to 253 printable characters of ASCII without spaces.
+    package static func isValid(_ text: String) -> Bool {
+        (1...253).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+}
+
 /// Digests in configurations.
 package enum DigestText {
     /// Whether a text is a SHA-256 digest in 64 lower-case hexadecimal digits.

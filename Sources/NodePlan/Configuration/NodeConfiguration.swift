@@ -204,6 +204,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var health: Health?
         /// The certificate of the machine's tunnel client, where one runs.
         package var tunnelCertificate: TunnelCertificate?
+        /// Machines that say that they are of another class leave it alone, for they are replaced; for all machines of
+        /// the pool where it is missing.
+        package var machineClass: String?
         /// How many machines of the cluster may restart what pods depend on at the same time; 1 where it is missing.
         package var restartBudget: Int?
 
@@ -238,6 +241,15 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         (apiVersion, kind) = (Self.apiVersion, Self.kind)
         metadata = Metadata(pool: pool, generation: generation)
         self.spec = spec
+    }
+
+    /// Whether it is for machines of a class.
+    ///
+    /// One of another class keeps what it has until it is replaced; where either
+    /// side says none, it is for all of the pool.
+    package func isFor(machineClass own: String?) -> Bool {
+        guard let own, let wanted = spec.machineClass else { return true }
+        return own == wanted
     }
 }
 

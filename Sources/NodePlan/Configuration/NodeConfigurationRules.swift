@@ -35,6 +35,11 @@ package enum NodeConfigurationRules {
             "spec.health.timeoutSeconds",
             "must be 1 to 3600"
         )
+        check(
+            spec.machineClass.map(ClassName.isValid) ?? true,
+            "spec.machineClass",
+            "is no word of 1 to 253 characters"
+        )
         let authority = spec.certificateAuthority
         check(
             authority?.contains("-----BEGIN CERTIFICATE-----") ?? true,

@@ -34,6 +34,8 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
     package var tokenFile: String?
     /// The name of the Node; the machine's host name in lower case where it is missing.
     package var machineName: String?
+    /// What the machine has from its start for good, in one word; configurations of another class are not for it.
+    package var machineClass: String?
     package var proxy: Proxy?
     /// `ADDRESS:PORT` for metrics and health; none where it is missing.
     package var metrics: String?
@@ -97,6 +99,7 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
             "proxy.noProxy",
             "holds spaces, commas or control characters"
         )
+        check(machineClass.map(ClassName.isValid) ?? true, "machineClass", "is no word of 1 to 253 characters")
         check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
         problems += LogChoice.problems(level: logLevel, format: logFormat)
         return problems

@@ -11,7 +11,11 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// (Kubernetes documentation, "Encrypting Confidential Data at Rest"), in all of them.
     package let encryptionProvider = "secretbox"
 
+    /// The version of the Eviction: v1 is taken from 1.22 on (Kubernetes documentation, "API-initiated Eviction").
+    package let evictionVersion: String
+
     package init(_ version: KubernetesVersion) {
+        evictionVersion = version.minor >= 22 ? "policy/v1" : "policy/v1beta1"
         etcd = version.minor >= 34 ? "3.6.4-0" : version.minor >= 22 ? "3.5.21-0" : "3.4.13-0"
     }
 }

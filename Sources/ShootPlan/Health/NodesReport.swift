@@ -18,16 +18,23 @@ package struct NodesReport: Hashable, Sendable {
     ///   - bootstraps: what machines say of themselves before they are nodes.
     ///   - pools: the pools that are wanted.
     ///   - generations: what each pool's machines are to be, by the pool's name.
+    ///   - classes: of which class each pool's machines are to be; those of another leave new generations alone until
+    ///     they are replaced.
     package init(
         _ nodes: [Node],
         _ bootstraps: [NodeBootstrap],
         _ pools: [Shoot.Worker],
-        generations: [String: Int]
+        generations: [String: Int],
+        classes: [String: String] = [:]
     ) {
+        func judge(_ node: Node) -> String? {
+            let isOutdated = node.pool.flatMap { classes[$0] }.map(node.isOutdated(wanted:)) ?? false
+            return Self.problem(node, isOutdated ? [:] : generations)
+        }
         ready = nodes.count { $0.isReady }
         isAhead = nodes.contains { Self.progress($0, generations).map { $0.applied > $0.wanted } ?? false }
         let all =
-            nodes.compactMap { Self.problem($0, generations) } + Self.strangers(nodes, bootstraps)
+            nodes.compactMap(judge) + Self.strangers(nodes, bootstraps)
             + pools.compactMap { Self.problem($0, nodes) }
         problem = all.isEmpty ? nil : all.sorted().prefix(5).joined(separator: "; ")
     }

@@ -8,8 +8,10 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         case restart
         /// The link restarts, a node at a time; streams go on over the next connection.
         case relink
-        /// New machines are others; those that there are get what is in their configuration.
+        /// Machines give way to new ones, one at a time.
         case replace
+        /// New machines are others; those that there are get what is in their configuration.
+        case renew
     }
 
     /// One consequence.
@@ -78,7 +80,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
                 add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new")
                 continue
             }
-            compare(was, pool)
+            compare(was, pool, at: new.provider.type)
             if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
             if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
         }
@@ -87,7 +89,8 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         }
     }
 
-    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker) {
+    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker, at provider: Shoot.ProviderType) {
+        let startEffect: NodeEffect = provider.endsSingleMachines ? .replace : .renew
         if old.minimum < new.minimum {
             add("pool \(new.name)", "\(new.minimum - old.minimum) machines start", "minimum")
         }
@@ -95,8 +98,8 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             add("pool \(new.name)", "up to \(old.minimum - new.minimum) machines end", "minimum")
         }
         if old.maximum != new.maximum { add("pool \(new.name)", "its bound moves to \(new.maximum)", "maximum") }
-        if old.machineType != new.machineType { add(new, .replace, "machineType") }
-        if old.image != new.image { add(new, .replace, "image") }
+        if old.machineType != new.machineType { add(new, startEffect, "machineType") }
+        if old.image != new.image { add(new, startEffect, "image") }
         if old.kubelet != new.kubelet { add(new, .restart, "kubelet") }
         if old.labels != new.labels { add(new, .restart, "labels") }
         if old.taints != new.taints { add(new, .restart, "taints") }
@@ -107,7 +110,8 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             switch effect {
             case .restart: "its kubelets restart within the budget, pods go on"
             case .relink: "tendril-vpn restarts on its nodes; streams go on"
-            case .replace: "new machines start from it; those that there are only get its configuration"
+            case .renew: "new machines start from it; those that there are only get its configuration"
+            case .replace: "its machines are replaced, one at a time; their pods move within PodDisruptionBudgets"
             }
         add("pool \(pool.name)", text, reason)
     }

@@ -288,8 +288,10 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         }
     }
 
-    /// Whether the peer has this lane here already: it renews it, or it looks for another instance behind the address
-    /// and leaves again. A lane in use must not give way to that.
+    /// Whether the peer has this lane here already.
+    ///
+    /// It renews it, or it looks for another instance behind the address and leaves again: a lane in use must not give
+    /// way to that.
     private func mayBeProbe(_ introduction: Greeting.Introduction) -> Bool {
         guard let link = registry.link(of: introduction.identity.name, session: introduction.hello.session) else {
             return false

@@ -167,7 +167,7 @@ YAML
 
 # machines: follows the groups that the coordinator writes: boots and ends machines on this host until it is told to stop
 machines() {
-  local name ns group desired prefix present number wanted there
+  local name ns group desired prefix present leaving number wanted there
   mkdir -p "$RIG/groups"
   while sleep 0.3; do
     k get secrets -A -l tendril.dev/machine-group -o json 2>/dev/null >"$RIG/groups/list.json" || continue
@@ -176,9 +176,11 @@ import base64, json, sys
 for item in json.load(open(f"{sys.argv[1]}/list.json"))["items"]:
     m = item["metadata"]; a = m["annotations"]
     with open(f"{sys.argv[1]}/{m['namespace']}.{m['name']}.userdata", "wb") as out: out.write(base64.b64decode(item["data"]["user-data"]))
-    print(m["namespace"], m["name"], a["tendril.dev/desired"], a["tendril.dev/name-prefix"], a.get("tendril.dev/present") or "-")
+    print(m["namespace"], m["name"], a["tendril.dev/desired"], a["tendril.dev/name-prefix"], a.get("tendril.dev/present") or "-", a.get("tendril.dev/leaving") or "-")
 PY
-    while read -r ns group desired prefix present; do
+    while read -r ns group desired prefix present leaving; do
+      # What is to end before any other goes first.
+      if [[ $leaving == "$prefix"* && -d $RIG/machines/$leaving ]]; then "$HERE/machine.sh" down "$leaving"; say "  a machine ended: $leaving"; fi
       mapfile -t there < <(cd "$RIG/machines" && compgen -G "$prefix*" | sort)
       # A name is never used a second time: it belongs to the machine that had it.
       while ((${#there[@]} < desired)); do

@@ -19,6 +19,64 @@ shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone 
   until_ok 20 t node status one || fail "$(t node status one)"
 }
 
+# extra_pool TYPE: the pool `worker` as it is, and beside it one whose machines are of that type
+extra_pool() { change "{\"spec\":{\"workers\":[{\"name\":\"worker\",\"minimum\":1,\"maximum\":2},{\"name\":\"extra\",\"minimum\":2,\"maximum\":3,\"machineType\":\"$1\"}]}}"; }
+# extra_nodes TYPE: the nodes of that pool whose machines are of a type and ready for pods
+extra_nodes() { s get nodes -l tendril.dev/pool=extra -o json | python3 -c 'import json,sys
+for n in json.load(sys.stdin)["items"]:
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in n["status"]["conditions"])
+    if ready and not n["spec"].get("unschedulable") and n["metadata"].get("annotations", {}).get("tendril.dev/machine-class") == "default/" + sys.argv[1]: print(n["metadata"]["name"])' "$1"; }
+shoot_replace() { # machines of another type take the place of those that are there: within budgets, back again, and whoever is killed on the way
+  local old gone
+  extra_pool small
+  until_ok 120 eval '[[ $(extra_nodes small | wc -l) == 2 ]]' || fail "$(s get nodes)"
+  old=$(extra_nodes small)
+  s apply -f - >/dev/null <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: guarded, namespace: default}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: guarded}}
+  template:
+    metadata: {labels: {app: guarded}}
+    spec:
+      nodeSelector: {tendril.dev/pool: extra}
+      terminationGracePeriodSeconds: 1
+      containers: [{name: a, image: rig.invalid/busybox:1, imagePullPolicy: Never, command: [sleep, "100000"]}]
+---
+apiVersion: policy/v1beta1
+kind: PodDisruptionBudget
+metadata: {name: guarded, namespace: default}
+spec: {minAvailable: 2, selector: {matchLabels: {app: guarded}}}
+YAML
+  s rollout status deployment/guarded --timeout=60s >/dev/null
+  until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  # A budget that allows nothing holds all of it up, and that is told; another machine is there by then.
+  extra_pool large
+  until_ok 120 eval '[[ $(k -n demo get events) == *MachineReplacementWaits*guarded* ]]' || fail "$(k -n demo get events; s get nodes)"
+  [[ $(extra_nodes large | wc -l) == 1 && $(s get nodes -l tendril.dev/pool=extra --no-headers | wc -l) == 3 ]] || fail "$(s get nodes)"
+  [[ $(s get deployment guarded -o jsonpath='{.status.readyReplicas}') == 2 ]] || fail "$(s get pods -o wide)"
+  # Back again: those that were there stay, and the new one goes.
+  extra_pool small
+  until_ok 120 eval '[[ $(extra_nodes small) == "$old" && $(s get nodes -l tendril.dev/pool=extra --no-headers | wc -l) == 2 ]]' || fail "$(k -n demo get events | tail -5; s get nodes)"
+  until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  # With a budget that can be kept all of them are replaced, and no coordinator needs to live to the end of it.
+  s patch pdb guarded --type=merge -p '{"spec":{"minAvailable":1}}' >/dev/null
+  extra_pool large
+  gone=${old%%$'\n'*}
+  until_ok 120 eval '! s get node "$gone" >/dev/null 2>&1 || [[ $(s get nodes -l tendril.dev/pool=extra -o name | grep -cF "$old") == 1 ]]' || fail "$(s get nodes)"
+  k -n tendril-system delete pod --all --wait=false >/dev/null
+  until_ok 240 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  [[ $(extra_nodes large | wc -l) == 2 && $(s get nodes -l tendril.dev/pool=extra --no-headers | wc -l) == 2 ]] || fail "$(s get nodes)"
+  ! s get nodes -o name | grep -qF "$old" || fail "an old one is left: $(s get nodes)"
+  until_ok 60 eval '[[ $(s get deployment guarded -o jsonpath="{.status.readyReplicas}") == 2 ]]' || fail "$(s get pods -o wide)"
+  s delete deployment/guarded pdb/guarded >/dev/null
+  change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
+  until_ok 60 nodes_ready 1 || fail "$(s get nodes)"
+  until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+}
+
 shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
   local pid; pid=$("$HERE/machine.sh" sh seed pgrep -f 'tendril-coordinator run' | head -1)
   [[ -n $pid ]] || fail "no coordinator runs"

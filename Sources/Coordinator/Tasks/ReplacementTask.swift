@@ -1,0 +1,158 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import ShootPlan
+internal import TendrilCore
+
+/// Machines of a class that is not wanted any more give way to new ones, one at a time in each pool.
+enum ReplacementTask {
+    static func make(_ work: ShootWork, _ provider: any InfrastructureProvider) -> ShootTask {
+        ShootTask(
+            name: TaskName.replacement,
+            title: "Replacing machines",
+            after: [TaskName.machines, TaskName.controllers],
+            isWaiting: true,
+            inputs: { records in
+                [
+                    "classes": .object(work.machineClasses.mapValues { .string($0) }),
+                    "machines": records[TaskName.machines] ?? .null,
+                ]
+            },
+            perform: { records in
+                guard let provider = provider as? any SingleMachineProvider else { return [:] }
+                let replacer = MachineReplacer(
+                    work: work,
+                    provider: provider,
+                    shoot: try await work.shootClient(),
+                    infrastructure: records[TaskName.infrastructure] ?? [:]
+                )
+                // One pool after the other: their pods are each other's guests.
+                for pool in work.facts.spec.workers { try await replacer.run(pool) }
+                return [:]
+            }
+        )
+    }
+}
+
+/// Takes the steps that replace the machines of a pool.
+private struct MachineReplacer {
+    /// How long a new machine may take to be a Node that is ready.
+    private static let joining = Nanoseconds.seconds(1200)
+    /// How long the pods of a node may take to leave it.
+    private static let draining = Nanoseconds.seconds(1800)
+
+    let work: ShootWork
+    let provider: any SingleMachineProvider
+    let shoot: KubernetesClient
+    let infrastructure: JSONValue
+
+    /// Takes one step after the other until none is left.
+    func run(_ pool: Shoot.Worker) async throws {
+        guard try await isNeeded(pool) else { return try await provider.settle(work, pool) }
+        let start = Clock.now()
+        var replaced = 0
+        // New machines of an old class would be replaced for ever.
+        let limit = try await look(pool).outdated.count + pool.maximum
+        while true {
+            let step: PoolReplacement.Step = try await Waiting.until(
+                Self.joining,
+                every: .milliseconds(500),
+                for: "a machine of the pool \(pool.name)"
+            ) {
+                let next = try await look(pool).next
+                return if case .wait(let reason) = next { .failure(.init(reason)) } else { .success(next) }
+            }
+            switch step {
+            case .done:
+                try await provider.settle(work, pool)
+                let seconds = Clock.now().since(start) / 1_000_000_000
+                await tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
+                return
+            case .wait: break
+            case .restore(let node): try await mark(node, isLeaving: false)
+            case .grow(let count): try await provider.grow(work, pool, to: count)
+            case .forget(let node): try await MachinesTask.removeNode(node, shoot)
+            case .replace(let node, let shrinks):
+                guard replaced < limit else {
+                    throw TaskFailure(.configuration, "pool \(pool.name): new machines are of an old class as well")
+                }
+                let left = try await look(pool).outdated.count
+                await tell("ReplacingMachine", "pool \(pool.name): \(node) gives way, 1 of \(left) that are left")
+                try await replace(node, pool, shrinks: shrinks)
+                replaced += 1
+            }
+        }
+    }
+
+    private func isNeeded(_ pool: Shoot.Worker) async throws -> Bool {
+        guard let wanted = work.machineClasses[pool.name] else { return false }
+        return try await shoot.list(Node.self).items.contains {
+            $0.pool == pool.name && ($0.isOutdated(wanted: wanted) || $0.isBeingReplaced)
+        }
+    }
+
+    private func look(_ pool: Shoot.Worker) async throws -> PoolReplacement {
+        let nodes = try await shoot.list(Node.self).items
+        let machines = try await provider.machines(work, pool, infrastructure)
+        return PoolReplacement(
+            pool,
+            wanted: work.machineClasses[pool.name] ?? "",
+            machines: machines.count,
+            nodes: nodes,
+            gone: Set(nodes.filter(machines.present.isGone).compactMap(\.metadata.name))
+        )
+    }
+
+    private func replace(_ node: String, _ pool: Shoot.Worker, shrinks: Bool) async throws {
+        try await mark(node, isLeaving: true)
+        try await drain(node)
+        let leaver = try await shoot.get(Node.self, node)
+        try await provider.end(work, leaver, of: pool, shrinks: shrinks)
+        try await MachinesTask.removeNode(node, shoot)
+    }
+
+    /// Keeps new pods away from a node, or lets them come again.
+    private func mark(_ node: String, isLeaving: Bool) async throws {
+        try await shoot.patch(
+            Node.self,
+            node,
+            [
+                "metadata": ["annotations": [TendrilAPI.replacementAnnotation: isLeaving ? "true" : .null]],
+                "spec": ["unschedulable": isLeaving ? true : .null],
+            ]
+        )
+    }
+
+    /// Moves the pods of a node elsewhere, as fast as their PodDisruptionBudgets allow it.
+    private func drain(_ node: String) async throws {
+        var held: Set<String> = []
+        let version = KubernetesTraits(work.facts.version).evictionVersion
+        let _: Bool = try await Waiting.until(Self.draining, every: .seconds(1), for: "the pods of node \(node)") {
+            // What a kubelet that is not there does not end goes with its machine.
+            let answers = try await shoot.find(Node.self, node)?.isReady ?? false
+            let pods = try await shoot.list(Pod.self, field: "spec.nodeName=\(node)").items.filter {
+                $0.hasToLeave && (answers || $0.metadata.deletionTimestamp == nil)
+            }
+            var reason = "\(pods.count) pods end"
+            let known = held
+            for pod in pods where pod.metadata.deletionTimestamp == nil {
+                let (name, namespace) = (pod.metadata.name ?? "", pod.metadata.namespace ?? "")
+                do throws(APIError) {
+                    try await shoot.evict(name, namespace: namespace, version: version)
+                } catch {
+                    if error.isNotFound { continue }
+                    reason = "pod \(namespace)/\(name) stays: \(error)"
+                    held.insert("\(namespace)/\(name)")
+                }
+            }
+            if held != known { await tell("MachineReplacementWaits", "node \(node): \(reason)", isWarning: true) }
+            return pods.isEmpty ? .success(true) : .failure(.init(reason))
+        }
+    }
+
+    private func tell(_ reason: String, _ message: String, isWarning: Bool = false) async {
+        work.logger.notice("\(reason)", metadata: ["message": "\(message)"])
+        await ShootEvents(garden: work.garden).tell(work.shoot, reason, message, isWarning: isWarning)
+    }
+}
