@@ -65,9 +65,9 @@ YAML
   s patch pdb guarded --type=merge -p '{"spec":{"minAvailable":1}}' >/dev/null
   extra_pool large
   gone=${old%%$'\n'*}
-  until_ok 120 eval '! s get node "$gone" >/dev/null 2>&1 || [[ $(s get nodes -l tendril.dev/pool=extra -o name | grep -cF "$old") == 1 ]]' || fail "$(s get nodes)"
+  until_ok 240 eval '! s get node "$gone" >/dev/null 2>&1 || [[ $(s get nodes -l tendril.dev/pool=extra -o name | grep -cF "$old") == 1 ]]' || fail "$(s get nodes)"
   k -n tendril-system delete pod --all --wait=false >/dev/null
-  until_ok 240 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  until_ok 300 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   [[ $(extra_nodes large | wc -l) == 2 && $(s get nodes -l tendril.dev/pool=extra --no-headers | wc -l) == 2 ]] || fail "$(s get nodes)"
   ! s get nodes -o name | grep -qF "$old" || fail "an old one is left: $(s get nodes)"
   until_ok 60 eval '[[ $(s get deployment guarded -o jsonpath="{.status.readyReplicas}") == 2 ]]' || fail "$(s get pods -o wide)"
