@@ -58,8 +58,8 @@ final class Exchange: @unchecked Sendable {
         prepareTimes()
         prepareSecurity()
         for (name, value) in request.headers { lines = curl_slist_append(lines, "\(name): \(value)") }
-        // libcurl would add a form's content type, and wait for leave to send a large body.
-        lines = curl_slist_append(lines, "Expect:")
+        // libcurl would wait for leave to send a large body. It signs this line too, though it does not send it.
+        if !security.credential.isSignature { lines = curl_slist_append(lines, "Expect:") }
         tendril_curl_set_headers(handle, lines)
         if !request.body.isEmpty { tendril_curl_set_body(handle, request.body, request.body.count) }
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -152,13 +152,20 @@ final class Exchange: @unchecked Sendable {
             }
         case .token(let token): add(token)
         // Without a token the request is one of nobody's, and is refused.
+        case .awsSignature(let region, let service, let keyID, let key):
+            set(CURLOPT_AWS_SIGV4, "aws:amz:\(region):\(service)")
+            set(CURLOPT_USERNAME, keyID)
+            set(CURLOPT_PASSWORD, Self.text(key))
         case .tokenFile(let path): add(Secret(((try? DurableFile.read(path)) ?? []).prefix { $0 > 0x20 }))
         }
     }
 
     private func add(_ token: Secret) {
-        let text = token.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
-        lines = curl_slist_append(lines, "Authorization: Bearer \(text)")
+        lines = curl_slist_append(lines, "Authorization: Bearer \(Self.text(token))")
+    }
+
+    private static func text(_ secret: Secret) -> String {
+        secret.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
     }
 
     /// What makes the request one that is not sent.

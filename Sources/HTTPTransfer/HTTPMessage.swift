@@ -79,6 +79,11 @@ package struct HTTPSecurity: Sendable {
         case token(Secret)
         /// A bearer token in a file that somebody else renews; it is read for each request.
         case tokenFile(String)
+        /// A signature by an access key of AWS (AWS documentation, "Signature Version 4").
+        case awsSignature(region: String, service: String, keyID: String, key: Secret)
+
+        /// Whether the request itself is signed.
+        var isSignature: Bool { if case .awsSignature = self { true } else { false } }
     }
 
     package var trust: Trust

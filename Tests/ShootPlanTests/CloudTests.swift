@@ -66,6 +66,15 @@ struct CloudTests {
         #expect(CloudFailure.summary("Error: " + String(repeating: "x", count: 5000)).count == 800)
     }
 
+    @Test("shows of a service's answer its message, in one line with a bound")
+    func message() {
+        let answer = "<Response><Error><Code>Throttling</Code><Message>Rate\nexceeded</Message></Error></Response>"
+        #expect(CloudFailure.message(answer) == "Rate exceeded")
+        #expect(CloudFailure.message("gone") == "gone")
+        #expect(CloudFailure.message("") == "")
+        #expect(CloudFailure.message("x<Message>" + String(repeating: "y", count: 5000)).count == 800)
+    }
+
     @Test("configurations hold no value of a shoot; values hold nothing that Terraform reads as an expression")
     func values() throws {
         let hostile = "${file(\"/etc/shadow\")}"

@@ -59,19 +59,6 @@ struct ShootPreviewTests {
         for (line, start) in zip(lines, example.lines) { #expect(line.hasPrefix(start), "\(line)") }
     }
 
-    @Test("where single machines cannot be ended, those that are there stay")
-    func renewal() throws {
-        func lines(_ machineType: String) throws -> ShootPreview {
-            func atAWS(_ shoot: inout Shoot) { shoot.spec.provider.type = .aws }
-            let changed = try Samples.shoot { shoot in
-                atAWS(&shoot)
-                shoot.spec.workers[0].machineType = machineType
-            }
-            return ShootPreview(from: try Samples.shoot(atAWS).spec, to: changed.spec)
-        }
-        #expect(try lines("m").lines.contains { $0.hasPrefix("pool worker: new machines start from it") })
-    }
-
     private func terraform(_ change: (inout Shoot) -> Void) throws -> TerraformPreview {
         func atAWS(_ shoot: inout Shoot) {
             shoot.spec.region = "eu-central-1"

@@ -207,8 +207,15 @@ extension Shoot {
         "spec.workers[].name": FieldRule("The pool's name.", pattern: label, maximumCount: 15),
         "spec.workers[].minimum": FieldRule("The least number of machines.", minimum: 0, maximum: 1000, default: 1),
         "spec.workers[].maximum": FieldRule("The largest number of machines.", minimum: 0, maximum: 1000, default: 1),
-        "spec.workers[].machineType": FieldRule("The provider's name of a size.", maximumCount: 63),
-        "spec.workers[].image": FieldRule("The name of a machine image that the coordinator knows.", maximumCount: 63),
+        "spec.workers[].machineType": FieldRule(
+            "The provider's name of a size; another one replaces the pool's machines.",
+            pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+            maximumCount: 63
+        ),
+        "spec.workers[].image": FieldRule(
+            "The name of a machine image that the coordinator knows; another one replaces the pool's machines.",
+            maximumCount: 63
+        ),
         "spec.workers[].labels": FieldRule("Labels of the pool's nodes."),
         "spec.workers[].taints": FieldRule("Taints of the pool's nodes.", maximumCount: 50),
         "spec.workers[].kubelet.maxPods": FieldRule("How many pods a node takes.", minimum: 1, maximum: 1000),

@@ -1,5 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
+internal import HTTPTransfer
 internal import KubernetesClient
 internal import ShootPlan
 internal import TendrilCore
@@ -38,6 +39,14 @@ struct AWSProvider: InfrastructureProvider {
             try await machines.destroy(TerraformConfiguration.machines, values(work, [:], []))
             return nil
         }
+        let made = try await machines.apply(
+            TerraformConfiguration.machines,
+            values(work, try pools(groups), infrastructure)
+        )
+        return groups.isEmpty ? .names([]) : Self.present(made)
+    }
+
+    private func pools(_ groups: [MachineGroup]) throws -> [String: JSONValue] {
         var pools: [String: JSONValue] = [:]
         for group in groups {
             guard let image = group.image.ami else {
@@ -49,9 +58,61 @@ struct AWSProvider: InfrastructureProvider {
                 userData: Data(group.userData).base64EncodedString()
             )
         }
-        let made = try await machines.apply(TerraformConfiguration.machines, values(work, pools, infrastructure))
-        if groups.isEmpty { return .names([]) }
-        return made["addresses"].map { .addresses(Set($0.items.compactMap(\.text))) }
+        return pools
+    }
+
+    private static func present(_ made: JSONValue) -> PresentMachines? {
+        made["addresses"].map { .addresses(Set($0.items.compactMap(\.text))) }
+    }
+
+    // MARK: - Single machines
+
+    /// A look is a run of Terraform, and a machine needs a minute or two.
+    var pause: Nanoseconds { .seconds(10) }
+
+    func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> MachinesSeen {
+        let values = values(work, try pools(groups), infrastructure)
+        let made = try await terraform("machines", work).apply(TerraformConfiguration.machines, values)
+        guard let present = Self.present(made) else { throw TaskFailure(.unknown, "terraform: no addresses") }
+        return MachinesSeen(
+            present: present,
+            desired: try made["desired"]?.decoded(as: [String: Int].self) ?? [:],
+            instances: try made["instances"]?.decoded(as: [String: String].self) ?? [:],
+            groups: try made["groups"]?.decoded(as: [String: String].self) ?? [:]
+        )
+    }
+
+    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws {
+        guard let group = seen.groups[pool.name] else {
+            throw TaskFailure(.unknown, "the pool \(pool.name) has no scaling group")
+        }
+        try await autoScaling(work).setDesiredCapacity(of: group, to: count)
+    }
+
+    /// Nothing is left over: what a group has beyond its minimum may be an autoscaler's.
+    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {}
+
+    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+        async throws
+    {
+        let addresses = (node.status?.addresses ?? []).map(\.address)
+        guard let instance = addresses.lazy.compactMap({ seen.instances[$0] }).first else {
+            // It has ended, and its Node does not say so yet.
+            if !seen.instances.isEmpty { return }
+            throw TaskFailure(.unknown, "the instances have no addresses")
+        }
+        try await autoScaling(work).terminate(instance, shrinks: shrinks)
+    }
+
+    private func autoScaling(_ work: ShootWork) async throws -> AWSAutoScaling {
+        let (keyID, key) = try await credentials(work)
+        let region = work.facts.spec.region ?? ""
+        return AWSAutoScaling(
+            region: region,
+            endpoint: settings.endpoint,
+            credential: .awsSignature(region: region, service: "autoscaling", keyID: keyID, key: Secret(key.utf8)),
+            transport: work.transport
+        )
     }
 
     func remove(_ work: ShootWork) async throws {
@@ -82,7 +143,7 @@ struct AWSProvider: InfrastructureProvider {
         return try given.decoded(as: AWSInfrastructure.self)
     }
 
-    private func terraform(_ name: String, _ work: ShootWork) async throws -> Terraform {
+    private func credentials(_ work: ShootWork) async throws -> (keyID: String, key: String) {
         let secret = try infrastructure(work).credentials
         // Only from the Shoot's own namespace, which its owner may read anyway.
         let found = try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace)
@@ -92,11 +153,16 @@ struct AWSProvider: InfrastructureProvider {
                 "spec.provider.infrastructure.credentials: the Secret \(secret) holds no accessKeyID and secretAccessKey"
             )
         }
+        return (key, value)
+    }
+
+    private func terraform(_ name: String, _ work: ShootWork) async throws -> Terraform {
+        let (keyID, key) = try await credentials(work)
         return Terraform(
             name: name,
             settings: settings,
             work: work,
-            credentials: ["AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": value]
+            credentials: ["AWS_ACCESS_KEY_ID": keyID, "AWS_SECRET_ACCESS_KEY": key]
         )
     }
 }

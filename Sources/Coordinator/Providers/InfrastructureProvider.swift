@@ -30,6 +30,17 @@ enum PresentMachines: Sendable {
     }
 }
 
+/// What a provider knows of a shoot's machines.
+struct MachinesSeen: Sendable {
+    let present: PresentMachines
+    /// How many machines each pool is to have at the moment, by its name.
+    let desired: [String: Int]
+    /// What the provider calls the machines, by their addresses, where that is not the name of their Nodes.
+    var instances: [String: String] = [:]
+    /// What the provider calls the groups, by the pools' names, where it needs that.
+    var groups: [String: String] = [:]
+}
+
 /// Makes networks and machines.
 protocol InfrastructureProvider: Sendable {
     /// What is wrong with a shoot for this provider.
@@ -55,24 +66,23 @@ protocol InfrastructureProvider: Sendable {
     func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> PresentMachines?
 
-    /// Removes everything that `prepare` made.
-    func remove(_ work: ShootWork) async throws
-}
+    /// Which machines there are, and how many each pool is to have at the moment.
+    func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> MachinesSeen
 
-/// Also ends machines of our choice, so that those of an outdated class are replaced.
-protocol SingleMachineProvider: InfrastructureProvider {
-    /// How many machines a pool is to have at the moment, and which of all machines there are.
-    func machines(_ work: ShootWork, _ pool: Shoot.Worker, _ infrastructure: JSONValue) async throws
-        -> (count: Int, present: PresentMachines)
+    /// How long to wait between two looks.
+    var pause: Nanoseconds { get }
 
     /// Has a pool have this many machines for a while, within its bounds.
-    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int) async throws
+    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws
 
     /// Takes back what `grow` did, where it is left over once nothing is to be replaced any more.
     func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws
 
-    /// Ends one machine of a pool, and waits until it is gone; another one comes in its place unless the pool `shrinks`.
-    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool) async throws
+    /// Ends one machine of a pool; another one comes in its place unless the pool `shrinks`.
+    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen) async throws
+
+    /// Removes everything that `prepare` made.
+    func remove(_ work: ShootWork) async throws
 }
 
 /// The network and all that machines need.

@@ -7,7 +7,7 @@ internal import TendrilCore
 
 /// Machines on the seed's host, for development: a program on the host follows the Secrets in which the groups are
 /// written, as a cloud follows its scaling groups.
-struct LocalProvider: SingleMachineProvider {
+struct LocalProvider: InfrastructureProvider {
     /// The label of a group.
     static let label = "tendril.dev/machine-group"
     /// How many machines are wanted.
@@ -72,16 +72,19 @@ struct LocalProvider: SingleMachineProvider {
 
     func remove(_ work: ShootWork) async throws { _ = try await scale(work, [], [:]) }
 
-    func machines(_ work: ShootWork, _ pool: Shoot.Worker, _ infrastructure: JSONValue) async throws
-        -> (count: Int, present: PresentMachines)
-    {
+    var pause: Nanoseconds { .milliseconds(500) }
+
+    func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> MachinesSeen {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
-        let present = list.items.flatMap(Self.names)
-        let group = list.items.first { $0.metadata.name == Self.name(pool.name) }
-        return (group.flatMap(Self.desiredCount) ?? 0, .names(Set(present)))
+        let known = Dictionary(uniqueKeysWithValues: list.items.map { ($0.metadata.name ?? "", $0) })
+        let desired = groups.map { ($0.pool.name, known[Self.name($0.pool.name)].flatMap(Self.desiredCount) ?? 0) }
+        return MachinesSeen(
+            present: .names(Set(list.items.flatMap(Self.names))),
+            desired: Dictionary(uniqueKeysWithValues: desired)
+        )
     }
 
-    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int) async throws {
+    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws {
         let surge = count - pool.minimum
         try await note([Self.surge: .string("\(surge)"), Self.desired: .string("\(count)")], on: pool, work)
     }
@@ -92,7 +95,9 @@ struct LocalProvider: SingleMachineProvider {
         try await note([Self.surge: .null, Self.desired: .string("\(pool.minimum)")], on: pool, work)
     }
 
-    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool) async throws {
+    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+        async throws
+    {
         let name = node.metadata.name ?? ""
         let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
         // A second attempt finds a machine that has ended, and must not shrink the group again.

@@ -64,13 +64,12 @@ struct ShootWork: Sendable {
         return image
     }
 
-    /// Of which class the machines of each pool are to be, by the pool's name; without pools whose image is not
-    /// known, or whose machines cannot be replaced.
+    /// Of which class the machines of each pool are to be, by the pool's name; without pools whose image is not known.
     var machineClasses: [String: String] {
         var classes: [String: String] = [:]
         for pool in facts.spec.workers {
             guard let image = try? image(of: pool) else { continue }
-            classes[pool.name] = MachineClass.of(pool, image, at: facts.spec.provider.type)
+            classes[pool.name] = MachineClass.of(pool, image)
         }
         return classes
     }

@@ -45,16 +45,10 @@ enum MachinesTask {
     ) async throws -> JSONValue {
         var output = Output(pools: [:], renewal: .max)
         var groups: [MachineGroup] = []
-        if !work.facts.isHibernated {
-            let shoot = try await work.shootClient()
-            let addresses = try work.addresses(records)
-            let users = UserDataStore(work: work, provider: provider, shoot: shoot, addresses: addresses)
-            for pool in work.facts.spec.workers {
-                let (userData, renewal) = try await users.keep(pool)
-                output.pools[pool.name] = "\(Digest.hex(userData)) \(pool.minimum)-\(pool.maximum)"
-                output.renewal = min(output.renewal, renewal)
-                groups.append(MachineGroup(pool: pool, image: try work.image(of: pool), userData: userData))
-            }
+        for (group, renewal) in try await machineGroups(work, provider, records) {
+            output.pools[group.pool.name] = "\(Digest.hex(group.userData)) \(group.pool.minimum)-\(group.pool.maximum)"
+            output.renewal = min(output.renewal, renewal)
+            groups.append(group)
         }
         let present = try await provider.scale(work, groups, records[TaskName.infrastructure] ?? [:])
         if let present {
@@ -66,6 +60,24 @@ enum MachinesTask {
             }
         }
         return try CanonicalJSON.value(output)
+    }
+
+    /// All pools as the provider is to make them, each with when its user data is to be made anew; none while it sleeps.
+    static func machineGroups(
+        _ work: ShootWork,
+        _ provider: any InfrastructureProvider,
+        _ records: FlowRecords
+    ) async throws -> [(group: MachineGroup, renewal: UInt64)] {
+        guard !work.facts.isHibernated else { return [] }
+        let shoot = try await work.shootClient()
+        let addresses = try work.addresses(records)
+        let users = UserDataStore(work: work, provider: provider, shoot: shoot, addresses: addresses)
+        var groups: [(MachineGroup, UInt64)] = []
+        for pool in work.facts.spec.workers {
+            let (userData, renewal) = try await users.keep(pool)
+            groups.append((MachineGroup(pool: pool, image: try work.image(of: pool), userData: userData), renewal))
+        }
+        return groups
     }
 
     private static func removeNodes(_ work: ShootWork, except present: PresentMachines) async throws {
@@ -106,7 +118,7 @@ private struct UserDataStore {
             configurationKeys: try await configurationKeys()
         )
         let image = try work.image(of: pool)
-        agent.machineClass = MachineClass.of(pool, image, at: work.facts.spec.provider.type)
+        agent.machineClass = MachineClass.of(pool, image)
         agent.certificateAuthority = String(decoding: try await bundle(), as: UTF8.self)
         let program = image.program
         let wanted = try JSONValue.array([CanonicalJSON.value(agent), CanonicalJSON.value(program)]).digest()

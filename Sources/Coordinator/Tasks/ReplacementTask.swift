@@ -20,11 +20,11 @@ enum ReplacementTask {
                 ]
             },
             perform: { records in
-                guard let provider = provider as? any SingleMachineProvider else { return [:] }
                 let replacer = MachineReplacer(
                     work: work,
                     provider: provider,
                     shoot: try await work.shootClient(),
+                    groups: try await MachinesTask.machineGroups(work, provider, records).map(\.group),
                     infrastructure: records[TaskName.infrastructure] ?? [:]
                 )
                 // One pool after the other: their pods are each other's guests.
@@ -42,9 +42,12 @@ private struct MachineReplacer {
     /// How long the pods of a node may take to leave it.
     private static let draining = Nanoseconds.seconds(1800)
 
+    private typealias Look = (plan: PoolReplacement, seen: MachinesSeen)
+
     let work: ShootWork
-    let provider: any SingleMachineProvider
+    let provider: any InfrastructureProvider
     let shoot: KubernetesClient
+    let groups: [MachineGroup]
     let infrastructure: JSONValue
 
     /// Takes one step after the other until none is left.
@@ -53,33 +56,36 @@ private struct MachineReplacer {
         let start = Clock.now()
         var replaced = 0
         // New machines of an old class would be replaced for ever.
-        let limit = try await look(pool).outdated.count + pool.maximum
+        let limit = try await look(pool).plan.outdated.count + pool.maximum
         while true {
-            let step: PoolReplacement.Step = try await Waiting.until(
+            let (plan, seen): Look = try await Waiting.until(
                 Self.joining,
-                every: .milliseconds(500),
+                every: provider.pause,
                 for: "a machine of the pool \(pool.name)"
             ) {
-                let next = try await look(pool).next
-                return if case .wait(let reason) = next { .failure(.init(reason)) } else { .success(next) }
+                let now = try await look(pool)
+                return if case .wait(let reason) = now.plan.next { .failure(.init(reason)) } else { .success(now) }
             }
-            switch step {
+            switch plan.next {
             case .done:
                 try await provider.settle(work, pool)
                 let seconds = Clock.now().since(start) / 1_000_000_000
-                await tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
-                return
+                return await tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
             case .wait: break
             case .restore(let node): try await mark(node, isLeaving: false)
-            case .grow(let count): try await provider.grow(work, pool, to: count)
+            case .grow(let count): try await provider.grow(work, pool, to: count, seen)
             case .forget(let node): try await MachinesTask.removeNode(node, shoot)
             case .replace(let node, let shrinks):
                 guard replaced < limit else {
                     throw TaskFailure(.configuration, "pool \(pool.name): new machines are of an old class as well")
                 }
-                let left = try await look(pool).outdated.count
+                let left = plan.outdated.count
                 await tell("ReplacingMachine", "pool \(pool.name): \(node) gives way, 1 of \(left) that are left")
-                try await replace(node, pool, shrinks: shrinks)
+                try await mark(node, isLeaving: true)
+                try await drain(node)
+                let leaver = try await shoot.get(Node.self, node)
+                try await provider.end(work, leaver, of: pool, shrinks: shrinks, seen)
+                try await MachinesTask.removeNode(node, shoot)
                 replaced += 1
             }
         }
@@ -92,24 +98,17 @@ private struct MachineReplacer {
         }
     }
 
-    private func look(_ pool: Shoot.Worker) async throws -> PoolReplacement {
+    private func look(_ pool: Shoot.Worker) async throws -> Look {
         let nodes = try await shoot.list(Node.self).items
-        let machines = try await provider.machines(work, pool, infrastructure)
-        return PoolReplacement(
+        let seen = try await provider.look(work, groups, infrastructure)
+        let plan = PoolReplacement(
             pool,
             wanted: work.machineClasses[pool.name] ?? "",
-            machines: machines.count,
+            machines: seen.desired[pool.name] ?? 0,
             nodes: nodes,
-            gone: Set(nodes.filter(machines.present.isGone).compactMap(\.metadata.name))
+            gone: Set(nodes.filter(seen.present.isGone).compactMap(\.metadata.name))
         )
-    }
-
-    private func replace(_ node: String, _ pool: Shoot.Worker, shrinks: Bool) async throws {
-        try await mark(node, isLeaving: true)
-        try await drain(node)
-        let leaver = try await shoot.get(Node.self, node)
-        try await provider.end(work, leaver, of: pool, shrinks: shrinks)
-        try await MachinesTask.removeNode(node, shoot)
+        return (plan, seen)
     }
 
     /// Keeps new pods away from a node, or lets them come again.

@@ -10,8 +10,6 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         case relink
         /// Machines give way to new ones, one at a time.
         case replace
-        /// New machines are others; those that there are get what is in their configuration.
-        case renew
     }
 
     /// One consequence.
@@ -80,7 +78,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
                 add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new")
                 continue
             }
-            compare(was, pool, at: new.provider.type)
+            compare(was, pool)
             if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
             if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
         }
@@ -89,8 +87,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         }
     }
 
-    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker, at provider: Shoot.ProviderType) {
-        let startEffect: NodeEffect = provider.endsSingleMachines ? .replace : .renew
+    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker) {
         if old.minimum < new.minimum {
             add("pool \(new.name)", "\(new.minimum - old.minimum) machines start", "minimum")
         }
@@ -98,8 +95,8 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             add("pool \(new.name)", "up to \(old.minimum - new.minimum) machines end", "minimum")
         }
         if old.maximum != new.maximum { add("pool \(new.name)", "its bound moves to \(new.maximum)", "maximum") }
-        if old.machineType != new.machineType { add(new, startEffect, "machineType") }
-        if old.image != new.image { add(new, startEffect, "image") }
+        if old.machineType != new.machineType { add(new, .replace, "machineType") }
+        if old.image != new.image { add(new, .replace, "image") }
         if old.kubelet != new.kubelet { add(new, .restart, "kubelet") }
         if old.labels != new.labels { add(new, .restart, "labels") }
         if old.taints != new.taints { add(new, .restart, "taints") }
@@ -110,7 +107,6 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             switch effect {
             case .restart: "its kubelets restart within the budget, pods go on"
             case .relink: "tendril-vpn restarts on its nodes; streams go on"
-            case .renew: "new machines start from it; those that there are only get its configuration"
             case .replace: "its machines are replaced, one at a time; their pods move within PodDisruptionBudgets"
             }
         add("pool \(pool.name)", text, reason)

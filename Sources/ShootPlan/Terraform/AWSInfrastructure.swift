@@ -118,6 +118,14 @@ package enum CloudFailure {
         words.first { text.contains($0.0) }?.1 ?? .unknown
     }
 
+    /// What an answer of one of the cloud's services says is wrong, in one line.
+    package static func message(_ answer: String) -> String {
+        let text = answer.split(separator: "<Message>", maxSplits: 1).dropFirst().first.map { rest in
+            rest.prefix { $0 != "<" }
+        }
+        return String((text ?? answer.prefix(200)).map { $0.isNewline ? " " : $0 }.prefix(800))
+    }
+
     /// The part of Terraform's output that says what is wrong, in one line.
     package static func summary(_ output: String) -> String {
         let lines = output.split(separator: "\n").map { line in

@@ -116,4 +116,12 @@ data "aws_instances" "there" {
 }
 
 output "addresses" { value = data.aws_instances.there.private_ips }
+# By their addresses, as Nodes say them; nothing while one of them has none yet.
+output "instances" {
+  value = (
+    length(data.aws_instances.there.private_ips) == length(data.aws_instances.there.ids)
+    ? zipmap(data.aws_instances.there.private_ips, data.aws_instances.there.ids) : {}
+  )
+}
+output "desired" { value = { for name, group in aws_autoscaling_group.pool : name => group.desired_capacity } }
 output "groups" { value = { for name, group in aws_autoscaling_group.pool : name => group.name } }

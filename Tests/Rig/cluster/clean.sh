@@ -4,6 +4,6 @@
 stop machines
 for m in "$RIG"/machines/*/; do [[ ! -d $m ]] || "$HERE/machine.sh" down "$(basename "$m")"; done
 for f in "$RIG"/run/*.pid; do [[ ! -e $f ]] || stop "$(basename "$f" .pid)"; done
-for name in cp op cloud; do unport "$name"; done
+for name in cp op; do unport "$name"; done
 [[ ! -e /run/netns/$RIG_NAME-sw ]] || ip netns del "$RIG_NAME-sw"
 rm -rf --one-file-system "$RIG"

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # A shoot at AWS: the real Terraform and provider against a simulator, and a machine that boots from the user data in it.
 
-CLOUD=$NET.240
+# Where the coordinator is, too: it speaks with this host alone without TLS.
+CLOUD=127.0.0.1
 aws() { # PYTHON: with clients ec2 and groups of the simulator
-  in_ns cloud env AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-central-1 python3 -c "
+  in_ns op env AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-central-1 python3 -c "
 import base64, boto3
 ec2, groups = (boto3.client(name, endpoint_url='http://$CLOUD:5000') for name in ('ec2', 'autoscaling'))
 $1"
@@ -26,8 +27,7 @@ shoot_cloud() { # Terraform is killed in the middle and goes on where it was; th
   ((${#missing[@]} == 0)) || { say "  left out, for this machine lacks: ${missing[*]}"; return 0; }
   mkdir -p "$RIG/cloud"; chmod 700 "$RIG/cloud"
   printf 'disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror { path = "%s" }\n}\n' "$mirror" >"$RIG/cloud/cli.tfrc"
-  port cloud 240
-  start moto ip netns exec "$RIG_NAME-cloud" python3 -m moto.server -H 0.0.0.0 -p 5000
+  start moto ip netns exec "$RIG_NAME-op" python3 -m moto.server -H $CLOUD -p 5000
   # A coordinator of another seed, which is the same cluster: it runs beside it, where Terraform is.
   ip -n "$RIG_NAME-op" route replace $SERVICES.0.0/16 via $CONTROL_PLANE
   {
@@ -67,9 +67,7 @@ YAML
   cloud_coordinator
   until_ok 200 eval "aws 'assert len(groups.describe_auto_scaling_groups()[\"AutoScalingGroups\"]) == 1'" || fail "no group: $(cloud_shoot lastOperation)"
   [[ $(vpcs) == 1 ]] || fail "$(vpcs) networks"
-  aws "template = ec2.describe_launch_templates()['LaunchTemplates'][0]['LaunchTemplateId']
-version = ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=['\$Latest'])['LaunchTemplateVersions'][0]
-print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end='')" >"$RIG/cloud/userdata"
+  cloud_user_data >"$RIG/cloud/userdata"
   MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up ip-250-60 60 "$RIG/cloud/userdata"
   until_ok 200 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded ]]' || fail "$(cloud_shoot lastOperation)"
   [[ $(cloud_shoot infrastructure.vpc) == vpc-* ]] || fail "$(cloud_shoot infrastructure)"
@@ -84,27 +82,65 @@ print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end=
   [[ $sum == "2 to add, 1 to change, 0 to destroy" ]] || fail "$sum"
   k -n demo patch shoot cloud --type=merge -p "{\"spec\":{\"workers\":$pools}}" >/dev/null
   until_ok 90 grep -q "part=machines plan=.*$sum" "$RIG/log/cloud-coordinator.log" || fail "$(grep part=machines "$RIG/log/cloud-coordinator.log")"
-  until_ok 90 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath={.metadata.generation})" ]]' || fail "$(cloud_shoot lastOperation)"
+  until_ok 90 cloud_settled || fail "$(cloud_shoot lastOperation)"
+}
+
+# cloud_kubectl: kubectl for the shoot at AWS
+cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; in_ns op "$KUBECTL" --kubeconfig "$WORK/cloud.kubeconfig" "$@"; }
+cloud_settled() { [[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath='{.metadata.generation}')" ]]; }
+# cloud_user_data: what machines of the pool `worker` start with
+cloud_user_data() { aws "template = next(t for t in ec2.describe_launch_templates()['LaunchTemplates'] if t['LaunchTemplateName'].endswith('-worker'))['LaunchTemplateId']
+version = ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=['\$Latest'])['LaunchTemplateVersions'][0]
+print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end='')"; }
+cloud_group="group = next(g for g in groups.describe_auto_scaling_groups()['AutoScalingGroups'] if g['AutoScalingGroupName'].endswith('-worker'))
+there = [i['InstanceId'] for i in group['Instances']]"
+
+shoot_cloud_replace() { # at a scaling group a machine of the new type comes first, then just the old one ends
+  [[ -e $RIG/run/cloud-coordinator.pid ]] || { say "  left out with cloud"; return 0; }
+  local instance
+  # The simulator's instance gets the address of the machine that stands for it.
+  instance=$(aws "$cloud_group
+old = ec2.describe_instances(InstanceIds=there)['Reservations'][0]['Instances'][0]
+subnet = next(s['SubnetId'] for s in ec2.describe_subnets()['Subnets'] if s['CidrBlock'].startswith('$NET.0/'))
+new = ec2.run_instances(ImageId=old['ImageId'], MinCount=1, MaxCount=1, SubnetId=subnet, PrivateIpAddress='$NET.60')['Instances'][0]['InstanceId']
+ec2.create_tags(Resources=[new], Tags=[t for t in old['Tags'] if not t['Key'].startswith('aws:')])
+name = group['AutoScalingGroupName']
+groups.attach_instances(InstanceIds=[new], AutoScalingGroupName=name)
+groups.detach_instances(InstanceIds=there, AutoScalingGroupName=name, ShouldDecrementDesiredCapacity=True)
+ec2.terminate_instances(InstanceIds=there)
+print(new)")
+  k -n demo get shoot cloud -o json | python3 -c 'import json,sys; print(json.dumps({"spec": {"workers": [dict(w, machineType="t3.large") if w["name"] == "worker" else w for w in json.load(sys.stdin)["spec"]["workers"]]}}))' >"$WORK/cloud.patch"
+  k -n demo patch shoot cloud --type=merge -p "$(<"$WORK/cloud.patch")" >/dev/null
+  until_ok 120 aws "$cloud_group
+assert group['DesiredCapacity'] == 2" || fail "$(tail -5 "$RIG/log/cloud-coordinator.log")"
+  cloud_user_data >"$RIG/cloud/userdata"
+  MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up ip-250-61 61 "$RIG/cloud/userdata"
+  until_ok 200 aws "$cloud_group
+assert '$instance' not in there and group['DesiredCapacity'] == 1" || fail "$(k -n demo get events | tail -5)"
+  "$HERE/machine.sh" down ip-250-60
+  until_ok 200 cloud_settled || fail "$(cloud_shoot lastOperation) $(cloud_shoot lastErrors)"
+  until_ok 60 eval '[[ $(cloud_kubectl get nodes -o name) == node/ip-250-61 ]]' || fail "$(cloud_kubectl get nodes)"
+  ! grep -q "canary-$$" "$RIG/log/cloud-coordinator.log" || fail "a credential is in the log"
 }
 
 shoot_cloud_fails() { # what the cloud refuses is told with its code; a deletion removes what Terraform made, and only then the rest
   [[ -e $RIG/run/cloud-coordinator.pid ]] || { say "  left out with cloud"; return 0; }
-  "$HERE/machine.sh" down ip-250-60
+  local node; node=$(cd "$RIG/machines" && compgen -G "ip-250-*" | head -1)
+  "$HERE/machine.sh" down "$node"
   local zones='{"spec":{"provider":{"infrastructure":{"zones":["eu-central-1a","eu-central-1b"ZONE]}}}}'
   k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/,\"eu-central-1z\"}" >/dev/null
   until_ok 60 eval '[[ $(cloud_shoot lastErrors) == *ERR_CONFIGURATION_PROBLEM*terraform*network*eu-central-1z* ]]' || fail "$(cloud_shoot lastErrors)"
   k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/}" >/dev/null
-  until_ok 120 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath={.metadata.generation})" ]]' || fail "$(cloud_shoot lastOperation)"
+  until_ok 120 cloud_settled || fail "$(cloud_shoot lastOperation)"
   [[ -z $(cloud_shoot lastErrors) ]] || fail "the error stays"
   # The machine has ended, and the cloud knows nothing of it: its Node goes with the next look at everything.
-  cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; in_ns op "$KUBECTL" --kubeconfig "$WORK/cloud.kubeconfig" "$@"; }
-  until_ok 90 eval '[[ $(cloud_kubectl get node ip-250-60 -o jsonpath="{.status.conditions[?(@.type==\"Ready\")].status}") == Unknown ]]' || fail "$(cloud_kubectl get nodes)"
+  until_ok 90 eval '[[ $(cloud_kubectl get node $node -o jsonpath="{.status.conditions[?(@.type==\"Ready\")].status}") == Unknown ]]' || fail "$(cloud_kubectl get nodes)"
   k -n demo annotate shoot cloud tendril.dev/operation=reconcile >/dev/null
-  until_ok 90 eval '! cloud_kubectl get node ip-250-60' || fail "$(cloud_kubectl get nodes)"
+  until_ok 90 eval '! cloud_kubectl get node $node' || fail "$(cloud_kubectl get nodes)"
   k -n demo annotate shoot cloud confirmation.tendril.dev/deletion=true >/dev/null
   k -n demo delete shoot cloud --wait=false >/dev/null
   until_ok 240 eval '! k -n demo get shoot cloud' || fail "$(k -n demo get shoot cloud -o yaml | tail -30)"
   [[ $(vpcs) == 0 ]] || fail "a network is left"
   ! k get namespace shoot--demo--cloud 2>/dev/null || fail "the namespace is left"
-  stop cloud-coordinator; stop moto; unport cloud; k delete seed cloud >/dev/null
+  stop cloud-coordinator; stop moto; k delete seed cloud >/dev/null
 }

@@ -1,0 +1,75 @@
+import Glibc
+import HTTPTransfer
+import LinuxSystem
+import TendrilCore
+import Testing
+
+/// Answers one request on a loopback address, and keeps what came.
+private final class OneAnswer: Sendable {
+    let port: UInt16
+    private let listener: CInt
+
+    init() throws {
+        listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, length) + listen(listener, 1) + getsockname(listener, address, &length)
+            }
+        }
+        try #require(code == 0)
+        port = UInt16(bigEndian: address.sin_port)
+    }
+
+    deinit { close(listener) }
+
+    /// The request's lines up to its body.
+    func lines() async throws -> [String] {
+        let listener = listener
+        let text = try await Blocking.run("answer") {
+            let connection = accept(listener, nil, nil)
+            defer { close(connection) }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let count = recv(connection, &bytes, bytes.count, 0)
+            let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
+            _ = send(connection, answer, answer.count, CInt(MSG_NOSIGNAL.rawValue))
+            return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+        }
+        return text.split(separator: "\r\n").map(String.init)
+    }
+}
+
+@Suite("Signed requests")
+struct SignatureTests {
+    @Test("say who signed what, and sign no line that is not sent", .timeLimit(.minutes(1)))
+    func signedLines() async throws {
+        let server = try OneAnswer()
+        async let received = server.lines()
+        let credential = HTTPSecurity.Credential.awsSignature(
+            region: "eu-central-1",
+            service: "autoscaling",
+            keyID: "AKID",
+            key: Secret("secret/+".utf8)
+        )
+        let request = HTTPRequest(
+            .post,
+            "http://127.0.0.1:\(server.port)/",
+            headers: [("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")],
+            body: Array("Action=A".utf8)
+        )
+        let response = try await HTTPTransfer().send(request, HTTPSecurity(trust: .system, credential: credential))
+        #expect(response.status == 200)
+        let lines = try await received
+        let names = Set(lines.dropFirst().compactMap { $0.split(separator: ":").first.map { String($0).lowercased() } })
+        let authorization = try #require(lines.first { $0.hasPrefix("Authorization: AWS4-HMAC-SHA256 ") })
+        #expect(authorization.contains("Credential=AKID/") && !authorization.contains("secret"))
+        #expect(authorization.contains("/eu-central-1/autoscaling/aws4_request"))
+        let signed = try #require(authorization.firstMatch(of: /SignedHeaders=([a-z0-9;-]+)/)).output.1
+        #expect(signed.contains("content-type") && signed.contains("host"))
+        #expect(signed.split(separator: ";").allSatisfy { names.contains(String($0)) }, "\(authorization) \(names)")
+    }
+}
