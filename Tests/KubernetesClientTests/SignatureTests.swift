@@ -36,7 +36,7 @@ private final class OneAnswer: Sendable {
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = recv(connection, &bytes, bytes.count, 0)
             let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
-            _ = send(connection, answer, answer.count, CInt(MSG_NOSIGNAL.rawValue))
+            _ = send(connection, answer, answer.count, CInt(MSG_NOSIGNAL))
             return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
         }
         return text.split(separator: "\r\n").map(String.init)
