@@ -139,8 +139,7 @@ extension KubernetesClient {
             "apiVersion": .string(version), "kind": "Eviction",
             "metadata": ["name": .string(pod), "namespace": .string(namespace)],
         ]
-        let resource = ResourceKind(plural: "pods", isNamespaced: true)
-        let path = resource.path(namespace: namespace, name: pod, subresource: "eviction")
+        let path = Pod.resource.path(namespace: namespace, name: pod, subresource: "eviction")
         _ = try await perform(.post, path, body: encode(eviction))
     }
 

@@ -20,18 +20,34 @@ enum ReplacementTask {
                 ]
             },
             perform: { records in
-                let replacer = MachineReplacer(
-                    work: work,
-                    provider: provider,
-                    shoot: try await work.shootClient(),
-                    groups: try await MachinesTask.machineGroups(work, provider, records).map(\.group),
-                    infrastructure: records[TaskName.infrastructure] ?? [:]
-                )
-                // One pool after the other: their pods are each other's guests.
-                for pool in work.facts.spec.workers { try await replacer.run(pool) }
+                try await perform(work, provider, records)
                 return [:]
             }
         )
+    }
+
+    private static func perform(
+        _ work: ShootWork,
+        _ provider: any InfrastructureProvider,
+        _ records: FlowRecords
+    ) async throws {
+        let shoot = try await work.shootClient()
+        let nodes = try await shoot.list(Node.self).items
+        func needs(_ pool: Shoot.Worker) -> Bool {
+            guard let wanted = work.machineClasses[pool.name] else { return false }
+            return nodes.contains { $0.pool == pool.name && ($0.isOutdated(wanted: wanted) || $0.isBeingReplaced) }
+        }
+        let pools = work.facts.spec.workers
+        for pool in pools where !needs(pool) { try await provider.settle(work, pool) }
+        guard pools.contains(where: needs) else { return }
+        let replacer = try await MachineReplacer(work, provider, shoot, records)
+        // One pool after the other: their pods are each other's guests.
+        for pool in pools where needs(pool) {
+            guard let wanted = work.machineClasses[pool.name] else { continue }
+            let outdated = nodes.count { $0.pool == pool.name && $0.isOutdated(wanted: wanted) }
+            // New machines of an old class would be replaced for ever.
+            try await replacer.run(pool, wanted: wanted, limit: outdated + pool.maximum)
+        }
     }
 }
 
@@ -50,20 +66,28 @@ private struct MachineReplacer {
     let groups: [MachineGroup]
     let infrastructure: JSONValue
 
-    /// Takes one step after the other until none is left.
-    func run(_ pool: Shoot.Worker) async throws {
-        guard try await isNeeded(pool) else { return try await provider.settle(work, pool) }
+    init(
+        _ work: ShootWork,
+        _ provider: any InfrastructureProvider,
+        _ shoot: KubernetesClient,
+        _ records: FlowRecords
+    ) async throws {
+        (self.work, self.provider, self.shoot) = (work, provider, shoot)
+        groups = try await MachinesTask.machineGroups(work, provider, records).map(\.group)
+        infrastructure = records[TaskName.infrastructure] ?? [:]
+    }
+
+    /// Takes one step after the other until none is left; more replacements than the limit are an error.
+    func run(_ pool: Shoot.Worker, wanted: String, limit: Int) async throws {
         let start = Clock.now()
         var replaced = 0
-        // New machines of an old class would be replaced for ever.
-        let limit = try await look(pool).plan.outdated.count + pool.maximum
         while true {
             let (plan, seen): Look = try await Waiting.until(
                 Self.joining,
                 every: provider.pause,
                 for: "a machine of the pool \(pool.name)"
             ) {
-                let now = try await look(pool)
+                let now = try await look(pool, wanted)
                 return if case .wait(let reason) = now.plan.next { .failure(.init(reason)) } else { .success(now) }
             }
             switch plan.next {
@@ -91,19 +115,12 @@ private struct MachineReplacer {
         }
     }
 
-    private func isNeeded(_ pool: Shoot.Worker) async throws -> Bool {
-        guard let wanted = work.machineClasses[pool.name] else { return false }
-        return try await shoot.list(Node.self).items.contains {
-            $0.pool == pool.name && ($0.isOutdated(wanted: wanted) || $0.isBeingReplaced)
-        }
-    }
-
-    private func look(_ pool: Shoot.Worker) async throws -> Look {
+    private func look(_ pool: Shoot.Worker, _ wanted: String) async throws -> Look {
         let nodes = try await shoot.list(Node.self).items
         let seen = try await provider.look(work, groups, infrastructure)
         let plan = PoolReplacement(
             pool,
-            wanted: work.machineClasses[pool.name] ?? "",
+            wanted: wanted,
             machines: seen.desired[pool.name] ?? 0,
             nodes: nodes,
             gone: Set(nodes.filter(seen.present.isGone).compactMap(\.metadata.name))
