@@ -7,6 +7,8 @@ final class DatagramMerger {
 
     private let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
     private var first: InnerPacket?
+    /// The TUN queue of the first one.
+    private var queue = 0
     /// Of the packet so far, in bytes.
     private var length = 0
     private var count = 0
@@ -21,12 +23,14 @@ final class DatagramMerger {
     ///   - start: its virtio header.
     ///   - packet: what its headers say.
     ///   - header: what its virtio header says.
+    ///   - queue: the TUN queue of its flow.
     /// - Returns: whether it was taken.
-    func take(_ start: UnsafeMutableRawPointer, _ packet: InnerPacket, _ header: VirtioHeader) -> Bool {
+    func take(_ start: UnsafeMutableRawPointer, _ packet: InnerPacket, _ header: VirtioHeader, queue: Int) -> Bool {
         guard DatagramMerge.canBegin(packet, header) else { return false }
         guard let first else {
             memory.copyMemory(from: start, byteCount: VirtioHeader.byteCount + packet.length)
             (self.first, length, count, isComplete) = (packet, packet.length, 1, false)
+            self.queue = queue
             return true
         }
         let (size, payload) = (first.length - first.payloadOffset, packet.length - packet.payloadOffset)
@@ -48,11 +52,11 @@ final class DatagramMerger {
     }
 
     /// What is held, as one packet with its virtio header; it is valid until the next one is taken.
-    func release() -> (start: UnsafeRawPointer, byteCount: Int, packets: Int)? {
+    func release() -> (start: UnsafeRawPointer, byteCount: Int, packets: Int, queue: Int)? {
         guard let first else { return nil }
         if count > 1 { finish(first) }
         self.first = nil
-        return (UnsafeRawPointer(memory), VirtioHeader.byteCount + length, count)
+        return (UnsafeRawPointer(memory), VirtioHeader.byteCount + length, count, queue)
     }
 
     private func finish(_ first: InnerPacket) {

@@ -30,4 +30,18 @@ package enum PacketSide: Sendable {
             try policy.inward(packet, link: lane.peer.link, paths: paths)
         }
     }
+
+    /// The TUN queue, one of `count`, of a packet that came in by a lane: the same at both ends of the link.
+    @inline(__always)
+    package func queue(inward packet: InnerPacket, count: Int) -> Int {
+        let flow =
+            switch self {
+            case .server: FlowKey(inward: packet)
+            case .client: FlowKey(outward: packet)
+            }
+        return Int(flow.hash(Self.queueHash) % UInt64(count))
+    }
+
+    /// Known to both ends; no secret, for a sender can only hurt flows of its own.
+    private static let queueHash = SipHash(key: (0, 0))
 }

@@ -12,6 +12,7 @@ extension Worker {
         case .bytes(let count):
             lane.counters.add(count, to: .receivedBytes)
             lane.machine.heard(at: now)
+            load.note(packets: 0, bytes: count)
         case .wouldBlock: break
         case .ended:
             close(lane, .disconnected)
@@ -113,28 +114,21 @@ extension Worker {
             return
         }
         lane.counters.add(1, to: .receivedPackets)
+        let queue = queue(for: packet)
         if let merger {
-            if merger.take(start, packet, header) { return }
+            if merger.take(start, packet, header, queue: queue) { return }
             // The order stays.
             writeMerged()
-            if merger.take(start, packet, header) { return }
+            if merger.take(start, packet, header, queue: queue) { return }
         }
-        if !writeToTUN(start, count: count) { counters.drop(.kernel) }
+        if !crew[queue].write(start, count: count) { counters.drop(.kernel) }
     }
 
     /// Gives the kernel the datagrams that were put together.
     private func writeMerged() {
         guard let merged = merger?.release() else { return }
-        guard !writeToTUN(merged.start, count: merged.byteCount) else { return }
+        guard !crew[merged.queue].write(merged.start, count: merged.byteCount) else { return }
         for _ in 0..<merged.packets { counters.drop(.kernel) }
-    }
-
-    /// Gives a packet with its virtio header to the kernel; returns whether it was taken.
-    func writeToTUN(_ start: UnsafeRawPointer, count: Int) -> Bool {
-        switch tun {
-        case .some(let queue): if case .bytes = queue.write(start, count: count) { true } else { false }
-        case .none: false
-        }
     }
 
     /// Checks a packet from a peer, and replaces its virtio header by one that the kernel may be given.

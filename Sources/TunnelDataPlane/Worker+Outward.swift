@@ -9,21 +9,22 @@ extension Worker {
     private static var packetsPerTurn: Int { 64 }
     private static var bytesPerTurn: Int { 512 * 1024 }
 
-    /// Reads what TUN has into the queues of the lanes.
-    func ingest(at now: MonotonicTime) {
+    /// Reads what a queue of the TUN device has into the queues of the lanes.
+    func ingest(from number: Int, at now: MonotonicTime) {
+        guard number < crew.count else { return }
+        let owner = crew[number]
         var bytes = 0
-        for _ in 0..<Self.packetsPerTurn {
+        var packets = 0
+        defer { load.note(packets: packets, bytes: bytes) }
+        while packets < Self.packetsPerTurn {
             guard let slot = spare ?? pool.ledger.take(.large) ?? reclaim() else { return }
             spare = slot
             let target = pool.pointer(to: slot) + PacketPool.headRoom
-            let result: Transfer
-            switch tun {
-            case .some(let queue): result = queue.read(to: target, capacity: PacketPool.largeSize - PacketPool.headRoom)
-            case .none: return
-            }
+            let room = PacketPool.largeSize - PacketPool.headRoom
+            guard let result = owner.read(to: target, capacity: room) else { return }
             guard case .bytes(let count) = result else {
                 if case .failed(let code) = result {
-                    reportLostDevice(SystemError("read from the TUN device", code: code))
+                    lostQueue(number, SystemError("read from the TUN device", code: code))
                 }
                 return
             }
@@ -32,6 +33,7 @@ extension Worker {
             } catch {
                 counters.drop(error.reason)
             }
+            packets += 1
             bytes += count
             if bytes >= Self.bytesPerTurn { return }
         }
@@ -130,7 +132,7 @@ extension Worker {
             count: answer.room
         )
         guard let length = PacketTooBig.write(to: &body, about: bytes, of: packet, mtu: mtu) else { return }
-        _ = writeToTUN(answer.base, count: VirtioHeader.byteCount + length)
+        _ = write(answer.base, count: VirtioHeader.byteCount + length)
     }
 
     /// Sends what the lane's machine and queue have, one batch at most.

@@ -1,5 +1,5 @@
 package import LinuxSystem
-import TendrilCore
+package import TendrilCore
 package import TunnelProtocol
 
 /// Carries packets between one TUN queue and the lanes that belong to it; confined to one thread.
@@ -33,6 +33,10 @@ package final class Worker: @unchecked Sendable {
         case streamRules(StreamRules)
         /// End all streams of a link.
         case dropStreams(link: Int, StreamReset)
+        /// Read this worker's own queue of the TUN device from now on, or leave that to the first worker.
+        case readOwnQueue(Bool)
+        /// Read the queue of another worker, which does so no more.
+        case readQueue(Int)
         /// Say goodbye on every lane and end the thread.
         case stop
     }
@@ -49,21 +53,28 @@ package final class Worker: @unchecked Sendable {
         case deviceLost(SystemError)
     }
 
-    private enum Token {
+    enum Token {
         static var mailbox: UInt64 { 0 }
-        static var tun: UInt64 { 1 }
-        static var firstLane: UInt64 { 2 }
+        /// The first worker's queue of the TUN device; the others' follow.
+        static var firstQueue: UInt64 { 1 }
+        static var lastQueue: UInt64 { 64 }
+        static var firstLane: UInt64 { 65 }
         /// What tells a stream's token: its slot and how often that was used stand below.
         static var stream: UInt64 { 1 << 63 }
     }
 
     package let mailbox: Mailbox<Message>
-    /// All workers in their order; set before the threads are started.
-    package var crew: [Worker] = []
+    /// All workers in their order.
+    var crew: [Worker] = []
     package let counters = WorkerCounters()
     package let streamCounters = StreamCounters()
 
     let tun: TUNQueue?
+    /// When this worker's load was heavy last (``QueueLoad``), in nanoseconds of the monotonic clock.
+    package let lastHeavy = AtomicWords(count: 1)
+    var load = QueueLoad()
+    /// Of the first worker: whether the others read their own queues.
+    package internal(set) var isWide = false
     let poller: Poller
     var pool = PacketPool()
     var side: PacketSide
@@ -101,7 +112,7 @@ package final class Worker: @unchecked Sendable {
     private var nextTick = MonotonicTime(nanoseconds: 0)
     private var isStopping = false
     private var events: [(UInt64, Poller.Events)] = []
-    private let index: Int
+    let index: Int
     private let laneMap: LaneMap
     let report: @Sendable (Event) -> Void
     private var lastTurn = MonotonicTime(nanoseconds: .max)
@@ -138,14 +149,6 @@ package final class Worker: @unchecked Sendable {
         pending.reserveCapacity(64)
         events.reserveCapacity(64)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
-        if let descriptor = tunDescriptor { try poller.watch(descriptor, for: .readable, token: Token.tun) }
-    }
-
-    private var tunDescriptor: CInt? {
-        switch tun {
-        case .some(let queue): queue.rawDescriptor
-        case .none: nil
-        }
     }
 
     /// Makes turns until it is told to stop.
@@ -188,7 +191,7 @@ package final class Worker: @unchecked Sendable {
     private func handle(_ token: UInt64, _ ready: Poller.Events, at now: MonotonicTime) {
         switch token {
         case Token.mailbox: for message in mailbox.drain() { handle(message, at: now) }
-        case Token.tun: ingest(at: now)
+        case Token.firstQueue...Token.lastQueue: ingest(from: Int(token - Token.firstQueue), at: now)
         case Token.stream...:
             if let stream = stream(token) { self.ready(stream, ready, at: now) }
         default:
@@ -225,6 +228,8 @@ package final class Worker: @unchecked Sendable {
         case .resolved(let key, let addresses): resolved(key, addresses, at: now)
         case .streamRules(let rules): streamRules = rules
         case .dropStreams(let link, let reset): dropStreams(of: link, because: reset, at: now)
+        case .readOwnQueue(let isWanted): readOwnQueue(isWanted)
+        case .readQueue(let number): if !isWide { watchQueue(number) }
         case .stop:
             // A reset, so that nobody takes what he has for all there is.
             for set in streamSets.values {
@@ -333,6 +338,7 @@ package final class Worker: @unchecked Sendable {
 
     /// Watches a lane for writing until its socket takes more.
     func block(_ lane: Lane) {
+        load.noteBlocked()
         lane.isBlocked = true
         try? poller.rewatch(lane.socket.rawDescriptor, for: .both, token: lane.token)
     }
@@ -360,6 +366,7 @@ package final class Worker: @unchecked Sendable {
             markPending(lane)
         }
         tickStreams(at: now)
+        shareQueues(at: now)
         errorAllowance.refill()
         nextTick = now + .milliseconds(100)
     }
@@ -387,11 +394,6 @@ package final class Worker: @unchecked Sendable {
     var liveLanes: Dictionary<UInt64, Lane>.Values { lanes.values }
 
     func requestRenewal(of lane: Lane) { report(.renewalRequested(lane.peer)) }
-
-    func reportLostDevice(_ error: SystemError) {
-        if let descriptor = tunDescriptor { poller.unwatch(descriptor) }
-        report(.deviceLost(error))
-    }
 
     /// A worker, other than this one, with a lane of a link.
     func mate(for link: Int) -> Worker? {

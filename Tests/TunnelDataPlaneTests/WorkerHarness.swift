@@ -30,7 +30,7 @@ final class WorkerHarness {
             side: side,
             streamRules: streamRules
         ) { event in if case .ended(_, let end) = event { ended.list.append(end) } }
-        worker.crew = [worker]
+        try worker.join([worker])
     }
 
     var ends: [LaneEnd] { ended.list }

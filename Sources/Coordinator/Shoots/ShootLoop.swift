@@ -18,8 +18,8 @@ actor ShootLoop {
         ShootCondition.systemComponentsHealthy.rawValue,
     ]
 
-    /// One whose owner changes it again and again is begun anew no more often than this.
-    private static let calm = Nanoseconds.milliseconds(250)
+    /// After this long without a change the next ones are begun at once again.
+    private static let calm = Nanoseconds.seconds(5)
 
     let environment: CoordinatorEnvironment
     let logger: Logger
@@ -27,7 +27,9 @@ actor ShootLoop {
     let wishes: ShootWishes
     var shoot: Shoot
     private var work: Task<Void, Never>?
-    private var lastBegun: MonotonicTime?
+    private var earliest = MonotonicTime(nanoseconds: 0)
+    /// How long one whose owner changes it again and again waits to be begun anew: others share the processor.
+    private var restarts = Backoff(start: .milliseconds(250), limit: .seconds(2))
     /// Milliseconds; not all shoots are due in the same moment.
     private let syncMinute = UInt64.random(in: 55_000...65_000)
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
@@ -101,12 +103,12 @@ actor ShootLoop {
     }
 
     private func begin() async {
-        let now = Clock.now()
-        if let lastBegun, now < lastBegun + Self.calm {
-            try? await Task.sleep(nanoseconds: Self.calm.value - now.since(lastBegun))
-        }
+        let early = Clock.now()
+        if early < earliest { try? await Task.sleep(nanoseconds: earliest.since(early)) }
         guard !Task.isCancelled else { return }
-        lastBegun = Clock.now()
+        let now = Clock.now()
+        if now >= earliest + Self.calm { restarts.reset() }
+        earliest = now + restarts.wait()
         await run()
     }
 

@@ -101,7 +101,7 @@ final class ControlCore {
                 )
             )
         }
-        for worker in workers { worker.crew = workers }
+        for worker in workers { try worker.join(workers) }
         try poller.watch(signals.descriptor, for: .readable, token: Token.signals)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
         try poller.watch(statusSocket.descriptor, for: .readable, token: Token.status)
