@@ -27,6 +27,7 @@ actor ShootLoop {
     let wishes: ShootWishes
     var shoot: Shoot
     private var work: Task<Void, Never>?
+    /// No flow is begun anew before this.
     private var earliest = MonotonicTime(nanoseconds: 0)
     /// How long one whose owner changes it again and again waits to be begun anew: others share the processor.
     private var restarts = Backoff(start: .milliseconds(250), limit: .seconds(2))
