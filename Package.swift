@@ -52,9 +52,15 @@ let package = Package(
             dependencies: ["TendrilCore", "LinuxSystem", "CLibmnl", "CLibnftnl"],
             swiftSettings: common
         ),
+        .target(name: "HTTPModel", dependencies: ["TendrilCore"], swiftSettings: common),
         .target(
             name: "HTTPTransfer",
-            dependencies: ["TendrilCore", "LinuxSystem", "CCurl"],
+            dependencies: ["TendrilCore", "HTTPModel", "LinuxSystem", "CCurl"],
+            swiftSettings: common
+        ),
+        .target(
+            name: "EventTransfer",
+            dependencies: ["TendrilCore", "HTTPModel", "LinuxSystem", "TLSEngine", "CLibeventTLS"],
             swiftSettings: common
         ),
         .target(name: "StrictYAML", dependencies: ["TendrilCore", "CLibyaml"], swiftSettings: common),
@@ -88,7 +94,7 @@ let package = Package(
         ),
         .target(
             name: "KubernetesClient",
-            dependencies: ["TendrilCore", "ClusterModel", "HTTPTransfer", "LinuxSystem", "StrictYAML"],
+            dependencies: ["TendrilCore", "ClusterModel", "HTTPModel", "LinuxSystem", "StrictYAML"],
             swiftSettings: common
         ),
         .target(
@@ -102,7 +108,8 @@ let package = Package(
             name: "TunnelDaemon",
             dependencies: [
                 "TendrilCore", "LinuxSystem", "TLSEngine", "Netlink", "StrictYAML", "TunnelProtocol",
-                "TunnelDataPlane", "Observability", "CLibeventTLS", logging,
+                "TunnelDataPlane", "Observability", "CLibeventTLS", "ClusterModel", "KubernetesClient",
+                "EventTransfer", logging,
             ],
             swiftSettings: common
         ),
@@ -110,9 +117,8 @@ let package = Package(
         .target(
             name: "NodeAgent",
             dependencies: [
-                "TendrilCore", "LinuxSystem", "Netlink", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel",
-                "NodePlan",
-                "KubernetesClient", "Observability", logging,
+                "TendrilCore", "LinuxSystem", "Netlink", "TLSEngine", "StrictYAML", "HTTPModel", "HTTPTransfer",
+                "ClusterModel", "NodePlan", "KubernetesClient", "Observability", logging,
             ],
             swiftSettings: common
         ),
@@ -120,8 +126,8 @@ let package = Package(
         .target(
             name: "Coordinator",
             dependencies: [
-                "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPTransfer", "ClusterModel", "NodePlan",
-                "ShootPlan", "KubernetesClient", "Observability", "CLibeventTLS", logging,
+                "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPModel", "HTTPTransfer", "ClusterModel",
+                "NodePlan", "ShootPlan", "KubernetesClient", "Observability", "CLibeventTLS", logging,
             ],
             swiftSettings: common
         ),
@@ -147,7 +153,8 @@ let package = Package(
         .executableTarget(
             name: "tendril",
             dependencies: [
-                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPTransfer", "LinuxSystem",
+                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPModel", "HTTPTransfer",
+                "LinuxSystem",
                 "StrictYAML", "CommandSupport", argumentParser,
             ],
             swiftSettings: common
@@ -202,13 +209,21 @@ let package = Package(
             name: "NodeAgentTests",
             dependencies: [
                 "NodeAgent", "NodePlan", "ClusterModel", "TendrilCore", "LinuxSystem", "TLSEngine", "TestSupport",
-                "HTTPTransfer", "KubernetesClient",
+                "HTTPModel", "KubernetesClient",
             ],
             swiftSettings: common
         ),
         .testTarget(
+            name: "EventTransferTests",
+            dependencies: ["EventTransfer", "HTTPModel", "TLSEngine", "LinuxSystem", "TendrilCore"],
+            exclude: ["one-answer.py"],
+            swiftSettings: common
+        ),
+        .testTarget(
             name: "KubernetesClientTests",
-            dependencies: ["KubernetesClient", "ClusterModel", "HTTPTransfer", "TendrilCore", "LinuxSystem"],
+            dependencies: [
+                "KubernetesClient", "ClusterModel", "HTTPModel", "HTTPTransfer", "TendrilCore", "LinuxSystem",
+            ],
             swiftSettings: common
         ),
         .testTarget(

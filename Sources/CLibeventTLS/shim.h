@@ -1,4 +1,4 @@
-// libevent's connections over OpenSSL.
+// libevent's connections over OpenSSL, and its HTTP client.
 #pragma once
 // First, for libevent's configuration header defines _GNU_SOURCE, which would change the layout of fd_set.
 #include <sys/types.h>
@@ -8,4 +8,6 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>

@@ -17,6 +17,10 @@ static inline int tendril_ctx_set_tls13_only(SSL_CTX *context) {
         && SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1;
 }
 
+static inline int tendril_ctx_set_tls12_at_least(SSL_CTX *context) {
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
+}
+
 static inline long tendril_ctx_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }
 
 static inline int tendril_ctx_set_groups(SSL_CTX *context, const char *groups) {

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import HTTPModel
 internal import LinuxSystem
 internal import TendrilCore
 
@@ -42,14 +43,14 @@ final class Exchange: @unchecked Sendable {
 
     /// Sets every option; where that fails the exchange has ended.
     func prepare(isFresh: Bool) -> Bool {
-        if let problem = problem {
+        if let problem = handle == nil ? "out of memory" : request.problem(with: security) {
             fail(.badRequest, problem)
             return false
         }
         set(CURLOPT_URL, request.url)
         set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
         set(CURLOPT_NOSIGNAL, 1)
-        set(CURLOPT_PROTOCOLS_STR, Self.isLoopback(request.url) ? "http,https" : "https")
+        set(CURLOPT_PROTOCOLS_STR, request.isToLoopback ? "http,https" : "https")
         set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
         set(CURLOPT_PIPEWAIT, 1)
         set(CURLOPT_FRESH_CONNECT, isFresh ? 1 : 0)
@@ -155,34 +156,13 @@ final class Exchange: @unchecked Sendable {
         case .awsSignature(let region, let service, let keyID, let key):
             set(CURLOPT_AWS_SIGV4, "aws:amz:\(region):\(service)")
             set(CURLOPT_USERNAME, keyID)
-            set(CURLOPT_PASSWORD, Self.text(key))
+            set(CURLOPT_PASSWORD, key.text)
         case .tokenFile(let path): add(Secret(((try? DurableFile.read(path)) ?? []).prefix { $0 > 0x20 }))
         }
     }
 
     private func add(_ token: Secret) {
-        lines = curl_slist_append(lines, "Authorization: Bearer \(Self.text(token))")
-    }
-
-    private static func text(_ secret: Secret) -> String {
-        secret.withBytes { bytes in bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
-    }
-
-    /// What makes the request one that is not sent.
-    private var problem: String? {
-        guard handle != nil else { return "out of memory" }
-        guard request.url.hasPrefix("https://") || Self.isLoopback(request.url) else { return "the URL is not https" }
-        if case (.unproven, let credential) = (security.trust, security.credential) {
-            guard case .none = credential else { return "a credential is never sent to an unproven peer" }
-        }
-        let texts = request.headers.flatMap { [$0.name, $0.value] } + [request.url]
-        let isClean = texts.allSatisfy { $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
-        return isClean ? nil : "the request holds control characters"
-    }
-
-    /// Whether a URL names this host by address, where plain HTTP stays inside.
-    static func isLoopback(_ url: String) -> Bool {
-        ["http://127.0.0.1:", "http://[::1]:"].contains { url.hasPrefix($0) && !url.contains("@") }
+        lines = curl_slist_append(lines, "Authorization: Bearer \(token.text)")
     }
 
     private func set(_ option: CURLoption, _ value: Int) { tendril_curl_set_number(handle, option, value) }

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+package import HTTPModel
 package import LinuxSystem
 
 /// Carries requests over the network: one libcurl multi handle on one thread, HTTP/2 where the peer offers it.

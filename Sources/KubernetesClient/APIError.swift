@@ -1,5 +1,5 @@
 package import ClusterModel
-package import HTTPTransfer
+package import HTTPModel
 
 /// A request to the Kubernetes API that did not come to its end.
 package enum APIError: Error, Sendable, CustomStringConvertible {

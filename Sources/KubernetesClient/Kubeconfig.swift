@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-package import HTTPTransfer
+package import HTTPModel
 internal import LinuxSystem
 internal import StrictYAML
 internal import TendrilCore

@@ -1,6 +1,6 @@
 package import ClusterModel
 internal import FoundationEssentials
-package import HTTPTransfer
+package import HTTPModel
 package import TendrilCore
 
 /// Objects and documents: read, made, changed, removed.

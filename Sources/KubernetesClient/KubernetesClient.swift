@@ -1,6 +1,6 @@
 package import ClusterModel
 internal import FoundationEssentials
-package import HTTPTransfer
+package import HTTPModel
 internal import LinuxSystem
 package import TendrilCore
 

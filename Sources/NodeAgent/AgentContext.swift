@@ -1,6 +1,6 @@
 package import ClusterModel
 internal import FoundationEssentials
-package import HTTPTransfer
+package import HTTPModel
 package import KubernetesClient
 package import LinuxSystem
 package import Logging

@@ -1,5 +1,5 @@
 package import ClusterModel
-internal import HTTPTransfer
+internal import HTTPModel
 package import KubernetesClient
 package import LinuxSystem
 internal import NodePlan

@@ -1,5 +1,6 @@
 package import ClusterModel
 internal import Glibc
+internal import HTTPModel
 internal import HTTPTransfer
 internal import KubernetesClient
 internal import LinuxSystem

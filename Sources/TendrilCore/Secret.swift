@@ -16,6 +16,9 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
     /// Lends the bytes for the length of the call.
     package func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result { storage.withReadable(body) }
 
+    /// The bytes as text, for a message that has to hold them.
+    package var text: String { String(decoding: storage.copied, as: UTF8.self) }
+
     /// A copy that is the caller's to keep from others' eyes: to be written to a file of its owner's only.
     package var copied: [UInt8] { storage.copied }
 

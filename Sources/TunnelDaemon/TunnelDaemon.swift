@@ -22,6 +22,7 @@ package enum TunnelDaemon {
     package static func check(_ configuration: VPNConfiguration) throws {
         _ = try IdentityStore(configuration)
         if let settings = configuration.egressOverTLS { try SecureEgress.check(settings) }
+        if let path = configuration.nodesKubeconfig { try NodeFollower.check(path) }
     }
 
     /// A logger as the configuration wants it.

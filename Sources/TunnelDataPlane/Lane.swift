@@ -12,7 +12,7 @@ package struct LanePeer: Sendable {
     /// Tells this connection from earlier ones of the same lane.
     package let generation: UInt64
     /// The networks that the peer may speak for; empty on a client.
-    package let bound: RouteTable<Bool>
+    package internal(set) var bound: RouteTable<Bool>
     /// The largest packet in bytes that fits both ends.
     package let mtu: Int
     /// The last second since 1970 at which both certificates are valid.
@@ -49,7 +49,7 @@ package final class Lane: @unchecked Sendable {
     /// After this many bytes the sending key is changed, far below what AES-GCM allows (RFC 8446 section 5.5).
     static var bytesPerKey: Int { 64 << 30 }
 
-    package let peer: LanePeer
+    package internal(set) var peer: LanePeer
     package let counters: LaneCounters
 
     let socket: StreamSocket

@@ -13,6 +13,8 @@ package final class Worker: @unchecked Sendable {
         case adopt(Lane)
         /// Use these rules from now on.
         case rules(PacketSide)
+        /// The peer of a link may speak for these networks from now on.
+        case bind(link: Int, RouteTable<Bool>)
         /// End all lanes of a link.
         case drop(link: Int, CloseNotice)
         /// End one connection.
@@ -205,6 +207,8 @@ package final class Worker: @unchecked Sendable {
         switch message {
         case .adopt(let lane): adopt(lane, at: now)
         case .rules(let side): self.side = side
+        case .bind(let link, let bound):
+            for lane in lanes.values where lane.peer.link == link { lane.peer.bound = bound }
         case .forward(let link, let hash, let frame): take(frame, link: link, hash: hash, at: now)
         case .refuseDatagramSegmentation: _ = tun?.offer([.checksum, .segmentation])
         case .drop(let link, let notice):

@@ -44,6 +44,20 @@ struct ServerCommand: ParsableCommand {
 
     @Option(
         name: .long,
+        help:
+            "A kubeconfig: the cluster's Nodes say what each client speaks for, and who is asked first (default: none)."
+    )
+    var nodesKubeconfig: String?
+
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "A part of the networks that is every client's although Nodes are followed: that of Services."
+    )
+    var sharedNetwork: [String] = []
+
+    @Option(
+        name: .long,
         help: "Instances behind the address that clients dial, each of which they link to (default: 1)."
     )
     var instances: Int?
@@ -54,10 +68,11 @@ struct ServerCommand: ParsableCommand {
             let single: [(Setting, String?)] = [
                 (.egressSocket, egressSocket), (.egressListen, egressListen), (.egressCertificate, egressCertificate),
                 (.egressKey, egressKey), (.egressAuthority, egressAuthority), (.apiServer, apiServer),
-                (.listen, listen),
+                (.listen, listen), (.nodesKubeconfig, nodesKubeconfig),
             ]
             for (setting, value) in single { raw.set(setting, [value].compactMap { $0 }) }
             raw.set(.allowInbound, allowInbound)
+            raw.set(.sharedNetwork, sharedNetwork)
         }
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import ClusterModel
 import CommandSupport
 import FoundationEssentials
+import HTTPModel
 import HTTPTransfer
 import KubernetesClient
 import TendrilCore

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClusterModel
 import CommandSupport
+import HTTPModel
 import HTTPTransfer
 import KubernetesClient
 import TendrilCore

@@ -1,5 +1,5 @@
 import ClusterModel
-import HTTPTransfer
+import HTTPModel
 import KubernetesClient
 import LinuxSystem
 import TendrilCore

@@ -1,4 +1,5 @@
 import Glibc
+import HTTPModel
 import HTTPTransfer
 import LinuxSystem
 import TendrilCore

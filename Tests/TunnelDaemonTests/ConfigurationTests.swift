@@ -73,6 +73,10 @@ struct ConfigurationTests {
                 "clients[1].networks[0]: 10.2.0.0/25 overlaps"
             ),
             ("clients: [{name: a, networks: [10.9.0.0/24]}]", "clients[0].networks[0]: 10.9.0.0/24 lies in none"),
+            ("sharedNetworks: [10.2.0.0/24]", "sharedNetworks[0]: is for nodesKubeconfig"),
+            ("nodesKubeconfig: k\nsharedNetworks: [10.9.0.0/24]", "sharedNetworks[0]: 10.9.0.0/24 lies in none"),
+            ("nodesKubeconfig: k\nsharedNetworks: [x]", "sharedNetworks[0]: \"x\" is not a network"),
+            ("nodesKubeconfig: k\nclients: [{name: a}]", "nodesKubeconfig: and clients both say"),
         ]
     )
     func isRefused(line: String, expected: String) {
@@ -114,6 +118,13 @@ struct ConfigurationTests {
         )
         #expect(problems(text).count == 2)
         #expect(problems(text + "\npackets: false\n").isEmpty)
+    }
+
+    @Test("believes Nodes nothing where no networks are named")
+    func needsNetworksForNodes() {
+        let text = server.split(separator: "\n").filter { !$0.hasPrefix("netw") }.joined(separator: "\n")
+        let found = problems(text + "\npackets: false\nnodesKubeconfig: k\n")
+        #expect(found.contains { $0.hasPrefix("networks: is missing: Nodes are believed") }, "\(found)")
     }
 
     @Test("has a flag for every setting", arguments: Setting.allCases)

@@ -244,6 +244,52 @@ struct ServerRegistryTests {
         #expect(reason(registry.admit("a", hello(1, ["10.98.0.5"], ["10.2.5.0/24"]), generation: 1)) == nil)
     }
 
+    @Test("believes a client what its Node has, and what all share, as soon as Nodes are known")
+    func followsNodes() throws {
+        func networks(_ texts: String...) -> [IPPrefix] { texts.compactMap { IPPrefix($0) } }
+        var registry = ServerRegistry(
+            tunnels: networks("10.98.0.0/24"),
+            own: [TestPacket.address("10.98.0.1")],
+            pool: networks("10.2.0.0/16", "10.3.0.0/16"),
+            bindings: [:],
+            followingNodesBut: networks("10.3.0.0/16")
+        )
+        var links: [String: Int] = [:]
+        for (index, name) in ["a", "b"].enumerated() {
+            let hello = hello(UInt128(index), ["10.98.0.\(2 + index)", "10.2.2.9"], ["10.2.0.0/16", "10.3.0.0/16"])
+            guard case .accepted(let link, let bound, nil) = registry.admit(name, hello, generation: UInt64(index))
+            else {
+                Issue.record("refused")
+                return
+            }
+            // Nothing is known yet: nobody has anything but what all share, and its address in the tunnel.
+            #expect(
+                bound.contains(TestPacket.address("10.3.0.1"))
+                    && bound.contains(TestPacket.address("10.98.0.\(2 + index)"))
+            )
+            #expect(!bound.contains(TestPacket.address("10.2.1.1")) && !bound.contains(TestPacket.address("10.2.2.9")))
+            links[name] = link
+        }
+        let link = try #require(links["a"])
+        let bounds = registry.follow([
+            "a": networks("10.2.1.0/24"), "b": networks("10.2.2.0/24"), "c": networks("10.2.3.0/24"),
+        ])
+        let bound = try #require(bounds[link])
+        #expect(bound.contains(TestPacket.address("10.2.1.9")) && !bound.contains(TestPacket.address("10.2.2.9")))
+        let routes = registry.policy(services: []).routes
+        #expect(routes.lookup(TestPacket.address("10.2.1.9")) == link)
+        #expect(routes.lookup(TestPacket.address("10.2.2.9")) == links["b"])
+        #expect(
+            routes.lookup(TestPacket.address("10.2.3.9")) == nil
+                && routes.lookup(TestPacket.address("10.3.0.9")) == link
+        )
+        #expect(registry.owner(of: TestPacket.address("10.2.3.9")) == "c" && registry.expectedCount == 3)
+        // A Node that is gone has nothing any more.
+        let after = registry.follow(["b": networks("10.2.2.0/24")])
+        #expect(after[link]?.contains(TestPacket.address("10.2.1.9")) == false)
+        #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.2.1.9")) == nil)
+    }
+
     @Test("lets a new run of a client replace the old one")
     func replaces() {
         var registry = registry()

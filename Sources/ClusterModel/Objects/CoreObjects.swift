@@ -38,6 +38,8 @@ package struct Node: KubernetesObject {
         package var unschedulable: Bool?
         package var taints: [Taint]?
         package var podCIDR: String?
+        /// The same with the other family's, where there are two (Kubernetes documentation, "IPv4/IPv6 dual-stack").
+        package var podCIDRs: [String]?
         package var providerID: String?
     }
     /// A mark that keeps pods away.

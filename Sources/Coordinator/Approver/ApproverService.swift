@@ -1,5 +1,6 @@
 internal import ClusterModel
 internal import Glibc
+internal import HTTPModel
 internal import HTTPTransfer
 internal import KubernetesClient
 internal import LinuxSystem

@@ -1,5 +1,5 @@
 internal import ClusterModel
-internal import HTTPTransfer
+internal import HTTPModel
 internal import ShootPlan
 internal import TendrilCore
 

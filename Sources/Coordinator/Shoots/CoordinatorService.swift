@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import FoundationEssentials
 internal import Glibc
+internal import HTTPModel
 internal import HTTPTransfer
 internal import KubernetesClient
 internal import LinuxSystem

@@ -1,6 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
-internal import HTTPTransfer
+internal import HTTPModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging

@@ -1,5 +1,5 @@
 package import ClusterModel
-package import HTTPTransfer
+package import HTTPModel
 package import TLSEngine
 package import TendrilCore
 

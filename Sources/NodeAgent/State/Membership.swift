@@ -1,5 +1,5 @@
 internal import ClusterModel
-package import HTTPTransfer
+package import HTTPModel
 package import KubernetesClient
 internal import LinuxSystem
 internal import Logging

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import HTTPTransfer
+internal import HTTPModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import NodePlan

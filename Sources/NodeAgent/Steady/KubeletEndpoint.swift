@@ -1,4 +1,4 @@
-internal import HTTPTransfer
+internal import HTTPModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging

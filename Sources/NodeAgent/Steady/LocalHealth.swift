@@ -1,4 +1,4 @@
-internal import HTTPTransfer
+internal import HTTPModel
 internal import LinuxSystem
 internal import NodePlan
 internal import TendrilCore

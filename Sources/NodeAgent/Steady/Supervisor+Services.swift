@@ -1,5 +1,5 @@
 internal import ClusterModel
-internal import HTTPTransfer
+internal import HTTPModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging

@@ -11,19 +11,23 @@ package enum PodRoutes {
     ///   - pods: the range of all pods: a node is not believed to have anything outside of it.
     /// - Returns: the address of each other node by its part of the range; a part that two nodes claim is nobody's.
     package static func wanted(_ nodes: [Node], own: String, pods: IPPrefix) -> [IPPrefix: IPAddress] {
-        let mine = nodes.first { $0.metadata.name == own }.flatMap(part)
+        var claims: [String: [IPPrefix]] = [:]
+        var gateways: [String: IPAddress] = [:]
+        for node in nodes {
+            guard let name = node.metadata.name, let part = part(node) else { continue }
+            if name != own {
+                guard pods.contains(part), part != pods, let address = address(node, part.family),
+                    !pods.contains(address)
+                else { continue }
+                gateways[name] = address
+            }
+            claims[name] = [part]
+        }
         var routes: [IPPrefix: IPAddress] = [:]
-        var claims: [IPPrefix] = []
-        for node in nodes where node.metadata.name != own {
-            guard let part = part(node), pods.contains(part), part != pods, let address = address(node, part.family),
-                !pods.contains(address)
-            else { continue }
-            claims.append(part)
-            routes[part] = address
+        for (name, parts) in NodeNetworks.undisputed(claims) {
+            for part in parts { routes[part] = gateways[name] }
         }
-        return routes.filter { route in
-            claims.count { $0.overlaps(route.key) } == 1 && !(mine?.overlaps(route.key) ?? false)
-        }
+        return routes
     }
 
     private static func part(_ node: Node) -> IPPrefix? { node.spec?.podCIDR.flatMap { IPPrefix($0) } }

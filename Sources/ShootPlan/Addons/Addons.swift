@@ -83,6 +83,15 @@ package enum Addons {
                 role: "system:kubelet-api-admin",
                 ["kind": "User", "name": "kube-apiserver-kubelet-client", "apiGroup": "rbac.authorization.k8s.io"]
             ),
+            role(
+                CredentialPlan.nodesReader,
+                [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]
+            ),
+            binding(
+                CredentialPlan.nodesReader,
+                role: CredentialPlan.nodesReader,
+                ["kind": "User", "name": .string(CredentialPlan.nodesReader), "apiGroup": "rbac.authorization.k8s.io"]
+            ),
             [
                 "apiVersion": "v1", "kind": "Secret",
                 "metadata": metadata(NodeRendering.gateSecret), "data": [NodeRendering.gateKey: .string(gateKey)],

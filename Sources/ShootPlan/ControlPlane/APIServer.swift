@@ -11,6 +11,9 @@ enum APIServer {
 
     static let egressSocket = "/run/tendril/egress.sock"
 
+    /// The Secret with the kubeconfig by which the tunnel's server follows Nodes.
+    static let nodesReader = "vpn-nodes"
+
     static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [String] {
         let etcd = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
         return [
@@ -66,7 +69,10 @@ enum APIServer {
             "key": .string(PodParts.path("vpn-server", "tls.key")),
             "gateKey": .string(PodParts.path("vpn-gate-key", "key")), "packets": false,
             "networks": [.string(networking.nodes), .string(networking.pods), .string(networking.services)],
-            "egressSocket": .string(egressSocket), "apiServer": "127.0.0.1:6443",
+            // A node speaks for itself; Services are every node's.
+            "nodesKubeconfig": .string(PodParts.path(nodesReader, "kubeconfig")),
+            "sharedNetworks": [.string(networking.services)], "egressSocket": .string(egressSocket),
+            "apiServer": "127.0.0.1:6443",
             "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),
             "socket": "/run/tendril/vpn.sock", "metrics": "0.0.0.0:8133",
         ]

@@ -130,7 +130,9 @@ package enum ControlPlane {
         _ addresses: ControlPlaneAddresses,
         digests: [String: String]
     ) throws -> [JSONValue] {
-        let (secrets, tunnelSecrets) = (APIServer.secrets, ["ca-vpn-bundle", "vpn-server", "vpn-gate-key"])
+        let (secrets, tunnelSecrets) = (
+            APIServer.secrets, ["ca-vpn-bundle", "vpn-server", "vpn-gate-key", APIServer.nodesReader]
+        )
         let shared: JSONValue = ["name": "tunnel", "mountPath": "/run/tendril"]
         let configuration: JSONValue = ["name": "configuration", "mountPath": "/srv/configuration", "readOnly": true]
         let server = PodParts.container(

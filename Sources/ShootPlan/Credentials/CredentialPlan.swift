@@ -113,10 +113,15 @@ package enum CredentialPlan {
             client("kube-scheduler", "system:kube-scheduler", server: inside),
             client("tendril-coordinator", "tendril-coordinator", groups: ["system:masters"], server: inside),
             client("tendril-approver", "tendril-approver", groups: ["system:masters"], server: inside),
+            // It stands beside the API server.
+            client(APIServer.nodesReader, nodesReader, server: "https://127.0.0.1:6443"),
             client("kube-proxy", "system:kube-proxy", server: outside),
             client(LeafPlan.people, "tendril:admin", groups: ["system:masters"], server: outside),
         ]
     }
+
+    /// The user that reads Nodes for the tunnel's server, and nothing else.
+    static let nodesReader = "tendril:vpn-server"
 
     private static func servers(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
         var etcd = LeafPlan(name: "etcd-server", authority: .etcd, user: "etcd")

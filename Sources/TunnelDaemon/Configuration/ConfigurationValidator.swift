@@ -54,6 +54,8 @@ package struct ConfigurationValidator {
             networks: networks,
             remoteNetworks: remote,
             clients: clients,
+            nodesKubeconfig: nodesKubeconfig(),
+            sharedNetworks: sharedNetworks(within: networks),
             lanes: single(.lanes, "a number from 1 to \(Hello.maximumLanes)", number(1...Hello.maximumLanes)) ?? 2,
             masquerade: flag(.masquerade, default: false),
             ciphers: ciphers(),
@@ -158,6 +160,30 @@ package struct ConfigurationValidator {
         )
     }
 
+    private mutating func nodesKubeconfig() -> String? {
+        guard let path = single(.nodesKubeconfig, "a path", { $0.isEmpty || $0.contains("\0") ? nil : $0 }) else {
+            if raw.values[.sharedNetwork] != nil {
+                problem(.sharedNetwork, "is for nodesKubeconfig, which is missing")
+            }
+            return nil
+        }
+        if !raw.clients.isEmpty {
+            problem(.nodesKubeconfig, "and clients both say who speaks for what: name one of them")
+        }
+        if raw.values[.network] == nil {
+            problem(.network, "is missing: Nodes are believed to have nothing outside of these networks")
+        }
+        return path
+    }
+
+    private mutating func sharedNetworks(within networks: [IPPrefix]) -> [IPPrefix] {
+        let shared = list(.sharedNetwork, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
+        for network in shared where !networks.isEmpty && !networks.contains(where: { $0.contains(network) }) {
+            problem(.sharedNetwork, "\(network) lies in none of the networks")
+        }
+        return shared
+    }
+
     private mutating func ciphers() -> [CipherSuite] {
         let names = CipherSuite.allCases.map(\.rawValue).joined(separator: ", ")
         let chosen = list(.cipher, "one of \(names)") { text in
@@ -216,7 +242,7 @@ package struct ConfigurationValidator {
             case .client:
                 [
                     .listen, .allowInbound, .egressSocket, .egressListen, .egressCertificate, .egressKey,
-                    .egressAuthority, .apiServer, .instances,
+                    .egressAuthority, .apiServer, .instances, .nodesKubeconfig, .sharedNetwork,
                 ]
             }
         for setting in foreign {

@@ -26,6 +26,8 @@ package enum Setting: String, CaseIterable, Sendable {
     case apiServer
     case apiServerListen
     case instances
+    case nodesKubeconfig
+    case sharedNetwork
     case drainSeconds
     case packets
     case offload
@@ -41,6 +43,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .network: "networks"
         case .remoteNetwork: "remoteNetworks"
         case .cipher: "ciphers"
+        case .sharedNetwork: "sharedNetworks"
         default: rawValue
         }
     }
@@ -54,7 +57,7 @@ package enum Setting: String, CaseIterable, Sendable {
     /// Whether a list is taken.
     package var isList: Bool {
         switch self {
-        case .server, .address, .network, .remoteNetwork, .cipher, .allowInbound: true
+        case .server, .address, .network, .remoteNetwork, .sharedNetwork, .cipher, .allowInbound: true
         default: false
         }
     }

@@ -60,6 +60,11 @@ package struct VPNConfiguration: Sendable {
     package let remoteNetworks: [IPPrefix]
     /// On a server: what each client may speak for; empty where all share `networks`.
     package let clients: [String: ClientBinding]
+    /// On a server: the kubeconfig by which the cluster's Nodes are followed, so that each client speaks for its own alone;
+    /// `nil` where they are not.
+    package let nodesKubeconfig: String?
+    /// On a server that follows Nodes: the part of `networks` that every client may speak for, such as that of Services.
+    package let sharedNetworks: [IPPrefix]
     /// How many connections a link has, and how many workers carry packets: 1...16.
     package let lanes: Int
     package let masquerade: Bool

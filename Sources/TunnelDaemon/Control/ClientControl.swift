@@ -346,7 +346,7 @@ final class ClientControl: ControlCore.Delegate {
         case .worker(.renewalRequested(let peer)): servers[peer.link].machine.renew(peer.lane, at: now)
         case .resolved(let link, let lane, .success(let addresses)): dial(link, lane, addresses, at: now)
         case .worker(.refused(let request, let reset, let link)): serviceDoor?.refused(request, reset, link, at: now)
-        case .worker(.deviceLost), .worker(.retiring): break
+        case .worker(.deviceLost), .worker(.retiring), .nodes: break
         case .resolved(let link, let lane, .failure(let error)): giveUp(link, lane, "\(error)", at: now)
         }
     }

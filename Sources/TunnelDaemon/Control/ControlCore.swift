@@ -15,6 +15,7 @@ final class ControlCore {
     enum Event: Sendable {
         case worker(Worker.Event)
         case resolved(link: Int, lane: Int, Result<[SocketAddress], SystemError>)
+        case nodes(NodeFollower.News)
     }
 
     /// The role's part in what happens.

@@ -16,11 +16,11 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     /// How long the door stays shut after strangers came: a flood is met in bulk, not one by one.
     private static var respite: Nanoseconds { .milliseconds(10) }
 
-    private let core: ControlCore
+    let core: ControlCore
     private let listener: StreamSocket
     private let flows: FlowTable
     private let session = UInt128.random(in: .min ... .max)
-    private var registry: ServerRegistry
+    var registry: ServerRegistry
     private var doorway: Doorway
     private var certificates: [UInt64: (link: Int, lane: Int, certificate: PeerCertificate)] = [:]
     private var nextSweep = MonotonicTime(nanoseconds: 0)
@@ -29,7 +29,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     private var egressDoor: EgressDoor?
     private var peerDoor: EgressDoor?
     /// Clients whose link is down: its number, since when, and what the clock said then.
-    private var downSince: [String: (link: Int, at: MonotonicTime, unixTime: UInt64)] = [:]
+    private(set) var downSince: [String: (link: Int, at: MonotonicTime, unixTime: UInt64)] = [:]
 
     private init(
         _ core: ControlCore,
@@ -51,7 +51,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             tunnels: configuration.addresses.map(\.prefix),
             own: configuration.addresses.map(\.address),
             pool: configuration.networks,
-            bindings: configuration.clients
+            bindings: configuration.clients,
+            followingNodesBut: configuration.nodesKubeconfig.map { _ in configuration.sharedNetworks }
         )
         let side = PacketSide.server(registry.policy(services: configuration.allowInbound), flows)
         let listener = try listen(at: configuration.listen)
@@ -73,6 +74,10 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             control.egressDoor = try EgressDoor(core, listener, for: .targets, guide: control)
         }
         try secureEgress?.start()
+        if let path = configuration.nodesKubeconfig {
+            let mailbox = core.mailbox
+            try NodeFollower(kubeconfig: path, within: configuration.networks) { mailbox.post(.nodes($0)) }.start()
+        }
         if let listener = peer.take() {
             control.peerDoor = try EgressDoor(core, listener, for: .peerStatus, guide: control)
         }
@@ -123,32 +128,6 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     // MARK: - Streams
 
     var waitingRequests: Int { (egressDoor?.waiting ?? 0) + (peerDoor?.waiting ?? 0) }
-
-    var streamRoutes: StreamRoutes {
-        let board = core.board.snapshot
-        let paths = registry.streamPaths.map { path in
-            StreamRoutes.Path(
-                link: path.link,
-                name: path.name,
-                networks: path.networks,
-                roundTrip: board.links[path.link]?.currentLanes.map { $0.counters[.roundTrip] }.min() ?? 0
-            )
-        }
-        // Whoever is about to end serves only where nobody else can.
-        let lasting = paths.filter { !core.isRetiring($0.link) }
-        return StreamRoutes(shoot: registry.shootNetworks, paths: lasting.isEmpty ? paths : lasting)
-    }
-
-    func absence(for target: StreamTarget, at now: MonotonicTime) -> String {
-        let linked = Set(registry.streamPaths.map(\.name))
-        // The one that was heard last is the one that a person looks for first.
-        let down = downSince.filter { !linked.contains($0.key) }.max { $0.value.at < $1.value.at }
-        guard let down else {
-            return linked.isEmpty ? "no node has linked yet" : "no node serves \(target)"
-        }
-        let seconds = now.since(down.value.at) / 1_000_000_000
-        return "node \(down.key): link down \(seconds)s, last heard \(UTC.timeOfDay(down.value.unixTime))"
-    }
 
     private func accept(at now: MonotonicTime) {
         strangers = 0
@@ -332,11 +311,17 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     // MARK: - Links
 
     func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
-        if case .worker(.refused(let request, let reset, let link)) = event {
+        switch event {
+        case .worker(.ended(let peer, let end)): ended(peer, end, at: now)
+        case .worker(.refused(let request, let reset, let link)):
             let door = request.target == PeerStatus.service ? peerDoor : egressDoor
             door?.refused(request, reset, link, at: now)
+        case .nodes(let news): heard(news, at: now)
+        case .worker(.deviceLost), .worker(.retiring), .worker(.renewalRequested), .resolved: break
         }
-        guard case .worker(.ended(let peer, let end)) = event else { return }
+    }
+
+    private func ended(_ peer: LanePeer, _ end: LaneEnd, at now: MonotonicTime) {
         certificates[peer.generation] = nil
         core.forget(peer, end)
         let name = registry.names[peer.link] ?? "?"
@@ -367,7 +352,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         core.board.update { $0.retire(link) }
     }
 
-    private func publish() {
+    func publish() {
         core.publish(.server(registry.policy(services: core.configuration.allowInbound), flows))
     }
 

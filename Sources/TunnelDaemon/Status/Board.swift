@@ -42,6 +42,8 @@ final class Board: Sendable {
     struct State: Sendable {
         var links: [Int: LinkEntry] = [:]
         var expectedLinks = 0
+        /// How many Nodes are known; `nil` where they are not followed, or not heard of yet.
+        var nodes: Int?
         var handshakes: [String: UInt64] = [:]
         /// Answers to CONNECT other than 200, by status.
         var egressRefusals: [Int: UInt64] = [:]

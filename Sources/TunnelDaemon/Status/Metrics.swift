@@ -42,6 +42,9 @@ enum Metrics {
                 Sample(live, [("state", "live")]), Sample(expected - live, [("state", "missing")]),
             ]
         )
+        if let nodes = state.nodes {
+            text.add("tendril_vpn_nodes", .gauge, "Nodes that are followed.", [Sample(nodes)])
+        }
         text.add(
             "tendril_vpn_handshakes_total",
             .counter,

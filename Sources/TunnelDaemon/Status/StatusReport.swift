@@ -64,6 +64,8 @@ package struct StatusReport: Codable, Sendable {
     package let linksLive: Int
     package let linksExpected: Int
     package let links: [Link]
+    /// How many Nodes are known, where a server follows them.
+    package let nodes: Int?
     package let drops: [String: UInt64]
     package let streams: Streams
     /// The last lines that the daemon logged.
@@ -84,6 +86,7 @@ package struct StatusReport: Codable, Sendable {
         certificateExpiry = state.certificateExpiry
         (linksLive, linksExpected) = (readiness.live, readiness.expected)
         links = state.links.sorted { $0.key < $1.key }.map { Link($0.value, at: now) }
+        nodes = state.nodes
         drops = Dictionary(
             uniqueKeysWithValues: DropReason.allCases.compactMap { reason in
                 let count = board.workers.reduce(0) { $0 + $1[reason] }

@@ -17,6 +17,7 @@ package enum StatusTable {
         for link in report.links {
             if let error = link.lastError { lines += ["", "\(link.name): last error: \(error)"] }
         }
+        if let nodes = report.nodes { lines += ["", "Nodes: \(nodes)"] }
         if !report.drops.isEmpty {
             let drops = report.drops.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
             lines += ["", "dropped: " + drops.joined(separator: ", ")]

@@ -39,6 +39,10 @@ package struct ServerRegistry: Sendable {
     private let own: [IPAddress]
     private let pool: [IPPrefix]
     private let bindings: [String: ClientBinding]
+    /// The networks that every client may speak for, where Nodes say what each has of the others.
+    private let shared: [IPPrefix]
+    /// What each Node has; `nil` where Nodes are not followed.
+    private var nodes: [String: [IPPrefix]]?
     private var links: [Int: Link] = [:]
     /// Links without a connection, and until when they are kept.
     private var lingering: [Int: MonotonicTime] = [:]
@@ -51,22 +55,48 @@ package struct ServerRegistry: Sendable {
     ///   - own: the server's own tunnel addresses, which no client may claim.
     ///   - pool: the networks behind all clients.
     ///   - bindings: what each client may speak for, by name; where it is empty every client may speak for the pool.
-    package init(tunnels: [IPPrefix], own: [IPAddress], pool: [IPPrefix], bindings: [String: ClientBinding]) {
+    ///   - shared: the part of the pool that every client may speak for although Nodes are followed; `nil` where they are not.
+    package init(
+        tunnels: [IPPrefix],
+        own: [IPAddress],
+        pool: [IPPrefix],
+        bindings: [String: ClientBinding],
+        followingNodesBut shared: [IPPrefix]? = nil
+    ) {
         self.tunnels = tunnels
         self.own = own
         self.pool = pool
         self.bindings = bindings
+        self.shared = shared ?? []
+        // Before the first word of them nobody has anything.
+        nodes = shared.map { _ in [:] }
     }
+
+    /// Takes what each Node has now, by its name, which is its client's.
+    ///
+    /// - Returns: what the links that are up may speak for from now on.
+    package mutating func follow(_ nodes: [String: [IPPrefix]]) -> [Int: RouteTable<Bool>] {
+        self.nodes = nodes
+        return linked.mapValues(bound(to:))
+    }
+
+    /// The Node that has an address; `nil` where nobody knows.
+    package func owner(of address: IPAddress) -> String? {
+        nodes?.first { $0.value.contains { $0.contains(address) } }?.key
+    }
+
+    /// Whether Nodes say who owns what.
+    package var areOwnersKnown: Bool { nodes != nil }
 
     /// The names of the clients that are linked, by link.
     package var names: [Int: String] { links.mapValues(\.name) }
 
     private var linked: [Int: Link] { links.filter { !$0.value.generations.isEmpty } }
 
-    /// The links that streams can take: the client's name and the networks that it serves.
-    package var streamPaths: [(link: Int, name: String, networks: [IPPrefix])] {
-        links.filter { !$0.value.generations.isEmpty && !$0.value.streamNetworks.isEmpty }
-            .map { ($0.key, $0.value.name, $0.value.streamNetworks) }
+    /// The links that streams can take: the client's name, the networks that it serves, and what its Node has.
+    package var streamPaths: [(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix])] {
+        linked.filter { !$0.value.streamNetworks.isEmpty }
+            .map { ($0.key, $0.value.name, $0.value.streamNetworks, nodes?[$0.value.name] ?? []) }
     }
 
     /// The networks behind all clients, linked or not.
@@ -81,7 +111,7 @@ package struct ServerRegistry: Sendable {
     }
 
     /// How many links there should be, as far as the configuration tells.
-    package var expectedCount: Int { max(bindings.count, linked.count) }
+    package var expectedCount: Int { max(bindings.count, nodes?.count ?? 0, linked.count) }
 
     /// Decides on a lane whose peer proved to be `name` and sent `hello`.
     package mutating func admit(_ name: String, _ hello: Hello, generation: UInt64) -> Admission {
@@ -144,7 +174,7 @@ package struct ServerRegistry: Sendable {
         // The oldest link of several that serve the same network keeps it until it goes.
         for (link, entry) in linked.sorted(by: { $0.value.order < $1.value.order }) {
             for address in entry.addresses { routes.insert(IPPrefix(host: address), link) }
-            for network in entry.networks { routes.insert(network, link) }
+            for network in served(entry) { routes.insert(network, link) }
         }
         var shoot = RouteTable<Bool>()
         for network in pool { shoot.insert(network, true) }
@@ -175,12 +205,26 @@ package struct ServerRegistry: Sendable {
     private func isBound(_ address: IPAddress, to name: String) -> Bool {
         let binding = bindings[name]
         if let binding, !binding.addresses.isEmpty { return binding.addresses.contains(address) }
-        return (tunnels + (binding?.networks ?? pool)).contains { $0.contains(address) }
+        return (tunnels + allowance(of: name)).contains { $0.contains(address) }
+    }
+
+    /// What a client may speak for.
+    private func allowance(of name: String) -> [IPPrefix] {
+        if let nodes { return shared + (nodes[name] ?? []) }
+        return bindings[name]?.networks ?? pool
+    }
+
+    /// The networks that packets are sent to over a link: what it serves, as far as it may.
+    private func served(_ entry: Link) -> [IPPrefix] {
+        guard nodes != nil else { return entry.networks }
+        return allowance(of: entry.name).flatMap { allowed in
+            entry.networks.compactMap { $0.contains(allowed) ? allowed : allowed.contains($0) ? $0 : nil }
+        }
     }
 
     private func bound(to entry: Link) -> RouteTable<Bool> {
         var bound = RouteTable<Bool>()
-        for network in bindings[entry.name]?.networks ?? pool { bound.insert(network, true) }
+        for network in allowance(of: entry.name) { bound.insert(network, true) }
         for address in entry.addresses { bound.insert(IPPrefix(host: address), true) }
         return bound
     }

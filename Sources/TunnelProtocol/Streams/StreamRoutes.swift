@@ -9,11 +9,14 @@ package struct StreamRoutes: Sendable {
         package let name: String
         /// The networks that the client serves, as far as its identity may.
         package let networks: [IPPrefix]
+        /// The part of them that is its Node's own; empty where Nodes are not followed.
+        package let owned: [IPPrefix]
         /// Of the last heartbeat, in microseconds.
         package let roundTrip: UInt64
 
-        package init(link: Int, name: String, networks: [IPPrefix], roundTrip: UInt64) {
-            (self.link, self.name, self.networks, self.roundTrip) = (link, name, networks, roundTrip)
+        package init(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix] = [], roundTrip: UInt64) {
+            (self.link, self.name, self.networks, self.owned) = (link, name, networks, owned)
+            self.roundTrip = roundTrip
         }
     }
 
@@ -23,8 +26,12 @@ package struct StreamRoutes: Sendable {
     /// The networks behind all clients, linked or not: nothing else is a target.
     package let shoot: [IPPrefix]
     package var paths: [Path]
+    /// Whether Nodes say who owns what; a client's own words then put it before nobody.
+    private let areOwnersKnown: Bool
 
-    package init(shoot: [IPPrefix], paths: [Path]) { (self.shoot, self.paths) = (shoot, paths) }
+    package init(shoot: [IPPrefix], paths: [Path], areOwnersKnown: Bool = false) {
+        (self.shoot, self.paths, self.areOwnersKnown) = (shoot, paths, areOwnersKnown)
+    }
 
     /// Whether a target is one that streams lead to.
     package func refusal(of target: StreamTarget) -> HTTPRefusal? {
@@ -60,11 +67,16 @@ package struct StreamRoutes: Sendable {
         }
     }
 
-    /// How well a path fits: the length of the longest network that holds the address; `nil` where it leads elsewhere.
+    /// How well a path fits; `nil` where it leads elsewhere.
+    ///
+    /// Where Nodes are followed the address's own goes before all others. Else it is the length of the longest network that
+    /// holds the address.
     private func rank(of path: Path, for target: StreamTarget) -> Int? {
         switch target {
         case .address(let address, _):
-            return path.networks.filter { $0.contains(address) }.map(\.length).max()
+            let longest = path.networks.filter { $0.contains(address) }.map(\.length).max()
+            guard areOwnersKnown else { return longest }
+            return longest.map { _ in path.owned.contains { $0.contains(address) } ? 1 : 0 }
         case .name(let name, _): return path.name == name ? 1 : 0
         case .service: return nil
         }

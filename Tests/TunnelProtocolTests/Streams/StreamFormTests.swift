@@ -231,5 +231,26 @@ struct StreamRouteTests {
         #expect(routes.candidates(for: try target("11.0.0.1:80"), turn: 0) == [])
     }
 
+    @Test("where Nodes are followed to their own client first, whatever another says of itself")
+    func owners() throws {
+        let all = try #require(IPPrefix("10.0.0.0/8"))
+        let own = try #require(IPPrefix("10.2.1.0/24"))
+        let claimed = try #require(IPPrefix("10.2.1.7/32"))
+        let routes = StreamRoutes(
+            shoot: [all],
+            paths: [
+                .init(link: 0, name: "liar", networks: [all, claimed], roundTrip: 100),
+                .init(link: 1, name: "owner", networks: [all], owned: [own], roundTrip: 50_000),
+                .init(link: 2, name: "elsewhere", networks: [own], owned: [own], roundTrip: 60_000),
+            ],
+            areOwnersKnown: true
+        )
+        #expect(routes.candidates(for: try target("10.2.1.7:80"), turn: 0) == [1, 2, 0])
+        // Nobody's own: the nearest first.
+        #expect(routes.candidates(for: try target("10.3.0.1:80"), turn: 0) == [0, 1])
+        // What a client does not serve does not lead to it.
+        #expect(routes.candidates(for: try target("11.0.0.1:80"), turn: 0) == [])
+    }
+
     private func target(_ text: String) throws -> StreamTarget { try #require(StreamTarget(authority: text)) }
 }

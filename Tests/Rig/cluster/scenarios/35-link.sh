@@ -9,7 +9,7 @@ vpn_server_up() {
   start vpn-server ip netns exec "$RIG_NAME-cp" setpriv --reuid=65534 --clear-groups "$TENDRIL_VPN" server --no-packets \
     --ca "$PKI/agents-ca.crt" --certificate "$WORK/vpn/server.crt" --key "$WORK/vpn/server.key" --gate-key "$WORK/vpn/gate.key" \
     --network $NET.0/24 --network 10.244.0.0/16 --network $SERVICES.0.0/16 --egress-socket "$EGRESS" --api-server $CONTROL_PLANE:6443 \
-    --socket "$RIG/run/vpn-server.sock" --metrics $CONTROL_PLANE:8134 --log-level debug
+    --nodes-kubeconfig "$WORK/vpn/nodes.kubeconfig" --shared-network $SERVICES.0.0/16 --socket "$RIG/run/vpn-server.sock" --metrics $CONTROL_PLANE:8134 --log-level debug
 }
 
 scenario_link_up() { # the agent brings the tunnel client with its certificate; all nodes link to a server without privileges
@@ -18,6 +18,9 @@ scenario_link_up() { # the agent brings the tunnel client with its certificate; 
   leaf agents vpn-server /CN=vpn-server "URI:spiffe://$CLUSTER/vpn/server/s1"
   "$TENDRIL_VPN" certificates --cluster $CLUSTER --out "$WORK/vpn/pki" >/dev/null
   cp "$PKI/vpn-server.crt" "$WORK/vpn/server.crt"; cp "$PKI/vpn-server.key" "$WORK/vpn/server.key"; cp "$WORK/vpn/pki/gate.key" "$WORK/vpn/gate.key"
+  leaf cluster vpn-nodes /CN=vpn-nodes; kubeconfig vpn-nodes; cp "$PKI/vpn-nodes.kubeconfig" "$WORK/vpn/nodes.kubeconfig"
+  kubectl create clusterrole vpn-nodes --verb=list,watch --resource=nodes >/dev/null
+  kubectl create clusterrolebinding vpn-nodes --clusterrole=vpn-nodes --user=vpn-nodes >/dev/null
   chown -R 65534 "$WORK/vpn"; chmod 644 "$PKI/agents-ca.crt"; chmod 755 "$PKI"
   vpn_server_up
   kubectl -n kube-system create secret generic vpn-gate --from-file=key="$WORK/vpn/gate.key" >/dev/null
@@ -60,6 +63,7 @@ PY
   varied $g "$(<"$WORK/link.json")"
   everywhere $g w1 w3
   until_ok 20 links_live 2 || fail "$(vpn_status)"
+  until_ok 10 eval '[[ $(vpn_status | field nodes) == $(kubectl get nodes --no-headers | wc -l) ]]' || fail "Nodes are not followed: $(vpn_status)"
   on w1 grep -q "^CapEff:.*0000000000000000" "/proc/$(on w1 systemctl show -P MainPID tendril-vpn)/status" || fail "the client keeps privileges"
 }
 
@@ -104,6 +108,23 @@ PY
   cmp "$WORK/copy.in" "$WORK/copy.out" || fail "the copy differs"
   say "  ${COPY_MIB:-1024} MiB there and back in $(took "$t") s"
   kubectl exec web -- sh -c ': >/tmp/copy'; rm "$WORK"/copy.*
+}
+
+scenario_owner() { # a node's own client is asked first, and the cause names the node that is meant
+  failovers() { in_ns cp curl -s $CONTROL_PLANE:8134/metrics | sed -n 's/^tendril_vpn_stream_failovers_total //p'; }
+  local before i; before=$(failovers)
+  [[ -n $before ]] || fail "no metric"
+  # Who asks another would be refused there, and counted.
+  on w3 iptables -I OUTPUT -d $NET.11 -p tcp --dport 10250 -j REJECT
+  for i in {1..20}; do [[ $("$HERE/connect.py" "$EGRESS" $NET.11:10250) == *" 200 "* ]] || fail "not connected"; done
+  [[ $(failovers) == "$before" ]] || fail "another client was asked first: $(failovers) after $before"
+  on w3 iptables -D OUTPUT -d $NET.11 -p tcp --dport 10250 -j REJECT
+  # A Node that goes is forgotten, and one that comes is known.
+  kubectl apply -f - >/dev/null <<<'{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "ghost"}}'
+  local all; all=$(kubectl get nodes --no-headers | wc -l)
+  until_ok 5 eval '[[ $(vpn_status | field nodes) == "$all" ]]' || fail "$(vpn_status | field nodes) of $all Nodes"
+  kubectl delete node ghost --wait=false >/dev/null
+  until_ok 5 eval '[[ $(vpn_status | field nodes) == $((all - 1)) ]]' || fail "$(vpn_status | field nodes) of $((all - 1)) Nodes"
 }
 
 # tls_site NAME ADDRESS: a pod NAME on w1 that answers over TLS, and a Service with this address before it
@@ -202,7 +223,7 @@ PY
 scenario_causes() { # what cannot be reached is answered within a bound, and kubectl shows the cause
   on w1 systemctl stop tendril-vpn; on w3 systemctl stop tendril-vpn
   local t text; t=$(now); text=$(kubectl logs web 2>&1 || true)
-  [[ $text == *"504 node w"*"link down"*"last heard"* ]] || fail "$text"
+  [[ $text == *"504 node w1: link down"*"last heard"* ]] || fail "$text"
   within 5 "$t"
   # A dial that comes while a link is down for a moment waits for it.
   (sleep 1; on w1 systemctl start tendril-vpn; on w3 systemctl start tendril-vpn) &

@@ -41,6 +41,22 @@ package struct HTTPRequest: Sendable {
         self.silence = silence
         self.bodyLimit = bodyLimit
     }
+
+    /// What makes it a request that is not sent; `nil` where it is one that is.
+    package func problem(with security: HTTPSecurity) -> String? {
+        guard url.hasPrefix("https://") || isToLoopback else { return "the URL is not https" }
+        if case .unproven = security.trust {
+            guard case .none = security.credential else { return "a credential is never sent to an unproven peer" }
+        }
+        let texts = headers.flatMap { [$0.name, $0.value] } + [url]
+        let isClean = texts.allSatisfy { $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
+        return isClean ? nil : "the request holds control characters"
+    }
+
+    /// Whether the URL names this host by address, where plain HTTP stays inside.
+    package var isToLoopback: Bool {
+        ["http://127.0.0.1:", "http://[::1]:"].contains { url.hasPrefix($0) && !url.contains("@") }
+    }
 }
 
 /// What came back.
@@ -83,7 +99,7 @@ package struct HTTPSecurity: Sendable {
         case awsSignature(region: String, service: String, keyID: String, key: Secret)
 
         /// Whether the request itself is signed.
-        var isSignature: Bool { if case .awsSignature = self { true } else { false } }
+        package var isSignature: Bool { if case .awsSignature = self { true } else { false } }
     }
 
     package var trust: Trust

@@ -1,0 +1,59 @@
+import LinuxSystem
+import Logging
+import Observability
+import TendrilCore
+import TunnelDataPlane
+import TunnelProtocol
+
+/// Which client leads where.
+extension ServerControl {
+    var streamRoutes: StreamRoutes {
+        let board = core.board.snapshot
+        let paths = registry.streamPaths.map { path in
+            StreamRoutes.Path(
+                link: path.link,
+                name: path.name,
+                networks: path.networks,
+                owned: path.owned,
+                roundTrip: board.links[path.link]?.currentLanes.map { $0.counters[.roundTrip] }.min() ?? 0
+            )
+        }
+        // Whoever is about to end serves only where nobody else can.
+        let lasting = paths.filter { !core.isRetiring($0.link) }
+        return StreamRoutes(
+            shoot: registry.shootNetworks,
+            paths: lasting.isEmpty ? paths : lasting,
+            areOwnersKnown: registry.areOwnersKnown
+        )
+    }
+
+    func absence(for target: StreamTarget, at now: MonotonicTime) -> String {
+        let linked = Set(registry.streamPaths.map(\.name))
+        let owner: String? = if case .address(let address, _) = target { registry.owner(of: address) } else { nil }
+        // Where nobody knows whose it is, the one that was heard last is the one that a person looks for first.
+        let down = downSince.filter { owner == nil ? !linked.contains($0.key) : $0.key == owner }
+            .max { $0.value.at < $1.value.at }
+        guard let down else {
+            if let owner, !linked.contains(owner) { return "node \(owner) has not linked yet" }
+            return linked.isEmpty ? "no node has linked yet" : "no node serves \(target)"
+        }
+        let seconds = now.since(down.value.at) / 1_000_000_000
+        return "node \(down.key): link down \(seconds)s, last heard \(UTC.timeOfDay(down.value.unixTime))"
+    }
+
+    /// Takes what is new of Nodes: who may speak for what from now on.
+    func heard(_ news: NodeFollower.News, at now: MonotonicTime) {
+        switch news {
+        case .failed(let reason):
+            core.limiter.log("cannot follow Nodes", ["reason": "\(reason)"], to: core.logger, at: now)
+        case .known(let nodes):
+            for (link, bound) in registry.follow(nodes) {
+                for worker in core.workers { worker.mailbox.post(.bind(link: link, bound)) }
+            }
+            publish()
+            let expected = registry.expectedCount
+            core.board.update { ($0.expectedLinks, $0.nodes) = (expected, nodes.count) }
+            core.logger.info("Nodes", metadata: ["count": "\(nodes.count)"])
+        }
+    }
+}
