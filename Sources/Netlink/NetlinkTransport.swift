@@ -82,4 +82,12 @@ struct NetlinkMessage {
 
     func put(_ type: UInt16, _ value: UInt32) { mnl_attr_put_u32(header, type, value) }
     func put(_ type: UInt16, _ bytes: [UInt8]) { mnl_attr_put(header, type, bytes.count, bytes) }
+    func put(_ type: UInt16, _ text: String) { mnl_attr_put_strz(header, type, text) }
+
+    /// Adds an attribute that holds others.
+    func nest(_ type: UInt16, _ build: () -> Void) {
+        let start = mnl_attr_nest_start(header, type)
+        build()
+        mnl_attr_nest_end(header, start)
+    }
 }

@@ -66,6 +66,61 @@ package struct RouteSocket: ~Copyable {
         }
     }
 
+    /// Makes an overlay's device and brings it up; one that is there is left as it is.
+    ///
+    /// What leaves by it says itself where it goes (``replace(_:over:to:from:)``): it belongs to no network of its own (iproute2,
+    /// ip-link(8), `external`, `gpe`).
+    package func make(_ overlay: OverlayDevice) throws(SystemError) {
+        guard if_nametoindex(overlay.name) == 0 else { return }
+        try transport.request(
+            "make the interface \(overlay.name)",
+            type: UInt16(RTM_NEWLINK),
+            flags: NetlinkTransport.create
+        ) { message in
+            let link = message.extra(ifinfomsg.self)
+            link.pointee.ifi_flags = UInt32(IFF_UP.rawValue)
+            link.pointee.ifi_change = UInt32(IFF_UP.rawValue)
+            message.put(UInt16(IFLA_IFNAME), overlay.name)
+            message.put(UInt16(IFLA_MTU), UInt32(overlay.mtu))
+            message.nest(UInt16(IFLA_LINKINFO)) {
+                message.put(UInt16(IFLA_INFO_KIND), "vxlan")
+                message.nest(UInt16(IFLA_INFO_DATA)) {
+                    message.put(UInt16(IFLA_VXLAN_COLLECT_METADATA), [1])
+                    message.put(UInt16(IFLA_VXLAN_GPE), [])
+                    message.put(UInt16(IFLA_VXLAN_LEARNING), [0])
+                    message.put(UInt16(IFLA_VXLAN_PORT), overlay.port.bigEndianBytes)
+                }
+            }
+        }
+    }
+
+    /// Routes a network over an overlay to the node that has it, whatever way it had before.
+    ///
+    /// - Parameters:
+    ///   - network: of IPv4.
+    ///   - overlay: whose device was made.
+    ///   - node: the address at which the node takes what is wrapped up.
+    ///   - source: an own address, which this node's own connections come from.
+    package func replace(
+        _ network: IPPrefix,
+        over overlay: OverlayDevice,
+        to node: IPAddress,
+        from source: IPAddress
+    ) throws(SystemError) {
+        let index = try index(of: overlay.name)
+        let flags = NetlinkTransport.replace
+        try route("route \(network) to \(node)", RTM_NEWROUTE, flags, network, scope: RT_SCOPE_LINK) { message in
+            message.put(UInt16(RTA_OIF.rawValue), index)
+            message.put(UInt16(RTA_PREFSRC.rawValue), source.bytes)
+            let kind = UInt16(LWTUNNEL_ENCAP_IP.rawValue)
+            message.put(UInt16(RTA_ENCAP_TYPE.rawValue), [UInt8(kind & 0xFF), UInt8(kind >> 8)])
+            message.nest(UInt16(RTA_ENCAP.rawValue)) {
+                message.put(UInt16(LWTUNNEL_IP_ID.rawValue), [0, 0, 0, 0] + overlay.number.bigEndianBytes)
+                message.put(UInt16(LWTUNNEL_IP_DST.rawValue), node.bytes)
+            }
+        }
+    }
+
     /// Removes the route of a network.
     package func remove(_ network: IPPrefix) throws(SystemError) {
         try route("remove the route of \(network)", RTM_DELROUTE, 0, network, scope: RT_SCOPE_NOWHERE) { _ in }
@@ -93,4 +148,8 @@ package struct RouteSocket: ~Copyable {
     }
 
     private static func family(_ address: IPAddress) -> UInt8 { UInt8(address.family == .v4 ? AF_INET : AF_INET6) }
+}
+
+extension FixedWidthInteger {
+    fileprivate var bigEndianBytes: [UInt8] { withUnsafeBytes(of: bigEndian) { Array($0) } }
 }

@@ -8,7 +8,7 @@ struct RoutesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "routes",
         abstract: "Keep routes to other nodes' pods; runs as a pod of kube-system on every node.",
-        discussion: "Nodes have to see one another without a router between them."
+        discussion: "Without --overlay nodes have to see one another without a router between them."
     )
 
     @Option(name: .long, help: "The name of this node.")
@@ -17,10 +17,18 @@ struct RoutesCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The range of all pods; nothing outside of it is changed.")
     var pods: String
 
+    @Flag(name: .long, help: "Carry packets between nodes inside UDP, port 4790 (VXLAN-GPE).")
+    var overlay = false
+
     func run() async throws {
         let keeper: RouteKeeper
         do {
-            keeper = try RouteKeeper(node: node, pods: pods, variables: ProcessInfo.processInfo.environment)
+            keeper = try RouteKeeper(
+                node: node,
+                pods: pods,
+                isOverlay: overlay,
+                variables: ProcessInfo.processInfo.environment
+            )
         } catch {
             throw Failure(error, exitCode: .configuration)
         }

@@ -50,6 +50,14 @@ struct PodRoutesTests {
         #expect(try wanted([own] + both) == [:])
     }
 
+    @Test("leave a node the lowest address of its part")
+    func ownAddress() throws {
+        let range = try #require(pods)
+        let nodes = [try node("a", "100.96.7.0/24", nil), try node("b", "10.0.0.0/24", nil), try node("c", nil, nil)]
+        #expect(PodRoutes.ownAddress(nodes, own: "a", pods: range) == IPAddress("100.96.7.0"))
+        for name in ["b", "c", "d"] { #expect(PodRoutes.ownAddress(nodes, own: name, pods: range) == nil) }
+    }
+
     @Test("are read as the kernel lists them")
     func listed() {
         let text = """
@@ -60,7 +68,12 @@ struct PodRoutesTests {
             nonsense
             eth0\tzz\t1\t1
             """
-        let routes = RouteList.parse(text).map { "\($0.key) \($0.value)" }.sorted()
-        #expect(routes == ["0.0.0.0/0 10.250.0.254", "100.96.1.0/24 10.250.0.31"])
+        let routes = RouteList.parse(text)
+        let gateways = routes.map { "\($0.interface) \($0.network) \($0.gateway?.description ?? "-")" }
+        #expect(
+            gateways == [
+                "eth0 0.0.0.0/0 10.250.0.254", "eth0 100.96.1.0/24 10.250.0.31", "eth0 10.250.0.0/24 -",
+            ]
+        )
     }
 }

@@ -7,15 +7,24 @@ import Testing
 struct CloudTests {
     private static let good: JSONValue = ["zones": ["eu-central-1a", "eu-central-1b"], "credentials": "aws"]
 
-    private func problems(_ infrastructure: JSONValue?, region: String? = "eu-central-1") throws
-        -> [ConfigurationProblem]
-    {
+    private func problems(
+        _ infrastructure: JSONValue?,
+        region: String? = "eu-central-1",
+        network: Shoot.NetworkType = .overlay
+    ) throws -> [ConfigurationProblem] {
         AWSInfrastructure.problems(
             try Samples.shoot {
                 $0.spec.provider.infrastructure = infrastructure
                 $0.spec.region = region
+                $0.spec.networking.type = network
             }.spec
         )
+    }
+
+    @Test("needs a network that crosses subnets")
+    func network() throws {
+        #expect(try problems(Self.good, network: .routed).map(\.path) == ["spec.networking.type"])
+        #expect(try problems(Self.good, network: .none) == [])
     }
 
     @Test("takes zones and the name of a Secret")

@@ -11,8 +11,13 @@ package struct Shoot: KubernetesObject {
     package enum NetworkType: String, SchemaEnumeration {
         /// Each node routes its own range; nodes see one another.
         case routed
+        /// The same inside UDP, over whatever is between nodes.
+        case overlay
         /// The owner installs a plug-in.
         case none
+
+        /// Whether pods' network is our business.
+        package var isOurs: Bool { self != .none }
     }
 
     /// Address ranges.

@@ -111,7 +111,7 @@ extension ShootLoop {
             slots: environment.slots,
             isThorough: isThorough
         )
-        var outcome = await runner.run(from: records)
+        var outcome = await run(runner, from: records, lookingAt: work)
         let isFound = outcome.performed == 0 && outcome.errors.isEmpty && !Task.isCancelled
         if !isFound { hasToldOtherwise = true }
         guard !Task.isCancelled else { return nil }
@@ -145,6 +145,12 @@ extension ShootLoop {
             await events.tell(work.shoot, "\(type.rawValue)Failed", text, isWarning: true)
         }
         return outcome
+    }
+
+    private func run(_ runner: FlowRunner, from records: FlowRecords, lookingAt work: ShootWork) async -> FlowOutcome {
+        // It ends with the flow.
+        async let looks: Void = lookAlong(work, records)
+        return await runner.run(from: records)
     }
 
     /// Whether the status says already that all was done: one that starts anew with a thousand shoots writes nothing.

@@ -8,22 +8,7 @@ internal import TendrilCore
 extension ShootLoop {
     /// Looks at the shoot's health, and how long to wait for the next look.
     func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
-        let check = HealthCheck(work: work, records: records, board: environment.board) {
-            try await self.client(work, records)
-        }
-        guard let conditions = try? await environment.looks.holding({ await check.conditions() }) else {
-            return .seconds(10)
-        }
-        // What was cut short says nothing.
-        guard !Task.isCancelled else { return .seconds(10) }
-        environment.counts.saw(conditions, of: work.shoot.key)
-        let known = shoot.status?.conditions ?? []
-        if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
-            let value = try? CanonicalJSON.value(merged)
-        {
-            let patched = try? await environment.garden.patchStatus(of: work.shoot, ["conditions": value])
-            if let patched { shoot.status = patched.status }
-        }
+        guard let conditions = await tellConditions(work, records) else { return .seconds(10) }
         // What sleeps needs no certificate; the flow that wakes it up makes new ones.
         isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
         let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
@@ -32,7 +17,36 @@ extension ShootLoop {
             isOld(lastSync) && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
             || isAhead && !hasCaughtUp
         if !isAhead { hasCaughtUp = false }
-        return .seconds(isWell ? 60 : 10)
+        return isWell ? Self.lookPause : .seconds(10)
+    }
+
+    /// Has the status say how the shoot is while a flow takes long: a pool that is replaced may take an hour.
+    ///
+    /// Returns once it is cancelled.
+    func lookAlong(_ work: ShootWork, _ records: FlowRecords) async {
+        // Before there was a cluster nothing is missing.
+        guard !(shoot.status?.conditions ?? []).isEmpty, !work.shoot.isBeingDeleted else { return }
+        while (try? await Task.sleep(nanoseconds: Self.lookPause.value)) != nil { await tellConditions(work, records) }
+    }
+
+    /// Looks how the shoot is, and writes it down where that is news; `nil` where nobody can tell.
+    @discardableResult
+    private func tellConditions(_ work: ShootWork, _ records: FlowRecords) async -> [Condition]? {
+        let check = HealthCheck(work: work, records: records, board: environment.board) {
+            try await self.client(work, records)
+        }
+        let seen = try? await environment.looks.holding { await check.conditions() }
+        // What was cut short says nothing.
+        guard let conditions = seen, !Task.isCancelled else { return nil }
+        environment.counts.saw(conditions, of: work.shoot.key)
+        let known = shoot.status?.conditions ?? []
+        if let merged = Condition.merged(conditions, into: known, at: Clock.unixTime()),
+            let value = try? CanonicalJSON.value(merged)
+        {
+            let patched = try? await environment.garden.patchStatus(of: work.shoot, ["conditions": value])
+            if let patched { shoot.status = patched.status }
+        }
+        return conditions
     }
 
     func isOld(_ time: MonotonicTime?) -> Bool { time.map { Clock.now() >= $0 + Self.repairPause } ?? true }

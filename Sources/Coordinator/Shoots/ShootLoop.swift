@@ -12,6 +12,8 @@ internal import TendrilCore
 actor ShootLoop {
     /// What was just made gets this long to become well before it is made again.
     static let repairPause = Nanoseconds.seconds(60)
+    /// So often one that is well is looked at.
+    static let lookPause = Nanoseconds.seconds(60)
     /// What we make; nodes mend themselves.
     static let repaired: Set = [
         ShootCondition.apiServerAvailable.rawValue, ShootCondition.controlPlaneHealthy.rawValue,

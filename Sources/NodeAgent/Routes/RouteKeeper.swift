@@ -16,17 +16,20 @@ package final class RouteKeeper: Sendable {
     private let client: KubernetesClient
     private let node: String
     private let pods: IPPrefix
+    private let way: any PodWay
     private let logger: Logger
     private let nodes = Guarded<[String: Node]>([:])
+    private let hasMasquerade = Guarded(false)
 
     /// Finds its cluster as a pod does.
     ///
     /// - Parameters:
     ///   - node: the name of this node.
     ///   - pods: the range of all pods; nothing outside of it is ever changed.
+    ///   - isOverlay: whether packets between nodes travel inside UDP, for what carries them knows no pods.
     ///   - variables: the process's environment.
     /// - Throws: where this is no pod, or the range is no network of IPv4.
-    package init(node: String, pods: String, variables: [String: String]) throws {
+    package init(node: String, pods: String, isOverlay: Bool, variables: [String: String]) throws {
         guard let range = IPPrefix(pods), range.family == .v4 else {
             throw ConfigurationError([ConfigurationProblem("--pods", "\(pods) is no network of IPv4")])
         }
@@ -38,6 +41,7 @@ package final class RouteKeeper: Sendable {
             agent: "tendril-routes/\(Version.text)"
         )
         (self.node, self.pods) = (node, range)
+        way = isOverlay ? OverlayWay() : NeighbourWay()
         logger = Logger(label: "tendril-routes") { LogOutput(label: $0, level: .info, format: .text) }
     }
 
@@ -49,7 +53,7 @@ package final class RouteKeeper: Sendable {
             // What somebody else changed is mended too.
             while !Task.isCancelled {
                 try? await Task.sleep(nanoseconds: 30_000_000_000)
-                apply()
+                apply(isThorough: true)
             }
             await following
         }
@@ -70,12 +74,12 @@ package final class RouteKeeper: Sendable {
                 self.logger.warning("cannot watch nodes", metadata: ["reason": "\(error)"])
                 return
             }
-            self.apply()
+            self.apply(isThorough: false)
         }
     }
 
     /// Makes the kernel's routes what they are to be.
-    private func apply() {
+    private func apply(isThorough: Bool) {
         // One at a time: the lock is held by whoever compares and changes.
         nodes.withLock { known in
             let all = Array(known.values)
@@ -83,13 +87,19 @@ package final class RouteKeeper: Sendable {
             guard !all.isEmpty else { return }
             let wanted = PodRoutes.wanted(all, own: node, pods: pods)
             do throws(SystemError) {
+                if isThorough || !hasMasquerade.withLock({ $0 }) { try PodMasquerade.install(pods) }
+                hasMasquerade.withLock { $0 = true }
                 let socket = try RouteSocket()
-                let present = try RouteList.gateways().filter { pods.contains($0.key) }
-                for (network, gateway) in wanted where present[network] != gateway {
-                    change("route", network) { () throws(SystemError) in try socket.replace(network, via: gateway) }
+                let own = PodRoutes.ownAddress(all, own: node, pods: pods)
+                guard try way.prepare(socket, own: own) else { return }
+                let present = try way.present(in: pods)
+                for (network, address) in wanted where isThorough || present[network] != address {
+                    change(present[network] == address ? nil : "route", network) { () throws(SystemError) in
+                        try way.lead(network, to: address, socket)
+                    }
                 }
                 for network in present.keys where wanted[network] == nil {
-                    change("route is gone", network) { () throws(SystemError) in try socket.remove(network) }
+                    change("route is gone", network) { () throws(SystemError) in try way.end(network, socket) }
                 }
             } catch {
                 logger.warning("cannot look at routes", metadata: ["reason": "\(error)"])
@@ -98,9 +108,10 @@ package final class RouteKeeper: Sendable {
     }
 
     /// One that the kernel refuses does not keep the others from being changed.
-    private func change(_ what: String, _ network: IPPrefix, _ body: () throws(SystemError) -> Void) {
+    private func change(_ what: String?, _ network: IPPrefix, _ body: () throws(SystemError) -> Void) {
         do throws(SystemError) {
             try body()
+            guard let what else { return }
             logger.info("\(what)", metadata: ["to": "\(network)"])
         } catch {
             logger.warning("cannot change a route", metadata: ["to": "\(network)", "reason": "\(error)"])

@@ -30,6 +30,17 @@ package enum PodRoutes {
         return routes
     }
 
+    /// The address of a node within the pods' range: the lowest of its part, which no pod gets.
+    ///
+    /// - Parameters:
+    ///   - nodes: all nodes of the cluster.
+    ///   - own: the name of this one.
+    ///   - pods: the range of all pods.
+    /// - Returns: `nil` where it has no part yet.
+    package static func ownAddress(_ nodes: [Node], own: String, pods: IPPrefix) -> IPAddress? {
+        nodes.first { $0.metadata.name == own }.flatMap(part).flatMap { pods.contains($0) ? $0.address : nil }
+    }
+
     private static func part(_ node: Node) -> IPPrefix? { node.spec?.podCIDR.flatMap { IPPrefix($0) } }
 
     private static func address(_ node: Node, _ family: IPAddress.Family) -> IPAddress? {

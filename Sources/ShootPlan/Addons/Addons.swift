@@ -43,7 +43,7 @@ package enum Addons {
                 )
             )
         }
-        if cluster.spec.networking.type == .routed {
+        if cluster.spec.networking.type.isOurs {
             addons.append(
                 Addon(
                     name: "routes",

@@ -4,6 +4,8 @@ import TendrilCore
 /// Routes between nodes, for the simple network plug-in: one pod a node that may change routes, and nothing else.
 enum PodNetwork {
     static let name = "tendril-routes"
+    /// What the overlay of `tendril-agent routes` leaves of 1500 bytes.
+    static let overlayMTU = 1464
 
     static func objects(_ cluster: ClusterFacts, digest: String) -> [JSONValue] {
         let role = "tendril:routes"
@@ -17,13 +19,14 @@ enum PodNetwork {
 
     private static func daemonSet(_ cluster: ClusterFacts, notes: JSONValue) -> JSONValue {
         let labels: JSONValue = ["k8s-app": .string(name)]
+        let command = [
+            "/usr/bin/tendril-agent", "routes", "--node", "$(NODE_NAME)", "--pods", cluster.spec.networking.pods,
+        ]
+        let overlay = cluster.spec.networking.type == .overlay ? ["--overlay"] : []
         let container: JSONValue = [
             "name": "routes", "image": .string(cluster.tendrilImage("tendril-agent")),
             "imagePullPolicy": "IfNotPresent",
-            "command": [
-                "/usr/bin/tendril-agent", "routes", "--node", "$(NODE_NAME)", "--pods",
-                .string(cluster.spec.networking.pods),
-            ],
+            "command": .array((command + overlay).map { .string($0) }),
             "env": [
                 ["name": "NODE_NAME", "valueFrom": ["fieldRef": ["fieldPath": "spec.nodeName"]]],
                 // The node's own address of the API server: it is there before Services are.

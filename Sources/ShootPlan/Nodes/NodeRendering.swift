@@ -56,8 +56,8 @@ package enum NodeRendering {
             ),
             file("/etc/kubernetes/manifests/.keep", "Static pods go here.\n", mode: "0644"),
         ]
-        if cluster.spec.networking.type == .routed {
-            files.append(file(network, try CanonicalJSON.text(podNetwork), mode: "0644"))
+        if cluster.spec.networking.type.isOurs {
+            files.append(file(network, try CanonicalJSON.text(podNetwork(cluster)), mode: "0644"))
         }
         spec.files = files
         spec.units = [
@@ -130,12 +130,16 @@ package enum NodeRendering {
 
     /// A node's own part of the pods' range, as containerd fills it in once the kubelet tells it
     /// (containerd documentation, "cri/config.md", conf_template).
-    private static var podNetwork: JSONValue {
-        [
+    ///
+    /// Pods see one another without address translation (Kubernetes documentation, "The Kubernetes network model"); what they send to
+    /// others gets their node's address by the rules of `tendril-agent routes`.
+    private static func podNetwork(_ cluster: ClusterFacts) -> JSONValue {
+        let isOverlay = cluster.spec.networking.type == .overlay
+        return [
             "cniVersion": "0.4.0", "name": "tendril",
             "plugins": [
                 [
-                    "type": "ptp", "ipMasq": true,
+                    "type": "ptp", "ipMasq": false, "mtu": .integer(isOverlay ? PodNetwork.overlayMTU : 1500),
                     "ipam": [
                         "type": "host-local", "ranges": [[["subnet": "{{.PodCIDR}}"]]],
                         "routes": [["dst": "0.0.0.0/0"]],

@@ -31,6 +31,11 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
         if !(fields["credentials"]?.text.map(NodeName.isValid) ?? false) {
             problems.append(ConfigurationProblem("\(path).credentials", "is no Secret's name"))
         }
+        if spec.networking.type == .routed {
+            let reason =
+                "routed is for nodes that see one another without a router, which AWS does not give: take overlay or none"
+            problems.append(ConfigurationProblem("spec.networking.type", reason))
+        }
         if !(spec.region.map(isZone) ?? false) { problems.append(ConfigurationProblem("spec.region", "is no region")) }
         return problems
     }

@@ -66,6 +66,7 @@ spec:
   seedName: cloud
   region: eu-central-1
   kubernetes: {version: 1.20.2}
+  networking: {type: overlay}
   provider: {type: aws, infrastructure: {zones: [eu-central-1a, eu-central-1b], credentials: cloud-credentials}}
   workers: [{name: worker, minimum: 1, maximum: 2, machineType: t3.medium}]
 YAML

@@ -9,7 +9,7 @@ other() { # NAME: starts it
   rm -f "$RIG/log/$1.log"
   start "$1" ip netns exec "$RIG_NAME-op" "$TENDRIL_COORDINATOR" run --config "$RIG/other/coordinator.yaml"
 }
-kill_other() { kill -KILL -- "-$(<"$RIG/run/$1.pid")"; rm "$RIG/run/$1.pid"; } 2>/dev/null
+kill_other() { kill -KILL -- "-$(<"$RIG/run/$1.pid")" || true; rm "$RIG/run/$1.pid"; } 2>/dev/null
 done_tasks() { { k -n shoot--demo--other get configmap tendril-flow -o jsonpath='{.data.records\.json}' 2>/dev/null || true; } | python3 -c 'import json,sys; print(len(json.loads(sys.stdin.read() or "{}").get("tasks", {})))'; }
 fingerprint() { k -n shoot--demo--other get secrets -o json | python3 -c '
 import hashlib,json,sys
@@ -26,15 +26,17 @@ metadata: {name: other, namespace: demo}
 spec:
   seedName: other
   kubernetes: {version: 1.20.2}
-  networking: {pods: 100.128.0.0/11, services: 100.72.0.0/13}
+  networking: {type: overlay, pods: 100.128.0.0/11, services: 100.72.0.0/13}
   provider: {type: local}
-  workers: [{name: worker, minimum: 1, maximum: 2}]
+  workers: [{name: worker, minimum: 2, maximum: 2}]
 YAML
   while ((kills < 40)); do
     before=$(done_tasks); other coordinator-other
     # Until one more task is done, or there is nothing more to do.
     for n in {1..600}; do
       (($(done_tasks) > before)) && break
+      # On a machine that is busy elsewhere it may lose its share, and ends: that is a kill, too.
+      kill -0 "$(<"$RIG/run/coordinator-other.pid")" 2>/dev/null || break
       # Seldom, for the next task may be done meanwhile.
       if ((n % 10 == 0)) && [[ $(k -n demo get shoot other -o jsonpath='{.status.lastOperation.state}') == Succeeded ]]; then break 2; fi
       sleep 0.05
@@ -47,7 +49,28 @@ YAML
   ((kills >= 5)) || fail "killed only $kills times"
   until_ok 120 eval "succeeded other Create || succeeded other Reconcile" || fail "$(k -n demo get shoot other -o jsonpath='{.status.lastOperation}')"
   [[ -n $first && $(fingerprint) == "$first" ]] || fail "credentials were made twice: $(diff <(echo "$first") <(fingerprint))"
-  (($(<"$RIG/groups/count") == machines + 1)) || fail "$(($(<"$RIG/groups/count") - machines)) machines were made"
+  (($(<"$RIG/groups/count") == machines + 2)) || fail "$(($(<"$RIG/groups/count") - machines)) machines were made"
+}
+
+shoot_overlay() { # inside UDP pods of one node reach those of another as they are; others see their node's address
+  [[ -n $(k -n demo get shoot other -o name 2>/dev/null) ]] || { say "  left out with kills"; return 0; }
+  local WORK=$RIG/other nodes from; mkdir -p "$WORK"; access other
+  until_ok 60 nodes_ready 2 || fail "$(s get nodes)"
+  mapfile -t nodes < <(s get nodes -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}')
+  s run near --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --overrides="{\"spec\":{\"nodeName\":\"${nodes[0]}\"}}" --command -- /usr/bin/python3.11 -u -m http.server 8000 >/dev/null
+  s run far --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides="{\"spec\":{\"nodeName\":\"${nodes[1]}\"}}" --command -- sleep 1000 >/dev/null
+  s wait --for=condition=Ready pod/near pod/far --timeout=60s >/dev/null
+  from=$(s get pod far -o jsonpath='{.status.podIP}')
+  # asked ADDRESS PORT: whether it answers the pod `far` by HTTP
+  asked() { s exec far -- sh -c "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 $1 $2" | seen "200 OK"; }
+  until_ok 20 asked "$(s get pod near -o jsonpath='{.status.podIP}')" 8000 || fail "no way between nodes: $(s -n kube-system logs -l k8s-app=tendril-routes 2>&1 | tail -5)"
+  s logs near | seen "^$from " || fail "near saw somebody else than $from: $(s logs near | tail -3)"
+  # A node's own connections come from its part of the pods' range, and full packets fit.
+  "$HERE/machine.sh" sh "${nodes[0]}" ping -c 1 -W 2 -M do -s 1436 "$from" >/dev/null || fail "a full packet does not fit"
+  start outside ip netns exec "$RIG_NAME-op" python3 -u -m http.server 8099 --directory "$WORK"
+  until_ok 10 asked $NET.250 8099 || fail "no way out"
+  stop outside
+  seen "^$NET\." <"$RIG/log/outside.log" || fail "the world sees a pod's address: $(tail -3 "$RIG/log/outside.log")"
 }
 
 # asleep COMMAND...: for each of six shoots that sleep, with its name behind
