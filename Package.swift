@@ -202,7 +202,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ShootPlanTests",
-            dependencies: ["ShootPlan", "NodePlan", "ClusterModel", "TendrilCore", "TestSupport"],
+            dependencies: ["ShootPlan", "NodePlan", "ClusterModel", "TendrilCore", "StrictYAML", "TestSupport"],
             swiftSettings: common
         ),
         .testTarget(

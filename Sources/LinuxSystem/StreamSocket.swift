@@ -13,9 +13,17 @@ package struct StreamSocket: ~Copyable, Sendable {
     package var rawDescriptor: CInt { descriptor.rawValue }
 
     /// Begins to connect to `address`; the socket becomes writable when that came to an end.
-    package init(connectingTo address: SocketAddress) throws(SystemError) {
+    ///
+    /// - Parameters:
+    ///   - address: of any family.
+    ///   - segmentLimit: the largest TCP segment in bytes that either side may send; `nil` for what the kernel finds.
+    /// - Throws: `SystemError` where it cannot even begin.
+    package init(connectingTo address: SocketAddress, segmentLimit: Int? = nil) throws(SystemError) {
         let descriptor = try Self.open(address)
         let number = descriptor.rawValue
+        if let segmentLimit {
+            _ = tendril_setsockopt_int(number, CInt(IPPROTO_TCP), TCP_MAXSEG, CInt(clamping: segmentLimit))
+        }
         let result = address.withPointer { pointer, length in retrying { connect(number, pointer, length) } }
         guard result >= 0 || -result == Int(EINPROGRESS) else {
             throw SystemError("connect to \(address)", code: CInt(-result))

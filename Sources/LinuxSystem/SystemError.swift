@@ -15,6 +15,9 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     /// Whether nobody listens at the other end.
     package var isConnectionRefused: Bool { code == ECONNREFUSED }
 
+    /// Whether the other end did not answer in time.
+    package var isTimeout: Bool { code == ETIMEDOUT }
+
     /// Whether an address is none of this host's.
     package var isNoAddressOfThisHost: Bool { code == EADDRNOTAVAIL }
 

@@ -8,12 +8,17 @@ package struct ImageSource: Codable, Hashable, Sendable {
     package var kubernetes: String
     /// Of our own programs.
     package var tendril: String
+    /// Of the dashboard, which has another home than the rest of Kubernetes.
+    package var kubernetesui: String?
     /// Add-ons without an image: their objects are made, but nothing runs.
     package var missing: [String]
 
     package init(kubernetes: String, tendril: String, missing: [String] = []) {
         (self.kubernetes, self.tendril, self.missing) = (kubernetes, tendril, missing)
     }
+
+    /// Where the dashboard's image is.
+    var dashboard: String { kubernetesui ?? "docker.io/kubernetesui" }
 }
 
 /// A shoot as its control plane, its nodes and its add-ons are rendered from it.

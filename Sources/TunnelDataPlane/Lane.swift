@@ -128,6 +128,15 @@ package enum LaneEnd: Sendable, CustomStringConvertible {
     case tls(TLSError)
     case violation(ProtocolViolation)
 
+    /// Whether the path carried nothing any more, as far as this side can tell.
+    package var isSilence: Bool {
+        switch self {
+        case .notice(let notice), .closed(let notice): notice.reason == .silent
+        case .socket(let error): error.isTimeout
+        default: false
+        }
+    }
+
     package var description: String {
         switch self {
         case .drained: "drained"

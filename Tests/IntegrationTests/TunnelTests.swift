@@ -53,6 +53,44 @@ struct TunnelTests {
         #expect(try Self.received(text) > 10_000_000)
     }
 
+    @Test("gets through a path that swallows large packets without a word", arguments: ["input", "output"])
+    func survivesBlackHole(hook: String) throws {
+        let lab = try Lab()
+        // Whole segments would pass as one.
+        for space in ["seed", "shoot"] { try lab.shell(space, "ip link set wan gso_max_segs 1 gso_max_size 1500") }
+        _ = try lab.startPair()
+        try lab.shell(
+            "shoot",
+            "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c tcp dport 8132 meta length gt 1300 drop; nft add rule inet t c tcp sport 8132 meta length gt 1300 drop"
+        )
+        try lab.waitUntil("full packets get through", seconds: 20) { lab.ping("10.2.0.10", ["-s", "1400"]) }
+        // And go on to: the lanes do not die again.
+        usleep(4_000_000)
+        #expect(lab.ping("10.2.0.10", ["-s", "1400"]))
+    }
+
+    @Test("misses a client that went, also where nobody said which there are")
+    func missesTheDead() throws {
+        let lab = try Lab()
+        let pki = "\(lab.directory)/two"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--client-name", "a",
+            "--client-name", "b",
+        ])
+        _ = try lab.startStreams("seed", "server", [], pki: pki)
+        var clients: [Program] = []
+        for name in ["a", "b"] {
+            clients.append(try lab.startStreams("shoot", "client", [], pki: pki, file: name, socket: name))
+        }
+        try lab.waitUntil("both are linked") { try lab.liveLinks("server") == 2 }
+        clients[0].end(SIGKILL)
+        try lab.waitUntil("one is missed") { try lab.liveLinks("server") == 1 }
+        clients[1].end(SIGKILL)
+        _ = try lab.startStreams("shoot", "client", [], pki: pki, file: "b", socket: "b")
+        try lab.waitUntil("the other is back") { try lab.liveLinks("server") == 1 }
+        #expect(try lab.status("server")["linksExpected"] as? Int == 2)
+    }
+
     @Test("comes back after either side was killed", arguments: ["server", "client"])
     func comesBack(role: String) throws {
         let lab = try Lab()

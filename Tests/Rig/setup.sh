@@ -6,7 +6,7 @@ packages=(
   # to build
   pkg-config libssl-dev libmnl-dev libnftnl-dev libyaml-dev libevent-dev libcurl4-openssl-dev make binutils
   # to test and to show
-  iproute2 iputils-ping iperf3 nftables systemd openssl
+  iproute2 iputils-ping iperf3 nftables systemd openssl curl
   # real clusters and machines to test in
   etcd-server etcd-client systemd-container mmdebstrap ignition zstd iptables conntrack golang-go dpkg-dev gcc libc6-dev cloud-init
   # to measure against

@@ -41,6 +41,22 @@ struct NodesReportTests {
         #expect(try problem([node("a", generation: "x")]) == "node a has applied no generation yet")
     }
 
+    @Test("not quite well, where its agent says so")
+    func ailing() throws {
+        var ill = try node("a")
+        ill.status?.conditions?.append(
+            Condition("SystemdUnitsReady", status: "False", reason: "Failed", message: "tendril-vpn.service failed")
+        )
+        let report = NodesReport(
+            [ill, try node("b")],
+            [],
+            try Samples.shoot().spec.workers,
+            generations: ["worker": 3]
+        )
+        #expect(report.problem == nil && report.ailment == "node a: tendril-vpn.service failed")
+        #expect(NodesReport([try node("b")], [], [], generations: [:]).ailment == nil)
+    }
+
     @Test("a machine of another class is to be replaced: what it has applied is not asked, only whether it is ready")
     func outdated() throws {
         func problem(_ node: Node, of machineClass: String) throws -> String? {

@@ -87,6 +87,14 @@ struct ShootRulesTests {
         Case("spec.workers[0].kubelet.configuration", "no mapping") {
             $0.spec.workers[0].kubelet = .init(configuration: "x")
         },
+        Case("spec.workers[0].taints[0].value", "no taint's value") {
+            $0.spec.workers[0].taints = [.init(key: "a", value: "b c", effect: "NoSchedule")]
+        },
+        Case("spec.networking.services", "smaller than") { $0.spec.networking.services = "10.9.0.0/27" },
+        Case("spec.networking.nodes", "smaller than") { $0.spec.networking.nodes = "10.9.0.0/29" },
+        Case("spec", "more than 256 KiB") {
+            $0.spec.workers[0].kubelet = .init(configuration: ["x": .string(String(repeating: "y", count: 300_000))])
+        },
         Case("spec.controlPlane.replicas", "1 to 5") { $0.spec.controlPlane.replicas = 0 },
         Case("spec.vpn.lanes", "1 to 16") { $0.spec.vpn.lanes = 17 },
     ]
@@ -109,6 +117,7 @@ struct ShootRulesTests {
             Case("spec.networking.services", "cannot be changed") { $0.spec.networking.services = "10.0.0.0/16" },
             Case("spec.networking.nodes", "cannot be changed") { $0.spec.networking.nodes = "10.0.0.0/16" },
             Case("spec.networking.type", "cannot be changed") { $0.spec.networking.type = .none },
+            Case("spec.networking.type", "cannot be changed") { $0.spec.networking.type = .overlay },
             Case("spec.kubernetes.version", "older") { $0.spec.kubernetes.version = "1.20.1" },
             Case("spec.kubernetes.version", "skips a minor") { $0.spec.kubernetes.version = "1.22.0" },
         ]
@@ -129,6 +138,16 @@ struct ShootRulesTests {
             #expect(ShootRules.problems(changing: before, to: after) == [])
         }
         #expect(ShootRules.problems(changing: before, to: try Samples.shoot { $0.spec.seedName = "here" }.spec) == [])
+    }
+
+    @Test("seed and region stay as they were chosen, and no other seed takes a shoot over")
+    func staysWhereItIs() throws {
+        let before = try Samples.shoot { ($0.spec.seedName, $0.spec.region) = ("here", "eu") }.spec
+        let after = try Samples.shoot { ($0.spec.seedName, $0.spec.region) = ("there", "us") }.spec
+        #expect(ShootRules.problems(changing: before, to: after).map(\.path) == ["spec.seedName", "spec.region"])
+        #expect(ShootRules.problems(hostedBy: "here", movedTo: "there").map(\.path) == ["spec.seedName"])
+        #expect(ShootRules.problems(hostedBy: "here", movedTo: "here") == [])
+        #expect(ShootRules.problems(hostedBy: nil, movedTo: "here") == [])
     }
 
     @Test("no two shoots have the same technical ID")

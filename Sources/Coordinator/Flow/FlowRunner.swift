@@ -31,6 +31,9 @@ struct FlowRunner: Sendable {
     /// Whether tasks run again although nothing changed.
     let isThorough: Bool
 
+    /// How often a task is done until the flow goes on without it.
+    private static let attempts = 4
+
     private enum Ending: Sendable {
         case done(FlowRecords.Record)
         case failed(ShootStatus.ErrorCode, String)
@@ -126,15 +129,25 @@ struct FlowRunner: Sendable {
 
     private func end(_ task: ShootTask, _ digest: String, _ records: FlowRecords) async -> Ending {
         let start = Clock.now()
-        do {
-            let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
-            logger.info(
-                "done",
-                metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start) / 1_000_000)"]
-            )
-            return .done(FlowRecords.Record(inputs: digest, output: output))
-        } catch {
-            return ended(task, error)
+        var backoff = Backoff(start: .seconds(1), limit: .seconds(8))
+        var attempts = 1
+        while true {
+            do {
+                let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
+                logger.info(
+                    "done",
+                    metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start) / 1_000_000)"]
+                )
+                return .done(FlowRecords.Record(inputs: digest, output: output))
+            } catch {
+                // Other tasks may wait for long, and the flow with them: what an API refused for a moment is asked again at once.
+                guard let refusal = error as? APIError, refusal.isRetryable, attempts < Self.attempts, !Task.isCancelled
+                else { return ended(task, error) }
+                attempts += 1
+                logger.info("tried again", metadata: ["task": "\(task.name)", "reason": "\(refusal)"])
+                let pause = backoff.wait(atLeast: .seconds(UInt64(min(refusal.retryAfter ?? 0, 30))))
+                try? await Task.sleep(nanoseconds: pause.value)
+            }
         }
     }
 

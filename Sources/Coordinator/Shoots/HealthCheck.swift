@@ -59,7 +59,7 @@ struct HealthCheck {
                 ahead.reason = Self.nodesAhead
                 return ahead
             }
-            return condition(.everyNodeReady, report.problem, well: "\(report.ready) nodes are ready")
+            return condition(.everyNodeReady, report.problem ?? report.ailment, well: "\(report.ready) nodes are ready")
         } catch {
             return unknown(.everyNodeReady, "\(error)")
         }

@@ -7,6 +7,8 @@ final class SeedPlaces: Sendable {
         var hosted: Set<String> = []
         /// Of those that are about to name it.
         var promised: Set<String> = []
+        /// The seeds of those that name another.
+        var elsewhere: [String: String] = [:]
     }
 
     private let seed: String
@@ -17,10 +19,16 @@ final class SeedPlaces: Sendable {
     /// How many shoots name the seed.
     var hosted: Int { state.withLock(\.hosted.count) }
 
+    /// The shoots that name one of no seeds but these.
+    func lost(among seeds: Set<String>) -> [String] {
+        state.withLock { $0.elsewhere.filter { !seeds.contains($0.value) }.keys.sorted() }
+    }
+
     /// Takes what a shoot says now of its seed.
     func know(_ key: String, seed: String?) {
         state.withLock { state in
             if seed == self.seed { state.hosted.insert(key) } else { state.hosted.remove(key) }
+            state.elsewhere[key] = seed == self.seed ? nil : seed
             // One that names none yet may still have a promise.
             if seed != nil { state.promised.remove(key) }
         }
@@ -31,6 +39,7 @@ final class SeedPlaces: Sendable {
         state.withLock { state in
             state.hosted.remove(key)
             state.promised.remove(key)
+            state.elsewhere[key] = nil
         }
     }
 

@@ -24,12 +24,39 @@ struct SeedWatch: Sendable {
             do {
                 let seeds = try await garden.list(Seed.self).items
                 let silent = pulse.silent(seeds, at: Clock.now()).subtracting([environment.configuration.seed])
-                if !silent.isEmpty, environment.mayWrite() { try await tell(silent, seeds) }
+                if environment.mayWrite() {
+                    if !silent.isEmpty { try await tell(silent, seeds) }
+                    let known = Set(seeds.map(\.name)).union([environment.configuration.seed])
+                    for shoot in environment.places.lost(among: known) { try await tellLost(shoot) }
+                }
             } catch {
                 environment.logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
             }
             try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
         }
+    }
+
+    /// Says of a shoot that the seed that it names is none; nobody else would.
+    private func tellLost(_ key: String) async throws {
+        let parts = key.split(separator: "/").map(String.init)
+        guard parts.count == 2,
+            let shoot = try await garden.find(Shoot.self, parts[1], namespace: parts[0]),
+            let seed = shoot.spec.seedName
+        else { return }
+        let failure = ShootStatus.TaskError(
+            task: "prepare",
+            code: .configuration,
+            description: "spec.seedName: there is no seed \(seed)",
+            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+        )
+        guard shoot.status?.lastErrors?.first?.description != failure.description else { return }
+        let status = StatusWriter(
+            garden: garden,
+            shoot: shoot,
+            type: shoot.isBeingDeleted ? .delete : .reconcile,
+            logger: environment.logger
+        )
+        await status.ended(.failed, 0, failure.description, with: ["lastErrors": try CanonicalJSON.value([failure])])
     }
 
     private func tell(_ silent: Set<String>, _ seeds: [Seed]) async throws {

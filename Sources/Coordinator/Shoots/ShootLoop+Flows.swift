@@ -149,7 +149,7 @@ extension ShootLoop {
 
     private func run(_ runner: FlowRunner, from records: FlowRecords, lookingAt work: ShootWork) async -> FlowOutcome {
         // It ends with the flow.
-        async let looks: Void = lookAlong(work, records)
+        async let _: Void = lookAlong(work, records)
         return await runner.run(from: records)
     }
 

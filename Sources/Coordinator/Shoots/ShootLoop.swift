@@ -178,7 +178,12 @@ actor ShootLoop {
     /// of that leads to whoever is to look after it.
     private func adopted(_ shoot: Shoot) async throws -> Shoot? {
         let isPlaced = shoot.spec.seedName != nil
-        guard !isPlaced || shoot.spec.seedName == environment.configuration.seed else { return nil }
+        let own = environment.configuration.seed
+        let host = shoot.status?.seedName
+        // The one that hosts it goes on with what it has; whoever is named now says that this cannot be.
+        guard isPlaced ? shoot.spec.seedName == own : host == nil || host == own else { return nil }
+        let moved = ShootRules.problems(hostedBy: host, movedTo: own)
+        guard moved.isEmpty else { throw ConfigurationError(moved) }
         let finalizers = shoot.metadata.finalizers ?? []
         if isPlaced, finalizers.contains(ShootAnnotation.finalizer) { return shoot }
         // Never touched and to be deleted: there is nothing to do.

@@ -19,7 +19,9 @@ actor StatusWriter: FlowObserver {
 
     func progressed(_ percent: Int, running: [String]) async {
         let text = running.isEmpty ? "Looking at what is there" : running.joined(separator: ", ")
-        await write(operation(.processing, percent, text))
+        // Who began hosts it from here on.
+        let host: JSONValue = shoot.spec.seedName.map { ["seedName": .string($0)] } ?? [:]
+        await write(operation(.processing, percent, text).merging(host))
     }
 
     /// The end of an operation.

@@ -85,6 +85,14 @@ enum MachinesTask {
         for node in try await shoot.list(Node.self).items where present.isGone(node) {
             if let name = node.metadata.name { try await removeNode(name, shoot) }
         }
+        // What a machine said of itself that never became a node, and is gone.
+        guard case .names(let names) = present else { return }
+        for bootstrap in try await shoot.list(NodeBootstrap.self).items {
+            guard let name = bootstrap.metadata.name, !names.contains(name),
+                try await shoot.find(Node.self, name) == nil
+            else { continue }
+            try await shoot.delete(NodeBootstrap.self, name)
+        }
     }
 
     /// Removes the Node of a machine that is gone, and what this said of itself: nobody else would so soon.

@@ -18,6 +18,18 @@ enum NamespaceTask {
                 guard before?["metadata"]?["deletionTimestamp"] == nil else {
                     throw TaskFailure(.cleanUp, "the namespace \(work.namespace) of an earlier shoot is still going")
                 }
+                // Who was there before may hold rights in it: nothing secret goes into a namespace that is not ours.
+                let labels = before?["metadata"]?["labels"]
+                guard
+                    before == nil
+                        || labels?["tendril.dev/shoot"]?.text == work.shoot.name
+                            && labels?["tendril.dev/project"]?.text == work.shoot.namespace
+                else {
+                    throw TaskFailure(
+                        .configuration,
+                        "the namespace \(work.namespace) is there, and is not this shoot's"
+                    )
+                }
                 try await work.applyInSeed(objects)
                 return [:]
             }

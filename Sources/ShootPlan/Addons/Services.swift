@@ -148,7 +148,7 @@ enum Dashboard {
 
     static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
         let container: JSONValue = [
-            "name": .string(name), "image": .string("\(cluster.images.kubernetes)/kubernetesui/dashboard:v2.7.0"),
+            "name": .string(name), "image": .string("\(cluster.images.dashboard)/dashboard:v2.7.0"),
             "imagePullPolicy": "IfNotPresent",
             "args": ["--auto-generate-certificates", "--namespace=kube-system"],
             "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],

@@ -27,6 +27,17 @@ package enum ControlPlane {
                     ],
                 ],
             ],
+            // More than a control plane ever has, while all of it rolls and is exchanged; a fault is not to fill the seed.
+            [
+                "apiVersion": "v1", "kind": "ResourceQuota",
+                "metadata": PodParts.metadata(cluster, "control-plane"),
+                "spec": [
+                    "hard": [
+                        "pods": "60", "services": "10", "services.loadbalancers": "2", "persistentvolumeclaims": "5",
+                        "secrets": "200", "configmaps": "50",
+                    ]
+                ],
+            ],
             policy("default-deny", ["podSelector": everywhere, "policyTypes": ["Ingress", "Egress"]]),
             policy(
                 "own-namespace",

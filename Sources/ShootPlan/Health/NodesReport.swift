@@ -11,6 +11,9 @@ package struct NodesReport: Hashable, Sendable {
     /// everything has to be done again.
     package let isAhead: Bool
 
+    /// What agents say is wrong on nodes that are ready all the same, in one line; `nil` where nothing is.
+    package let ailment: String?
+
     /// Judges nodes and machines.
     ///
     /// - Parameters:
@@ -36,7 +39,19 @@ package struct NodesReport: Hashable, Sendable {
         let all =
             nodes.compactMap(judge) + Self.strangers(nodes, bootstraps)
             + pools.compactMap { Self.problem($0, nodes) }
-        problem = all.isEmpty ? nil : all.sorted().prefix(5).joined(separator: "; ")
+        problem = Self.line(all)
+        ailment = Self.line(nodes.compactMap(Self.ailment))
+    }
+
+    private static func line(_ problems: [String]) -> String? {
+        problems.isEmpty ? nil : problems.sorted().prefix(5).joined(separator: "; ")
+    }
+
+    private static func ailment(_ node: Node) -> String? {
+        let said = node.status?.conditions?.first {
+            ["TendrilAgentReady", "SystemdUnitsReady"].contains($0.type) && $0.status == "False"
+        }
+        return said.map { "node \(node.metadata.name ?? ""): \($0.message ?? $0.reason ?? $0.type)" }
     }
 
     private static func problem(_ node: Node, _ generations: [String: Int]) -> String? {

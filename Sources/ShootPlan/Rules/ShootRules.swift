@@ -29,6 +29,9 @@ package enum ShootRules {
                 )
             )
         }
+        if ((try? CanonicalJSON.bytes(shoot.spec).count) ?? .max) > Self.largestSpec {
+            problems.append(ConfigurationProblem("spec", "has more than \(Self.largestSpec >> 10) KiB"))
+        }
         if !(1...5).contains(shoot.spec.controlPlane.replicas) {
             problems.append(ConfigurationProblem("spec.controlPlane.replicas", "is not 1 to 5"))
         }
@@ -37,6 +40,9 @@ package enum ShootRules {
         }
         return problems
     }
+
+    /// What is remembered of a shoot holds its spec, and has to fit into a ConfigMap (Kubernetes documentation: 1 MiB).
+    private static let largestSpec = 256 << 10
 
     /// Everything that forbids a change.
     package static func problems(changing old: Shoot.Spec, to new: Shoot.Spec) -> [ConfigurationProblem] {
@@ -54,6 +60,12 @@ package enum ShootRules {
         keep("spec.networking.nodes") { $0.networking.nodes }
         keep("spec.networking.type") { $0.networking.type }
         return problems + upgrade(from: old.kubernetes.version, to: new.kubernetes.version)
+    }
+
+    /// What forbids that a seed takes a shoot over that another one hosts: its cluster would go on there, and be nobody's.
+    package static func problems(hostedBy seed: String?, movedTo wanted: String) -> [ConfigurationProblem] {
+        guard let seed, seed != wanted else { return [] }
+        return [ConfigurationProblem("spec.seedName", "cannot be changed from \(seed), which hosts it")]
     }
 
     /// What forbids going from one release to another.

@@ -28,7 +28,14 @@ final class ClientControl: ControlCore.Delegate {
         /// How many instances there are behind the endpoint, as this one said last.
         var instances = 1
         var certificates: [UInt64: (lane: Int, certificate: PeerCertificate)] = [:]
+        /// Until when connections are made with small segments, for large ones may be lost on the way.
+        var narrowUntil: MonotonicTime?
     }
+
+    /// What every path has to carry, less the headers (RFC 8200 section 5, RFC 4821): a path that swallows larger packets without
+    /// a word lets a handshake through and nothing after it.
+    private static var narrowSegment: Int { 1280 - 60 }
+    private static var narrowTime: Nanoseconds { .seconds(600) }
 
     private let core: ControlCore
     private let paths: ReturnPaths
@@ -196,7 +203,8 @@ final class ClientControl: ControlCore.Delegate {
             address = opened
         }
         do {
-            let socket = try StreamSocket(connectingTo: address)
+            let isNarrow = servers[link].narrowUntil.map { now < $0 } ?? false
+            let socket = try StreamSocket(connectingTo: address, segmentLimit: isNarrow ? Self.narrowSegment : nil)
             socket.tuneForTunnel(deathAfter: 3)
             let greeting = try Greeting(
                 dialling: socket,
@@ -232,6 +240,7 @@ final class ClientControl: ControlCore.Delegate {
 
     func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
+        if failure.result == Greeting.Failure.timeout { servers[link].narrowUntil = now + Self.narrowTime }
         giveUp(link, lane, failure.reason, at: now)
     }
 
@@ -360,6 +369,7 @@ final class ClientControl: ControlCore.Delegate {
             at: now,
             random: .random(in: .min ... .max)
         )
+        if end.isSilence { servers[link].narrowUntil = now + Self.narrowTime }
         core.forget(peer, end)
         let name = servers[link].instance ?? servers[link].endpoint.description
         core.logger.info(

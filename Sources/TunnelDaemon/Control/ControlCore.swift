@@ -189,7 +189,7 @@ final class ControlCore {
         guard let (socket, session, leftover) = greeting.release(), let socket = socket.take(),
             let session = session.take()
         else { preconditionFailure("a connection becomes a lane once") }
-        if !introduction.hello.features.contains(.datagramSegmentation) {
+        if features.contains(.datagramSegmentation), !introduction.hello.features.contains(.datagramSegmentation) {
             for worker in workers { worker.mailbox.post(.refuseDatagramSegmentation) }
         }
         let peer = LanePeer(
@@ -345,7 +345,7 @@ final class ControlCore {
         if secondsUp == 3 { ResidentMemory.releaseProgramText() }
         for greeting in greetings.values where greeting.deadline <= now {
             let failure = Greeting.Failure(
-                result: "timeout",
+                result: Greeting.Failure.timeout,
                 reason: "\(greeting.address) did not finish its handshake"
             )
             finish(greeting, .failed(failure), at: now)

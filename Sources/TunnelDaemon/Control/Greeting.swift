@@ -26,6 +26,9 @@ final class Greeting {
         /// The `result` label of the metric.
         let result: String
         let reason: String
+
+        /// The result of one that did not come to its end in time.
+        static let timeout = "timeout"
     }
 
     private enum Phase { case connecting, handshake, hello, confirmation }

@@ -23,6 +23,7 @@ extension ServerControl {
         return StreamRoutes(
             shoot: registry.shootNetworks,
             paths: lasting.isEmpty ? paths : lasting,
+            names: registry.clientNames,
             areOwnersKnown: registry.areOwnersKnown
         )
     }
@@ -41,6 +42,10 @@ extension ServerControl {
         return "node \(down.key): link down \(seconds)s, last heard \(UTC.timeOfDay(down.value.unixTime))"
     }
 
+    /// How many links there should be: one for each client that is known by name, or else for each that is linked or went not long
+    /// ago.
+    var expectedLinks: Int { registry.expectedCount ?? Set(registry.names.values).union(downSince.keys).count }
+
     /// Takes what is new of Nodes: who may speak for what from now on.
     func heard(_ news: NodeFollower.News, at now: MonotonicTime) {
         switch news {
@@ -51,7 +56,7 @@ extension ServerControl {
                 for worker in core.workers { worker.mailbox.post(.bind(link: link, bound)) }
             }
             publish()
-            let expected = registry.expectedCount
+            let expected = expectedLinks
             core.board.update { ($0.expectedLinks, $0.nodes) = (expected, nodes.count) }
             core.logger.info("Nodes", metadata: ["count": "\(nodes.count)"])
         }

@@ -17,6 +17,9 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     private static var respite: Nanoseconds { .milliseconds(10) }
 
     let core: ControlCore
+    /// For how long a client that went is missed.
+    private static var memory: Nanoseconds { .seconds(3600) }
+
     private let listener: StreamSocket
     private let flows: FlowTable
     private let session = UInt128.random(in: .min ... .max)
@@ -280,7 +283,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
 
     private func note(_ link: Int, _ name: String, _ introduction: Greeting.Introduction, _ greeting: Greeting) {
         let wanted = max(introduction.hello.lanes, core.configuration.lanes)
-        let expected = registry.expectedCount
+        downSince[name] = nil
+        let expected = expectedLinks
         let endpoint = greeting.address.description
         var isNew = false
         core.board.update { state in
@@ -348,7 +352,6 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
 
     private func drop(_ link: Int) {
         for worker in core.workers { worker.mailbox.post(.drop(link: link, CloseNotice(.replaced))) }
-        downSince[registry.names[link] ?? ""] = nil
         core.board.update { $0.retire(link) }
     }
 
@@ -373,8 +376,9 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         if now >= nextSweep {
             nextSweep = now + .seconds(5)
             registry.expire(at: now)
-            let flows = self.flows.sweep(at: now)
-            core.board.update { $0.flows = flows }
+            downSince = downSince.filter { now < $0.value.at + Self.memory }
+            let (flows, expected) = (self.flows.sweep(at: now), expectedLinks)
+            core.board.update { ($0.flows, $0.expectedLinks) = (flows, expected) }
         }
         if let doorOpensAt, doorOpensAt <= now { openDoor() }
         let visitors = doorway.count

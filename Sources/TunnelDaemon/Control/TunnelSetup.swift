@@ -26,9 +26,7 @@ struct TunnelSetup: ~Copyable {
         for _ in 0..<configuration.lanes {
             let queue = try TUNQueue(name: configuration.tun, isMultiQueue: configuration.lanes > 1)
             let agreed = Self.offer(configuration.offload, on: queue, logger: logger)
-            if configuration.offload == .auto, !agreed.contains(.datagrams) {
-                features.remove(.datagramSegmentation)
-            }
+            if !agreed.contains(.datagrams) { features.remove(.datagramSegmentation) }
             queues.append(Handover(queue))
         }
         let routes = try RouteSocket()

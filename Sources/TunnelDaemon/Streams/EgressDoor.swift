@@ -157,7 +157,9 @@ final class EgressDoor {
             return answer(request, refusal)
         }
         guard core.hasRoomForStreams else { return answer(request, HTTPRefusal(503, "too many streams")) }
-        if !route(request) { parked.add(request) }
+        guard !route(request) else { return }
+        guard !parked.isFull else { return answer(request, HTTPRefusal(503, "too many requests wait for a link")) }
+        parked.add(request)
     }
 
     /// Sends a request to the best link that it has not tried; `false` where there is none.

@@ -4,10 +4,13 @@ import TunnelDataPlane
 /// Requests that wait, for a bounded time, for a link to come back.
 struct Parking {
     private static var patience: Nanoseconds { .seconds(3) }
+    /// Whoever comes when so many wait is turned away.
+    private static var capacity: Int { 1024 }
 
     private var requests: [StreamRequest] = []
 
     var count: Int { requests.count }
+    var isFull: Bool { requests.count >= Self.capacity }
 
     mutating func add(_ request: StreamRequest) { requests.append(request) }
 

@@ -10,7 +10,6 @@ import TunnelProtocol
 final class ServiceDoor {
     private static var patience: Nanoseconds { .seconds(8) }
     private static var acceptsPerTurn: Int { 64 }
-    private static var maximumParked: Int { 1024 }
 
     private let core: ControlCore
     private let listener: StreamSocket
@@ -49,7 +48,7 @@ final class ServiceDoor {
                 at: now,
                 deadline: now + Self.patience
             )
-            if parked.count >= Self.maximumParked || !core.hasRoomForStreams {
+            if parked.isFull || !core.hasRoomForStreams {
                 close(request, "too many streams")
             } else if !route(request) {
                 parked.add(request)

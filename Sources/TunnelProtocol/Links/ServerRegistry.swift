@@ -110,8 +110,13 @@ package struct ServerRegistry: Sendable {
         links.first { $0.value.name == name && $0.value.session == session }?.key
     }
 
-    /// How many links there should be, as far as the configuration tells.
-    package var expectedCount: Int { max(bindings.count, nodes?.count ?? 0, linked.count) }
+    /// How many links there should be; `nil` where nobody said which clients there are.
+    package var expectedCount: Int? { clientNames.map { max($0.count, linked.count) } }
+
+    /// The names of all clients that there can be; `nil` where nobody said.
+    package var clientNames: Set<String>? {
+        nodes.map { Set($0.keys) } ?? (bindings.isEmpty ? nil : Set(bindings.keys))
+    }
 
     /// Decides on a lane whose peer proved to be `name` and sent `hello`.
     package mutating func admit(_ name: String, _ hello: Hello, generation: UInt64) -> Admission {

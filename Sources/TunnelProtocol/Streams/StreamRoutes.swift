@@ -29,8 +29,11 @@ package struct StreamRoutes: Sendable {
     /// Whether Nodes say who owns what; a client's own words then put it before nobody.
     private let areOwnersKnown: Bool
 
-    package init(shoot: [IPPrefix], paths: [Path], areOwnersKnown: Bool = false) {
-        (self.shoot, self.paths, self.areOwnersKnown) = (shoot, paths, areOwnersKnown)
+    /// The nodes that can be asked for by name; `nil` where nobody knows them.
+    private let names: Set<String>?
+
+    package init(shoot: [IPPrefix], paths: [Path], names: Set<String>? = nil, areOwnersKnown: Bool = false) {
+        (self.shoot, self.paths, self.names, self.areOwnersKnown) = (shoot, paths, names, areOwnersKnown)
     }
 
     /// Whether a target is one that streams lead to.
@@ -43,7 +46,9 @@ package struct StreamRoutes: Sendable {
             }
             return nil
         // The far end resolves it, and judges what it stands for.
-        case .name: return nil
+        case .name(let name, _):
+            guard names?.contains(name) ?? true else { return HTTPRefusal(403, "\(name) is no node of the shoot") }
+            return nil
         case .service(let name): return HTTPRefusal(403, "\(name) is no target")
         }
     }

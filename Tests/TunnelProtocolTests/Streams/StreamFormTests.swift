@@ -209,6 +209,9 @@ struct StreamRouteTests {
         #expect(routes.refusal(of: try target("[fd02::1]:1"))?.status == 403)
         #expect(routes.refusal(of: .apiServer)?.status == 403)
         #expect(routes.refusal(of: try target("worker-1:10250")) == nil)
+        let named = StreamRoutes(shoot: routes.shoot, paths: [], names: ["worker-1"])
+        #expect(named.refusal(of: try target("worker-1:10250")) == nil)
+        #expect(named.refusal(of: try target("www.example.org:443"))?.status == 403)
     }
 
     @Test("to the owner first, then to the nearest; equals take turns")
