@@ -195,7 +195,7 @@ plane() {
   until_ok 60 eval '! "$HERE/machine.sh" sh seed pgrep -f "^etcd --name=etcd-0 |^kube-apiserver .*--endpoint-reconciler-type=none"' || fail "$("$HERE/machine.sh" sh seed ps ax)"
 }
 # own_etcdctl ARGUMENT...: at the shoot's etcd
-own_etcdctl() { in_ns seed env ETCDCTL_API=3 "$ETCD_BIN/etcdctl" --endpoints="https://$(k -n shoot--demo--one get pod etcd-0 -o jsonpath='{.status.podIP}'):2379" --insecure-skip-tls-verify --cert="$WORK/etcd.crt" --key="$WORK/etcd.key" "$@"; }
+own_etcdctl() { in_ns seed "$ETCD_BIN/etcdctl" --endpoints="https://$(k -n shoot--demo--one get pod etcd-0 -o jsonpath='{.status.podIP}'):2379" --insecure-skip-tls-verify --cert="$WORK/etcd.crt" --key="$WORK/etcd.key" "$@"; }
 etcd_answers() { own_etcdctl get --prefix --keys-only --limit=1 /; }
 # bump_revision: what was watched from a revision that is to come again is watched from one that is past, and listed anew
 # (etcd 3.5 has `etcdutl snapshot restore --bump-revision` for it)
@@ -238,7 +238,7 @@ issued_by() {
 # applied_generation: the newest that the only node has applied
 applied_generation() { s get nodes -o jsonpath='{.items[0].metadata.annotations.tendril\.dev/applied-generation}'; }
 # seed_etcdctl ARGUMENT...: at the seed's etcd
-seed_etcdctl() { in_ns seed env ETCDCTL_API=3 "$ETCD_BIN/etcdctl" --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
+seed_etcdctl() { in_ns seed "$ETCD_BIN/etcdctl" --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
 etcd_runs() { "$HERE/machine.sh" sh seed pgrep -x "etcd|kube-apiserver" -a | seen "--name=default\|--advertise-address=$CONTROL_PLANE"; }
 # restore_seed SNAPSHOT: the seed's control plane starts anew with what etcd held then
 restore_seed() {
@@ -246,9 +246,9 @@ restore_seed() {
   mkdir -p "$root/etc/kubernetes/stopped"; mv "$root"/etc/kubernetes/manifests/* "$root/etc/kubernetes/stopped/"
   until_ok 60 eval '! etcd_runs'
   rm -rf "$root/var/lib/seed/etcd"
-  # Before etcd 3.5 it is not a program of its own that does it.
+  # From etcd 3.5 on a program of its own does it.
   local tool=$ETCD_BIN/etcdutl; [[ -x $tool ]] || tool=$ETCD_BIN/etcdctl
-  ETCDCTL_API=3 "$tool" snapshot restore "$1" --data-dir="$root/var/lib/seed/etcd" --name=default --initial-cluster=default=http://127.0.0.1:2380 \
+  "$tool" snapshot restore "$1" --data-dir="$root/var/lib/seed/etcd" --name=default --initial-cluster=default=http://127.0.0.1:2380 \
     --initial-advertise-peer-urls=http://127.0.0.1:2380 >/dev/null 2>&1
   mv "$root"/etc/kubernetes/stopped/* "$root/etc/kubernetes/manifests/"
   until_ok 90 k get --raw /readyz
