@@ -12,7 +12,7 @@ metric() { in_ns cp curl -s "http://127.0.0.1:8133/metrics" | awk -v name="$1" '
 shoots() {
   local i
   for ((i = $1; i <= $2; i++)); do
-    printf -- '---\napiVersion: tendril.dev/v1alpha1\nkind: Shoot\nmetadata: {name: s%d, namespace: fleet}\nspec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}\n' "$i"
+    printf -- '---\napiVersion: tendril.dev/v1alpha1\nkind: Shoot\nmetadata: {name: s%d, namespace: fleet}\nspec: {kubernetes: {version: %s}, provider: {type: local}, workers: [{name: worker}]}\n' "$i" "$KUBERNETES_VERSION"
   done >"$RIG/shoots.yaml"
   kubectl create -f "$RIG/shoots.yaml" >/dev/null
 }
@@ -50,7 +50,7 @@ kind: CoordinatorConfiguration
 seed: here
 seedKubeconfig: $PKI/admin.kubeconfig
 images: {kubernetes: rig.invalid, tendril: rig.invalid, missing: [metrics-server, dashboard]}
-machineImages: [{name: default, program: {baked: true}, kubernetes: [1.20.2]}]
+machineImages: [{name: default, program: {baked: true}, kubernetes: [$KUBERNETES_VERSION]}]
 metrics: 127.0.0.1:8133
 YAML
   # The cluster IPs of all Services are this machine's: the simulation listens there.

@@ -15,10 +15,10 @@ when() { on "$1" journalctl --no-pager -u "$2" -o short-unix | awk -v p="$3" '$0
 
 # What people write by hand: the same files and units, a token, kubelet's own bootstrap.
 script_data() {
-  python3 - "$WORK/configuration.json" "$PKI/cluster-ca.crt" "https://$CONTROL_PLANE:6443" <<'PY'
+  python3 - "$WORK/configuration.json" "$PKI/cluster-ca.crt" "https://$CONTROL_PLANE:6443" "$MINOR" <<'PY'
 import base64, json, sys
 spec = json.load(open(sys.argv[1]))["spec"]
-ca, server = open(sys.argv[2]).read(), sys.argv[3]
+ca, server, minor = open(sys.argv[2]).read(), sys.argv[3], int(sys.argv[4])
 files = {f["path"]: f["content"]["inline"] for f in spec["files"]}
 files["/etc/kubernetes/pki/ca.crt"] = ca
 files["/var/lib/kubelet/bootstrap-kubeconfig"] = json.dumps({
@@ -30,9 +30,15 @@ config = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfigu
           "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}, "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"}},
           "authorization": {"mode": "Webhook"}, "rotateCertificates": True, "serverTLSBootstrap": True, "staticPodPath": "/etc/kubernetes/manifests"}
 config.update(spec["kubelet"]["configuration"])
+# What differs between releases of the kubelet; the agent has KubeletTraits for it.
+runtime, differing = "unix:///run/containerd/containerd.sock", []
+if minor < 24: differing += ["--container-runtime=remote", "--network-plugin=cni"]
+if minor < 27: differing.append("--container-runtime-endpoint=" + runtime)
+else: config["containerRuntimeEndpoint"] = runtime
+if minor >= 31: config["failCgroupV1"] = False
 files["/var/lib/kubelet/config.yaml"] = json.dumps(config)
 flags = ["--config=/var/lib/kubelet/config.yaml", "--bootstrap-kubeconfig=/var/lib/kubelet/bootstrap-kubeconfig", "--kubeconfig=/var/lib/kubelet/kubeconfig",
-         "--cert-dir=/var/lib/kubelet/pki", "--container-runtime=remote", "--container-runtime-endpoint=unix:///run/containerd/containerd.sock", "--network-plugin=cni"]
+         "--cert-dir=/var/lib/kubelet/pki", *differing]
 files["/etc/systemd/system/kubelet.service"] = "[Unit]\nAfter=containerd.service\n[Service]\nEnvironment=AWS_EC2_METADATA_DISABLED=true\nExecStart=/opt/kubernetes/bin/kubelet %s\nRestart=always\nKillMode=process\n[Install]\nWantedBy=multi-user.target\n" % " ".join(flags)
 data = {"write_files": [{"path": p, "permissions": "0600", "content": t} for p, t in files.items()],
         "runcmd": [["systemctl", "daemon-reload"], ["systemctl", "restart", "containerd"], ["systemctl", "enable", "--now", "kubelet"]]}
@@ -98,7 +104,7 @@ pid=$(on $last systemctl show -P MainPID tendril-agent)
 rss=$(on $last awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$pid/status")
 # A pass over sixty files and twenty units that are as they are wanted: what twenty of them, each with its systemctl and a
 # request for the configuration, cost the running agent and its children.
-python3 - "$HERE/node-configuration.yaml" >"$WORK/large.yaml" <<'PY'
+python3 - "$WORK/node-configuration.yaml" >"$WORK/large.yaml" <<'PY'
 import sys
 text = open(sys.argv[1]).read().replace("generation: 1}", "generation: 2}")
 files = "".join(f"    - path: /etc/bench/{i}\n      content: {{inline: 'file {i}'}}\n" for i in range(54))

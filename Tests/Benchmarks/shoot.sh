@@ -16,7 +16,7 @@ for ((i = 1; i <= ROUNDS; i++)); do
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: $name, namespace: bench, annotations: {confirmation.tendril.dev/deletion: "true"}}
-spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}
+spec: {kubernetes: {version: $KUBERNETES_VERSION}, provider: {type: local}, workers: [{name: worker}]}
 YAML
   until_ok 300 eval "[[ \$(state $name) == CreateSucceeded ]]"; total+=("$(took "$t")")
   # What waits for nobody but the API servers that are written to.

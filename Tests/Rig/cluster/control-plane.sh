@@ -41,7 +41,7 @@ controllers() {
 up() {
   local t; t=$(now)
   switch_up; port cp 1; pki
-  start etcd ip netns exec "$RIG_NAME-cp" etcd --name=default --data-dir="$RIG/etcd" --listen-client-urls=https://127.0.0.1:2379 --advertise-client-urls=https://127.0.0.1:2379 \
+  start etcd ip netns exec "$RIG_NAME-cp" "$ETCD_BIN/etcd" --name=default --data-dir="$RIG/etcd" --listen-client-urls=https://127.0.0.1:2379 --advertise-client-urls=https://127.0.0.1:2379 \
     --listen-peer-urls=http://127.0.0.1:2380 --initial-advertise-peer-urls=http://127.0.0.1:2380 --initial-cluster=default=http://127.0.0.1:2380 \
     --client-cert-auth --trusted-ca-file="$PKI/etcd-ca.crt" --cert-file="$PKI/etcd-server.crt" --key-file="$PKI/etcd-server.key" --unsafe-no-fsync
   apiserver

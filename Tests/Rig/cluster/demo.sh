@@ -40,12 +40,12 @@ fi
 
 step "Creating a Shoot"
 k create namespace demo --dry-run=client -o yaml | k apply -f - >/dev/null
-tee "$RIG/shoot.yaml" <<'YAML'
+tee "$RIG/shoot.yaml" <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: one, namespace: demo}
 spec:
-  kubernetes: {version: 1.20.2}
+  kubernetes: {version: $KUBERNETES_VERSION}
   provider: {type: local}
   workers: [{name: worker, minimum: 1, maximum: 2}]
 YAML

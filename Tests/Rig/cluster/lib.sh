@@ -10,9 +10,23 @@ CACHE=${TENDRIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tendril}
 
 # key FILE...: a short name for what these files make
 key() { cat "$@" | sha256sum | cut -c1-12; }
-export KUBERNETES_BIN=${KUBERNETES_BIN:-$CACHE/kubernetes-$(key "$HERE/kubernetes.sh")}
+BUILT=$CACHE/kubernetes-$(key "$HERE/kubernetes.sh")
+export KUBERNETES_BIN=${KUBERNETES_BIN:-$BUILT} ETCD_BIN=${ETCD_BIN:-/usr/bin}
+# Which release these programs are. Before the first build there is none to ask, and Debian's is 1.20.2.
+if [[ -z ${KUBERNETES_VERSION:-} ]]; then
+  if [[ $KUBERNETES_BIN == "$BUILT" && ! -x $BUILT/kubelet ]]; then KUBERNETES_VERSION=1.20.2; else KUBERNETES_VERSION=$("$KUBERNETES_BIN/kubelet" --version | sed -E 's/^Kubernetes v([0-9.]+).*/\1/'); fi
+  export KUBERNETES_VERSION
+fi
+MINOR=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")
+# since NUMBER: whether it is 1.NUMBER or later
+since() { ((MINOR >= $1)); }
+# of_release FILE: a configuration, with this release instead of the one that it names
+of_release() { sed "s/1\.20\.2/$KUBERNETES_VERSION/" "$1"; }
+# By which tag a control plane of this release asks for etcd (KubernetesTraits), whatever the program is.
+if since 34; then ETCD_TAG=3.6.4-0; elif since 22; then ETCD_TAG=3.5.21-0; else ETCD_TAG=3.4.13-0; fi
 ROOTFS=$CACHE/rootfs-$(key "$HERE/rootfs.sh")
-IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/../../../packaging/image.py" "$HERE/server.py" "$HERE/kubernetes.sh")
+IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/../../../packaging/image.py" "$HERE/server.py" "$HERE/kubernetes.sh" \
+  <(echo "$KUBERNETES_BIN $KUBERNETES_VERSION $ETCD_BIN $ETCD_TAG"))
 mkdir -p "$RIG"/{run,log,pki,machines}
 
 now() { date +%s.%N; }
@@ -69,5 +83,5 @@ unport() { [[ ! -e /run/netns/$RIG_NAME-$1 ]] || ip netns del "$RIG_NAME-$1"; }
 in_ns() { local ns=$1; shift; ip netns exec "$RIG_NAME-$ns" "$@"; }
 
 PKI=$RIG/pki
-KUBECTL=$(PATH=$PATH:$KUBERNETES_BIN type -P kubectl || true)
+KUBECTL=$(PATH=$KUBERNETES_BIN:$PATH type -P kubectl || true)
 kubectl() { in_ns cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }

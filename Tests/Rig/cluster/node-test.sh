@@ -30,7 +30,7 @@ join() {
 
 # configured GENERATION [SED EXPRESSION...]: publishes the rig's configuration, changed
 configured() {
-  sed -e "s/generation: 1}/generation: $1}/" "${@:2}" "$HERE/node-configuration.yaml" >"$WORK/configuration.yaml"
+  sed -e "s/generation: 1}/generation: $1}/" "${@:2}" "$WORK/node-configuration.yaml" >"$WORK/configuration.yaml"
   publish "$WORK/configuration.yaml"
 }
 

@@ -9,16 +9,17 @@ PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler)
 
 # pod NAME FLAG...: a static pod in the machine's own network
 pod() {
-  python3 - "$@" <<'PY'
+  local tag=v$KUBERNETES_VERSION; [[ $1 != etcd ]] || tag=$ETCD_TAG
+  python3 - "$tag" "$@" <<'PY'
 import json, sys
-name, *flags = sys.argv[1:]
+tag, name, *flags = sys.argv[1:]
 mounts = [("pki", "/pki", "/etc/kubernetes/pki"), ("data", "/data", "/var/lib/seed"), ("volumes", "/tmp/hostpath_pv", "/tmp/hostpath_pv")]
 print(json.dumps({
     "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "kube-system", "labels": {"component": name}},
     "spec": {
         "hostNetwork": True, "priorityClassName": "system-node-critical",
         "containers": [{
-            "name": name, "image": f"rig.invalid/{name}:{'3.4.13-0' if name == 'etcd' else 'v1.20.2'}", "imagePullPolicy": "Never", "command": [name, *flags],
+            "name": name, "image": f"rig.invalid/{name}:{tag}", "imagePullPolicy": "Never", "command": [name, *flags],
             "volumeMounts": [{"name": n, "mountPath": m} for n, m, _ in mounts],
         }],
         "volumes": [{"name": n, "hostPath": {"path": h, "type": "DirectoryOrCreate"}} for n, _, h in mounts],
@@ -87,16 +88,21 @@ TOML
   {"type": "ptp", "ipMasq": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": "$SEED_PODS/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 JSON
+  # What differs between releases of the kubelet; the product has KubeletTraits for it.
+  local socket=unix:///run/containerd/containerd.sock flags=() fields=
+  since 24 || flags+=(--container-runtime=remote --network-plugin=cni)
+  if since 27; then fields+=", \"containerRuntimeEndpoint\": \"$socket\""; else flags+=(--container-runtime-endpoint=$socket); fi
+  ! since 31 || fields+=', "failCgroupV1": false'
   cat >"$d/etc/kubernetes/kubelet.json" <<JSON
 {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "staticPodPath": "/etc/kubernetes/manifests", "cgroupDriver": "cgroupfs", "cgroupRoot": "/",
  "failSwapOn": false, "enforceNodeAllocatable": ["pods"], "clusterDNS": ["$SERVICES.0.10"], "tlsCertFile": "/etc/kubernetes/pki/seed-kubelet.crt",
  "tlsPrivateKeyFile": "/etc/kubernetes/pki/seed-kubelet.key", "authentication": {"anonymous": {"enabled": false}, "x509": {"clientCAFile": "/etc/kubernetes/pki/cluster-ca.crt"}},
  "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%"}, "imageGCHighThresholdPercent": 100,
- "nodeStatusUpdateFrequency": "4s", "maxPods": 500, "serializeImagePulls": false}
+ "nodeStatusUpdateFrequency": "4s", "maxPods": 500, "serializeImagePulls": false$fields}
 JSON
   unit() { printf '[Unit]\nAfter=containerd.service\n[Service]\nEnvironment=AWS_EC2_METADATA_DISABLED=true\nExecStart=%s\nRestart=always\nRestartSec=1\nKillMode=process\n[Install]\nWantedBy=multi-user.target\n' "$*"; }
-  unit /opt/kubernetes/bin/kubelet --config=/etc/kubernetes/kubelet.json --kubeconfig=/etc/kubernetes/pki/seed-node.kubeconfig --hostname-override=seed --container-runtime=remote \
-    --container-runtime-endpoint=unix:///run/containerd/containerd.sock --network-plugin=cni >"$d/etc/systemd/system/kubelet.service"
+  unit /opt/kubernetes/bin/kubelet --config=/etc/kubernetes/kubelet.json --kubeconfig=/etc/kubernetes/pki/seed-node.kubeconfig --hostname-override=seed \
+    "${flags[@]}" >"$d/etc/systemd/system/kubelet.service"
   unit /opt/kubernetes/bin/kube-proxy --kubeconfig=/etc/kubernetes/pki/kube-proxy.kubeconfig --proxy-mode=iptables --cluster-cidr=$SEED_PODS/16 --hostname-override=seed \
     --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0s --conntrack-tcp-timeout-close-wait=0s >"$d/etc/systemd/system/kube-proxy.service"
 }
@@ -148,7 +154,7 @@ registration() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); d[
 # coordinator_up: the coordinator with its Seed, and what the webhook of the scenario `webhook` needs but for its registration
 coordinator_up() {
   local t; t=$(now)
-  mkdir -p "$RIG/overlay"
+  mkdir -p "$RIG/overlay"; of_release "$HERE/coordinator.yaml" >"$RIG/overlay/coordinator.yaml"
   cat >"$RIG/overlay/seed.yaml" <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Seed
@@ -161,7 +167,7 @@ YAML
   k apply -f "$HERE/../../../deploy/coordinator/namespace.yaml" >/dev/null
   "$TENDRIL_COORDINATOR" manifests webhook >"$RIG/overlay/webhook.json"
   registration "!=" | k apply -f - >/dev/null
-  in_ns op "$TENDRIL" up --kubeconfig "$PKI/admin.kubeconfig" --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml"
+  in_ns op "$TENDRIL" up --kubeconfig "$PKI/admin.kubeconfig" --seed "$RIG/overlay/seed.yaml" --config "$RIG/overlay/coordinator.yaml"
   say "seed: the coordinator runs after $(took "$t")s"
 }
 

@@ -9,7 +9,7 @@ coordinator() { "$TENDRIL_COORDINATOR" "$@"; }
 tendril_up() {
   coordinator manifests bootstrap --server https://$CONTROL_PLANE:6443 --ca "$PKI/cluster-ca.crt" | kubectl apply -f - >/dev/null
   [[ -e $WORK/signing.key ]] || coordinator signing-key --out "$WORK/signing.key" >"$WORK/signing.pub"
-  publish "$HERE/node-configuration.yaml"
+  of_release "$HERE/node-configuration.yaml" >"$WORK/node-configuration.yaml"; publish "$WORK/node-configuration.yaml"
   approver_up
 }
 approver_up() {

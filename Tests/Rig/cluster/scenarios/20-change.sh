@@ -67,7 +67,7 @@ PY
 
 # varied GENERATION JSON: publishes the rig's configuration with JSON merged into its spec; lists are joined
 varied() {
-  python3 - "$HERE/node-configuration.yaml" "$1" "$2" >"$WORK/configuration.yaml" <<'PY'
+  python3 - "$WORK/node-configuration.yaml" "$1" "$2" >"$WORK/configuration.yaml" <<'PY'
 import json, sys, yaml
 document = yaml.safe_load(open(sys.argv[1]))
 document["metadata"]["generation"] = int(sys.argv[2])

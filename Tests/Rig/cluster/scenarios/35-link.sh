@@ -97,10 +97,11 @@ assert len(numbers) > 40 and numbers == list(range(numbers[0], numbers[0] + len(
 PY
   kubectl run site --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --overrides='{"spec":{"nodeName":"w1"}}' --labels=app=site --command -- /usr/bin/python3.11 /srv/server.py 8080 >/dev/null
   kubectl wait --for=condition=Ready pod/site --timeout=60s >/dev/null
+  until_ok 10 eval '[[ $(kubectl get --raw /api/v1/namespaces/default/pods/site:8080/proxy/) == *up* ]]' || fail "no pod proxy"
+  # Not before it listens: a port-forward ends with the first connection that is refused.
   start forward ip netns exec "$RIG_NAME-cp" "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" port-forward pod/site 18080:8080
   until_ok 10 eval '[[ $(in_ns cp curl -s http://127.0.0.1:18080/) == *up* ]]' || fail "no port-forward"
   stop forward
-  [[ $(kubectl get --raw /api/v1/namespaces/default/pods/site:8080/proxy/) == *up* ]] || fail "no pod proxy"
   head -c $((${COPY_MIB:-1024} << 20)) /dev/urandom >"$WORK/copy.in"
   local t; t=$(now)
   kubectl cp "$WORK/copy.in" web:/tmp/copy

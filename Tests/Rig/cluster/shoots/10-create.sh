@@ -4,17 +4,17 @@
 shoot_create() { # a Shoot becomes a cluster: control plane in the seed, one node that joined by itself
   k create namespace demo >/dev/null
   until_ok 10 k -n demo get serviceaccount default
-  k apply -f - >/dev/null <<'YAML'
+  k apply -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: one, namespace: demo}
 spec:
-  kubernetes: {version: 1.20.2}
+  kubernetes: {version: $KUBERNETES_VERSION}
   provider: {type: local}
   workers: [{name: worker, minimum: 1, maximum: 2}]
 YAML
   # A seed of which nothing is ever heard, for the scenario `silent_seed`.
-  k apply -f - >/dev/null <<'YAML'
+  k apply -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Seed
 metadata: {name: far}
@@ -23,7 +23,7 @@ spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: away, namespace: demo}
-spec: {seedName: far, kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}
+spec: {seedName: far, kubernetes: {version: $KUBERNETES_VERSION}, provider: {type: local}, workers: [{name: worker}]}
 YAML
   until_ok 300 succeeded one Create || fail "$(k -n demo get shoot one -o yaml)"
   access one
@@ -62,7 +62,7 @@ shoot_people() { # the command line shows shoots, machines and links, says what 
   [[ $(t shoot get one) == *"one "*" True "* ]] || fail "$(t shoot get one)"
   [[ $(t shoot get --output json | python3 -c 'import json,sys; print([s["status"]["lastOperation"]["state"] for s in json.load(sys.stdin) if s["metadata"]["name"] == "one"])') == "['Succeeded']" ]] || fail "$(t shoot get --output json)"
   [[ $(t shoot get one --watch --output json | tail -1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["status"]["lastOperation"]["state"])') == Succeeded ]] || fail "$(t shoot get one --watch --output json)"
-  [[ $(t node status one) == *"$m "*worker*True*v1.20.2*"s ago"* ]] || fail "$(t node status one)"
+  [[ $(t node status one) == *"$m "*worker*True*"v$KUBERNETES_VERSION"*"s ago"* ]] || fail "$(t node status one)"
   [[ $(t vpn status one --output json | python3 -c 'import json,sys; l, = json.load(sys.stdin); print(l["node"], l["isUp"], 0 < l["milliseconds"] < 1000)') == "$m True True" ]] || fail "$(t vpn status one)"
   local code=0 text
   "$HERE/machine.sh" sh "$m" systemctl stop tendril-vpn

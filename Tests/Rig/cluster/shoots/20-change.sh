@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # A cluster changes, sleeps and wakes up.
 
+# Wishes for a release that is too far from the one that runs, and for others.
+release() { printf '{"spec":{"kubernetes":{"version":"%s"}%s}}' "$1" "${2:-}"; }
+TOO_NEW=1.$((MINOR + 2)).0
+
 change() { k -n demo patch shoot one --type=merge -p "$1" >/dev/null; }
 nodes_ready() { [[ $(s get nodes --no-headers 2>/dev/null | awk '$2 == "Ready"' | wc -l) == "$1" && $(s get nodes --no-headers | wc -l) == "$1" ]]; }
 
@@ -31,7 +35,7 @@ shoot_replace() { # machines of another type take the place of those that are th
   extra_pool small
   until_ok 120 eval '[[ $(extra_nodes small | wc -l) == 2 ]]' || fail "$(s get nodes)"
   old=$(extra_nodes small)
-  s apply -f - >/dev/null <<'YAML'
+  s apply -f - >/dev/null <<YAML
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: guarded, namespace: default}
@@ -45,7 +49,7 @@ spec:
       terminationGracePeriodSeconds: 1
       containers: [{name: a, image: rig.invalid/busybox:1, imagePullPolicy: Never, command: [sleep, "100000"]}]
 ---
-apiVersion: policy/v1beta1
+apiVersion: $(since 21 && echo policy/v1 || echo policy/v1beta1)
 kind: PodDisruptionBudget
 metadata: {name: guarded, namespace: default}
 spec: {minAvailable: 2, selector: {matchLabels: {app: guarded}}}
@@ -110,9 +114,9 @@ shoot_refused() { # what cannot be is refused with the field and the reason, and
   refused() { # PATCH TEXT
     change "$1"; until_ok 15 eval "[[ \"\$(shoot_status one lastOperation.description)\" == *'$2'* && \$(shoot_status one lastOperation.state) == Failed ]]" || fail "$1: $(shoot_status one lastOperation)"
   }
-  refused '{"spec":{"kubernetes":{"version":"1.25.0"}}}' "skips a minor release"
-  refused '{"spec":{"kubernetes":{"version":"1.20.1"}}}' "is older than 1.20.2"
-  refused '{"spec":{"kubernetes":{"version":"1.20.2"},"networking":{"pods":"10.96.0.0/16"}}}' "spec.networking.pods: cannot be changed"
+  refused "$(release $TOO_NEW)" "skips a minor release"
+  refused "$(release "${KUBERNETES_VERSION%.*}.0")" "is older than $KUBERNETES_VERSION"
+  refused "$(release "$KUBERNETES_VERSION" ',"networking":{"pods":"10.96.0.0/16"}')" "spec.networking.pods: cannot be changed"
   refused '{"spec":{"networking":{"pods":"100.96.0.0/11"},"workers":[{"name":"worker","minimum":3,"maximum":2}]}}' "spec.workers[0].minimum: 3 is more than the maximum 2"
   change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
   until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
@@ -124,7 +128,7 @@ shoot_refused() { # what cannot be is refused with the field and the reason, and
 shoot_webhook() { # the API server asks the coordinator before it stores a Shoot; while nobody answers nothing is refused
   registration = | k apply -f - >/dev/null
   admitted() { ! k -n demo patch shoot one --dry-run=server --type=merge -p "$1" >/dev/null 2>"$WORK/error" && grep -q "$2" "$WORK/error"; }
-  until_ok 20 admitted '{"spec":{"kubernetes":{"version":"1.25.0"}}}' "shoots.tendril.dev.*spec.kubernetes.version: 1.25.0 skips a minor release" || fail "$(<"$WORK/error")"
+  until_ok 20 admitted "$(release $TOO_NEW)" "shoots.tendril.dev.*spec.kubernetes.version: $TOO_NEW skips a minor release" || fail "$(<"$WORK/error")"
   admitted '{"spec":{"networking":{"pods":"10.96.0.0/16"}}}' "spec.networking.pods" || fail "$(<"$WORK/error")"
   admitted '{"spec":{"workers":[{"name":"worker","minimum":3,"maximum":2}]}}' "spec.workers\[0\].minimum: 3 is more than the maximum 2" || fail "$(<"$WORK/error")"
   k -n demo patch shoot one --dry-run=server --type=merge -p '{"spec":{"workers":[{"name":"worker","minimum":2,"maximum":2}]}}' >/dev/null || fail "what can be is refused"
@@ -137,10 +141,10 @@ shoot_webhook() { # the API server asks the coordinator before it stores a Shoot
   done
   [[ $(tr '\n' ' ' <"$WORK/answers") == "400 400 400 400 200 " ]] || fail "$(<"$WORK/answers")"
   "$HERE/machine.sh" sh seed sh -c "head -c 9000000 /dev/zero | curl -sk -m 5 -o /dev/null --data-binary @- https://$pod:9443/validate-shoots" || true
-  admitted '{"spec":{"kubernetes":{"version":"1.25.0"}}}' "skips a minor release" || fail "$(<"$WORK/error")"
+  admitted "$(release $TOO_NEW)" "skips a minor release" || fail "$(<"$WORK/error")"
   k -n tendril-system scale deployment/tendril-coordinator --replicas=0 >/dev/null
   until_ok 40 eval '[[ -z $(k -n tendril-system get pods --no-headers 2>/dev/null) ]]'
-  k -n demo patch shoot one --dry-run=server --type=merge -p '{"spec":{"kubernetes":{"version":"1.25.0"}}}' >/dev/null || fail "nobody answers, and that stops people"
+  k -n demo patch shoot one --dry-run=server --type=merge -p "$(release $TOO_NEW)" >/dev/null || fail "nobody answers, and that stops people"
   k -n tendril-system scale deployment/tendril-coordinator --replicas=1 >/dev/null
   k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
   k delete validatingwebhookconfiguration tendril-coordinator >/dev/null
@@ -191,7 +195,7 @@ plane() {
   until_ok 60 eval '! "$HERE/machine.sh" sh seed pgrep -f "^etcd --name=etcd-0 |^kube-apiserver .*--endpoint-reconciler-type=none"' || fail "$("$HERE/machine.sh" sh seed ps ax)"
 }
 # own_etcdctl ARGUMENT...: at the shoot's etcd
-own_etcdctl() { in_ns seed env ETCDCTL_API=3 etcdctl --endpoints="https://$(k -n shoot--demo--one get pod etcd-0 -o jsonpath='{.status.podIP}'):2379" --insecure-skip-tls-verify --cert="$WORK/etcd.crt" --key="$WORK/etcd.key" "$@"; }
+own_etcdctl() { in_ns seed "$ETCD_BIN/etcdctl" --endpoints="https://$(k -n shoot--demo--one get pod etcd-0 -o jsonpath='{.status.podIP}'):2379" --insecure-skip-tls-verify --cert="$WORK/etcd.crt" --key="$WORK/etcd.key" "$@"; }
 etcd_answers() { own_etcdctl get --prefix --keys-only --limit=1 /; }
 # bump_revision: what was watched from a revision that is to come again is watched from one that is past, and listed anew
 # (etcd 3.5 has `etcdutl snapshot restore --bump-revision` for it)
@@ -234,7 +238,7 @@ issued_by() {
 # applied_generation: the newest that the only node has applied
 applied_generation() { s get nodes -o jsonpath='{.items[0].metadata.annotations.tendril\.dev/applied-generation}'; }
 # seed_etcdctl ARGUMENT...: at the seed's etcd
-seed_etcdctl() { in_ns seed env ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
+seed_etcdctl() { in_ns seed "$ETCD_BIN/etcdctl" --endpoints=https://127.0.0.1:2379 --cacert="$PKI/etcd-ca.crt" --cert="$PKI/etcd-client.crt" --key="$PKI/etcd-client.key" "$@"; }
 etcd_runs() { "$HERE/machine.sh" sh seed pgrep -x "etcd|kube-apiserver" -a | seen "--name=default\|--advertise-address=$CONTROL_PLANE"; }
 # restore_seed SNAPSHOT: the seed's control plane starts anew with what etcd held then
 restore_seed() {
@@ -242,7 +246,9 @@ restore_seed() {
   mkdir -p "$root/etc/kubernetes/stopped"; mv "$root"/etc/kubernetes/manifests/* "$root/etc/kubernetes/stopped/"
   until_ok 60 eval '! etcd_runs'
   rm -rf "$root/var/lib/seed/etcd"
-  ETCDCTL_API=3 etcdctl snapshot restore "$1" --data-dir="$root/var/lib/seed/etcd" --name=default --initial-cluster=default=http://127.0.0.1:2380 \
+  # From etcd 3.5 on a program of its own does it.
+  local tool=$ETCD_BIN/etcdutl; [[ -x $tool ]] || tool=$ETCD_BIN/etcdctl
+  "$tool" snapshot restore "$1" --data-dir="$root/var/lib/seed/etcd" --name=default --initial-cluster=default=http://127.0.0.1:2380 \
     --initial-advertise-peer-urls=http://127.0.0.1:2380 >/dev/null 2>&1
   mv "$root"/etc/kubernetes/stopped/* "$root/etc/kubernetes/manifests/"
   until_ok 90 k get --raw /readyz

@@ -40,7 +40,7 @@ main(['-H', '$CLOUD', '-p', '5000'])"
   # A coordinator of another seed, which is the same cluster: it runs beside it, where Terraform is.
   ip -n "$RIG_NAME-op" route replace $SERVICES.0.0/16 via $CONTROL_PLANE
   {
-    sed -e 's/^seed: .*/seed: cloud/' -e '/^metrics:/d' -e '/^webhook:/d' -e 's/^  - name: default/  - name: default\n    ami: ami-12c6146b/' "$HERE/coordinator.yaml"
+    sed -e 's/^seed: .*/seed: cloud/' -e '/^metrics:/d' -e '/^webhook:/d' -e 's/^  - name: default/  - name: default\n    ami: ami-12c6146b/' "$RIG/overlay/coordinator.yaml"
     printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig" \
       "terraform: {program: $(type -P terraform || type -P tofu), workspace: $RIG/cloud/workspace, configuration: $RIG/cloud/cli.tfrc, endpoint: 'http://$CLOUD:5000'}"
   } >"$RIG/cloud/coordinator.yaml"
@@ -65,7 +65,7 @@ metadata: {name: cloud, namespace: demo}
 spec:
   seedName: cloud
   region: eu-central-1
-  kubernetes: {version: 1.20.2}
+  kubernetes: {version: $KUBERNETES_VERSION}
   networking: {type: overlay}
   provider: {type: aws, infrastructure: {zones: [eu-central-1a, eu-central-1b], credentials: cloud-credentials}}
   workers: [{name: worker, minimum: 1, maximum: 2, machineType: t3.medium}]

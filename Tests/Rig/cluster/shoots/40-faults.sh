@@ -5,7 +5,7 @@
 other() { # NAME: starts it
   mkdir -p "$RIG/other"; chmod 700 "$RIG/other"
   ip -n "$RIG_NAME-op" route replace $SERVICES.0.0/16 via $CONTROL_PLANE
-  { sed -e 's/^seed: .*/seed: other/' -e '/^metrics:/d' -e '/^webhook:/d' "$HERE/coordinator.yaml"; printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig"; } >"$RIG/other/coordinator.yaml"
+  { sed -e 's/^seed: .*/seed: other/' -e '/^metrics:/d' -e '/^webhook:/d' "$RIG/overlay/coordinator.yaml"; printf '%s\n' "gardenKubeconfig: $PKI/admin.kubeconfig" "seedKubeconfig: $PKI/admin.kubeconfig"; } >"$RIG/other/coordinator.yaml"
   rm -f "$RIG/log/$1.log"
   start "$1" ip netns exec "$RIG_NAME-op" "$TENDRIL_COORDINATOR" run --config "$RIG/other/coordinator.yaml"
 }
@@ -19,13 +19,13 @@ for s in sorted(json.load(sys.stdin)["items"], key=lambda s: s["metadata"]["name
 shoot_kills() { # a coordinator that is killed after every task makes one cluster all the same: no second CA, no second machine
   sed -e 's/name: here/name: other/' <<<"$(k get seed here -o json | python3 -c 'import json,sys; s=json.load(sys.stdin); print(json.dumps({"apiVersion": s["apiVersion"], "kind": "Seed", "metadata": {"name": "other"}, "spec": s["spec"]}))')" | k apply -f - >/dev/null
   local before kills=0 machines first= n=0; machines=$(cat "$RIG/groups/count" 2>/dev/null || echo 29)
-  k apply -f - >/dev/null <<'YAML'
+  k apply -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: other, namespace: demo}
 spec:
   seedName: other
-  kubernetes: {version: 1.20.2}
+  kubernetes: {version: $KUBERNETES_VERSION}
   networking: {type: overlay, pods: 100.128.0.0/11, services: 100.72.0.0/13}
   provider: {type: local}
   workers: [{name: worker, minimum: 2, maximum: 2}]
@@ -88,7 +88,7 @@ shoot_shared() { # coordinators of one seed share its shoots; one that stands st
   until_ok 40 grep -q "taking care.*coordinators=2" "$RIG/log/coordinator-third.log" || fail "$(tail -3 "$RIG/log/coordinator-third.log")"
   for i in {1..6}; do
     printf '%s\n' --- 'apiVersion: tendril.dev/v1alpha1' 'kind: Shoot' "metadata: {name: asleep-$i, namespace: demo, annotations: {confirmation.tendril.dev/deletion: 'true'}}" \
-      'spec: {seedName: other, kubernetes: {version: 1.20.2}, hibernation: {enabled: true}, provider: {type: local}, workers: [{name: worker}]}'
+      "spec: {seedName: other, kubernetes: {version: $KUBERNETES_VERSION}, hibernation: {enabled: true}, provider: {type: local}, workers: [{name: worker}]}"
   done | k apply -f - >/dev/null
   for i in {1..6}; do until_ok 60 succeeded "asleep-$i" Hibernate || fail "$(k -n demo get shoot "asleep-$i" -o yaml)"; done
   asleep done_once || fail "something was done by none, or twice: $(grep -h "task=certificates" "$RIG"/log/coordinator-{other,third}.log)"

@@ -13,13 +13,13 @@ shoot_delete() { # only with a confirmation; then nothing is left
 }
 
 shoot_never_made() { # one that cannot be made is deleted as well
-  k apply -f - >/dev/null <<'YAML'
+  k apply -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: two, namespace: demo, annotations: {confirmation.tendril.dev/deletion: "true"}}
 spec:
   seedName: here
-  kubernetes: {version: 1.20.2}
+  kubernetes: {version: $KUBERNETES_VERSION}
   networking: {pods: 10.97.0.0/16}
   provider: {type: local}
   workers: [{name: worker, image: no-such-image}]
@@ -36,7 +36,7 @@ shoot_no_room() { # shoots that no seed takes say why; where there is room for o
   for i in $(k get seeds -o name); do k patch "$i" --type=merge -p '{"spec":{"unschedulable":true}}' >/dev/null; done
   for i in "${names[@]}"; do
     printf '%s\n' --- 'apiVersion: tendril.dev/v1alpha1' 'kind: Shoot' "metadata: {name: $i, namespace: demo, annotations: {confirmation.tendril.dev/deletion: 'true'}}" \
-      'spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker, minimum: 0}]}'
+      "spec: {kubernetes: {version: $KUBERNETES_VERSION}, provider: {type: local}, workers: [{name: worker, minimum: 0}]}"
   done | k apply -f - >/dev/null
   for i in "${names[@]}"; do until_ok 15 eval '[[ $(shoot_status $i lastErrors) == *ERR_UNSCHEDULED*"takes no new shoots"* ]]' || fail "$(shoot_status $i lastOperation)"; done
   [[ -z $(placed "${names[@]}") ]] || fail "one has a seed"
@@ -66,20 +66,20 @@ shoot_down() { # what `tendril up` made is taken away again, to the last right; 
     stop coordinator-third; k delete seed other >/dev/null
   fi
   # A scenario may have changed its configuration: that is taken back first.
-  whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "it cannot be said again"
+  whole up --seed "$RIG/overlay/seed.yaml" --config "$RIG/overlay/coordinator.yaml" >/dev/null || fail "it cannot be said again"
   before=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
-  whole up --seed "$RIG/overlay/seed.yaml" --config "$HERE/coordinator.yaml" >/dev/null || fail "a third time it cannot be said"
+  whole up --seed "$RIG/overlay/seed.yaml" --config "$RIG/overlay/coordinator.yaml" >/dev/null || fail "a third time it cannot be said"
   after=$(k -n tendril-system get deployment tendril-coordinator -o jsonpath='{.metadata.generation}')
   [[ $after == "$before" ]] || fail "the same said again started the coordinator anew: $before, $after"
-  sed 's/^seed: here/seed: there/' "$HERE/coordinator.yaml" >"$WORK/other.yaml"
+  sed 's/^seed: here/seed: there/' "$RIG/overlay/coordinator.yaml" >"$WORK/other.yaml"
   whole up --seed "$RIG/overlay/seed.yaml" --config "$WORK/other.yaml" 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "seed: is there, and the Seed's name is here" "$WORK/error" || fail "$code: $(<"$WORK/error")"
   diff <(k kustomize "$HERE/../../../deploy/coordinator" | grep "^kind:" | sort) <(printf 'kind: %s\n' ClusterRole{,Binding}{,} Deployment Namespace Role RoleBinding ServiceAccount | sort) || fail "deploy/ holds something else"
-  k -n demo create -f - >/dev/null <<'YAML'
+  k -n demo create -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
 metadata: {name: last, namespace: demo, annotations: {tendril.dev/pause: "true"}}
-spec: {seedName: here, kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: worker}]}
+spec: {seedName: here, kubernetes: {version: $KUBERNETES_VERSION}, provider: {type: local}, workers: [{name: worker}]}
 YAML
   code=0; whole down --seed here 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "has 1 shoots.*demo/last" "$WORK/error" || fail "$code: $(<"$WORK/error")"
