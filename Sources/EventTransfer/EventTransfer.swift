@@ -7,7 +7,7 @@ package import LinuxSystem
 /// asks seldom and cannot afford libcurl's memory.
 ///
 /// It speaks HTTP/1.1 over TLS, knows no proxies, follows no redirects and bounds every body.
-package final class EventTransfer: HTTPTransport {
+package final class EventTransfer: ThreadedTransport {
     enum Command: Sendable {
         case start(EventExchange)
         case cancel(UInt64)
@@ -29,40 +29,24 @@ package final class EventTransfer: HTTPTransport {
 
     deinit { mailbox.post(.stop) }
 
-    package func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
-        try await exchange(request, security, receive: nil)
-    }
-
-    package func stream(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
-    ) async throws(TransferError) -> HTTPResponse {
-        try await exchange(request, security, receive: receive)
-    }
-
-    private func exchange(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
-    ) async throws(TransferError) -> HTTPResponse {
-        let number = numbers.withLock { number in
+    package func takeNumber() -> UInt64 {
+        numbers.withLock { number in
             number &+= 1
             return number
         }
-        let result: Result<HTTPResponse, TransferError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let exchange = EventExchange(number, request, security, receive: receive) {
-                    continuation.resume(returning: $0)
-                }
-                mailbox.post(.start(exchange))
-                if Task.isCancelled { mailbox.post(.cancel(number)) }
-            }
-        } onCancel: {
-            mailbox.post(.cancel(number))
-        }
-        return try result.get()
     }
+
+    package func begin(
+        _ number: UInt64,
+        _ request: HTTPRequest,
+        _ security: HTTPSecurity,
+        receive: Receive?,
+        resume: @escaping Resume
+    ) {
+        mailbox.post(.start(EventExchange(number, request, security, receive: receive, resume: resume)))
+    }
+
+    package func cancel(_ number: UInt64) { mailbox.post(.cancel(number)) }
 }
 
 /// The thread's own state.

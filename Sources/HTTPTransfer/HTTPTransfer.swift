@@ -6,7 +6,7 @@ package import LinuxSystem
 /// Carries requests over the network: one libcurl multi handle on one thread, HTTP/2 where the peer offers it.
 ///
 /// It follows no redirects, asks for no compression, takes no proxy from the environment and bounds every body.
-package final class HTTPTransfer: HTTPTransport {
+package final class HTTPTransfer: ThreadedTransport {
     enum Command: Sendable {
         case start(Exchange)
         case cancel(UInt64)
@@ -25,41 +25,24 @@ package final class HTTPTransfer: HTTPTransport {
 
     deinit { mailbox.post(.stop) }
 
-    package func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
-        try await exchange(request, security, receive: nil)
-    }
-
-    package func stream(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
-    ) async throws(TransferError) -> HTTPResponse {
-        try await exchange(request, security, receive: receive)
-    }
-
-    private func exchange(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
-    ) async throws(TransferError) -> HTTPResponse {
-        let number = numbers.withLock { number in
+    package func takeNumber() -> UInt64 {
+        numbers.withLock { number in
             number &+= 1
             return number
         }
-        let result: Result<HTTPResponse, TransferError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let exchange = Exchange(number, request, security, receive: receive) {
-                    continuation.resume(returning: $0)
-                }
-                mailbox.post(.start(exchange))
-                // Who was cancelled before asks nothing any more, but may still say what it did.
-                if Task.isCancelled, request.method == .get { mailbox.post(.cancel(number)) }
-            }
-        } onCancel: {
-            mailbox.post(.cancel(number))
-        }
-        return try result.get()
     }
+
+    package func begin(
+        _ number: UInt64,
+        _ request: HTTPRequest,
+        _ security: HTTPSecurity,
+        receive: Receive?,
+        resume: @escaping Resume
+    ) {
+        mailbox.post(.start(Exchange(number, request, security, receive: receive, resume: resume)))
+    }
+
+    package func cancel(_ number: UInt64) { mailbox.post(.cancel(number)) }
 }
 
 /// The thread's own state.

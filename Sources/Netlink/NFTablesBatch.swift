@@ -45,6 +45,7 @@ struct NFTablesBatch {
     /// - Parameters:
     ///   - table: its name.
     ///   - isOwned: whether it goes with this socket, and nobody else can change it.
+    /// - Throws: where there is no memory.
     mutating func add(table: String, isOwned: Bool) throws(SystemError) {
         let flags: UInt32 = isOwned ? 2 : 0  // NFT_TABLE_F_OWNER
         try put(table, NFT_MSG_NEWTABLE.rawValue) {

@@ -101,6 +101,7 @@ package struct RouteSocket: ~Copyable {
     ///   - overlay: whose device was made.
     ///   - node: the address at which the node takes what is wrapped up.
     ///   - source: an own address, which this node's own connections come from.
+    /// - Throws: `SystemError` where the kernel refuses it.
     package func replace(
         _ network: IPPrefix,
         over overlay: OverlayDevice,

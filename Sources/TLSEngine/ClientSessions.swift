@@ -37,9 +37,10 @@ package final class ClientSessions: @unchecked Sendable {
 
     deinit { SSL_CTX_free(context) }
 
-    /// A session (`SSL *`) with a host, which the caller owns; `nil` where there is no memory.
+    /// Makes a session with a host.
     ///
     /// - Parameter host: a name, or an address without brackets; the server's certificate has to hold it.
+    /// - Returns: an `SSL *`, which the caller owns; `nil` where there is no memory.
     package func make(to host: String) -> OpaquePointer? {
         guard let session = SSL_new(context) else { return nil }
         let isExpecting =

@@ -157,6 +157,7 @@ struct KubeletTests {
             ),
             ("1.31.0", .v1, [], ["containerRuntimeEndpoint", "failCgroupV1"], ["--container-runtime"]),
             ("1.34.1", .v2, [], ["containerRuntimeEndpoint"], ["--container-runtime", "failCgroupV1"]),
+            ("1.36.2", .v1, [], ["containerRuntimeEndpoint", "failCgroupV1"], ["--container-runtime"]),
         ]
 
     @Test("get the flags and fields that they know", arguments: table.indices)

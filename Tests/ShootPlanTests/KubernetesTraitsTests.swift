@@ -12,7 +12,8 @@ struct KubernetesTraitsTests {
             ("1.20.2", "3.4.13-0", "policy/v1beta1"), ("1.21.14", "3.4.13-0", "policy/v1beta1"),
             ("1.22.0", "3.5.21-0", "policy/v1"), ("1.33.9", "3.5.21-0", "policy/v1"),
             ("1.34.0", "3.6.4-0", "policy/v1"),
-            ("1.36.2", "3.6.4-0", "policy/v1"),
+            ("1.35.0", "3.6.4-0", "policy/v1"),
+            ("1.36.2", "3.6.8-0", "policy/v1"),
         ]
     )
     func table(version: String, etcd: String, eviction: String) throws {

@@ -14,9 +14,10 @@ protocol PodWay: Sendable {
     /// - Throws: where the kernel refuses something.
     func prepare(_ socket: borrowing RouteSocket, own: IPAddress?) throws(SystemError) -> Bool
 
-    /// The routes that there are into the pods' range, by network, with the node that each leads to.
+    /// The routes that there are into the pods' range.
     ///
     /// - Parameter pods: the range of all pods.
+    /// - Returns: by network, the address of the node that each leads to.
     /// - Throws: where the kernel does not say.
     func present(in pods: IPPrefix) throws(SystemError) -> [IPPrefix: IPAddress]
 

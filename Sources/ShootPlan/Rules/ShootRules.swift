@@ -5,7 +5,7 @@ package import TendrilCore
 /// Judges what a schema cannot: how fields fit together, the seed, and what was there before.
 package enum ShootRules {
     /// The newest minor release of Kubernetes that the tables of differences know.
-    package static let newestMinor = 35
+    package static let newestMinor = 36
 
     /// Everything that is wrong with a shoot; none means that it can be reconciled.
     ///

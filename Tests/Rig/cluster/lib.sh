@@ -23,7 +23,7 @@ since() { ((MINOR >= $1)); }
 # of_release FILE: a configuration, with this release instead of the one that it names
 of_release() { sed "s/1\.20\.2/$KUBERNETES_VERSION/" "$1"; }
 # By which tag a control plane of this release asks for etcd (KubernetesTraits), whatever the program is.
-if since 34; then ETCD_TAG=3.6.4-0; elif since 22; then ETCD_TAG=3.5.21-0; else ETCD_TAG=3.4.13-0; fi
+if since 36; then ETCD_TAG=3.6.8-0; elif since 34; then ETCD_TAG=3.6.4-0; elif since 22; then ETCD_TAG=3.5.21-0; else ETCD_TAG=3.4.13-0; fi
 ROOTFS=$CACHE/rootfs-$(key "$HERE/rootfs.sh")
 IMAGES=$CACHE/images-$(key "$HERE/images.sh" "$HERE/../../../packaging/image.py" "$HERE/server.py" "$HERE/kubernetes.sh" \
   <(echo "$KUBERNETES_BIN $KUBERNETES_VERSION $ETCD_BIN $ETCD_TAG"))
