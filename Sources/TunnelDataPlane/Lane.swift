@@ -57,6 +57,8 @@ package final class Lane: @unchecked Sendable {
     var machine: LaneMachine
     var queue = FairQueue()
     var limit: QueueLimit
+    /// Whose turn it is, that of packets or of streams.
+    var share = LaneShare()
     /// Decrypted frames, the first of which may be incomplete.
     var plaintext = FlatBuffer(capacity: 200 * 1024)
     /// Small frames that share a record.

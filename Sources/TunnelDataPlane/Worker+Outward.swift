@@ -171,16 +171,26 @@ extension Worker {
         return true
     }
 
-    /// Encrypts packets and streams in turn, until a full send is ready or nothing waits.
+    /// Encrypts packets and streams, each as many bytes as the other, until a full send is ready or nothing waits.
     private func fill(_ lane: Lane, at now: MonotonicTime) throws(TLSError) {
         while lane.outgoing.count + lane.batch.count < Lane.sendSize {
-            let hasPacket = try putPacket(on: lane, at: now)
-            // A packet alone may have filled what is sent at once; both together would not fit.
-            guard lane.outgoing.count + lane.batch.count < Lane.sendSize else { break }
-            let hasStream = try lane.putStreams(at: now)
-            guard hasPacket || hasStream else { break }
+            let before = lane.outgoing.count + lane.batch.count
+            let (first, second): (LaneShare.Kind, LaneShare.Kind) =
+                lane.share.next == .packets ? (.packets, .streams) : (.streams, .packets)
+            let isAlone = try !put(first, on: lane, at: now)
+            guard try !isAlone || put(second, on: lane, at: now) else { break }
+            let bytes = lane.outgoing.count + lane.batch.count - before
+            lane.share.sent(isAlone ? second : first, bytes, isAlone: isAlone)
         }
         try lane.encryptBatch()
+    }
+
+    /// Encrypts the next packet, or what a stream has to say; `false` where there is none.
+    private func put(_ kind: LaneShare.Kind, on lane: Lane, at now: MonotonicTime) throws(TLSError) -> Bool {
+        switch kind {
+        case .packets: try putPacket(on: lane, at: now)
+        case .streams: try lane.putStreams(at: now)
+        }
     }
 
     /// Encrypts the next packet; `false` where none waits.

@@ -99,10 +99,10 @@ struct PlanCommand: AsyncParsableCommand {
         let present = try await answered { () async throws(APIError) in
             try await garden.client.find(Shoot.self, wanted.name, namespace: garden.project)
         }
-        if let present {
+        if let present, let accepted = present.acceptedSpec {
             var next = wanted.spec
             next.seedName = next.seedName ?? present.spec.seedName
-            let problems = ShootRules.problems(changing: present.spec, to: next)
+            let problems = ShootRules.problems(changing: accepted, to: next)
             guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
         }
         let preview = ShootPreview(from: present?.spec, to: wanted.spec)

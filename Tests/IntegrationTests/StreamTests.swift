@@ -82,8 +82,27 @@ struct StreamTests {
             let text = try lab.output("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "1", "-P", "2", "-J"] + direction)
             #expect(text.contains("sum_received"), "\(direction)")
         }
+        // Small datagrams beside a large stream: by bytes, not by turns. Under a stream's quantum for each of them, a fiftieth would be
+        // left.
+        let alone = try Self.datagrams(lab)
+        _ = try lab.start("seed", [try #require(Lab.tools)] + bulk)
+        usleep(300_000)
+        let beside = try Self.datagrams(lab)
+        #expect(beside > alone / 10, "\(beside) bytes of datagrams beside a stream, \(alone) without")
         #expect(server.isRunning && client.isRunning, "\(server.text)\(client.text)")
         #expect(try lab.metric("tendril_vpn_link_reconnects_total") == 0)
+    }
+
+    /// How many bytes arrive of as many small datagrams as can be sent in a second.
+    private static func datagrams(_ lab: Lab) throws -> Double {
+        let text = try lab.output(
+            "pod-s",
+            ["iperf3", "-c", "10.2.0.10", "-u", "-b", "0", "-l", "1200", "-t", "1", "-J"]
+        )
+        let end = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        let sum = (end?["end"] as? [String: Any])?["sum"] as? [String: Any]
+        let lost = sum?["lost_percent"] as? Double ?? 100
+        return (sum?["bytes"] as? Double ?? 0) * (1 - lost / 100)
     }
 
     @Test("are refused with their cause, within a bound")

@@ -143,6 +143,12 @@ package struct Shoot: KubernetesObject {
     package var operation: String? { metadata.annotations?[ShootAnnotation.operation] }
     /// Whether nothing is to be done for now.
     package var isPaused: Bool { metadata.annotations?[ShootAnnotation.pause] == "true" }
+
+    /// What is wanted, if a coordinator has accepted that: what was stored and never accepted binds nobody who mends it.
+    package var acceptedSpec: Spec? {
+        guard let observed = status?.observedGeneration, observed == metadata.generation else { return nil }
+        return spec
+    }
 }
 
 /// What a person may ask for by the annotation `tendril.dev/operation`.

@@ -7,6 +7,9 @@ final class Slots: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
+    /// What the task that runs holds a place of.
+    @TaskLocal private static var held: Slots?
+
     private let state: Guarded<State>
 
     init(_ count: Int) { state = Guarded(State(free: max(count, 1))) }
@@ -32,7 +35,17 @@ final class Slots: Sendable {
         await take()
         defer { give() }
         try Task.checkCancellation()
-        return try await body()
+        return try await Self.$held.withValue(self, operation: body)
+    }
+
+    /// Does something that only waits, while somebody else has the place that this task holds, if it holds one.
+    static func aside(_ body: () async throws -> Void) async throws {
+        guard let held else { return try await body() }
+        held.give()
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        await held.take()
+        try result.get()
     }
 
     /// Gives a place back.

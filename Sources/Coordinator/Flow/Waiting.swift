@@ -3,7 +3,7 @@ internal import KubernetesClient
 internal import LinuxSystem
 internal import TendrilCore
 
-/// Waits for what comes by itself.
+/// Waits for what comes by itself, and takes nobody's place meanwhile.
 enum Waiting {
     /// Asks again and again until the answer is there.
     ///
@@ -35,7 +35,7 @@ enum Waiting {
             guard Clock.now() < deadline else {
                 throw TaskFailure(.timeout, "waited \(limit.value / 1_000_000_000) s for \(what): \(reason)")
             }
-            try await Task.sleep(nanoseconds: pause.value)
+            try await Slots.aside { try await Task.sleep(nanoseconds: pause.value) }
         }
     }
 

@@ -215,9 +215,20 @@ actor ShootLoop {
 
     /// Keeps a place of the seed for a shoot that names none.
     private func promise(_ shoot: Shoot) async throws {
+        if let refusal = inability(shoot) {
+            throw TaskFailure(.unscheduled, "the seed \(environment.configuration.seed) does not take it: \(refusal)")
+        }
         let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
         let refusal = environment.places.promise(shoot.key) { SeedFit.reason(seed, against: shoot, hosted: $0) }
         if let refusal { throw TaskFailure(.unscheduled, "the seed \(seed.name) does not take it: \(refusal)") }
+    }
+
+    /// What keeps this coordinator from making a shoot that another seed's may be able to make: its machines, or their images.
+    private func inability(_ shoot: Shoot) -> String? {
+        do { _ = try environment.provider(shoot.spec.provider.type) } catch { return "\(error)" }
+        let everywhere = ShootRules.problems(shoot)
+        let here = ShootRules.problems(shoot, seed: nil, images: environment.configuration.machineImages)
+        return here.first { !everywhere.contains($0) }?.description
     }
 
     /// What is remembered of the flow.

@@ -41,10 +41,7 @@ package enum ShootAdmission {
             guard let new, !new.isBeingDeleted, new.spec != old?.spec else { return nil }
             // A coordinator takes the shoot; what is wrong with that it says in the status.
             if let old, old.spec.seedName == nil, new.spec.differsInSeedOnly(from: old.spec) { return nil }
-            // What was stored and never accepted binds nobody who mends it.
-            let isAccepted =
-                old?.status?.observedGeneration != nil && old?.status?.observedGeneration == old?.metadata.generation
-            let found = problems(new, isAccepted ? old?.spec : nil)
+            let found = problems(new, old?.acceptedSpec)
             return found.isEmpty ? nil : found.map(\.description).joined(separator: "; ")
         default: return nil
         }
