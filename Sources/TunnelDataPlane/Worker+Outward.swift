@@ -178,7 +178,7 @@ extension Worker {
             let (first, second): (LaneShare.Kind, LaneShare.Kind) =
                 lane.share.next == .packets ? (.packets, .streams) : (.streams, .packets)
             let isAlone = try !put(first, on: lane, at: now)
-            guard try !isAlone || put(second, on: lane, at: now) else { break }
+            if isAlone { guard try put(second, on: lane, at: now) else { break } }
             let bytes = lane.outgoing.count + lane.batch.count - before
             lane.share.sent(isAlone ? second : first, bytes, isAlone: isAlone)
         }
