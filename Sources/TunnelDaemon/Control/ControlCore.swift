@@ -342,7 +342,10 @@ final class ControlCore {
     private func second(at now: MonotonicTime) {
         nextSecond = now + .seconds(1)
         secondsUp += 1
-        if secondsUp == 3 { ResidentMemory.releaseProgramText() }
+        // Reading Nodes walks through decoders that nothing else here needs, once in a while.
+        if secondsUp == 3 || configuration.nodesKubeconfig != nil && secondsUp % 60 == 3 {
+            ResidentMemory.releaseProgramText()
+        }
         for greeting in greetings.values where greeting.deadline <= now {
             let failure = Greeting.Failure(
                 result: Greeting.Failure.timeout,
