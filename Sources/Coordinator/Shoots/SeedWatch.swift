@@ -43,20 +43,16 @@ struct SeedWatch: Sendable {
             let shoot = try await garden.find(Shoot.self, parts[1], namespace: parts[0]),
             let seed = shoot.spec.seedName
         else { return }
-        let failure = ShootStatus.TaskError(
-            task: "prepare",
-            code: .configuration,
-            description: "spec.seedName: there is no seed \(seed)",
-            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
-        )
-        guard shoot.status?.lastErrors?.first?.description != failure.description else { return }
-        let status = StatusWriter(
+        let text = "spec.seedName: there is no seed \(seed)"
+        guard shoot.status?.lastErrors?.first?.description != text else { return }
+        await StatusWriter.tellFailure(
+            text,
+            .configuration,
+            isFinal: true,
+            of: shoot,
             garden: garden,
-            shoot: shoot,
-            type: shoot.isBeingDeleted ? .delete : .reconcile,
             logger: environment.logger
         )
-        await status.ended(.failed, 0, failure.description, with: ["lastErrors": try CanonicalJSON.value([failure])])
     }
 
     private func tell(_ silent: Set<String>, _ seeds: [Seed]) async throws {

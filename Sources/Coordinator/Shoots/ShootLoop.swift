@@ -283,21 +283,15 @@ actor ShootLoop {
         let isFinal = error is ConfigurationError || (error as? TaskFailure)?.code.isFinal == true
         let text = "\(error)".split(separator: "\n").joined(separator: "; ")
         logger.warning("cannot reconcile", metadata: ["reason": "\(text)"])
-        let failure = ShootStatus.TaskError(
-            task: "prepare",
-            code: (error as? TaskFailure)?.code ?? (isFinal ? .configuration : .api),
-            description: text,
-            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
-        )
-        let status = StatusWriter(
+        hasToldOtherwise = true
+        await StatusWriter.tellFailure(
+            text,
+            (error as? TaskFailure)?.code ?? (isFinal ? .configuration : .api),
+            isFinal: isFinal,
+            of: shoot,
             garden: environment.garden,
-            shoot: shoot,
-            type: shoot.isBeingDeleted ? .delete : .reconcile,
             logger: logger
         )
-        let errors = (try? CanonicalJSON.value([failure])) ?? []
-        hasToldOtherwise = true
-        await status.ended(isFinal ? .failed : .error, 0, text, with: ["lastErrors": errors])
         // A change of the Shoot is an event; one of its Seed or of a Secret is not.
         return isFinal ? .seconds(300) : failures.wait()
     }

@@ -29,6 +29,31 @@ actor StatusWriter: FlowObserver {
         await write(operation(state, percent, text).merging(more))
     }
 
+    /// A shoot for which no flow could begin.
+    static func tellFailure(
+        _ text: String,
+        _ code: ShootStatus.ErrorCode,
+        isFinal: Bool,
+        of shoot: Shoot,
+        garden: KubernetesClient,
+        logger: Logger
+    ) async {
+        let failure = ShootStatus.TaskError(
+            task: "prepare",
+            code: code,
+            description: text,
+            lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
+        )
+        let status = StatusWriter(
+            garden: garden,
+            shoot: shoot,
+            type: shoot.isBeingDeleted ? .delete : .reconcile,
+            logger: logger
+        )
+        let errors = (try? CanonicalJSON.value([failure])) ?? []
+        await status.ended(isFinal ? .failed : .error, 0, text, with: ["lastErrors": errors])
+    }
+
     private func operation(_ state: ShootStatus.OperationState, _ percent: Int, _ text: String) -> JSONValue {
         [
             "lastOperation": [

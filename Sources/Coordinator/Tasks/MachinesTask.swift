@@ -82,15 +82,15 @@ enum MachinesTask {
 
     private static func removeNodes(_ work: ShootWork, except present: PresentMachines) async throws {
         let shoot = try await work.shootClient()
-        for node in try await shoot.list(Node.self).items where present.isGone(node) {
+        let nodes = try await shoot.list(Node.self).items
+        for node in nodes where present.isGone(node) {
             if let name = node.metadata.name { try await removeNode(name, shoot) }
         }
         // What a machine said of itself that never became a node, and is gone.
         guard case .names(let names) = present else { return }
+        let known = names.union(nodes.compactMap(\.metadata.name))
         for bootstrap in try await shoot.list(NodeBootstrap.self).items {
-            guard let name = bootstrap.metadata.name, !names.contains(name),
-                try await shoot.find(Node.self, name) == nil
-            else { continue }
+            guard let name = bootstrap.metadata.name, !known.contains(name) else { continue }
             try await shoot.delete(NodeBootstrap.self, name)
         }
     }
