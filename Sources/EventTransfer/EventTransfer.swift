@@ -17,7 +17,6 @@ package final class EventTransfer: ThreadedTransport {
     }
 
     private let mailbox: Mailbox<Command>
-    private let numbers = Guarded<UInt64>(0)
 
     package init() throws(SystemError) {
         let mailbox = try Mailbox<Command>()
@@ -28,13 +27,6 @@ package final class EventTransfer: ThreadedTransport {
     }
 
     deinit { mailbox.post(.stop) }
-
-    package func takeNumber() -> UInt64 {
-        numbers.withLock { number in
-            number &+= 1
-            return number
-        }
-    }
 
     package func begin(
         _ number: UInt64,

@@ -1,3 +1,8 @@
+internal import Synchronization
+
+/// The number of the request that was begun last, of all transports.
+private let lastNumber = Atomic<UInt64>(0)
+
 /// A transport whose requests are carried by a thread of its own, which is told by messages.
 package protocol ThreadedTransport: HTTPTransport {
     /// What becomes of a request.
@@ -5,10 +10,14 @@ package protocol ThreadedTransport: HTTPTransport {
     /// Takes part of a body and says whether to go on.
     typealias Receive = @Sendable (UnsafeRawBufferPointer) -> Bool
 
-    /// A number that no other request of this transport has.
-    func takeNumber() -> UInt64
-
     /// Begins a request; `resume` is called once, whatever comes of it.
+    ///
+    /// - Parameters:
+    ///   - number: no other request has it.
+    ///   - request: what is asked.
+    ///   - security: whom to believe, and as whom to speak.
+    ///   - receive: takes the body as it comes; `nil` where all of it is wanted in the end.
+    ///   - resume: takes what came of it.
     func begin(
         _ number: UInt64,
         _ request: HTTPRequest,
@@ -39,7 +48,7 @@ extension ThreadedTransport {
         _ security: HTTPSecurity,
         receive: Receive?
     ) async throws(TransferError) -> HTTPResponse {
-        let number = takeNumber()
+        let number = lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
         let result: Result<HTTPResponse, TransferError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 begin(number, request, security, receive: receive) { continuation.resume(returning: $0) }

@@ -14,7 +14,6 @@ package final class HTTPTransfer: ThreadedTransport {
     }
 
     private let mailbox: Mailbox<Command>
-    private let numbers = Guarded<UInt64>(0)
 
     package init() throws(SystemError) {
         let mailbox = try Mailbox<Command>()
@@ -24,13 +23,6 @@ package final class HTTPTransfer: ThreadedTransport {
     }
 
     deinit { mailbox.post(.stop) }
-
-    package func takeNumber() -> UInt64 {
-        numbers.withLock { number in
-            number &+= 1
-            return number
-        }
-    }
 
     package func begin(
         _ number: UInt64,
