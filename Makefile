@@ -1,7 +1,8 @@
 # Every command that is typed daily; docs/development.md explains them.
 SHELL := /bin/bash
-SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
-RELEASE := -c release --static-swift-stdlib
+CHECKED := --explicit-target-dependency-import-check error
+SWIFT_BUILD := swift build $(CHECKED)
+RELEASE := -c release
 BIN := .build/release
 PREFIX ?= /usr
 DESTDIR ?=
@@ -11,7 +12,6 @@ PROGRAMS := tendril-vpn tendril-agent tendril-coordinator tendril
 WITH_PROGRAMS := TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDIR)/.build/programs/tendril-agent \
 	TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn \
 	TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench
-PRODUCTS = $(foreach name,$(1),$(SWIFT_BUILD) $(RELEASE) --product $(name) &&) true
 
 .PHONY: all build setup test test-unit test-rig test-node test-shoot lint images mutations bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
 
@@ -22,13 +22,14 @@ setup:
 	@Tests/Rig/setup.sh
 
 build: setup
-	$(call PRODUCTS,$(PROGRAMS))
+	$(SWIFT_BUILD) $(RELEASE)
 
 # Unit tests and real namespaces, then real machines that join a real Kubernetes API server, shoots, and the demo.
 test: test-unit test-rig
 
+# Of the objects that the programs are made of: no test imports what is not exported, and nothing is built twice.
 test-unit: programs
-	$(WITH_PROGRAMS) swift test -c release --explicit-target-dependency-import-check error
+	$(WITH_PROGRAMS) swift test $(RELEASE) $(CHECKED) --disable-testable-imports
 
 # test-node, test-shoot and the demo, the first beside the second.
 test-rig: programs
@@ -42,10 +43,9 @@ test-node: programs
 test-shoot: programs
 	$(WITH_PROGRAMS) Tests/Rig/cluster/shoot-test.sh $(SCENARIOS)
 
-# The programs as they are shipped: testing links them anew, dynamically.
+# The programs as they are shipped, where the next build does not change them.
 .PHONY: programs
-programs: setup
-	$(call PRODUCTS,$(PROGRAMS) tendril-bench)
+programs: build
 	mkdir -p .build/programs
 	cp --remove-destination $(foreach name,$(PROGRAMS) tendril-bench,$(BIN)/$(name)) .build/programs/
 	Tests/Rig/check-program.sh .build/programs/tendril-vpn 20
@@ -60,14 +60,12 @@ lint: setup
 	Tests/Rig/check-monitoring.sh
 
 # Thread and address sanitizer; each has a build directory of its own.
-sanitize: setup
-	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
-	mkdir -p .build/programs && cp $(BIN)/tendril-bench .build/programs/
+sanitize: build
 	for kind in thread address; do \
 		export ASAN_OPTIONS=detect_leaks=0; \
 		swift test --sanitize=$$kind --scratch-path .build/$$kind --skip IntegrationTests --skip AllocationTests && \
 		swift build --sanitize=$$kind --scratch-path .build/$$kind --product tendril-vpn && \
-		Tests/Rig/sanitize.sh .build/$$kind/debug/tendril-vpn .build/programs/tendril-bench || exit 1; \
+		Tests/Rig/sanitize.sh .build/$$kind/debug/tendril-vpn $(BIN)/tendril-bench || exit 1; \
 	done
 
 # Removes security checks one by one; a test must notice each time.
@@ -75,13 +73,11 @@ mutations: setup
 	Tests/Rig/mutations.py
 
 bench: build
-	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
 	Tests/Benchmarks/run.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench --write docs/performance.md
 	$(MAKE) bench-streams bench-node bench-shoot bench-fleet
 
 # Streams beside a CONNECT proxy over OpenVPN (three minutes).
 bench-streams: build
-	$(SWIFT_BUILD) $(RELEASE) --product tendril-bench
 	Tests/Benchmarks/streams.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench | Tests/Benchmarks/insert.py docs/performance.md streams
 
 # The agent beside a hand-written script, on real machines (six minutes).

@@ -14,6 +14,11 @@ let common: [SwiftSetting] = [
 /// Targets that touch no C: an unsafe construct here does not build unless it says so.
 let pure: [SwiftSetting] = common + [.strictMemorySafety()]
 
+/// Programs bring the Swift runtime with them. Said to the linker alone, so that tests are built from the same objects.
+let program: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"])
+]
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -140,7 +145,8 @@ let package = Package(
                 "TendrilCore", "NodeAgent", "NodePlan", "ClusterModel", "LinuxSystem", "StrictYAML", "CommandSupport",
                 argumentParser,
             ],
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: program
         ),
         .executableTarget(
             name: "tendril-coordinator",
@@ -148,7 +154,8 @@ let package = Package(
                 "TendrilCore", "Coordinator", "NodePlan", "ShootPlan", "ClusterModel", "KubernetesClient",
                 "HTTPTransfer", "TLSEngine", "LinuxSystem", "CommandSupport", argumentParser,
             ],
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: program
         ),
         .executableTarget(
             name: "tendril",
@@ -157,12 +164,14 @@ let package = Package(
                 "LinuxSystem",
                 "StrictYAML", "CommandSupport", argumentParser,
             ],
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: program
         ),
         .executableTarget(
             name: "tendril-vpn",
             dependencies: ["TendrilCore", "TunnelDaemon", "CommandSupport", argumentParser],
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: program
         ),
 
         // Tests, and what they measure with.
@@ -172,7 +181,8 @@ let package = Package(
                 "TendrilCore", "LinuxSystem", "TLSEngine", "TunnelProtocol", "CTendrilShims", argumentParser,
             ],
             path: "Tests/Benchmarks/tendril-bench",
-            swiftSettings: common
+            swiftSettings: common,
+            linkerSettings: program
         ),
         .target(name: "TestSupport", dependencies: ["TendrilCore"], path: "Tests/TestSupport", swiftSettings: common),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
