@@ -1,14 +1,22 @@
 #!/usr/bin/env bash
-# all.sh: the shoots' scenarios, and beside them, in a rig of its own, the node's: most of their time both wait for machines to
-# boot and for Kubernetes. The demo comes last, by itself. What failed stands at the end of standard error.
+# all.sh: the shoots' scenarios, and beside them, in rigs of their own, first the node's and then those of the cloud: most of
+# their time all wait for machines to boot and for Kubernetes. The demo comes last, by itself. What failed stands at the end of
+# standard error.
 . "$(dirname "$0")/lib.sh"
+CLOUD=(cloud cloud_replace cloud_fails)
+failed=() beside='' log=$(mktemp -d)
+trap '[[ -z $beside ]] || kill "$beside" 2>/dev/null || true; wait; rm -rf "$log"' EXIT
+# rig NAME COMMAND...: in a rig of that name; its lines begin with it
+rig() { RIG_NAME=$1 RIG=/tmp/tendril-$1 "${@:2}" > >(sed -u "s/^/$1  /" | tee "$log/$1") 2>&1 || { touch "$log/$1.failed"; return 1; }; }
+
 "$HERE/prepare.sh"
-failed=() nodes='' log=$(mktemp)
-trap '[[ -z $nodes ]] || kill "$nodes" 2>/dev/null || true; wait; rm -f "$log"' EXIT
-(RIG_NAME=node RIG=/tmp/tendril-node "$HERE/node-test.sh" > >(sed -u "s/^/node  /" | tee "$log") 2>&1) &
-nodes=$!
-"$HERE/shoot-test.sh" || failed+=(shoots)
-wait "$nodes" || { failed+=(nodes); tail -80 "$log" >&2; }
-nodes=''
+{ rig node "$HERE/node-test.sh" || true; rig cloud "$HERE/shoot-test.sh" "${CLOUD[@]}" || true; } &
+beside=$!
+"$HERE/shoot-test.sh" "${CLOUD[@]/#/-}" || failed+=(shoots)
+wait "$beside"
+beside=''
+for name in node cloud; do
+  [[ ! -e $log/$name.failed ]] || { failed+=("$name"); tail -80 "$log/$name" >&2; }
+done
 DEMO_ONCE=1 "$HERE/demo.sh" || failed+=(demo)
 ((${#failed[@]} == 0)) || { echo "error: failed: ${failed[*]}" >&2; exit 1; }

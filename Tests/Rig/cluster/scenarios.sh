@@ -10,11 +10,15 @@ within() {
 }
 finish() { [[ -n ${KEEP:-} ]] || "$HERE/clean.sh"; }
 
-# run_scenarios PREFIX DIRECTORY [NAME...]: those named, or all, in the order of their files. One that fails does not keep
-# the others from running. The last lines say what failed and why; before them stands what `told` prints.
+# run_scenarios PREFIX DIRECTORY [NAME...|-NAME...]: those named, all, or all but those behind a minus, in the order of their
+# files. One that fails does not keep the others from running. The last lines say what failed and why; before them stands what
+# `told` prints.
 run_scenarios() {
-  local prefix=$1 directory=$2 name code t failed=(); shift 2
-  for name in ${*:-$(sed -nE "s/^${prefix}_([a-z_]+)\(\) .*/\1/p" "$directory"/*.sh)}; do
+  local prefix=$1 directory=$2 name names code t failed=(); shift 2
+  names=$*
+  [[ -n $names && $names != -* ]] || names=$(sed -nE "s/^${prefix}_([a-z_]+)\(\) .*/\1/p" "$directory"/*.sh)
+  for name in $names; do
+    [[ " $* " != *" -$name "* ]] || continue
     t=$(now)
     # Not inside a condition, where bash ignores errors.
     set +e

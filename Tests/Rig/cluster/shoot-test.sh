@@ -15,6 +15,7 @@ for file in "$HERE"/shoots/*.sh; do . "$file"; done
 if [[ -z ${KEEP:-} || ! -e $RIG/run/machine-seed.pid ]]; then
   "$HERE/clean.sh"; mkdir -p "$RIG"/{run,log,pki,machines} "$WORK"; trap finish EXIT; "$HERE/prepare.sh"
   worker_files; up; coordinator_up; start machines "$HERE/seed.sh" machines
+  k create namespace demo >/dev/null
 fi
 # told: what the coordinator said last
 told() { k -n tendril-system logs deployment/tendril-coordinator --tail=30; }
