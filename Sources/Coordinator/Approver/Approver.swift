@@ -207,6 +207,7 @@ package final class Approver: Sendable {
                 names: AlternativeNames(uris: [uri]),
                 lifetime: lifetime
             )
+            try IssuanceLog(logger: logger).note(certificate, for: object.metadata.name ?? "")
         } catch {
             throw .unsent(request: "sign \(object.metadata.name ?? "")", reason: "\(error)")
         }

@@ -37,8 +37,9 @@ enum AuthoritiesTask {
         let store = SecretStore(seed: work.seed, namespace: work.namespace)
         var output = Output(authorities: [:], digests: [:])
         var certificates: [Authority: [UInt8]] = [:]
+        let log = IssuanceLog(logger: work.logger)
         for authority in Authority.allCases {
-            let kind = AuthorityKind(name: "\(work.namespace) \(authority.rawValue)")
+            let kind = AuthorityKind(name: "\(work.namespace) \(authority.rawValue)", log: log)
             let wanted = rotation.generations(isServed: authority.isServed)
             let credentials = try await store.keep(authority.rawValue, wanted, kind)
             // In an order that does not change with what is used: whoever reads a bundle need not read it again.

@@ -32,7 +32,7 @@ enum CertificatesTask {
             perform: { records in
                 let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
                 let store = SecretStore(seed: work.seed, namespace: work.namespace)
-                var issuing = Issuing(store: store)
+                var issuing = Issuing(store: store, log: IssuanceLog(logger: work.logger))
                 var output = Output(digests: [:], renewal: .max)
                 for leaf in leaves {
                     let (secret, renewal) = try await issuing.keep(leaf)
@@ -50,11 +50,12 @@ private struct Issuing {
     private static let inputs = "tendril.dev/inputs"
 
     let store: SecretStore
+    let log: IssuanceLog
     private var authorities: [Authority: (authority: RequestAuthority, certificate: [UInt8])] = [:]
 
     private var bundle: [UInt8]?
 
-    init(store: SecretStore) { self.store = store }
+    init(store: SecretStore, log: IssuanceLog) { (self.store, self.log) = (store, log) }
 
     mutating func keep(_ leaf: LeafPlan) async throws -> (KubernetesSecret, renewal: UInt64) {
         let (authority, believed) = try await self.authority(leaf.authority)
@@ -77,6 +78,7 @@ private struct Issuing {
             usages: (leaf.isServer ? [.server] : []) + (leaf.isClient ? [.client] : []),
             lifetime: UInt64(leaf.lifetimeDays) * 86400
         )
+        try log.note(certificate, for: "\(store.namespace) \(leaf.name)")
         var data = [SecretKey.certificate: certificate, SecretKey.key: try key.pem().copied]
         if let server = leaf.server {
             data[SecretKey.kubeconfig] = try KubeconfigText.make(

@@ -22,11 +22,14 @@ extension CredentialKind {
 /// A CA.
 struct AuthorityKind: CredentialKind {
     let name: String
+    let log: IssuanceLog
 
     func make() throws -> Credential {
         let issuer = try CertificateIssuer(name: name, days: Authority.days)
+        let certificate = try issuer.authorityPEM()
+        try log.note(certificate, for: name)
         return [
-            SecretKey.authority: try issuer.authorityPEM(),
+            SecretKey.authority: certificate,
             SecretKey.authorityKey: try issuer.authorityKeyPEM().copied,
         ]
     }

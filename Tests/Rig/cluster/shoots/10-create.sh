@@ -2,7 +2,6 @@
 # From a Shoot to a cluster that works.
 
 shoot_create() { # a Shoot becomes a cluster: control plane in the seed, one node that joined by itself
-  k create namespace demo >/dev/null
   until_ok 10 k -n demo get serviceaccount default
   k apply -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
@@ -28,6 +27,27 @@ YAML
   until_ok 300 succeeded one Create || fail "$(k -n demo get shoot one -o yaml)"
   access one
   s get nodes,pods -A -o wide
+}
+
+shoot_issued() { # every certificate that is there stands in the log of who signed it
+  local missing
+  { k -n tendril-system logs deployment/tendril-coordinator; k -n shoot--demo--one logs deployment/tendril-approver; } >"$WORK/signed.log"
+  missing=$({ k -n shoot--demo--one get secrets -o json; s get certificatesigningrequests -o json; } | python3 -c '
+import base64, hashlib, json, re, ssl, sys
+log, text, position, seen = open(sys.argv[1]).read(), sys.stdin.read(), 0, 0
+while position < len(text.rstrip()):
+    items, position = json.JSONDecoder().raw_decode(text, position)
+    position += len(text[position:]) - len(text[position:].lstrip())
+    for item in items["items"]:
+        # Kubelets are signed for by kube-controller-manager, which has a log of its own.
+        if item.get("spec", {}).get("signerName", "tendril.dev/").startswith("tendril.dev/"):
+            data = {**(item.get("data") or {}), **(item.get("status") or {})}
+            for key in ("tls.crt", "ca.crt" if "ca.key" in data else "", "certificate"):
+                for pem in re.findall("-----BEGIN CERT.*?-----END CERTIFICATE-----", base64.b64decode(data.get(key, "")).decode(), re.S):
+                    seen += 1
+                    if hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() not in log: print(item["metadata"]["name"], key)
+if seen < 15: print("only", seen, "certificates seen")' "$WORK/signed.log")
+  [[ -z $missing ]] || fail "$missing"
 }
 
 shoot_link() { # kubectl reaches pods over the link, and pods reach their API server
