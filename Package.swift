@@ -14,7 +14,9 @@ let common: [SwiftSetting] = [
 /// Targets that touch no C: an unsafe construct here does not build unless it says so.
 let pure: [SwiftSetting] = common + [.strictMemorySafety()]
 
-/// Programs bring the Swift runtime with them. Said to the linker alone, so that tests are built from the same objects.
+/// Programs bring the Swift runtime with them.
+///
+/// It is said to the linker alone, so that tests are built from the same objects.
 let program: [LinkerSetting] = [
     .unsafeFlags(["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"])
 ]
