@@ -196,7 +196,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TLSEngineTests",
-            dependencies: ["TLSEngine", "TunnelProtocol", "TendrilCore"],
+            dependencies: ["TLSEngine", "TunnelProtocol", "TendrilCore", "COpenSSL"],
             swiftSettings: common
         ),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TendrilCore"], swiftSettings: common),

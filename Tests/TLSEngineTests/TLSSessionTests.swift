@@ -1,3 +1,4 @@
+import COpenSSL
 import TLSEngine
 import TendrilCore
 import Testing
@@ -100,7 +101,107 @@ struct TLSSessionTests {
         #expect(throws: TLSError.self) { _ = try context(expected, .client) }
     }
 
-    @Test("refuse a peer that shows no certificate, TLS 1.2, and bytes that were changed")
+    /// Carries bytes between one of our sessions and a foreign peer; throws what ours says of it.
+    private func shakeHands(_ context: borrowing TLSContext, _ peer: ForeignPeer) throws -> (
+        isDone: Bool, toPeer: [UInt8]
+    ) {
+        var session = try TLSSession(context: context)
+        var input = FlatBuffer(capacity: 64 * 1024)
+        var output = FlatBuffer(capacity: 64 * 1024)
+        var isDone = false
+        for _ in 0..<5 where !isDone {
+            _ = peer.handshake(&output, &input)
+            isDone = try session.handshake(&input, &output) == .done
+        }
+        return (isDone, output.copied)
+    }
+
+    @Test("take a foreign peer that keeps to the rules, and refuse one without a certificate or with TLS 1.2 only")
+    func refuseForeigners() throws {
+        let issuer = try CertificateIssuer(name: "ca", days: 1)
+        let (clients, servers) = (try credentials(issuer, .client), try credentials(issuer, .server))
+        let client = try context(clients, .client)
+        let server = try context(servers, .server)
+        #expect(try shakeHands(server, ForeignPeer(client: clients)).isDone)
+        #expect(try shakeHands(client, ForeignPeer(server: servers)).isDone)
+        #expect(throws: TLSError.self) { _ = try shakeHands(server, ForeignPeer(client: nil)) }
+        let (oldClient, oldServer) = (try ForeignPeer(client: clients), try ForeignPeer(server: servers))
+        oldClient.speakOnlyTLS12()
+        oldServer.speakOnlyTLS12()
+        #expect(throws: TLSError.self) { _ = try shakeHands(server, oldClient) }
+        #expect(throws: TLSError.self) { _ = try shakeHands(client, oldServer) }
+    }
+
+    @Test("refuse a server's certificate shown by a client, and a client's shown by a server")
+    func refuseSwappedRoles() throws {
+        let issuer = try CertificateIssuer(name: "ca", days: 1)
+        let (clients, servers) = (try credentials(issuer, .client), try credentials(issuer, .server))
+        let client = try context(clients, .client)
+        let server = try context(servers, .server)
+        let (asClient, asServer) = (try ForeignPeer(client: servers), try ForeignPeer(server: clients))
+        #expect(refusal(server, asClient)?.contains("purpose") == true)
+        #expect(refusal(client, asServer)?.contains("purpose") == true)
+    }
+
+    private func refusal(_ context: borrowing TLSContext, _ peer: ForeignPeer) -> String? {
+        do {
+            _ = try shakeHands(context, peer)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test("give out no ticket, ask for none, and take nothing ahead of the handshake")
+    func resumeNothing() throws {
+        let issuer = try CertificateIssuer(name: "ca", days: 1)
+        let clients = try credentials(issuer, .client)
+        let server = try context(try credentials(issuer, .server), .server)
+        // A server that gave out tickets would do it with its last step.
+        let (isDone, afterwards) = try shakeHands(server, ForeignPeer(client: clients))
+        #expect(isDone && afterwards.isEmpty)
+        let eager = try ForeignPeer(client: clients)
+        eager.offerEarly([1, 2, 3])
+        #expect(try shakeHands(server, eager).isDone)
+        #expect(!eager.earlyDataWasAccepted)
+        let kinds = try helloExtensions(try context(clients, .client))
+        #expect(kinds.contains(43) && kinds.isDisjoint(with: [35, 41, 42]), "\(kinds)")
+    }
+
+    /// The kinds of extensions in the ClientHello of a context (RFC 8446 section 4.2).
+    private func helloExtensions(_ context: borrowing TLSContext) throws -> Set<Int> {
+        var session = try TLSSession(context: context)
+        var input = FlatBuffer(capacity: 1024)
+        var output = FlatBuffer(capacity: 16 * 1024)
+        _ = try session.handshake(&input, &output)
+        let hello = output.copied
+        func number(at index: Int) -> Int { Int(hello[index]) << 8 | Int(hello[index + 1]) }
+        var index = 9 + 2 + 32
+        index += 1 + Int(hello[index])
+        index += 2 + number(at: index)
+        index += 1 + Int(hello[index]) + 2
+        var kinds: Set<Int> = []
+        while index + 4 <= hello.count {
+            kinds.insert(number(at: index))
+            index += 4 + number(at: index + 2)
+        }
+        return kinds
+    }
+
+    @Test("agree on the hybrid key exchange where this OpenSSL has it, and on X25519 where not")
+    func preferHybrid() throws {
+        let issuer = try CertificateIssuer(name: "ca", days: 1)
+        let client = try context(try credentials(issuer, .client), .client)
+        let server = try context(try credentials(issuer, .server), .server)
+        let pair = try Pair(client: client, server: server)
+        try pair.shakeHands()
+        let expected = OpenSSL_version_num() >= 0x3050_0000 ? "X25519MLKEM768" : "X25519"
+        for parameters in [pair.client.parameters, pair.server.parameters] {
+            #expect(parameters == "TLS_AES_128_GCM_SHA256 \(expected)")
+        }
+    }
+
+    @Test("refuse bytes that were changed")
     func refuseTampering() throws {
         let issuer = try CertificateIssuer(name: "ca", days: 1)
         let client = try context(try credentials(issuer, .client), .client)
