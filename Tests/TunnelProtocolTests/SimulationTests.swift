@@ -7,7 +7,7 @@ import TunnelProtocol
 @Suite("Two sides in memory")
 struct SimulationTests {
     @Test(
-        "find each other again after every fault, and never speak on a dead lane",
+        "find each other again after every fault and restart, and never speak on a dead lane",
         arguments: 1...60 as ClosedRange<UInt64>
     )
     func convergesAfterFaults(seed: UInt64) {
@@ -17,6 +17,7 @@ struct SimulationTests {
         for _ in 0..<300 { world.step() }
         #expect(world.problems.isEmpty, "seed \(seed)")
         #expect(world.link.liveCount == World.lanes, "seed \(seed): \(world.link.liveCount) lanes are up")
+        #expect(world.serverConnections == [World.lanes], "seed \(seed): one link, and nothing left of those before it")
     }
 
     @Test("notice a silent path within 3 s", arguments: 1...20 as ClosedRange<UInt64>)
@@ -38,8 +39,12 @@ private struct World {
     private struct Connection {
         let lane: Int
         let generation: UInt64
-        var client: LaneMachine
-        var server: LaneMachine
+        /// The server's number of the link.
+        let link: Int
+        /// A side that was restarted knows nothing of the connection any more.
+        var client: LaneMachine?
+        var server: LaneMachine?
+        var widowedAt: MonotonicTime?
         var toServer: [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])] = []
         var toClient: [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])] = []
         var isSilent = false
@@ -54,11 +59,19 @@ private struct World {
     private var random: SeededGenerator
     private var connections: [Connection] = []
     private var nextGeneration: UInt64 = 0
+    private var registry = Self.emptyRegistry
+    private var session: UInt128 = 1
+    private var serverListensAt = MonotonicTime(nanoseconds: 0)
+
+    private static var emptyRegistry: ServerRegistry { ServerRegistry(tunnels: [], own: [], pool: [], bindings: [:]) }
 
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
         link = LinkMachine(at: now)
     }
+
+    /// How many connections each of the server's links has.
+    var serverConnections: [Int] { registry.names.keys.map { registry.connectionCount(of: $0) } }
 
     mutating func heal() {
         isCalm = true
@@ -73,6 +86,11 @@ private struct World {
         if !isCalm { causeTrouble() }
         for lane in link.due(at: now) { dial(lane) }
         for index in connections.indices.reversed() { advance(index) }
+        registry.expire(at: now)
+        if registry.names.count > 1 { problems.append("one client has two links at \(now)") }
+        for widow in connections where widow.widowedAt.map({ now.since($0) > 3_000_000_000 }) == true {
+            problems.append("a side did not miss the other by \(now)")
+        }
     }
 
     private mutating func causeTrouble() {
@@ -80,39 +98,101 @@ private struct World {
         let index = Int(random.next() % UInt64(connections.count))
         switch random.next() % 40 {
         case 0: connections[index].isSilent = true
-        case 1: connections[index].isStalled.toggle()
+        case 1 where connections[index].client != nil: connections[index].isStalled.toggle()
         case 2: end(index)
         case 3: link.renew(connections[index].lane, at: now)
-        case 4: connections[index].server.requestRenewal()
+        case 4: connections[index].server?.requestRenewal()
         case 5: while !connections.isEmpty { end(0) }
+        case 6: restartClient()
+        case 7: restartServer()
         default: break
         }
     }
 
+    private mutating func restartClient() {
+        let isHeard = random.next() % 2 == 0
+        for index in connections.indices.reversed() {
+            (connections[index].client, connections[index].isStalled) = (nil, false)
+            bereave(index, isHeard: isHeard)
+        }
+        session += 1
+        link = LinkMachine(at: now)
+    }
+
+    private mutating func restartServer() {
+        let isHeard = random.next() % 2 == 0
+        for index in connections.indices.reversed() {
+            connections[index].server = nil
+            bereave(index, isHeard: isHeard)
+        }
+        registry = Self.emptyRegistry
+        serverListensAt = now + .milliseconds(random.next() % 2000)
+    }
+
+    /// The other side's kernel tells of the end of a process; that of a machine nobody tells.
+    private mutating func bereave(_ index: Int, isHeard: Bool) {
+        let isForgotten = connections[index].client == nil && connections[index].server == nil
+        if isHeard || isForgotten { return end(index) }
+        connections[index].widowedAt = now
+    }
+
     private mutating func dial(_ lane: Int) {
-        guard !isBlackHole, isCalm || random.next() % 4 != 0 else {
+        let isMet = !isBlackHole && now >= serverListensAt && (isCalm || random.next() % 4 != 0)
+        guard isMet, let number = admit(lane) else {
             link.failed(lane, at: now, random: random.next())
             return
         }
-        nextGeneration += 1
         link.opened(lane, generation: nextGeneration, lanes: Self.lanes, at: now)
         for index in connections.indices where connections[index].lane == lane {
-            connections[index].client.drain(at: now)
-            connections[index].server.drain(at: now)
+            connections[index].client?.drain(at: now)
+            connections[index].server?.drain(at: now)
         }
         connections.append(
             Connection(
                 lane: lane,
                 generation: nextGeneration,
+                link: number,
                 client: LaneMachine(at: now),
                 server: LaneMachine(at: now)
             )
         )
     }
 
+    /// Has the server take a new connection in; returns its number of the link.
+    private mutating func admit(_ lane: Int) -> Int? {
+        nextGeneration += 1
+        let hello = Hello(
+            session: session,
+            lane: lane,
+            lanes: Self.lanes,
+            mtu: 1500,
+            features: [.packets],
+            addresses: [],
+            networks: [],
+            software: "simulated"
+        )
+        guard case .accepted(let link, _, let replaced) = registry.admit("client", hello, generation: nextGeneration)
+        else {
+            problems.append("refused at \(now)")
+            return nil
+        }
+        if let replaced {
+            if connections.contains(where: { $0.link == replaced && $0.client != nil && $0.server != nil }) {
+                problems.append("a living link was replaced at \(now)")
+            }
+            connections.removeAll { $0.link == replaced && $0.client == nil }
+        }
+        return link
+    }
+
     private mutating func end(_ index: Int) {
         let connection = connections.remove(at: index)
-        link.ended(connection.lane, generation: connection.generation, at: now, random: random.next())
+        if connection.client != nil {
+            link.ended(connection.lane, generation: connection.generation, at: now, random: random.next())
+        }
+        if connection.server != nil {
+            _ = registry.ended(connection.link, generation: connection.generation, at: now)
+        }
     }
 
     private mutating func advance(_ index: Int) {
@@ -128,14 +208,16 @@ private struct World {
 
     private mutating func deliver(
         _ queue: inout [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])],
-        to machine: inout LaneMachine,
+        to machine: inout LaneMachine?,
         _ connection: Connection
     ) -> Bool {
         while let frame = queue.first, frame.at <= now {
             queue.removeFirst()
-            machine.heard(at: now)
+            guard var side = machine else { continue }
+            defer { machine = side }
+            side.heard(at: now)
             do throws(ProtocolViolation) {
-                switch try machine.receive(frame.kind, frame.payload.span, at: now) {
+                switch try side.receive(frame.kind, frame.payload.span, at: now) {
                 case .renew: link.renew(connection.lane, at: now)
                 case .closed: return true
                 case .none, .roundTrip, .retiring: break
@@ -149,11 +231,13 @@ private struct World {
 
     /// Sends what a machine has to say; returns whether the connection is over.
     private mutating func speak(
-        _ machine: inout LaneMachine,
+        _ machine: inout LaneMachine?,
         _ queue: inout [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])],
         _ connection: Connection
     ) -> Bool {
-        while let output = machine.advance(to: now, isQueueEmpty: true) {
+        guard var side = machine else { return false }
+        defer { machine = side }
+        while let output = side.advance(to: now, isQueueEmpty: true) {
             switch output {
             case .finish: return true
             case .send(let kind, let heartbeat):
