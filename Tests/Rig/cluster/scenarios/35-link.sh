@@ -261,3 +261,43 @@ scenario_link_end() { # the link is taken away again: units, files and certifica
   ! on w1 sh -c 'systemctl is-active --quiet tendril-vpn || ls /etc/systemd/system/tendril-vpn.service /etc/tendril-vpn/* 2>/dev/null' | grep . || fail "something is left"
   local m; for m in w1 w2 w3; do until_ok 60 node_ready $m; done
 }
+
+scenario_link_packaged() { # the unit as it is shipped links a machine: a user of its own, no privilege left, packets; back after a kill, and gone with all it made
+  local files=$RIG/machines/w1/root pki=$WORK/packaged t
+  "$TENDRIL_VPN" certificates --cluster packaged --out "$pki" >/dev/null
+  start vpn-packaged ip netns exec "$RIG_NAME-cp" "$TENDRIL_VPN" server --listen :8199 --address 10.98.7.1/24 --network 10.77.0.0/24 --tun packaged0 \
+    --ca "$pki/ca.crt" --certificate "$pki/server.crt" --key "$pki/server.key" --gate-key "$pki/gate.key" --socket "$RIG/run/vpn-packaged.sock"
+  "$HERE/../../../packaging/install.sh" "$(dirname "$TENDRIL_VPN")" "$files" /usr tendril-vpn
+  mkdir -p "$files/etc/tendril"; cp "$pki"/{ca.crt,client.crt,client.key,gate.key} "$files/etc/tendril/"
+  cat >"$files/etc/tendril/vpn-client.yaml" <<YAML
+apiVersion: vpn.tendril.dev/v1alpha1
+kind: ClientConfiguration
+servers: [$CONTROL_PLANE:8199]
+ca: /etc/tendril/ca.crt
+certificate: /etc/tendril/client.crt
+key: /etc/tendril/client.key
+gateKey: /etc/tendril/gate.key
+addresses: [10.98.7.2/24]
+networks: [10.77.0.0/24]
+remoteNetworks: [10.78.0.0/24]
+masquerade: true
+YAML
+  # udev gives it to everybody; here there is none.
+  on w1 sh -c 'umount /dev/net/tun; rm -f /dev/net/tun; mknod -m 0666 /dev/net/tun c 10 200'
+  on w1 systemd-sysusers
+  on w1 chown tendril-vpn /etc/tendril/client.key /etc/tendril/gate.key
+  on w1 systemctl daemon-reload
+  # Type=notify: this comes back once it runs.
+  on w1 systemctl start tendril-vpn-client || fail "$(on w1 journalctl --no-pager -u tendril-vpn-client -o cat | tail -5)"
+  until_ok 10 in_ns cp ping -c 1 -W 1 10.98.7.2
+  until_ok 10 eval '[[ $(on w1 systemctl show -P StatusText tendril-vpn-client) == "1 of 1 links live"* ]]'
+  t=$(on w1 systemctl show -P MainPID tendril-vpn-client)
+  [[ $(on w1 stat -c %U "/proc/$t") == tendril-vpn ]] || fail "it runs as another user"
+  on w1 grep -q "^CapEff:.*0000000000000000" "/proc/$t/status" || fail "it keeps privileges"
+  on w1 systemctl kill --signal=KILL tendril-vpn-client; t=$(now)
+  until_ok 10 in_ns cp ping -c 1 -W 1 10.98.7.2
+  within 3.0 "$t"
+  on w1 systemctl stop tendril-vpn-client
+  ! on w1 sh -c 'ip -o link; nft list tables' | grep tendril0 || fail "something is left"
+  stop vpn-packaged
+}
