@@ -41,7 +41,7 @@ final class Lab {
             try shell(space, "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
         }
         for cable in Self.cables {
-            try connect(cable.left, cable.right, cable.name, cable.addresses, mtu: max(mtu, 1500))
+            try Self.connect(path(cable.left), path(cable.right), cable.name, cable.addresses, mtu: max(mtu, 1500))
         }
         try shell("pod-s", "ip route add default via 10.1.0.1; ip -6 route add default via fd01::1")
         try shell("pod-c", "ip route add default via 10.2.0.1; ip -6 route add default via fd02::1")
@@ -56,20 +56,28 @@ final class Lab {
 
     private func path(_ space: String) -> String { "\(name)-\(space)" }
 
-    private func connect(_ left: String, _ right: String, _ cable: String, _ addresses: [(String, String)], mtu: Int)
+    /// Lays one more cable, between a namespace of this lab and one of another.
+    func connect(_ space: String, to other: Lab, _ otherSpace: String, _ cable: String, _ addresses: (String, String))
         throws
     {
-        try Self.run([
-            "ip", "link", "add", cable, "netns", path(left), "type", "veth", "peer", "name", cable, "netns",
-            path(right),
-        ])
+        try Self.connect(path(space), other.path(otherSpace), cable, [addresses], mtu: 1500)
+    }
+
+    private static func connect(
+        _ left: String,
+        _ right: String,
+        _ cable: String,
+        _ addresses: [(String, String)],
+        mtu: Int
+    ) throws {
+        try run(["ip", "link", "add", cable, "netns", left, "type", "veth", "peer", "name", cable, "netns", right])
         for (space, side) in [(left, 0), (right, 1)] {
             for pair in addresses {
                 let address = side == 0 ? pair.0 : pair.1
                 let extra = address.contains(":") ? ["nodad"] : []
-                try Self.run(["ip", "-n", path(space), "addr", "add", address, "dev", cable] + extra)
+                try run(["ip", "-n", space, "addr", "add", address, "dev", cable] + extra)
             }
-            try Self.run(["ip", "-n", path(space), "link", "set", cable, "up", "mtu", "\(mtu)"])
+            try run(["ip", "-n", space, "link", "set", cable, "up", "mtu", "\(mtu)"])
         }
     }
 
@@ -185,6 +193,13 @@ final class Lab {
         return object?[figure] ?? -1
     }
 
+    /// The bytes that arrived according to iperf3's report.
+    static func received(_ report: String, _ key: String = "sum_received") throws -> Double {
+        let object = try JSONSerialization.jsonObject(with: Data(report.utf8)) as? [String: Any]
+        let end = object?["end"] as? [String: Any]
+        return (end?[key] as? [String: Any])?["bytes"] as? Double ?? 0
+    }
+
     /// The status that a side tells.
     func status(_ role: String) throws -> [String: Any] {
         let text = try Self.run(
@@ -207,12 +222,19 @@ final class Lab {
         try waitUntil("the server has its new certificate") { try metric("tendril_vpn_reloads_total", "ok") >= 2 }
     }
 
+    /// The clients' ends of all lanes, as the server sees them.
+    func lanes() throws -> Set<String> {
+        let links = try status("server")["links"] as? [[String: Any]] ?? []
+        return Set(links.flatMap { $0["lanes"] as? [[String: Any]] ?? [] }.compactMap { $0["address"] as? String })
+    }
+
     func liveLinks(_ role: String) throws -> Int { try status(role)["linksLive"] as? Int ?? -1 }
 
-    /// The value of a metric of the server, summed over all its series whose labels contain `label`.
-    func metric(_ name: String, _ label: String = "") throws -> Double {
+    /// The value of a metric of the server, summed over all its series, or those whose labels contain `label`.
+    func metric(_ name: String, _ label: String? = nil) throws -> Double {
         let text = try HTTPGet.text("http://10.1.0.1:8133/metrics", inNamespace: "/run/netns/\(path("seed"))")
-        return text.split(separator: "\n").filter { $0.hasPrefix(name) && $0.contains(label) }
+        return text.split(separator: "\n")
+            .filter { line in line.hasPrefix(name) && label.map { line.contains($0) } ?? true }
             .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 
