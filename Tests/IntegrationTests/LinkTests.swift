@@ -3,6 +3,22 @@ import Testing
 
 @Suite("A link between namespaces", .serialized, .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")"))
 struct LinkTests {
+    @Test("has fresh lanes at once where its own were reset", arguments: ["seed", "shoot"])
+    func noticesReset(space: String) throws {
+        let lab = try Lab()
+        _ = try lab.startPair()
+        try lab.waitUntil("both lanes are up") { try lab.lanes().count == 2 }
+        let before = try lab.lanes()
+        let start = Date()
+        try lab.shell(space, "ss -K state established '( sport = 8132 or dport = 8132 )'")
+        try lab.waitUntil("there are others", seconds: 1) {
+            let now = try lab.lanes()
+            return now.count == 2 && now.isDisjoint(with: before)
+        }
+        try lab.waitForPing(seconds: 1)
+        #expect(Date().timeIntervalSince(start) < 1.5)
+    }
+
     @Test("is made with either gate key while they are exchanged, and with the new one alone afterwards")
     func exchangesGateKey() throws {
         let lab = try Lab()
