@@ -52,4 +52,60 @@ struct LinkTests {
         let links = try lab.status("server")["links"] as? [[String: Any]] ?? []
         return links.filter { $0["state"] as? String == "up" }.compactMap { $0["name"] as? String }
     }
+
+    @Test("of one cluster has nothing of another's packets, though both have the same addresses and one machine")
+    func keepsTwinsApart() throws {
+        let (one, two) = (try Lab(), try Lab())
+        // The second client reaches the first server too, and tries it all the time: even the gate's key is the same.
+        try two.connect("shoot", to: one, "seed", "cross", ("198.51.100.2/24", "198.51.100.1/24"))
+        try Lab.run(["cp", "\(one.directory)/pki/gate.key", "\(two.directory)/pki/gate.key"])
+        let first = try one.startPair(server: ["--listen", "0.0.0.0:8132"])
+        _ = try two.startPair(client: ["--server", "198.51.100.1:8132"])
+        try one.waitUntil("the stranger is refused") { try one.metric("tendril_vpn_handshakes_total", "tls") > 0 }
+        let twins = [(lab: one, size: 100, count: 120), (lab: two, size: 200, count: 160)]
+        for twin in twins { try count(in: twin.lab, sizes: twins.map(\.size)) }
+        let pings = try twins.flatMap { twin in
+            try ["10.2.0.10", "fd02::10"].map { target in
+                try twin.lab.start(
+                    "pod-s",
+                    ["ping", "-q", "-i", "0.01", "-c", "\(twin.count)", "-s", "\(twin.size)", target]
+                )
+            }
+        }
+        for ping in pings { #expect(ping.wait() == 0 && ping.text.contains(" 0% packet loss"), "\(ping.text)") }
+        for (own, foreign) in [(twins[0], twins[1]), (twins[1], twins[0])] {
+            for space in ["pod-s", "seed", "shoot", "pod-c"] {
+                #expect(try counted(in: own.lab, space, own.size) >= 2 * own.count, "\(space)")
+                #expect(try counted(in: own.lab, space, foreign.size) == 0, "\(space)")
+            }
+            #expect(try own.lab.liveLinks("server") == 1)
+            #expect(try own.lab.metric("tendril_vpn_dropped_packets_total", "source") == 0)
+        }
+        #expect(first.server.isRunning)
+    }
+
+    /// Counts pings of each size at every place of a lab, in both directions.
+    private func count(in lab: Lab, sizes: [Int]) throws {
+        for space in ["pod-s", "seed", "shoot", "pod-c"] {
+            try lab.shell(
+                space,
+                "nft add table inet t; nft 'add chain inet t p { type filter hook prerouting priority 0; }'"
+            )
+            for size in sizes {
+                try lab.shell(space, "nft add counter inet t s\(size)")
+                for (header, ip) in [(28, "protocol icmp"), (48, "nexthdr icmpv6")] {
+                    let family = header == 28 ? "ip" : "ip6"
+                    let rule = "\(family) \(ip) meta length \(size + header) counter name s\(size)"
+                    try lab.shell(space, "nft add rule inet t p \(rule)")
+                }
+            }
+        }
+    }
+
+    private func counted(in lab: Lab, _ space: String, _ size: Int) throws -> Int {
+        let text = try lab.shell(space, "nft list counter inet t s\(size)")
+        let words = text.split(whereSeparator: \.isWhitespace)
+        let index = try #require(words.firstIndex(of: "packets"))
+        return try #require(Int(words[index + 1]))
+    }
 }
