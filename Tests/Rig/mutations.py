@@ -41,6 +41,8 @@ MUTATIONS = [
      "guard true || served.contains(packet.destination)", "ClientPolicyTests"),
     (f"{P}/Packets/InnerPacket.swift", "guard fragment & 0x3FFF == 0", "guard true || fragment & 0x3FFF == 0",
      "HostileClientTests"),
+    (f"{P}/Packets/InnerPacket.swift", "bytes.count >= 40, Int(bytes.u16(4)) &+ 40 == bytes.count", "bytes.count >= 40",
+     "HostileClientTests"),
     (f"{P}/Packets/InnerPacket.swift", "guard words == 5", "guard true || words == 5", "InnerPacketTests"),
     (f"{P}/Packets/VirtioHeader.swift", "guard fits, !opens", "guard fits || true, !opens", "VirtioHeaderTests"),
     (f"{P}/Links/ServerRegistry.swift", "for network in hello.networks where !networks.contains",

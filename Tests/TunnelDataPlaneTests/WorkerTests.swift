@@ -16,9 +16,9 @@ struct HostileClientTests {
     private let bound = table("10.2.0.0/16", "fd02::/64")
 
     private func start() throws -> (WorkerHarness, RawPeer) {
-        let services = [InboundService("tcp/10.1.0.9:443")].compactMap { $0 }
+        let services = [InboundService("tcp/10.1.0.9:443"), InboundService("tcp/[fd01::9]:443")].compactMap { $0 }
         let routes = RouteTable(["10.2.0.0/16", "fd02::/64"].compactMap { IPPrefix($0) }.map { ($0, 0) })
-        let shoot = table("10.2.0.0/16", "10.3.0.0/16", "fd02::/64")
+        let shoot = table("10.2.0.0/16", "10.3.0.0/16", "fd02::/64", "fd03::/64")
         let policy = ServerPolicy(routes: routes, shoot: shoot, services: services)
         let harness = try WorkerHarness(.server(policy, FlowTable()))
         let ends = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
@@ -31,17 +31,19 @@ struct HostileClientTests {
     func deliversWhatModelAllows() throws {
         let (harness, peer) = try start()
         var random = SeededGenerator(seed: 42)
-        var model = Model()
+        var model = HostilePacket.Model()
         // The seed side opens some flows; their answers are allowed from here on.
         for port in 1000..<1040 as Range<UInt16> {
-            for packet in [
-                TestPacket.tcp("10.1.0.1", "10.2.0.5", ports: (port, 80), flags: 2),
-                TestPacket.udp("10.1.0.1", "10.2.0.5", ports: (port, 53)),
-                TestPacket.icmp("10.1.0.1", "10.2.0.5", kind: 8, identifier: port),
-            ] {
-                harness.send(packet)
-                model.opened(packet)
-                _ = harness.worker.turn(isWaiting: false)
+            for (seed, shoot, ping) in [("10.1.0.1", "10.2.0.5", 8), ("fd01::1", "fd02::5", 128)] as [(_, _, UInt8)] {
+                for packet in [
+                    TestPacket.tcp(seed, shoot, ports: (port, 80), flags: 2),
+                    TestPacket.udp(seed, shoot, ports: (port, 53)),
+                    TestPacket.icmp(seed, shoot, kind: ping, identifier: port),
+                ] {
+                    harness.send(packet)
+                    model.opened(packet)
+                    _ = harness.worker.turn(isWaiting: false)
+                }
             }
         }
         var expected: UInt64 = 0
@@ -52,7 +54,7 @@ struct HostileClientTests {
         while count < goal {
             var frames: [UInt8] = []
             for _ in 0..<200 {
-                let packet = Self.craft(&random)
+                let packet = HostilePacket.craft(&random)
                 if model.allows(packet) { expected &+= Self.digest(packet) }
                 frames += RawPeer.frame(16, Array(repeating: 0, count: 10) + packet)
                 count += 1
@@ -72,89 +74,6 @@ struct HostileClientTests {
     /// The order of packets does not matter to the sum; which ones they are does.
     private static func digest(_ packet: [UInt8]) -> UInt64 {
         packet.reduce(14_695_981_039_346_656_037) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 } | 1
-    }
-
-    private static func craft(_ random: inout SeededGenerator) -> [UInt8] {
-        let sources = ["10.2.0.5", "10.2.9.9", "10.3.0.5", "10.1.0.1", "127.0.0.1", "192.0.2.1", "169.254.169.254"]
-        let destinations = ["10.1.0.1", "10.1.0.9", "10.2.0.7", "10.3.0.1", "127.0.0.1", "224.0.0.1", "10.99.0.1"]
-        let source = sources[random.next() % 3 == 0 ? Int(random.next() % 7) : 0]
-        let destination = destinations[random.next() % 3 == 0 ? Int(random.next() % 7) : Int(random.next() % 2)]
-        let port = UInt16(990 + random.next() % 60)
-        var packet: [UInt8]
-        switch random.next() % 4 {
-        case 0:
-            let flags = [0x02, 0x10, 0x12, 0x04, 0x18, 0x00][Int(random.next() % 6)] as UInt8
-            packet = TestPacket.tcp(
-                source,
-                destination,
-                ports: random.next() % 2 == 0 ? (80, port) : (port, 443),
-                flags: flags
-            )
-        case 1: packet = TestPacket.udp(source, destination, ports: (random.next() % 2 == 0 ? 53 : 54, port))
-        case 2:
-            packet = TestPacket.icmp(
-                source,
-                destination,
-                kind: [0, 8, 3, 5, 11][Int(random.next() % 5)],
-                identifier: port
-            )
-        default:
-            packet = TestPacket.packet(
-                source,
-                destination,
-                transport: UInt8(random.next() % 150),
-                checksumAt: nil,
-                Array(repeating: 0, count: 24)
-            )
-        }
-        if random.next() % 4 == 0 {
-            let position = Int(random.next() % UInt64(packet.count))
-            packet[position] = UInt8(truncatingIfNeeded: random.next())
-        }
-        return packet
-    }
-
-    /// What may pass, written down once more and as plainly as possible.
-    private struct Model {
-        private var flows: Set<[UInt8]> = []
-
-        mutating func opened(_ packet: [UInt8]) { flows.insert(Self.flow(packet, isReply: false)) }
-
-        private static func flow(_ packet: [UInt8], isReply: Bool) -> [UInt8] {
-            let (source, destination) = (Array(packet[12..<16]), Array(packet[16..<20]))
-            let isICMP = packet[9] == 1
-            let from = isICMP ? Array(packet[24..<26]) : Array(packet[20..<22])
-            let to = isICMP ? Array(packet[24..<26]) : Array(packet[22..<24])
-            return [packet[9]] + (isReply ? destination + to + source + from : source + from + destination + to)
-        }
-
-        func allows(_ packet: [UInt8]) -> Bool {
-            // IPv4 without options and fragments, its length right.
-            guard packet[0] == 0x45, Int(packet[2]) << 8 | Int(packet[3]) == packet.count, packet[6] & 0xBF == 0,
-                packet[7] == 0
-            else { return false }
-            // From 10.2/16, and to an address outside the shoot that a packet may be for.
-            guard packet[12] == 10, packet[13] == 2 else { return false }
-            let first = packet[16]
-            guard first != 0, first != 127, first < 224, !(first == 169 && packet[17] == 254) else { return false }
-            guard !(first == 10 && (packet[17] == 2 || packet[17] == 3)) else { return false }
-            switch packet[9] {
-            case 6:
-                guard packet.count >= 40, case let header = Int(packet[32] >> 4) * 4, header >= 20,
-                    20 + header <= packet.count, packet[20] | packet[21] != 0, packet[22] | packet[23] != 0
-                else { return false }
-                if Array(packet[16..<20]) == [10, 1, 0, 9], packet[22] == 1, packet[23] == 187 { return true }
-                return packet[33] & 0x12 != 0x02 && flows.contains(Self.flow(packet, isReply: true))
-            case 17:
-                guard packet.count >= 28, Int(packet[24]) << 8 | Int(packet[25]) == packet.count - 20,
-                    packet[22] | packet[23] != 0
-                else { return false }
-                return flows.contains(Self.flow(packet, isReply: true))
-            case 1:
-                return packet.count >= 28 && packet[20] == 0 && flows.contains(Self.flow(packet, isReply: true))
-            default: return false
-            }
-        }
     }
 
     @Test(
