@@ -53,6 +53,37 @@ struct LinkTests {
         return links.filter { $0["state"] as? String == "up" }.compactMap { $0["name"] as? String }
     }
 
+    @Test("carries as much where a kernel takes no super-packets", arguments: [("none", "auto"), ("tcp", "none")])
+    func fallsBack(server: String, client: String) throws {
+        let lab = try Lab()
+        let pair = try lab.startPair(server: ["--offload", server], client: ["--offload", client])
+        for (program, offload) in [(pair.server, server), (pair.client, client)] {
+            #expect(program.text.contains("offload agreed") && program.text.contains(agreement(offload)))
+        }
+        _ = try lab.start("pod-c", ["iperf3", "-s"])
+        usleep(300_000)
+        for options in [["-n", "20M"], ["-n", "20M", "-R"], ["-n", "20M", "-6"]] {
+            let target = options.contains("-6") ? "fd02::10" : "10.2.0.10"
+            let report = try lab.output("pod-s", ["iperf3", "-c", target, "-J"] + options)
+            #expect(try Lab.received(report) > 10_000_000, "\(options)")
+        }
+        for direction in [[], ["-R"]] {
+            let report = try lab.output(
+                "pod-s",
+                ["iperf3", "-c", "10.2.0.10", "-u", "-b", "50M", "-l", "1200", "-n", "4M", "-J"] + direction
+            )
+            #expect(try Lab.received(report, "sum") > 2_000_000, "\(direction)")
+        }
+    }
+
+    private func agreement(_ offload: String) -> String {
+        switch offload {
+        case "auto": "super-packets"
+        case "tcp": "offload=\"TCP super-packets\""
+        default: "offload=none"
+        }
+    }
+
     @Test("of one cluster has nothing of another's packets, though both have the same addresses and one machine")
     func keepsTwinsApart() throws {
         let (one, two) = (try Lab(), try Lab())
