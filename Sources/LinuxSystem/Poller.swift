@@ -12,6 +12,10 @@ package struct Poller: ~Copyable, @unchecked Sendable {
         package static let writable = Events(rawValue: EPOLLOUT.rawValue)
         /// Something to read, or the end of the connection.
         package static let arrival = Events(rawValue: EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue)
+        /// Room to write, or the end of the connection.
+        package static let departure = Events(rawValue: EPOLLOUT.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue)
+        /// The peer sends nothing more, or the end of the connection.
+        package static let lastArrival = Events(rawValue: EPOLLRDHUP.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue)
         /// The peer sends nothing more.
         package static let readEnd = Events(rawValue: EPOLLRDHUP.rawValue)
         /// Both directions of the connection are over.

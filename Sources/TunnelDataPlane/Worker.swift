@@ -316,13 +316,14 @@ package final class Worker: @unchecked Sendable {
     }
 
     private func feedHungry(at now: MonotonicTime) {
-        guard !hungry.isEmpty else { return }
-        let guests = hungry
-        hungry.removeAll(keepingCapacity: true)
-        for stream in guests {
+        // Whoever is still hungry stands behind those whose turn it is.
+        let count = hungry.count
+        for index in 0..<count {
+            let stream = hungry[index]
             stream.isHungry = false
             readSocket(stream, at: now)
         }
+        hungry.removeSubrange(0..<count)
     }
 
     /// Puts a lane on the list of those with something to send.

@@ -197,10 +197,11 @@ extension Worker {
     }
 
     func ready(_ stream: Stream, _ events: Poller.Events, at now: MonotonicTime) {
+        // A set that is written out here would be put together on the heap, at every event.
         if !events.isDisjoint(with: .arrival) { stream.canRead = true }
-        if !events.isDisjoint(with: [.writable, .hangUp]) { stream.canWrite = true }
+        if !events.isDisjoint(with: .departure) { stream.canWrite = true }
         if !events.isDisjoint(with: .hangUp) { stream.isHungUp = true }
-        if !events.isDisjoint(with: [.readEnd, .hangUp]) { (stream.canRead, stream.hasSeenEnd) = (true, true) }
+        if !events.isDisjoint(with: .lastArrival) { (stream.canRead, stream.hasSeenEnd) = (true, true) }
         if stream.opening == .connecting {
             guard stream.canWrite else { return }
             finishConnecting(stream, at: now)
@@ -387,14 +388,16 @@ extension Worker {
 
     /// Holds streams to their deadlines, and tells at leisure what has arrived.
     func tickStreams(at now: MonotonicTime) {
-        let due = leisure
-        leisure.removeAll(keepingCapacity: true)
-        for stream in due {
+        // Whoever owes something again stands behind those whose turn it is.
+        let due = leisure.count
+        for index in 0..<due {
+            let stream = leisure[index]
             stream.isInLeisure = false
             guard !stream.isGone, stream.machine.owesCredit else { continue }
             stream.isAtLeisure = true
             settle(stream, at: now)
         }
+        leisure.removeSubrange(0..<due)
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
         timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
