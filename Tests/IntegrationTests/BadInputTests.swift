@@ -45,7 +45,7 @@ struct BadInputTests {
         #expect(client.wait() == 71 && client.text.contains("it is a server's, not a client's"))
     }
 
-    @Test("of strangers changes nothing: garbage, slow bytes, idle connections, no gate key")
+    @Test("of strangers changes nothing: garbage, idle connections, no gate key")
     func strangers() throws {
         let lab = try Lab()
         let pair = try lab.startPair()
@@ -85,6 +85,25 @@ struct BadInputTests {
         #expect(pair.server.residentMemory - memory < 12_000, "\(memory) -> \(pair.server.residentMemory) KiB")
         // However many they were, each kind has its ten lines a minute.
         #expect(pair.server.text.split(separator: "\n").count < 60)
+    }
+
+    @Test("that drips, byte by byte and never whole, is cut off in time, costs little and delays nobody")
+    func drips() throws {
+        let lab = try Lab()
+        let pair = try lab.startPair()
+        let memory = pair.server.residentMemory
+        let drip = try lab.start("shoot", [try #require(Lab.tools), "drip", "--connect", "192.0.2.1:8132"])
+        try lab.waitUntil("they are at the door") { try lab.metric("tendril_vpn_visitors") == 500 }
+        let ping = try lab.output("pod-s", ["ping", "-q", "-i", "0.02", "-c", "100", "10.2.0.10"])
+        #expect(ping.contains(" 0% packet loss"), "\(ping)")
+        #expect(pair.server.residentMemory - memory < 8_000, "\(memory) -> \(pair.server.residentMemory) KiB")
+        #expect(drip.wait() == 0)
+        let figures = try JSONSerialization.jsonObject(with: Data(drip.text.utf8)) as? [String: Double]
+        // Three seconds from the first byte to the last, however the bytes come.
+        #expect(figures?["held"] == 500 && figures?["open"] == 0 && figures?["answered"] == 0, "\(drip.text)")
+        #expect(figures?["lasted"].map { (2.5...4.5).contains($0) } == true, "\(drip.text)")
+        #expect(try lab.metric("tendril_vpn_handshakes_total", "gate-timeout") == 500)
+        #expect(try lab.metric("tendril_vpn_link_reconnects_total") == 0)
     }
 
     @Test("in the command line or the environment ends in one clear error")

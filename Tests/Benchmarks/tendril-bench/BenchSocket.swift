@@ -25,6 +25,18 @@ enum BenchSocket {
         try address(text).bindBlocking(type: kind.rawValue)
     }
 
+    /// As many connections as are let in; the descriptors are the caller's.
+    static func crowd(_ count: Int, at text: String) throws -> [CInt] {
+        _ = Privileges.raiseDescriptorLimit()
+        let address = try address(text)
+        return (0..<count).compactMap { _ in
+            guard let socket = try? address.connectBlocking(), case let copy = dup(socket.rawValue), copy >= 0 else {
+                return nil
+            }
+            return copy
+        }
+    }
+
     static func setTimeout(_ descriptor: CInt, milliseconds: Int) {
         var time = timeval(tv_sec: milliseconds / 1000, tv_usec: (milliseconds % 1000) * 1000)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))

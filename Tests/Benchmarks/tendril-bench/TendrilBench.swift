@@ -8,8 +8,8 @@ struct TendrilBench: ParsableCommand {
         abstract: "Workloads and a WAN for measuring tunnels. Use it only in network namespaces of your own.",
         subcommands: [
             EchoCommand.self, RequestResponseCommand.self, ConnectionRateCommand.self, BlastCommand.self,
-            SinkCommand.self, AwaitEchoCommand.self, FloodCommand.self, IdleCommand.self, TLSStreamCommand.self,
-            WANCommand.self, BulkServerCommand.self, BulkCommand.self, IdleStreamsCommand.self,
+            SinkCommand.self, AwaitEchoCommand.self, FloodCommand.self, IdleCommand.self, DripCommand.self,
+            TLSStreamCommand.self, WANCommand.self, BulkServerCommand.self, BulkCommand.self, IdleStreamsCommand.self,
             ConnectProxyCommand.self, CrowdCommand.self,
         ]
     )
