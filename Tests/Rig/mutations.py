@@ -47,6 +47,8 @@ MUTATIONS = [
     (f"{P}/Packets/VirtioHeader.swift", "guard fits, !opens", "guard fits || true, !opens", "VirtioHeaderTests"),
     (f"{P}/Links/ServerRegistry.swift", "for network in hello.networks where !networks.contains",
      "for network in hello.networks where false && !networks.contains", "ServerRegistryTests"),
+    (f"{P}/Links/ServerRegistry.swift", "let replaced = links.first { $0.value.name == name }?.key", "let replaced: Int? = nil",
+     "SimulationTests"),
     (f"{P}/Links/ServerRegistry.swift", "guard !isOthers, !own.contains(address)", "guard true || isOthers",
      "ServerRegistryTests"),
     (f"{P}/Links/ServerRegistry.swift", "{ isBound($0, to: name) && !taken", "{ (true || isBound($0, to: name)) && !taken",
