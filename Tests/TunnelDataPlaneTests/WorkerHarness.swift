@@ -11,17 +11,18 @@ final class WorkerHarness {
     let worker: Worker
     /// The kernel's side of the TUN queue: one packet with its virtio header a datagram.
     let tun: OwnedDescriptor
-    private let ended = EndedLanes()
+    private let reports = Reports()
 
     /// What the worker reported, from whatever thread.
-    final class EndedLanes: @unchecked Sendable {
-        var list: [LaneEnd] = []
+    final class Reports: @unchecked Sendable {
+        var ends: [LaneEnd] = []
+        var refusals: [StreamRequest] = []
     }
 
     init(_ side: PacketSide, mergesDatagrams: Bool = false, streamRules: StreamRules = StreamRules()) throws {
         let pair = try Self.socketPair(CInt(SOCK_SEQPACKET.rawValue))
         tun = OwnedDescriptor(owning: pair.0)
-        let ended = self.ended
+        let reports = self.reports
         worker = try Worker(
             index: 0,
             laneMap: LaneMap(),
@@ -29,11 +30,23 @@ final class WorkerHarness {
             mergesDatagrams: mergesDatagrams,
             side: side,
             streamRules: streamRules
-        ) { event in if case .ended(_, let end) = event { ended.list.append(end) } }
+        ) { event in
+            switch event {
+            case .ended(_, let end): reports.ends.append(end)
+            case .refused(let request, _, _): reports.refusals.append(request)
+            default: break
+            }
+        }
         try worker.join([worker])
     }
 
-    var ends: [LaneEnd] { ended.list }
+    var ends: [LaneEnd] { reports.ends }
+
+    /// The requests that could not be opened since this was asked last.
+    func takeRefusals() -> [StreamRequest] {
+        defer { reports.refusals = [] }
+        return reports.refusals
+    }
 
     /// Gives the worker one end of a TLS connection as a lane.
     func adopt(_ socket: CInt, _ session: consuming TLSSession, bound: RouteTable<Bool>, mtu: Int = 1500) {

@@ -59,9 +59,8 @@ extension Worker {
             if try stream.machine.receiveEnd(at: StreamFrame.offset(payload)) { finishDelivery(stream) }
         case .streamReset:
             let reset = try StreamReset(StreamFrame.rest(payload, after: 4))
-            if reset.reason == .lost, stream.machine.hasEverything {
-                // It was over there already, as it should be.
-                release(stream.machine.assumeAcknowledged(), of: stream)
+            if reset.reason == .lost, let freed = stream.machine.forgotten() {
+                release(freed, of: stream)
                 break
             }
             // Only this side knows whether whoever asked here has gone.
@@ -131,9 +130,9 @@ extension Worker {
         for entry in entries {
             guard let stream = set.streams[entry.stream], stream.awaitsResume else { continue }
             stream.awaitsResume = false
-            try takeCredit(entry.received, entry.limit, stream, at: now)
+            release(try stream.machine.resume(received: entry.received, limit: entry.limit), of: stream)
+            if stream.canRead { readSocket(stream, at: now) }
             guard !stream.isGone else { continue }
-            stream.machine.rewind()
             if entry.isOpen, stream.isOurs { opened(stream, at: now) }
             if stream.opening == .open, !stream.isOurs, !entry.isOpen { stream.owesOpened = true }
             streamCounters.add(1, to: .resumed)
@@ -146,9 +145,8 @@ extension Worker {
     /// The peer does not have a stream that this side has.
     private func settleUnknown(_ stream: Stream, at now: MonotonicTime) {
         stream.awaitsResume = false
-        if stream.machine.hasEverything {
-            // It had everything, and only its word of that was lost.
-            release(stream.machine.assumeAcknowledged(), of: stream)
+        if let freed = stream.machine.forgotten() {
+            release(freed, of: stream)
             settle(stream, at: now)
         } else if stream.isOurs, stream.opening == .requested {
             // It was never asked.

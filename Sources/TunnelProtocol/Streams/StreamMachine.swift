@@ -108,8 +108,28 @@ package struct StreamMachine: Sendable {
         return Int(min(received, taken) - before)
     }
 
-    /// Goes back to what the peer has, after the lane was lost on which more was sent.
-    package mutating func rewind() { sent = acknowledged }
+    /// Takes the peer's word after a lane took the place of another, and goes back to what the peer has: more may have been
+    /// sent on the one that was lost.
+    ///
+    /// - Returns: how many kept bytes need not be kept any more.
+    /// - Throws: as `credit` does.
+    package mutating func resume(received: UInt64, limit: UInt64) throws(ProtocolViolation) -> Int {
+        let freed = try credit(received: received, limit: limit)
+        sent = acknowledged
+        return freed
+    }
+
+    /// Takes it that the peer does not have the stream any more, which is as it should be where it had everything and only its
+    /// word of that was lost.
+    ///
+    /// - Returns: how many kept bytes need not be kept any more; `nil` where the stream was not over, and is lost.
+    package mutating func forgotten() -> Int? {
+        guard peerEnd != nil, hasEnded, highestSent == taken + 1 else { return nil }
+        let freed = kept
+        (acknowledged, sent) = (taken + 1, taken + 1)
+        toldReceived = received
+        return freed
+    }
 
     // MARK: - Receiving
 
@@ -183,15 +203,4 @@ package struct StreamMachine: Sendable {
 
     /// Whether both directions have ended, each side has all of it, and the peer was told so.
     package var isComplete: Bool { isDrained && hasEnded && acknowledged == taken + 1 && !owesCredit }
-
-    /// Whether all that this end can still miss is the peer's word that it has this end's bytes.
-    package var hasEverything: Bool { peerEnd != nil && hasEnded && highestSent == taken + 1 }
-
-    /// Takes it that the peer has everything, for it has forgotten the stream; how many bytes need not be kept any more.
-    package mutating func assumeAcknowledged() -> Int {
-        let freed = kept
-        (acknowledged, sent) = (taken + 1, taken + 1)
-        toldReceived = received
-        return freed
-    }
 }

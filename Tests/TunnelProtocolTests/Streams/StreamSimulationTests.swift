@@ -190,13 +190,10 @@ private struct StreamWorld {
             case .end(let offset): _ = try ends[end].machine.receiveEnd(at: offset)
             case .resume(let received, let limit, let isKnown):
                 ends[end].awaitsResume = false
-                if isKnown {
-                    try credit(end, received, limit)
-                    ends[end].machine.rewind()
-                } else {
-                    #expect(ends[end].machine.hasEverything, "the peer forgot a stream that was not over")
-                    ends[end].outbox.removeFirst(ends[end].machine.assumeAcknowledged())
-                }
+                let freed =
+                    try isKnown
+                    ? ends[end].machine.resume(received: received, limit: limit) : ends[end].machine.forgotten()
+                ends[end].outbox.removeFirst(try #require(freed, "the peer forgot a stream that was not over"))
             }
         }
     }
