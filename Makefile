@@ -13,7 +13,7 @@ WITH_PROGRAMS := TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDI
 	TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn \
 	TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench
 
-.PHONY: all build setup test test-unit test-rig test-node test-shoot lint images mutations bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
+.PHONY: all build setup test test-unit test-rig test-node test-shoot lint images mutations fuzz bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
 
 all: build
 
@@ -71,6 +71,11 @@ sanitize: build
 # Removes security checks one by one; a test must notice each time.
 mutations: setup
 	Tests/Rig/mutations.py
+
+# libFuzzer against what reads peers' bytes, a minute for each target.
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
 
 bench: build
 	Tests/Benchmarks/run.py --program $(BIN)/tendril-vpn --tools $(BIN)/tendril-bench --write docs/performance.md

@@ -266,3 +266,16 @@ let package = Package(
         ),
     ]
 )
+
+// Its program needs libFuzzer, and is built by Tests/Fuzz/run.sh alone.
+if Context.environment["TENDRIL_FUZZ"] != nil {
+    package.products.append(.executable(name: "tendril-fuzz", targets: ["tendril-fuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "tendril-fuzz",
+            dependencies: ["TunnelProtocol", "TendrilCore", "TestSupport"],
+            path: "Tests/Fuzz/tendril-fuzz",
+            swiftSettings: common
+        )
+    )
+}
