@@ -11,6 +11,8 @@ package final class LaneCounters: Sendable {
         case queueSojourn
         /// The last heartbeat's round trip in microseconds.
         case roundTrip
+        /// The round trip by which paths are compared, in microseconds; 0 before the first.
+        case steadyRoundTrip
         case retransmits
         /// Bytes per second in the last second.
         case sendRate, receiveRate

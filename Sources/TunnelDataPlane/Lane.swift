@@ -67,6 +67,7 @@ package final class Lane: @unchecked Sendable {
     var outgoing = FlatBuffer(capacity: sendSize + PacketPool.largeSize + recordSize + 2 * TLSSession.overhead)
 
     var roundTripFloor: RoundTripFloor
+    var steadyRoundTrip = SteadyRoundTrip()
     /// The streams that it carries, where the peer takes streams.
     var streams: StreamSet?
 

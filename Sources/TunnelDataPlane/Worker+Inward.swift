@@ -91,6 +91,8 @@ extension Worker {
                 lane.counters.set(.roundTrip, time.value / 1000)
                 counters.echoes.note(time.value)
                 lane.roundTripFloor.note(time, at: now)
+                lane.steadyRoundTrip.note(time)
+                lane.counters.set(.steadyRoundTrip, max(1, (lane.steadyRoundTrip.value ?? time).value / 1000))
                 lane.counters.set(.lastEcho, now.nanoseconds / 1_000_000)
             case .renew:
                 guard case .client = side else { return .violation(.unexpectedFrame) }

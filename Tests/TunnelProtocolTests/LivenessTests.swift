@@ -314,3 +314,50 @@ struct ServerRegistryTests {
         #expect(reason(registry.admit("a", hello(1, [], []), generation: 33)) == .overloaded)
     }
 }
+
+@Suite("The round trip by which paths are compared")
+struct SteadyRoundTripTests {
+    private func steady(after milliseconds: [UInt64]) -> UInt64? {
+        var trip = SteadyRoundTrip()
+        for value in milliseconds { trip.note(.milliseconds(value)) }
+        return trip.value.map { $0.value / 1_000_000 }
+    }
+
+    @Test("is the first one at first, and none before")
+    func first() {
+        #expect(steady(after: []) == nil)
+        #expect(steady(after: [20]) == 20)
+    }
+
+    @Test("does not follow what trembles, nor a single delay")
+    func trembles() {
+        #expect(steady(after: [20] + (0..<200).map { $0 % 2 == 0 ? 17 : 25 }) == 20)
+        #expect(steady(after: [20, 20, 55, 20, 20]) == 20)
+        #expect(steady(after: [1] + (0..<200).map { $0 % 2 == 0 ? 1 : 2 }) == 1)
+    }
+
+    @Test("follows a path that has become another within half a minute, and back")
+    func follows() throws {
+        let slow = try #require(steady(after: [20] + Array(repeating: 40, count: 30)))
+        #expect((30...40).contains(slow))
+        let quick = try #require(
+            steady(after: [20] + Array(repeating: 40, count: 30) + Array(repeating: 20, count: 30))
+        )
+        #expect((20...25).contains(quick))
+    }
+
+    @Test("changes an order once, where by every measurement it would change again and again")
+    func order() {
+        var path = SteadyRoundTrip()
+        var changes = 0
+        var wasNearer = true
+        // Another path takes 22 ms; this one slowly becomes longer, and trembles by a third.
+        for round in 0..<600 as Range<UInt64> {
+            path.note(.milliseconds(18 + round / 50 + (round % 2 == 1 ? 7 : 0)))
+            let isNearer = (path.value?.value ?? 0) < 22_000_000
+            if isNearer != wasNearer { changes += 1 }
+            wasNearer = isNearer
+        }
+        #expect(changes == 1)
+    }
+}

@@ -15,7 +15,7 @@ extension ServerControl {
                 name: path.name,
                 networks: path.networks,
                 owned: path.owned,
-                roundTrip: board.links[path.link]?.currentLanes.map { $0.counters[.roundTrip] }.min() ?? 0
+                roundTrip: board.links[path.link]?.roundTrip
             )
         }
         // Whoever is about to end serves only where nobody else can.

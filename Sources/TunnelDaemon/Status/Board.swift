@@ -33,6 +33,9 @@ final class Board: Sendable {
             lanes.filter { lane in !lanes.contains { $0.index == lane.index && $0.generation > lane.generation } }
         }
 
+        /// The shortest of the lanes' steady round trips in microseconds; `nil` before one was measured.
+        var roundTrip: UInt64? { currentLanes.map { $0.counters[.steadyRoundTrip] }.filter { $0 > 0 }.min() }
+
         mutating func keepFigures(of lane: LaneEntry) {
             for figure in LaneCounters.Figure.allCases { ended[figure, default: 0] += lane.counters[figure] }
         }

@@ -11,17 +11,17 @@ package struct StreamRoutes: Sendable {
         package let networks: [IPPrefix]
         /// The part of them that is its Node's own; empty where Nodes are not followed.
         package let owned: [IPPrefix]
-        /// Of the last heartbeat, in microseconds.
-        package let roundTrip: UInt64
+        /// In microseconds, as ``SteadyRoundTrip`` has it; `nil` before one was measured.
+        package let roundTrip: UInt64?
 
-        package init(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix] = [], roundTrip: UInt64) {
+        package init(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix] = [], roundTrip: UInt64?) {
             (self.link, self.name, self.networks, self.owned) = (link, name, networks, owned)
             self.roundTrip = roundTrip
         }
     }
 
-    /// Round trips are told apart in these steps, so that paths that are alike take turns instead of flapping.
-    private static var step: UInt64 { 2000 }
+    /// Paths that are by no more than this slower than the best, in microseconds, take turns with it.
+    private static var margin: UInt64 { 2000 }
 
     /// The networks behind all clients, linked or not: nothing else is a target.
     package let shoot: [IPPrefix]
@@ -61,12 +61,12 @@ package struct StreamRoutes: Sendable {
     ///   - turn: who is first among equals.
     /// - Returns: none where no link leads there.
     package func candidates(for target: StreamTarget, turn: Int) -> [Int] {
-        let ranked = paths.compactMap { path -> (link: Int, rank: Int, step: UInt64)? in
-            rank(of: path, for: target).map { (path.link, $0, path.roundTrip / Self.step) }
+        let ranked = paths.compactMap { path -> (link: Int, rank: Int, roundTrip: UInt64)? in
+            rank(of: path, for: target).map { (path.link, $0, path.roundTrip ?? .max) }
         }
-        let ordered = ranked.sorted { ($0.rank, $1.step, $1.link) > ($1.rank, $0.step, $0.link) }
+        let ordered = ranked.sorted { ($0.rank, $1.roundTrip, $1.link) > ($1.rank, $0.roundTrip, $0.link) }
         guard let best = ordered.first else { return [] }
-        let equals = ordered.prefix { $0.rank == best.rank && $0.step == best.step }.count
+        let equals = ordered.prefix { $0.rank == best.rank && $0.roundTrip - best.roundTrip <= Self.margin }.count
         return ordered.indices.map { index in
             ordered[index < equals ? (index + turn % equals) % equals : index].link
         }
