@@ -1,7 +1,5 @@
 import CCurl
-import CTendrilShims
 import Foundation
-import LinuxSystem
 
 /// Fetches a text over HTTP from within another network namespace (libcurl).
 enum HTTPGet {
@@ -12,19 +10,10 @@ enum HTTPGet {
     /// Fetches `url` on a thread that lives in the namespace at `path`.
     static func text(_ url: String, inNamespace path: String) throws -> String {
         let body = Body()
-        nonisolated(unsafe) var failure: String?
         nonisolated(unsafe) let target = body
-        let thread = try WorkerThread(name: "http") {
-            let handle = open(path, O_RDONLY | O_CLOEXEC)
-            guard handle >= 0, tendril_enter_network_namespace(handle) == 0 else {
-                failure = "could not enter \(path)"
-                return
-            }
-            close(handle)
-            failure = fetch(url, into: target)
+        if let failure = try Namespace.within(path, { fetch(url, into: target) }) {
+            throw LabError("\(url): \(failure)")
         }
-        thread.join()
-        if let failure { throw LabError("\(url): \(failure)") }
         return String(decoding: body.bytes, as: UTF8.self)
     }
 

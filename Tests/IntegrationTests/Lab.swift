@@ -56,6 +56,12 @@ final class Lab {
 
     private func path(_ space: String) -> String { "\(name)-\(space)" }
 
+    /// Where the kernel shows a namespace.
+    func handle(_ space: String) -> String { "/run/netns/\(path(space))" }
+
+    /// By how much bounds on time are stretched where other work shares the machine.
+    static let patience = ProcessInfo.processInfo.environment["PATIENCE"].flatMap { Double($0) } ?? 1
+
     /// Lays one more cable, between a namespace of this lab and one of another.
     func connect(_ space: String, to other: Lab, _ otherSpace: String, _ cable: String, _ addresses: (String, String))
         throws
@@ -83,8 +89,10 @@ final class Lab {
 
     // MARK: - Programs
 
-    /// Starts a program in a namespace.
-    func start(_ space: String, _ command: [String]) throws -> Program {
+    /// Starts a program in a namespace, where it sees other files in the place of some of the machine's.
+    func start(_ space: String, _ command: [String], hiding files: [String: String] = [:]) throws -> Program {
+        let mounts = files.map { "mount --bind \($0.value) \($0.key); " }.joined()
+        let command = files.isEmpty ? command : ["sh", "-ec", mounts + "exec \"$@\"", "sh"] + command
         let log = "\(directory)/log-\(programs.count)"
         let program = try Program(["ip", "netns", "exec", path(space)] + command, log: log)
         programs.append(program)
@@ -119,7 +127,8 @@ final class Lab {
         _ more: [String],
         pki: String? = nil,
         file: String? = nil,
-        socket: String? = nil
+        socket: String? = nil,
+        hiding files: [String: String] = [:]
     ) throws -> Program {
         let pki = pki ?? "\(directory)/pki"
         let file = file ?? role
@@ -137,7 +146,7 @@ final class Lab {
         } else {
             if !more.contains("--server") { command += ["--server", "192.0.2.1:8132"] }
         }
-        return try start(space, command + more)
+        return try start(space, command + more, hiding: files)
     }
 
     /// Starts both sides and waits until a packet has come through.
@@ -232,14 +241,14 @@ final class Lab {
 
     /// The value of a metric of the server, summed over all its series, or those whose labels contain `label`.
     func metric(_ name: String, _ label: String? = nil) throws -> Double {
-        let text = try HTTPGet.text("http://10.1.0.1:8133/metrics", inNamespace: "/run/netns/\(path("seed"))")
+        let text = try get("/metrics")
         return text.split(separator: "\n")
             .filter { line in line.hasPrefix(name) && label.map { line.contains($0) } ?? true }
             .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 
     func get(_ path: String) throws -> String {
-        try HTTPGet.text("http://10.1.0.1:8133\(path)", inNamespace: "/run/netns/\(self.path("seed"))")
+        try HTTPGet.text("http://10.1.0.1:8133\(path)", inNamespace: handle("seed"))
     }
 
     /// Runs a command to its end and returns what it printed.
@@ -306,6 +315,11 @@ final class Program {
         let text = (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
         let line = text.split(separator: "\n").first { $0.hasPrefix(field + ":") } ?? ""
         return line.dropFirst(field.count + 1).trimmingCharacters(in: .whitespaces)
+    }
+
+    /// How many descriptors it has open.
+    var descriptorCount: Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(identifier)/fd").count) ?? 0
     }
 
     /// Resident memory in KiB.

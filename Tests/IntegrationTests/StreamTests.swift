@@ -1,7 +1,4 @@
-import CTendrilShims
 import Foundation
-import LinuxSystem
-import TendrilCore
 import Testing
 
 @Suite("Streams between namespaces", .serialized, .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")"))
@@ -134,41 +131,17 @@ struct StreamTests {
     func survivesCuts() throws {
         let lab = try Lab()
         _ = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
-        let rounds = AtomicWords(count: 200)
-        let failures = Guarded<[String]>([])
-        let end = Date().addingTimeInterval(60)
-        var threads: [Handle] = []
-        for index in 0..<rounds.count {
-            let socket = try EgressSocket(lab.egress, "10.2.0.10:7")
-            threads.append(
-                try Handle {
-                    do {
-                        // A pattern that begins elsewhere each time, so that no byte can stand for another.
-                        let pattern = (0..<20_000).map { UInt8(truncatingIfNeeded: ($0 &* $0) / 7 &+ index) }
-                        while Date() < end {
-                            let start = Int.random(in: 0..<10_000)
-                            let bytes = Array(pattern[start..<(start + 9000)])
-                            try socket.send(bytes)
-                            guard try socket.receive(bytes.count) == bytes else { throw LabError("other bytes") }
-                            usleep(50_000)
-                            rounds.add(1, at: index)
-                        }
-                        socket.endSending()
-                        guard try socket.receive(1) == [] else { throw LabError("no end") }
-                    } catch {
-                        failures.withLock { $0.append("\(index): \(error)") }
-                    }
-                }
-            )
-        }
+        let egress = lab.egress
+        let traffic = try Traffic(streams: 200) { _ in try EgressSocket(egress, "10.2.0.10:7") }
         // A program that is started beside busy threads comes late: the cuts are made by one that runs already.
         _ = try lab.start("shoot", ["sh", "-c", "while sleep 1; do ss -K dst 192.0.2.1 dport = 8132; done"])
         // Half-way both sides get other certificates.
         usleep(30_000_000)
         try lab.renewCertificates()
-        for thread in threads { thread.join() }
-        #expect(failures.withLock { $0 } == [])
-        #expect((0..<rounds.count).allSatisfy { rounds.load($0) > 100 })
+        usleep(26_000_000)
+        traffic.finish()
+        #expect(traffic.failures == [])
+        #expect(traffic.rounds.allSatisfy { $0 > 100 })
         let status = try lab.status("server")
         let streams = status["streams"] as? [String: Any]
         #expect(streams?["resumed"] as? Int ?? 0 > 1000, "nothing was cut: \(status)")
@@ -396,72 +369,4 @@ struct StreamTests {
         )
         #expect(unknown.contains("504"), "\(unknown)")
     }
-}
-
-/// A thread that is waited for.
-private final class Handle {
-    private var thread: WorkerThread?
-
-    init(_ body: @escaping @Sendable () -> Void) throws { thread = try WorkerThread(name: "test", body) }
-
-    func join() { if let thread = thread.take() { thread.join() } }
-}
-
-/// A connection through an egress socket.
-final class EgressSocket: @unchecked Sendable {
-    private let socket: OwnedDescriptor
-    /// The status line.
-    let line: String
-
-    /// Asks for a target; an answer other than 200 is thrown.
-    convenience init(_ path: String, _ target: String) throws {
-        try self.init(asking: path, target)
-        guard line.hasPrefix("HTTP/1.1 200") else { throw LabError(line) }
-    }
-
-    /// The status line that a request for a target is answered with.
-    static func answer(_ path: String, _ target: String) -> String {
-        do { return try EgressSocket(asking: path, target).line } catch { return "\(error)" }
-    }
-
-    private init(asking path: String, _ target: String) throws {
-        guard let address = SocketAddress(path: path) else { throw LabError("no path: \(path)") }
-        let socket = try address.connectBlocking()
-        var time = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(socket.rawValue, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-        let request = Array("CONNECT \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8)
-        guard Glibc.send(socket.rawValue, request, request.count, CInt(MSG_NOSIGNAL)) == request.count else {
-            throw LabError("cannot ask")
-        }
-        var head = [UInt8](repeating: 0, count: 4096)
-        // kube-apiserver takes bytes behind the head for an error: there must be none.
-        let count = recv(socket.rawValue, &head, head.count, 0)
-        let text = String(decoding: head.prefix(max(count, 0)), as: UTF8.self)
-        guard text.hasSuffix("\r\n\r\n") else { throw LabError("no head: \(text)") }
-        self.socket = consume socket
-        line = text.components(separatedBy: "\r\n")[0]
-    }
-
-    func send(_ bytes: [UInt8]) throws {
-        guard Glibc.send(socket.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else {
-            throw LabError("send: \(String(cString: strerror(errno)))")
-        }
-    }
-
-    /// Receives so many bytes; fewer at the end.
-    func receive(_ count: Int) throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var filled = 0
-        while filled < count {
-            let result = bytes.withUnsafeMutableBytes {
-                recv(socket.rawValue, $0.baseAddress.map { $0 + filled }, count - filled, 0)
-            }
-            guard result >= 0 else { throw LabError("receive: \(String(cString: strerror(errno)))") }
-            if result == 0 { break }
-            filled += result
-        }
-        return Array(bytes.prefix(filled))
-    }
-
-    func endSending() { shutdown(socket.rawValue, CInt(SHUT_WR)) }
 }

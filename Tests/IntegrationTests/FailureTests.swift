@@ -1,0 +1,313 @@
+import Foundation
+import LinuxSystem
+import TendrilCore
+import Testing
+
+@Suite(
+    "Streams, and what fails around them",
+    .serialized,
+    .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")")
+)
+struct FailureTests {
+    private static let target = "10.2.0.10:7"
+    private static let service = "198.51.100.1:6443"
+
+    /// Starts what sends everything back, in the shoot and where the API server is to be.
+    private func startEchoes(_ lab: Lab) throws {
+        for (space, address) in [("pod-c", Self.target), ("pod-s", "10.1.0.10:7")] {
+            _ = try lab.start(space, [try #require(Lab.tools), "echo", "--listen", address])
+        }
+    }
+
+    /// Certificates of two servers and two clients.
+    private func makeCertificates(_ lab: Lab) throws -> String {
+        let pki = "\(lab.directory)/two"
+        let names = ["--server-name", "s1", "--server-name", "s2", "--client-name", "c1", "--client-name", "c2"]
+        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki] + names)
+        return pki
+    }
+
+    private func egress(_ lab: Lab, _ server: String) -> String { "\(lab.directory)/\(server)-egress.sock" }
+
+    @Test("Streams outlive a load balancer's restart: all lanes are cut at once, and nobody answers for a second")
+    func balancerRestart() throws {
+        let lab = try Lab()
+        let balancer = try lab.startBalancer(at: 8140, ["": 8132])
+        let server = ["--api-server", "10.1.0.10:7"]
+        _ = try lab.startStreams("seed", "server", server)
+        _ = try lab.startStreams(
+            "shoot",
+            "client",
+            ["--server", "192.0.2.1:8140", "--api-server-listen", Self.service]
+        )
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        let (egress, pod) = (lab.egress, lab.handle("pod-c"))
+        let traffic = [
+            try Traffic(streams: 10) { _ in try EgressSocket(egress, Self.target) },
+            try Traffic(streams: 10) { _ in try PodSocket(pod, Self.service) },
+        ]
+        usleep(1_000_000)
+        balancer.end(SIGKILL)
+        usleep(1_000_000)
+        _ = try lab.startBalancer(at: 8140, ["": 8132])
+        try lab.waitUntil("the link is back") { (try? lab.liveLinks("client")) == 1 }
+        usleep(1_000_000)
+        for traffic in traffic {
+            traffic.finish()
+            #expect(traffic.failures == [])
+        }
+        let streams = try lab.status("server")["streams"] as? [String: Any]
+        #expect(streams?["resumed"] as? Int ?? 0 >= 20, "nothing was cut: \(streams ?? [:])")
+    }
+
+    @Test("No stream is lost when all servers and then all clients are rolled")
+    func rolling() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        try lab.shell(
+            "seed",
+            """
+            nft 'table ip lb { chain in { type nat hook prerouting priority -100; ip daddr 192.0.2.1 tcp dport 8132 \
+            redirect to numgen random mod 2 map { 0 : 8201, 1 : 8202 }; }; }'
+            """
+        )
+        let services = ["c1": "198.51.100.1:6443", "c2": "198.51.100.2:6443"]
+        func start(_ name: String) throws -> Program {
+            guard let service = services[name] else {
+                let port = name == "s1" ? 8201 : 8202
+                let more = ["--listen", ":\(port)", "--instances", "2", "--api-server", "10.1.0.10:7"]
+                return try lab.startStreams("seed", "server", more + drain, pki: pki, file: name, socket: name)
+            }
+            let more = ["--api-server-listen", service] + drain
+            return try lab.startStreams("shoot", "client", more, pki: pki, file: name, socket: name)
+        }
+        let drain = ["--drain-seconds", "10"]
+        try startEchoes(lab)
+        var programs = try ["s1", "s2", "c1", "c2"].reduce(into: [:]) { $0[$1] = try start($1) }
+        func awaitLinks() throws {
+            try lab.waitUntil("every side is linked to both others", seconds: 20) {
+                programs.keys.allSatisfy { (try? lab.liveLinks($0)) == 2 }
+            }
+        }
+        /// Streams of half a second each, begun at one instance: beside it, or on its node.
+        func begin(at name: String) throws -> Traffic {
+            let (path, pod, service) = (egress(lab, name), lab.handle("pod-c"), services[name])
+            return try Traffic(streams: 3, rounds: 10) { _ in
+                try service.map { try PodSocket(pod, $0) } ?? EgressSocket(path, Self.target)
+            }
+        }
+        try awaitLinks()
+        var traffic = try programs.keys.reduce(into: [:]) { $0[$1] = try begin(at: $1) }
+        for name in ["s1", "s2", "c1", "c2"] {
+            usleep(500_000)
+            // Who begins streams at this very instance ends with it: a kube-apiserver, or a node's pods.
+            traffic[name]?.close()
+            programs[name]?.signalEnd(SIGTERM)
+            traffic[name]?.finish()
+            #expect(traffic[name]?.failures == [], "\(name)")
+            try lab.waitUntil("\(name) ends") { programs[name]?.isRunning == false }
+            programs[name] = try start(name)
+            try awaitLinks()
+            traffic[name] = try begin(at: name)
+        }
+        usleep(500_000)
+        for (name, traffic) in traffic {
+            traffic.finish()
+            #expect(traffic.failures == [], "\(name)")
+            #expect(traffic.rounds.allSatisfy { $0 >= 10 }, "\(name)")
+        }
+    }
+
+    @Test("What is open when the time to drain is over is reset, and does not look like its end")
+    func drainDeadline() throws {
+        let lab = try Lab()
+        _ = try lab.startStreams("seed", "server", ["--api-server", "10.1.0.10:7"])
+        let more = ["--api-server-listen", Self.service, "--drain-seconds", "1"]
+        let client = try lab.startStreams("shoot", "client", more)
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        let held = try PodSocket(lab.handle("pod-c"), Self.service)
+        try held.exchange([1, 2, 3])
+        client.signalEnd(SIGTERM)
+        usleep(500_000)
+        try held.exchange([4, 5, 6])
+        #expect(throws: LabError.self) { _ = try held.receive(1) }
+        #expect(client.wait() == 0)
+    }
+
+    @Test("A client with one name for each instance reaches each of them by SNI behind one address")
+    func serverNames() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        let names = ["s1.vpn.test": 8201, "s2.vpn.test": 8202]
+        _ = try lab.startBalancer(at: 8140, names)
+        for (server, port) in [("s1", 8201), ("s2", 8202)] {
+            let more = ["--listen", ":\(port)"]
+            _ = try lab.startStreams("seed", "server", more, pki: pki, file: server, socket: server)
+        }
+        let resolver = try lab.startResolver(names.mapValues { _ in [["192.0.2.1"]] })
+        try startEchoes(lab)
+        let servers = names.keys.sorted().flatMap { ["--server", "\($0):8140"] }
+        let client = try lab.startStreams("shoot", "client", servers, pki: pki, file: "c1", hiding: resolver)
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        for server in ["s1", "s2"] {
+            #expect(EgressSocket.answer(egress(lab, server), Self.target) == "HTTP/1.1 200 OK", "\(server)")
+        }
+        let links = try lab.status("client")["links"] as? [[String: Any]] ?? []
+        #expect(Set(links.compactMap { $0["name"] as? String }) == ["s1", "s2"], "\(client.text)")
+    }
+
+    /// How long a dial takes at the worst that begins after something has happened, until a byte has come back.
+    private func worstDial(
+        _ dial: @escaping @Sendable () throws -> Connection,
+        for seconds: Double,
+        after event: () throws -> Void,
+        healedBy heal: () throws -> Void = {}
+    ) throws -> Double {
+        let watch = try DialWatch(dial)
+        usleep(300_000)
+        try event()
+        let moment = Date()
+        Thread.sleep(forTimeInterval: seconds)
+        try heal()
+        return try watch.finish(since: moment)
+    }
+
+    @Test("New streams take another client within a second of a kill, and within three of a cut without a word")
+    func clientFailover() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
+        _ = try lab.startStreams("seed", "server", ["--listen", ":8132"], pki: pki, file: "s1")
+        func start(_ name: String, _ server: String) throws -> Program {
+            try lab.startStreams("shoot", "client", ["--server", server], pki: pki, file: name, socket: name)
+        }
+        let first = try start("c1", "192.0.2.1:8132")
+        _ = try start("c2", "192.0.2.3:8132")
+        try startEchoes(lab)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        let egress = lab.egress
+        let dial = { @Sendable in try EgressSocket(egress, Self.target) }
+        #expect(try worstDial(dial, for: 1.5, after: { first.end(SIGKILL) }) < 1 * Lab.patience)
+        _ = try start("c1", "192.0.2.1:8132")
+        try lab.waitUntil("both clients are linked again") { (try? lab.liveLinks("server")) == 2 }
+        #expect(try worstDial(dial, for: 3.5, after: { try cut(lab) }, healedBy: { try heal(lab) }) < 3 * Lab.patience)
+    }
+
+    @Test("Pods reach another server within a second of a kill, and within three of a cut without a word")
+    func serverFailover() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
+        func start(_ name: String, _ listen: String) throws -> Program {
+            let more = ["--listen", listen, "--api-server", "10.1.0.10:7"]
+            return try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
+        }
+        let first = try start("s1", "192.0.2.1:8132")
+        _ = try start("s2", "192.0.2.3:8132")
+        let servers = ["--server", "192.0.2.1:8132", "--server", "192.0.2.3:8132"]
+        _ = try lab.startStreams(
+            "shoot",
+            "client",
+            servers + ["--api-server-listen", Self.service],
+            pki: pki,
+            file: "c1"
+        )
+        try startEchoes(lab)
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        let pod = lab.handle("pod-c")
+        let dial = { @Sendable in try PodSocket(pod, Self.service) }
+        #expect(try worstDial(dial, for: 1.5, after: { first.end(SIGKILL) }) < 1 * Lab.patience)
+        _ = try start("s1", "192.0.2.1:8132")
+        try lab.waitUntil("the client is linked to both again", seconds: 12) { (try? lab.liveLinks("client")) == 2 }
+        #expect(try worstDial(dial, for: 3.5, after: { try cut(lab) }, healedBy: { try heal(lab) }) < 3 * Lab.patience)
+    }
+
+    /// Has the way to and from the seed's second address swallow everything, without a word to either side.
+    private func cut(_ lab: Lab) throws {
+        try lab.shell(
+            "shoot",
+            """
+            nft 'table ip cut { chain out { type filter hook output priority 0; ip daddr 192.0.2.3 drop; }; \
+            chain in { type filter hook input priority 0; ip saddr 192.0.2.3 drop; }; }'
+            """
+        )
+    }
+
+    private func heal(_ lab: Lab) throws { try lab.shell("shoot", "nft delete table ip cut") }
+
+    @Test("Names are judged in the shoot by what they stand for when they are dialled, whatever they stood for before")
+    func names() throws {
+        let lab = try Lab()
+        let resolver = try lab.startResolver([
+            "good.test": [["10.2.0.10"]], "loop.test": [["127.0.0.1"]], "link.test": [["169.254.169.254"]],
+            "foreign.test": [["10.9.0.1"]], "seed.test": [["10.1.0.10"]], "either.test": [["127.0.0.1", "10.2.0.10"]],
+            "rebound.test": [["10.2.0.10"], ["127.0.0.1"]],
+        ])
+        _ = try lab.startStreams("seed", "server", [])
+        _ = try lab.startStreams("shoot", "client", [], hiding: resolver)
+        try startEchoes(lab)
+        // Who is reached here by mistake does not send back what he is sent.
+        _ = try lab.start("shoot", [try #require(Lab.tools), "bulk-server", "--listen", "127.0.0.1:7"])
+        try lab.waitUntil("a name leads to its node") { (try? EgressSocket(lab.egress, "good.test:7")) != nil }
+        for (name, address) in [
+            ("loop.test", "127.0.0.1"), ("link.test", "169.254.169.254"), ("foreign.test", "10.9.0.1"),
+            ("seed.test", "10.1.0.10"),
+        ] {
+            let line = EgressSocket.answer(lab.egress, "\(name):7")
+            #expect(line == "HTTP/1.1 403 target not allowed: \(address):7", "\(name)")
+        }
+        try EgressSocket(lab.egress, "either.test:7").exchange(Array("D and more".utf8))
+        for _ in 0..<5 {
+            try EgressSocket(lab.egress, "rebound.test:7").exchange(Array("D and more".utf8))
+            let line = EgressSocket.answer(lab.egress, "rebound.test:7")
+            #expect(line == "HTTP/1.1 403 target not allowed: 127.0.0.1:7")
+        }
+    }
+}
+
+/// Threads that dial again and again, and note how long each dial takes until a byte has come back.
+private final class DialWatch {
+    private struct Dial: Sendable {
+        let start: Date
+        let seconds: Double
+        let failure: String?
+    }
+
+    private let dials = Guarded<[Dial]>([])
+    private let isOver = AtomicWords(count: 1)
+    private var threads: [TestThread] = []
+
+    init(_ dial: @escaping @Sendable () throws -> Connection) throws {
+        let (dials, isOver) = (dials, isOver)
+        for _ in 0..<8 {
+            threads.append(
+                try TestThread {
+                    while isOver.load(0) == 0 {
+                        let noted = Self.note(dial)
+                        dials.withLock { $0.append(noted) }
+                        usleep(20_000)
+                    }
+                }
+            )
+        }
+    }
+
+    private static func note(_ dial: () throws -> Connection) -> Dial {
+        let start = Date()
+        let result = Result { try dial().exchange([1]) }
+        let failure: String? = if case .failure(let error) = result { "\(error)" } else { nil }
+        return Dial(start: start, seconds: Date().timeIntervalSince(start), failure: failure)
+    }
+
+    /// The longest of the dials that began after a moment, none of which may fail; those that were under way may go with their way.
+    func finish(since moment: Date) throws -> Double {
+        isOver.store(1, at: 0)
+        for thread in threads { thread.join() }
+        let late = dials.withLock { $0 }.filter { $0.start >= moment }
+        if let failure = late.compactMap(\.failure).first { throw LabError(failure) }
+        guard late.count >= 50, let longest = late.map(\.seconds).max() else { throw LabError("\(late.count) dials") }
+        return longest
+    }
+}
