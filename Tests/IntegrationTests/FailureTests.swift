@@ -237,6 +237,34 @@ struct FailureTests {
 
     private func heal(_ lab: Lab) throws { try lab.shell("shoot", "nft delete table ip cut") }
 
+    @Test(
+        "The far end's state and last lines are read right after its connections were lost, and right after it began anew"
+    )
+    func peerStatusAfterReconnect() throws {
+        let lab = try Lab()
+        _ = try lab.startStreams("seed", "server", [])
+        let client = try lab.startStreams("shoot", "client", [])
+        try lab.waitUntil("the client is linked") { (try? lab.liveLinks("server")) == 1 }
+        let program = try #require(Lab.program)
+        func status() throws -> String {
+            let socket = "\(lab.directory)/server.sock"
+            return try Lab.run([program, "status", "--socket", socket, "--peer", "client"])
+        }
+        for _ in 0..<5 {
+            try lab.shell("shoot", "ss -K dst 192.0.2.1 dport = 8132")
+            let text = try status()
+            #expect(text.contains("spiffe://test/vpn/client/client"), "\(text)")
+            let (down, up) = (
+                text.range(of: "link down", options: .backwards), text.range(of: "link up", options: .backwards)
+            )
+            #expect(try #require(down).lowerBound < #require(up).lowerBound, "\(text)")
+        }
+        client.end(SIGKILL)
+        _ = try lab.startStreams("shoot", "client", [])
+        let text = try status()
+        #expect(text.contains("dialling") && text.contains("link up") && !text.contains("link down"), "\(text)")
+    }
+
     @Test("Names are judged in the shoot by what they stand for when they are dialled, whatever they stood for before")
     func names() throws {
         let lab = try Lab()
