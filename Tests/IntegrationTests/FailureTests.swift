@@ -293,6 +293,23 @@ struct FailureTests {
             #expect(line == "HTTP/1.1 403 target not allowed: 127.0.0.1:7")
         }
     }
+
+    @Test("Requests that wait for a link are forgotten as soon as whoever asked has gone")
+    func abandonedRequests() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", [])
+        try startEchoes(lab)
+        try lab.waitUntil("the server answers") { (try? lab.liveLinks("server")) == 0 }
+        let before = server.descriptorCount
+        var waiting = try (0..<20).map { _ in try EgressSocket(asking: lab.egress, Self.target) }
+        try lab.waitUntil("the requests wait") { server.descriptorCount >= before + 20 }
+        waiting.removeLast(15)
+        usleep(500_000)
+        #expect(server.descriptorCount <= before + 5, "\(server.descriptorCount) of \(before)")
+        // Those who are still there are served once there is a link.
+        _ = try lab.startStreams("shoot", "client", [])
+        for socket in waiting { #expect(try socket.receive(15) == Array("HTTP/1.1 200 OK".utf8)) }
+    }
 }
 
 /// Threads that dial again and again, and note how long each dial takes until a byte has come back.

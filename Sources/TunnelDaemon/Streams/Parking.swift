@@ -14,14 +14,14 @@ struct Parking {
 
     mutating func add(_ request: StreamRequest) { requests.append(request) }
 
-    /// Tries every request once more, and gives up those that have waited for too long.
+    /// Forgets the requests of those who have gone, tries every other one once more, and gives up what has waited for too long.
     mutating func retry(
         at now: MonotonicTime,
         _ route: (StreamRequest) -> Bool,
         giveUp: (StreamRequest) -> Void
     ) {
         requests.removeAll { request in
-            if route(request) { return true }
+            if request.isAbandoned || route(request) { return true }
             guard now >= request.arrivedAt + Self.patience else { return false }
             giveUp(request)
             return true

@@ -38,6 +38,14 @@ package final class StreamRequest: @unchecked Sendable {
         (arrivedAt, self.deadline) = (now, deadline)
     }
 
+    /// Whether whoever asked has gone: one that waits for an answer as soon as it sends nothing more.
+    package var isAbandoned: Bool {
+        switch socket {
+        case .some(let socket): SocketPeek.isOver(socket.rawDescriptor, readEndIsEnough: style == .connect)
+        case .none: false
+        }
+    }
+
     /// Gives the connection away; `nil` the second time.
     package func takeSocket() -> StreamSocket? { socket.take() }
 
