@@ -146,6 +146,22 @@ struct LinkMachineTests {
         #expect(redial == [0] && machine.liveCount == 0)
     }
 
+    @Test("dials a lane that was lost once a second at least while streams wait for it, and then more and more rarely")
+    func isEager() {
+        var machine = LinkMachine(at: time(0))
+        _ = machine.due(at: time(0))
+        machine.opened(0, generation: 1, lanes: 1, at: time(0))
+        machine.ended(0, generation: 1, at: time(5000), random: 0)
+        var attempts: [UInt64] = []
+        while let next = machine.deadline, next < time(60_000) {
+            _ = machine.due(at: next)
+            attempts.append(next.since(time(5000)) / 1_000_000)
+            machine.failed(0, at: next, random: .max)
+        }
+        let gaps = zip(attempts, attempts.dropFirst()).map { (at: $0, gap: $1 - $0) }
+        #expect(gaps.allSatisfy { $0.at >= 10_000 || $0.gap < 1000 } && gaps.last?.gap ?? 0 > 2500, "\(gaps)")
+    }
+
     @Test("dials again what was asked to be renewed while it was being dialled")
     func renewsWhileDialling() {
         var machine = LinkMachine(at: time(0))

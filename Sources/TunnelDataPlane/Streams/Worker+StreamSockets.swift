@@ -6,8 +6,6 @@ import TunnelProtocol
 extension Worker {
     /// How long a target may take to answer.
     static var dialPatience: Nanoseconds { .seconds(4) }
-    /// How long streams outlive the last connection that carried them.
-    static var resumeTime: Nanoseconds { .seconds(10) }
     /// How long bytes are held back behind the answer to CONNECT.
     private static var mutedTime: Nanoseconds { .milliseconds(20) }
     /// How much is read of one socket before others have their turn.
@@ -426,7 +424,7 @@ extension Worker {
     }
 
     private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
-        guard let lostAt = set.lostAt, now >= lostAt + Self.resumeTime else { return }
+        guard let lostAt = set.lostAt, now >= lostAt + StreamMachine.resumeTime else { return }
         for stream in Array(set.streams.values) {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
         }

@@ -14,10 +14,21 @@ package struct LinkMachine: Sendable {
         /// Whether what is being dialled is outdated already.
         var mustRenew = false
         var backoff = Backoff()
+        /// When a connection that had held for a while was lost.
+        var lostAt: MonotonicTime?
+
+        /// The wait after a failure, which stays short while streams wait for the lane.
+        mutating func retreat(at now: MonotonicTime, random: UInt64, briefly: Bool = false) -> Nanoseconds {
+            let isAwaited = lostAt.map { now < $0 + StreamMachine.resumeTime } ?? false
+            let ceiling = isAwaited || briefly ? LinkMachine.briefCeiling : Backoff.ceiling
+            return backoff.next(random: random, atMost: ceiling)
+        }
     }
 
     /// How long a connection has to hold for the next one to be dialled at once.
     private static var steadyTime: Nanoseconds { .milliseconds(250) }
+    /// The longest wait before jitter, in milliseconds, where the next attempt may well succeed.
+    private static var briefCeiling: UInt64 { 1000 }
 
     private var slots: [Slot]
 
@@ -74,7 +85,7 @@ package struct LinkMachine: Sendable {
         wasElsewhere: Bool = false
     ) -> Nanoseconds {
         guard slots.indices.contains(lane) else { return Nanoseconds(0) }
-        let wait = slots[lane].backoff.next(random: random, atMost: wasElsewhere ? 1000 : Backoff.ceiling)
+        let wait = slots[lane].retreat(at: now, random: random, briefly: wasElsewhere)
         slots[lane].isDialling = false
         slots[lane].dialAt = now + wait
         return wait
@@ -89,9 +100,10 @@ package struct LinkMachine: Sendable {
         guard !slots[lane].isDialling else { return }
         if now.since(slots[lane].openedAt) > Self.steadyTime.value {
             slots[lane].backoff.reset()
+            slots[lane].lostAt = now
             slots[lane].dialAt = now
         } else {
-            slots[lane].dialAt = now + slots[lane].backoff.next(random: random)
+            slots[lane].dialAt = now + slots[lane].retreat(at: now, random: random)
         }
     }
 

@@ -14,6 +14,9 @@ package struct StreamMachine: Sendable {
         package static var maximum: UInt64 { 1024 * 1024 }
     }
 
+    /// How long a stream outlives the last connection that carried it.
+    package static var resumeTime: Nanoseconds { .seconds(10) }
+
     // MARK: Sending
 
     /// Bytes taken from this side's socket.
