@@ -70,7 +70,8 @@ struct HealthCheck {
         let leftOut = addons?.leftOut ?? []
         do throws(APIError) {
             let expected = work.facts.hasNodes ? nodes : nil
-            let problem = try await SystemReport.problem(addons?.workloads ?? [], shoot, expected)
+            let installed = InstalledObjects(records)
+            let problem = try await SystemReport.problem(addons?.workloads ?? [], installed, shoot, expected)
             let well = leftOut.isEmpty ? nil : "left out, for no image is at hand: \(leftOut.joined(separator: ", "))"
             return condition(.systemComponentsHealthy, problem?.text, well: well)
         } catch {

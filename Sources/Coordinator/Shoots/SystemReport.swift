@@ -17,13 +17,18 @@ enum SystemReport {
     ///
     /// - Parameters:
     ///   - workloads: as `daemonsets/kube-proxy`.
+    ///   - installed: how all that is ours was left.
     ///   - shoot: its API.
     ///   - nodes: all of its nodes; `nil` where it is to have none.
     /// - Returns: the worst that was found.
     /// - Throws: where the API does not answer.
-    static func problem(_ workloads: [String], _ shoot: KubernetesClient, _ nodes: [Node]?) async throws(APIError)
-        -> Problem?
-    {
+    static func problem(
+        _ workloads: [String],
+        _ installed: InstalledObjects,
+        _ shoot: KubernetesClient,
+        _ nodes: [Node]?
+    ) async throws(APIError) -> Problem? {
+        let minute = Int(Clock.unixTime() / 60)
         for workload in workloads {
             let parts = workload.split(separator: "/")
             guard parts.count == 2 else { continue }
@@ -32,7 +37,14 @@ enum SystemReport {
                 return Problem(text: "\(workload) is gone", isLasting: true)
             }
             object = object.merging(["kind": parts[0] == "daemonsets" ? "DaemonSet" : "Deployment"])
+            guard installed.isAsLeft(object, at: path) else { return changed(path) }
             if let problem = RolloutState(object).problem { return Problem(text: "\(workload): \(problem)") }
+        }
+        // Of all that is ours each look takes one.
+        if !installed.paths.isEmpty {
+            let path = installed.paths[minute % installed.paths.count]
+            let object = try await shoot.findDocument(path)
+            guard let object, installed.isAsLeft(object, at: path) else { return changed(path, isGone: object == nil) }
         }
         let endpoints = try await shoot.findDocument("/api/v1/namespaces/default/endpoints/kubernetes")
         guard endpoints?["subsets"]?.first?["addresses"]?.first?["ip"]?.text == ReservedNetwork.apiServer else {
@@ -43,13 +55,48 @@ enum SystemReport {
         // The API server reaches a kubelet only over the link. Each look asks another node.
         let ready = nodes.filter(\.isReady).compactMap(\.metadata.name).sorted()
         guard !ready.isEmpty else { return Problem(text: "no node is ready") }
-        let name = ready[Int(Clock.unixTime() / 60 % UInt64(ready.count))]
+        let name = ready[minute % ready.count]
         do throws(APIError) {
             _ = try await shoot.text("/api/v1/nodes/\(ResourceKind.encoded(name))/proxy/healthz")
             return nil
         } catch {
             return Problem(text: "the link to \(name): \(error)")
         }
+    }
+
+    private static func changed(_ path: String, isGone: Bool = false) -> Problem {
+        let name = path.split(separator: "/").suffix(2).joined(separator: "/")
+        return Problem(text: isGone ? "\(name) is gone" : "\(name) was changed by somebody else", isLasting: true)
+    }
+}
+
+/// What was installed in a shoot, and how each object was left.
+struct InstalledObjects: Codable, Sendable {
+    /// By where each is: its mark, which is empty for what has none.
+    private var marks: [String: String] = [:]
+
+    init() {}
+
+    /// What all tasks have installed, as far as it is known.
+    init(_ records: FlowRecords) {
+        let system = try? records.output(TaskName.system, as: InstalledObjects.self)
+        let addons = try? records.output(TaskName.addons, as: AddonsTask.Output.self)
+        for part in [system, addons?.installed] { marks.merge(part?.marks ?? [:]) { $1 } }
+    }
+
+    /// In an order that stays.
+    var paths: [String] { marks.keys.sorted() }
+
+    /// Notes an object that was sent, and what it became.
+    mutating func note(_ object: JSONValue, as applied: JSONValue) {
+        guard let path = ObjectPath.path(of: object) else { return }
+        marks[path] = ObjectMark.text(of: applied) ?? ""
+    }
+
+    /// Whether an object has the mark that it had.
+    func isAsLeft(_ object: JSONValue, at path: String) -> Bool {
+        guard let mark = marks[path], !mark.isEmpty else { return true }
+        return mark == ObjectMark.text(of: object)
     }
 }
 

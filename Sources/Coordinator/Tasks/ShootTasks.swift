@@ -30,14 +30,16 @@ enum SystemTask {
                 let objects =
                     try BootstrapManifests.all(clusterInfo: (server, bundle))
                     + Addons.system(work.facts, gateKey: Data(gate).base64EncodedString())
+                var installed = InstalledObjects()
                 for object in objects {
                     // What a definition brings is served a moment later, and namespaces are made one after the other.
-                    _ = try await Waiting.until(.seconds(30), for: "an object to be taken") {
+                    let applied = try await Waiting.until(.seconds(30), for: "an object to be taken") {
                         .success(try await shoot.serverSideApply(object, manager: Manager.name))
                             as Result<JSONValue, Waiting.NotYet>
                     }
+                    installed.note(object, as: applied)
                 }
-                return [:]
+                return try CanonicalJSON.value(installed)
             }
         )
     }
@@ -153,6 +155,8 @@ enum AddonsTask {
         var leftOut: [String]
         /// Where the objects are: what is not wanted any more is removed.
         var paths: [String]
+        /// How they were left.
+        var installed: InstalledObjects?
     }
 
     static func make(_ work: ShootWork) -> ShootTask {
@@ -178,7 +182,10 @@ enum AddonsTask {
                     digest: Digest.hex(kubeconfig)
                 )
                 let objects = addons.flatMap(\.objects)
-                for object in objects { try await shoot.serverSideApply(object, manager: Manager.name) }
+                var installed = InstalledObjects()
+                for object in objects {
+                    installed.note(object, as: try await shoot.serverSideApply(object, manager: Manager.name))
+                }
                 let paths = objects.compactMap { ObjectPath.path(of: $0) }
                 let before = try? records.output(TaskName.addons, as: Output.self).paths
                 for path in before ?? [] where !paths.contains(path) { try await shoot.deleteDocument(path) }
@@ -186,7 +193,8 @@ enum AddonsTask {
                     Output(
                         workloads: addons.compactMap(\.workload),
                         leftOut: addons.filter(\.isLeftOut).map(\.name),
-                        paths: paths
+                        paths: paths,
+                        installed: installed
                     )
                 )
             }
@@ -266,9 +274,10 @@ enum ReadinessTasks {
             perform: { records in
                 let shoot = try await work.shootClient()
                 let addons = try records.output(TaskName.addons, as: AddonsTask.Output.self)
+                let installed = InstalledObjects(records)
                 let _: Bool = try await Waiting.until(.seconds(600), for: "kube-system") {
                     let nodes = work.facts.hasNodes ? try await shoot.list(Node.self).items : nil
-                    let problem = try await SystemReport.problem(addons.workloads, shoot, nodes)
+                    let problem = try await SystemReport.problem(addons.workloads, installed, shoot, nodes)
                     // Waiting does not bring it back; the next flow makes everything again.
                     if let problem, problem.isLasting { throw TaskFailure(.removed, problem.text) }
                     return problem.map { .failure(.init($0.text)) } ?? .success(true)

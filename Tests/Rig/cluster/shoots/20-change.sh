@@ -171,7 +171,12 @@ shoot_replicas() { # two of each part: every node links to both, and while all o
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
 }
 
-shoot_repair() { # what an owner or an operator deletes of what is ours comes back by itself, and is told until then
+shoot_repair() { # what an owner or an operator deletes or changes of what is ours comes back by itself, and is told until then
+  local image; image=$(s -n kube-system get daemonset kube-proxy -o jsonpath='{.spec.template.spec.containers[0].image}')
+  s -n kube-system set image daemonset/kube-proxy "*=rig.invalid/busybox:1" >/dev/null
+  until_ok 90 eval 'k -n demo get shoot one -o jsonpath="{.status.conditions[*].message}" | seen "kube-proxy was changed by somebody else"' || fail "nobody notices the change"
+  until_ok 120 eval '[[ $(condition one SystemComponentsHealthy) == True ]]' || fail "$(k -n demo get shoot one -o yaml)"
+  [[ $(s -n kube-system get daemonset kube-proxy -o jsonpath='{.spec.template.spec.containers[0].image}') == "$image" ]] || fail "the change stays"
   s -n kube-system delete daemonset kube-proxy >/dev/null
   s delete endpoints kubernetes >/dev/null
   k -n shoot--demo--one delete deployment kube-scheduler >/dev/null
