@@ -187,6 +187,12 @@ let package = Package(
             linkerSettings: program
         ),
         .target(name: "TestSupport", dependencies: ["TendrilCore"], path: "Tests/TestSupport", swiftSettings: common),
+        .target(
+            name: "ShootSamples",
+            dependencies: ["ShootPlan", "NodePlan", "ClusterModel", "TendrilCore"],
+            path: "Tests/ShootSamples",
+            swiftSettings: common
+        ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(name: "TendrilCoreTests", dependencies: ["TendrilCore", "TestSupport"], swiftSettings: common),
         .testTarget(
@@ -214,7 +220,17 @@ let package = Package(
         ),
         .testTarget(
             name: "ShootPlanTests",
-            dependencies: ["ShootPlan", "NodePlan", "ClusterModel", "TendrilCore", "StrictYAML", "TestSupport"],
+            dependencies: [
+                "ShootPlan", "NodePlan", "ClusterModel", "TendrilCore", "StrictYAML", "TestSupport", "ShootSamples",
+            ],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "CoordinatorTests",
+            dependencies: [
+                "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "LinuxSystem",
+                "TendrilCore", "ShootSamples", logging,
+            ],
             swiftSettings: common
         ),
         .testTarget(

@@ -1,5 +1,6 @@
 import ClusterModel
 import ShootPlan
+import ShootSamples
 import TendrilCore
 import Testing
 

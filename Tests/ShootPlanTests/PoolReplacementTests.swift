@@ -1,6 +1,7 @@
 import ClusterModel
 import FoundationEssentials
 import ShootPlan
+import ShootSamples
 import TendrilCore
 import TestSupport
 import Testing

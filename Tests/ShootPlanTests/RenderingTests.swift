@@ -2,6 +2,7 @@ import ClusterModel
 import FoundationEssentials
 import NodePlan
 import ShootPlan
+import ShootSamples
 import TendrilCore
 import Testing
 

@@ -30,6 +30,8 @@ struct FlowRunner: Sendable {
     let slots: Slots
     /// Whether tasks run again although nothing changed.
     let isThorough: Bool
+    /// How long to wait before a task is tried again.
+    var pauses = Backoff(start: .seconds(1), limit: .seconds(8))
 
     /// How often a task is done until the flow goes on without it.
     private static let attempts = 4
@@ -129,7 +131,7 @@ struct FlowRunner: Sendable {
 
     private func end(_ task: ShootTask, _ digest: String, _ records: FlowRecords) async -> Ending {
         let start = Clock.now()
-        var backoff = Backoff(start: .seconds(1), limit: .seconds(8))
+        var backoff = pauses
         var attempts = 1
         while true {
             do {

@@ -1,12 +1,12 @@
-import ClusterModel
-import FoundationEssentials
-import NodePlan
-import ShootPlan
-import TendrilCore
+package import ClusterModel
+internal import FoundationEssentials
+package import NodePlan
+package import ShootPlan
+internal import TendrilCore
 
-/// A shoot without problems, as its tests change it.
-enum Samples {
-    static func shoot(_ change: (inout Shoot) -> Void = { _ in }) throws -> Shoot {
+/// A shoot without problems, as tests change it.
+package enum Samples {
+    package static func shoot(_ change: (inout Shoot) -> Void = { _ in }) throws -> Shoot {
         let text: JSONValue = [
             "apiVersion": "tendril.dev/v1alpha1", "kind": "Shoot", "metadata": ["name": "one", "namespace": "demo"],
             "spec": [
@@ -20,7 +20,7 @@ enum Samples {
         return shoot
     }
 
-    static var seed: Seed.Spec {
+    package static var seed: Seed.Spec {
         get throws {
             let spec: JSONValue = [
                 "networks": ["pods": "10.245.0.0/16", "services": "10.97.0.0/16", "nodes": "10.3.0.0/16"],
@@ -31,7 +31,7 @@ enum Samples {
         }
     }
 
-    static func facts(
+    package static func facts(
         _ seedVersion: KubernetesVersion = KubernetesVersion(minor: 20),
         _ change: (inout Shoot) -> Void = { _ in }
     ) throws -> ClusterFacts? {
@@ -43,7 +43,7 @@ enum Samples {
         )
     }
 
-    static let addresses = ControlPlaneAddresses(
+    package static let addresses = ControlPlaneAddresses(
         etcd: "10.97.0.5",
         apiServer: "10.97.0.6",
         frontDoor: .init(host: "198.51.100.1", port: 30443),
