@@ -6,41 +6,61 @@ internal import TendrilCore
 
 /// Keeps what was done for a shoot in its namespace in the seed.
 struct FlowStore: Sendable {
-    private static let name = "tendril-flow"
     private static let recordsKey = "records.json"
     private static let specKey = "spec.json"
 
     let seed: KubernetesClient
     let namespace: String
 
+    private var notebook: Notebook { Notebook(seed: seed, namespace: namespace, name: "tendril-flow") }
+
     /// What was done, and for which wishes; nothing where the shoot is new.
     func load() async throws -> (records: FlowRecords, spec: Shoot.Spec?) {
-        guard let map = try await seed.find(ConfigMap.self, Self.name, namespace: namespace) else {
-            return (FlowRecords(), nil)
-        }
-        func decode<Value: Decodable>(_ key: String, as type: Value.Type) throws -> Value? {
-            try map.data?[key].map { try JSONDecoder().decode(type, from: Data($0.utf8)) }
-        }
+        let page = try await notebook.read()
         return (
-            try decode(Self.recordsKey, as: FlowRecords.self) ?? FlowRecords(),
-            try decode(Self.specKey, as: Shoot.Spec.self)
+            try page.entry(Self.recordsKey, as: FlowRecords.self) ?? FlowRecords(),
+            try page.entry(Self.specKey, as: Shoot.Spec.self)
         )
     }
 
     /// Writes down what was done.
     func save(_ records: FlowRecords, spec: Shoot.Spec) async throws {
-        let data: JSONValue = [
-            Self.recordsKey: .string(String(decoding: try CanonicalJSON.bytes(records), as: UTF8.self)),
-            Self.specKey: .string(String(decoding: try CanonicalJSON.bytes(spec), as: UTF8.self)),
-        ]
+        try await notebook.write([
+            Self.recordsKey: try CanonicalJSON.value(records), Self.specKey: try CanonicalJSON.value(spec),
+        ])
+    }
+}
+
+/// A ConfigMap of a shoot's namespace in the seed, in which something is remembered.
+struct Notebook: Sendable {
+    /// What stands in it, by its keys.
+    struct Page {
+        let data: [String: String]
+
+        /// What stands under a key; `nil` for nothing.
+        func entry<Value: Decodable>(_ key: String, as type: Value.Type) throws -> Value? {
+            try data[key].map { try JSONDecoder().decode(type, from: Data($0.utf8)) }
+        }
+    }
+
+    let seed: KubernetesClient
+    let namespace: String
+    let name: String
+
+    func read() async throws -> Page {
+        Page(data: try await seed.find(ConfigMap.self, name, namespace: namespace)?.data ?? [:])
+    }
+
+    func write(_ entries: [String: JSONValue]) async throws {
+        let data = try entries.mapValues { JSONValue.string(try CanonicalJSON.text($0)) }
         try await seed.serverSideApply(
             [
                 "apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": [
-                    "name": .string(Self.name), "namespace": .string(namespace),
+                    "name": .string(name), "namespace": .string(namespace),
                     "labels": ["app.kubernetes.io/managed-by": "tendril-coordinator"],
                 ],
-                "data": data,
+                "data": .object(data),
             ],
             manager: Manager.name
         )

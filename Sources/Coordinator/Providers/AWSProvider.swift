@@ -18,7 +18,13 @@ struct AWSProvider: InfrastructureProvider {
     }
 
     /// Instances are called by their addresses: ip-10-250-0-7.
-    func namePrefix(_ cluster: String, pool: String) -> String { "ip-" }
+    func namePrefix(_ cluster: String, pool: String) -> String { Self.prefix }
+
+    private static let prefix = "ip-"
+
+    private static func machine(at address: String) -> Machine {
+        Machine(name: prefix + String(address.map { $0 == "." ? "-" : $0 }), addresses: [address])
+    }
 
     func inputs(_ work: ShootWork) throws -> JSONValue { try network(work) }
 
@@ -78,7 +84,9 @@ struct AWSProvider: InfrastructureProvider {
             present: present,
             desired: try made["desired"]?.decoded(as: [String: Int].self) ?? [:],
             instances: try made["instances"]?.decoded(as: [String: String].self) ?? [:],
-            groups: try made["groups"]?.decoded(as: [String: String].self) ?? [:]
+            groups: try made["groups"]?.decoded(as: [String: String].self) ?? [:],
+            machines: try made["machines"]?.decoded(as: [String: [String]].self).mapValues { $0.map(Self.machine) }
+                ?? [:]
         )
     }
 
@@ -92,11 +100,10 @@ struct AWSProvider: InfrastructureProvider {
     /// Nothing is left over: what a group has beyond its minimum may be an autoscaler's.
     func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {}
 
-    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+    func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
         async throws
     {
-        let addresses = (node.status?.addresses ?? []).map(\.address)
-        guard let instance = addresses.lazy.compactMap({ seen.instances[$0] }).first else {
+        guard let instance = machine.addresses.lazy.compactMap({ seen.instances[$0] }).first else {
             // It has ended, and its Node does not say so yet.
             if !seen.instances.isEmpty { return }
             throw TaskFailure(.unknown, "the instances have no addresses")

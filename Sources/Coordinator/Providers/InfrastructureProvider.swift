@@ -30,6 +30,19 @@ enum PresentMachines: Sendable {
     }
 }
 
+/// One machine as a provider finds it again.
+struct Machine: Sendable {
+    /// The name that its Node has, or would have.
+    let name: String
+    var addresses: [String] = []
+}
+
+extension Node {
+    var machine: Machine {
+        Machine(name: metadata.name ?? "", addresses: (status?.addresses ?? []).map(\.address))
+    }
+}
+
 /// What a provider knows of a shoot's machines.
 struct MachinesSeen: Sendable {
     let present: PresentMachines
@@ -39,6 +52,15 @@ struct MachinesSeen: Sendable {
     var instances: [String: String] = [:]
     /// What the provider calls the groups, by the pools' names, where it needs that.
     var groups: [String: String] = [:]
+    /// The machines of each pool, by its name.
+    var machines: [String: [Machine]] = [:]
+
+    /// The machines of a pool that are not Nodes.
+    func strangers(of pool: String, beside nodes: [Node]) -> [Machine] {
+        let known = nodes.map(\.machine)
+        let (names, addresses) = (Set(known.map(\.name)), Set(known.flatMap(\.addresses)))
+        return (machines[pool] ?? []).filter { !names.contains($0.name) && addresses.isDisjoint(with: $0.addresses) }
+    }
 }
 
 /// Makes networks and machines.
@@ -79,7 +101,8 @@ protocol InfrastructureProvider: Sendable {
     func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws
 
     /// Ends one machine of a pool; another one comes in its place unless the pool `shrinks`.
-    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen) async throws
+    func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+        async throws
 
     /// Removes everything that `prepare` made.
     func remove(_ work: ShootWork) async throws

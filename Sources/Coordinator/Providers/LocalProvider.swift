@@ -77,10 +77,13 @@ struct LocalProvider: InfrastructureProvider {
     func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> MachinesSeen {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
         let known = Dictionary(uniqueKeysWithValues: list.items.map { ($0.metadata.name ?? "", $0) })
-        let desired = groups.map { ($0.pool.name, known[Self.name($0.pool.name)].flatMap(Self.desiredCount) ?? 0) }
+        let pools = groups.map { ($0.pool.name, known[Self.name($0.pool.name)]) }
         return MachinesSeen(
             present: .names(Set(list.items.flatMap(Self.names))),
-            desired: Dictionary(uniqueKeysWithValues: desired)
+            desired: Dictionary(uniqueKeysWithValues: pools.map { ($0, $1.flatMap(Self.desiredCount) ?? 0) }),
+            machines: Dictionary(
+                uniqueKeysWithValues: pools.map { ($0, $1.map(Self.names)?.map { Machine(name: $0) } ?? []) }
+            )
         )
     }
 
@@ -95,10 +98,10 @@ struct LocalProvider: InfrastructureProvider {
         try await note([Self.surge: .null, Self.desired: .string("\(pool.minimum)")], on: pool, work)
     }
 
-    func end(_ work: ShootWork, _ node: Node, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+    func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
         async throws
     {
-        let name = node.metadata.name ?? ""
+        let name = machine.name
         let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
         // A second attempt finds a machine that has ended, and must not shrink the group again.
         guard Self.names(group).contains(name) else { return }

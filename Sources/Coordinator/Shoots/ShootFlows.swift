@@ -17,7 +17,7 @@ enum ShootFlows {
             NodeConfigurationsTask.make(work, rotation),
             MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
             ReplacementTask.make(work, provider), AddonsTask.make(work), AccessTask.make(work),
-            ReadinessTasks.nodes(work), ReadinessTasks.system(work),
+            ReadinessTasks.nodes(work, provider), ReadinessTasks.system(work),
         ] + (rotation.usesNewKeys ? [SecretsTask.make(work, rotation)] : [])
     }
 

@@ -34,7 +34,10 @@ extension ShootLoop {
         guard outcome.errors.isEmpty else {
             // What was found done is not there any more.
             if outcome.errors.contains(where: { $0.code == .removed }) { unfinished = .thorough }
-            _ = await look(work, outcome.records)
+            let lacksNodes = outcome.errors.contains {
+                $0.code == .timeout && [TaskName.replacement, TaskName.nodesReady].contains($0.task)
+            }
+            await look(work, outcome.records, lacksNodes: lacksNodes)
             return failures.wait()
         }
         remembered = (outcome.records, shoot.spec)

@@ -7,8 +7,16 @@ internal import TendrilCore
 /// Between flows: how the shoot is, and what has to be done although nobody asked.
 extension ShootLoop {
     /// Looks at the shoot's health, and how long to wait for the next look.
-    func look(_ work: ShootWork, _ records: FlowRecords) async -> Nanoseconds {
+    ///
+    /// - Parameters:
+    ///   - work: the shoot.
+    ///   - records: what was done for it.
+    ///   - lacksNodes: whether a flow waited for nodes in vain.
+    /// - Returns: the pause.
+    @discardableResult
+    func look(_ work: ShootWork, _ records: FlowRecords, lacksNodes: Bool = false) async -> Nanoseconds {
         guard let conditions = await tellConditions(work, records) else { return .seconds(10) }
+        await attend(work, records, conditions, isCertain: lacksNodes)
         // What sleeps needs no certificate; the flow that wakes it up makes new ones.
         isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
         let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
@@ -18,6 +26,19 @@ extension ShootLoop {
             || isAhead && !hasCaughtUp
         if !isAhead { hasCaughtUp = false }
         return isWell ? Self.lookPause : .seconds(10)
+    }
+
+    /// Looks after machines that do not become nodes; while a flow runs, that is its own task's.
+    private func attend(_ work: ShootWork, _ records: FlowRecords, _ conditions: [Condition], isCertain: Bool) async {
+        let isShort = conditions.contains { $0.type == ShootCondition.everyNodeReady.rawValue && $0.status == "False" }
+        guard isCertain || isShort || hasMachinesWaiting, records[TaskName.machines] != nil, !work.facts.isHibernated,
+            lastAttendance.map({ Clock.now() >= $0 + MachineRepair.period }) ?? true,
+            let provider = try? environment.provider(work.shoot.spec.provider.type),
+            let shoot = try? await client(work, records)
+        else { return }
+        lastAttendance = Clock.now()
+        hasMachinesWaiting = await MachineRepair(work, provider, records, shoot)
+            .attend(at: Clock.unixTime(), isCertain: isCertain || hasMachinesWaiting)
     }
 
     /// Has the status say how the shoot is while a flow takes long: a pool that is replaced may take an hour.

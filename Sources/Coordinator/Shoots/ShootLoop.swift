@@ -53,6 +53,10 @@ actor ShootLoop {
     var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told.
     var refused: Int?
+    /// When machines that are no nodes were looked after last.
+    var lastAttendance: MonotonicTime?
+    /// Whether there are such machines, or were a moment ago.
+    var hasMachinesWaiting = false
 
     /// How much of a flow is done.
     enum Extent {
@@ -159,6 +163,8 @@ actor ShootLoop {
                 return await careOn(shoot, as: spec, after: error, records)
             }
             let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
+            // Whoever asks has mended what kept machines from becoming nodes.
+            if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
             let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
             let isWanted =
                 !isSettled || isDue || isRenewalDue || unfinished != nil || operation != nil || isRotating

@@ -30,6 +30,12 @@ struct ShootWork: Sendable {
         for object in objects { try await seed.serverSideApply(object, manager: Manager.name) }
     }
 
+    /// Tells people, in the log and as an Event of the shoot.
+    func tell(_ reason: String, _ message: String, isWarning: Bool = false) async {
+        logger.notice("\(reason)", metadata: ["message": "\(message)"])
+        await ShootEvents(garden: garden).tell(shoot, reason, message, isWarning: isWarning)
+    }
+
     /// A Secret of the namespace in the seed.
     func secret(_ name: String) async throws -> KubernetesSecret {
         guard let secret = try await seed.find(KubernetesSecret.self, name, namespace: namespace) else {

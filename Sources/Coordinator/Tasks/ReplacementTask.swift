@@ -108,7 +108,7 @@ private struct MachineReplacer {
                 try await mark(node, isLeaving: true)
                 try await drain(node)
                 let leaver = try await shoot.get(Node.self, node)
-                try await provider.end(work, leaver, of: pool, shrinks: shrinks, seen)
+                try await provider.end(work, leaver.machine, of: pool, shrinks: shrinks, seen)
                 try await MachinesTask.removeNode(node, shoot)
                 replaced += 1
             }
@@ -168,7 +168,6 @@ private struct MachineReplacer {
     }
 
     private func tell(_ reason: String, _ message: String, isWarning: Bool = false) async {
-        work.logger.notice("\(reason)", metadata: ["message": "\(message)"])
-        await ShootEvents(garden: work.garden).tell(work.shoot, reason, message, isWarning: isWarning)
+        await work.tell(reason, message, isWarning: isWarning)
     }
 }

@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import FoundationEssentials
 internal import KubernetesClient
+internal import LinuxSystem
 internal import NodePlan
 internal import ShootPlan
 internal import TLSEngine
@@ -233,7 +234,7 @@ enum AccessTask {
 
 /// The end of a flow: what was made is there and works.
 enum ReadinessTasks {
-    static func nodes(_ work: ShootWork) -> ShootTask {
+    static func nodes(_ work: ShootWork, _ provider: any InfrastructureProvider) -> ShootTask {
         ShootTask(
             name: TaskName.nodesReady,
             title: "Waiting for nodes",
@@ -249,11 +250,18 @@ enum ReadinessTasks {
             perform: { records in
                 let shoot = try await work.shootClient()
                 let generations = try records.output(TaskName.nodeConfigurations, as: [String: Int].self)
+                let repair = MachineRepair(work, provider, records, shoot)
+                var due = Clock.now() + MachineRepair.period
                 let _: Bool = try await Waiting.until(.seconds(1200), every: .milliseconds(500), for: "nodes") {
+                    if Clock.now() >= due {
+                        due = Clock.now() + MachineRepair.period
+                        await repair.attend(at: Clock.unixTime())
+                    }
                     let nodes = try await shoot.list(Node.self).items
                     let report = try await NodesReport.read(nodes, shoot, work, generations: generations)
                     return report.problem.map { .failure(.init($0)) } ?? .success(true)
                 }
+                try await MachineRepair.forget(work)
                 return [:]
             }
         )

@@ -114,6 +114,12 @@ data "aws_instances" "there" {
   instance_state_names = ["pending", "running"]
   depends_on           = [aws_autoscaling_group.pool]
 }
+data "aws_instances" "pool" {
+  for_each             = var.pools
+  instance_tags        = merge(local.own, { "tendril.dev/pool" = each.key })
+  instance_state_names = ["pending", "running"]
+  depends_on           = [aws_autoscaling_group.pool]
+}
 
 output "addresses" { value = data.aws_instances.there.private_ips }
 # By their addresses, as Nodes say them; nothing while one of them has none yet.
@@ -123,5 +129,6 @@ output "instances" {
     ? zipmap(data.aws_instances.there.private_ips, data.aws_instances.there.ids) : {}
   )
 }
+output "machines" { value = { for name, found in data.aws_instances.pool : name => found.private_ips } }
 output "desired" { value = { for name, group in aws_autoscaling_group.pool : name => group.desired_capacity } }
 output "groups" { value = { for name, group in aws_autoscaling_group.pool : name => group.name } }

@@ -1,0 +1,186 @@
+import ClusterModel
+import KubernetesClient
+import LinuxSystem
+import NodePlan
+import ShootPlan
+import TendrilCore
+import Testing
+
+@testable import Coordinator
+
+@Suite("Machines that do not become nodes", .timeLimit(.minutes(1)))
+struct MachineRepairTests {
+    private static let patience = PoolRepair.patience
+
+    /// A shoot with local machines, and the host that they are on.
+    private struct Scene {
+        let api = MemoryAPI()
+        let work: ShootWork
+        let repair: MachineRepair
+
+        init(machines: String, minimum: Int = 2) throws {
+            work = try Works.work(api, try Works.configuration()) {
+                ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (minimum, minimum)
+                $0.metadata.generation = 1
+            }
+            let pool = work.facts.spec.workers[0]
+            let group = MachineGroup(
+                pool: pool,
+                image: MachineImage(name: "default", program: .init(baked: true)),
+                userData: []
+            )
+            repair = MachineRepair(work, LocalProvider(), api.client, [:]) { [group] }
+            let notes = [LocalProvider.desired: "\(minimum)", LocalProvider.present: machines]
+            let metadata = ObjectMetadata(
+                name: "machines-worker",
+                namespace: work.namespace,
+                labels: [LocalProvider.label: "true"],
+                annotations: notes
+            )
+            try api.put(KubernetesSecret(metadata, data: [:]))
+        }
+
+        func addNode(_ name: String) {
+            api["/api/v1/nodes/\(name)"] = [
+                "metadata": ["name": .string(name), "labels": ["tendril.dev/pool": "worker"]]
+            ]
+        }
+
+        /// What a machine says of itself.
+        func say(_ name: String, since: UInt64, _ phase: BootstrapPhase, _ error: String? = nil) throws {
+            var bootstrap = NodeBootstrap(name: name, pool: "worker")
+            bootstrap.metadata.creationTimestamp = KubernetesTime.text(seconds: since)
+            bootstrap.status = .init(phase: phase)
+            bootstrap.status?.error = error
+            try api.put(bootstrap)
+        }
+
+        /// Does something while the host ends what is to leave, and boots another in its place.
+        func withHost<Value>(_ body: () async throws -> Value) async throws -> Value {
+            let (client, namespace) = (api.client, work.namespace)
+            let host = Task {
+                var number = 0
+                while !Task.isCancelled {
+                    let group = try await client.get(KubernetesSecret.self, "machines-worker", namespace: namespace)
+                    let notes = group.metadata.annotations ?? [:]
+                    var there = notes[LocalProvider.present]?.split(separator: ",").map(String.init) ?? []
+                    if let name = notes[LocalProvider.leaving], let index = there.firstIndex(of: name) {
+                        number += 1
+                        there[index] = "new\(number)"
+                        let present = JSONValue.string(there.joined(separator: ","))
+                        let change: JSONValue = ["metadata": ["annotations": [LocalProvider.present: present]]]
+                        try await client.patch(
+                            KubernetesSecret.self,
+                            "machines-worker",
+                            namespace: namespace,
+                            change
+                        )
+                    }
+                    try await Task.sleep(nanoseconds: 2_000_000)
+                }
+            }
+            defer { host.cancel() }
+            return try await body()
+        }
+
+        var machines: String? {
+            get throws {
+                try api.find(KubernetesSecret.self, "machines-worker", namespace: work.namespace)?
+                    .metadata.annotations?[LocalProvider.present]
+            }
+        }
+
+        /// The reasons and texts of all Events.
+        var events: [String] {
+            api.bodies("POST /api/v1/namespaces/demo/events").map {
+                "\($0["reason"]?.text ?? ""): \($0["message"]?.text ?? "")"
+            }
+        }
+    }
+
+    @Test("while all of them are nodes nobody is asked, and nothing is remembered")
+    func well() async throws {
+        let scene = try Scene(machines: "a,b")
+        for name in ["a", "b"] { scene.addNode(name) }
+        #expect(await !scene.repair.attend(at: 1000))
+        #expect(scene.api.bodies("GET /api/v1/namespaces/").isEmpty && scene.api.bodies("PATCH").isEmpty)
+    }
+
+    @Test("one that says why it does not come is ended once its time is over, with its reason; its traces go with it")
+    func failing() async throws {
+        let scene = try Scene(machines: "a,b")
+        scene.addNode("a")
+        try scene.say("b", since: 1000, .trust, "wrong pin")
+        #expect(await scene.repair.attend(at: 1000 + Self.patience - 1))
+        #expect(try scene.machines == "a,b" && scene.events.isEmpty)
+        try await scene.withHost { _ = await scene.repair.attend(at: 1000 + Self.patience) }
+        #expect(try scene.machines == "a,new1")
+        let text =
+            "EndingMachine: pool worker: b has not become a node in 15 min (trust: wrong pin); "
+            + "another one comes in its place, 1 of 3"
+        #expect(scene.events == [text])
+        #expect(try scene.api.find(NodeBootstrap.self, "b") == nil)
+    }
+
+    @Test("one that says nothing is ended, too; who looks anew, as after a crash, counts on from what was noted")
+    func silent() async throws {
+        let scene = try Scene(machines: "a,b")
+        scene.addNode("a")
+        #expect(await scene.repair.attend(at: 1000))
+        let again = MachineRepair(scene.work, LocalProvider(), scene.api.client, [:]) {
+            [
+                MachineGroup(
+                    pool: scene.work.facts.spec.workers[0],
+                    image: MachineImage(name: "default", program: .init(baked: true)),
+                    userData: []
+                )
+            ]
+        }
+        try await scene.withHost { _ = await again.attend(at: 1000 + Self.patience) }
+        #expect(try scene.machines == "a,new1" && scene.events.count == 1)
+    }
+
+    @Test("only some are ended; then it is said once that no more are, until somebody asks for it")
+    func bounded() async throws {
+        let scene = try Scene(machines: "a", minimum: 1)
+        try await scene.withHost {
+            for turn in 0..<40 { await scene.repair.attend(at: 1000 + UInt64(turn) * Self.patience) }
+            #expect(try scene.machines == "new3")
+            #expect(scene.events.count { $0.hasPrefix("EndingMachine: ") } == 3)
+            #expect(scene.events.count { $0.hasPrefix("MachinesKeepFailing: ") } == 1)
+            // The provider is not asked any more, either: at a cloud that is a run of Terraform.
+            let looks = scene.api.bodies("GET /api/v1/namespaces/\(scene.work.namespace)/secrets").count
+            await scene.repair.attend(at: 1000 + 40 * Self.patience, isCertain: true)
+            let after = scene.api.bodies("GET /api/v1/namespaces/\(scene.work.namespace)/secrets").count
+            #expect(after - looks == 0)
+            try await MachineRepair.forget(scene.work)
+            for turn in 40..<43 { await scene.repair.attend(at: 1000 + UInt64(turn) * Self.patience) }
+            #expect(try scene.machines == "new4")
+        }
+    }
+
+    @Test("a machine that became a node meanwhile, and one whose Node somebody deleted, are left alone")
+    func spared() async throws {
+        let scene = try Scene(machines: "a,b")
+        scene.addNode("a")
+        try scene.say("b", since: 1000, .done)
+        for time: UInt64 in [1000, 10_000, 100_000] { await scene.repair.attend(at: time, isCertain: true) }
+        #expect(try scene.machines == "a,b" && scene.events.isEmpty)
+    }
+
+    @Test("one more than the least number that does not come is found where a flow waited for it in vain")
+    func surge() async throws {
+        let scene = try Scene(machines: "a,b", minimum: 1)
+        scene.addNode("a")
+        try await scene.api.client.patch(
+            KubernetesSecret.self,
+            "machines-worker",
+            namespace: scene.work.namespace,
+            ["metadata": ["annotations": [LocalProvider.desired: "2"]]]
+        )
+        #expect(await !scene.repair.attend(at: 1000))
+        #expect(await scene.repair.attend(at: 1000, isCertain: true))
+        try await scene.withHost { _ = await scene.repair.attend(at: 1000 + Self.patience, isCertain: true) }
+        #expect(try scene.machines == "a,new1")
+    }
+}
