@@ -231,6 +231,7 @@ let package = Package(
                 "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "LinuxSystem",
                 "TendrilCore", "ShootSamples", logging,
             ],
+            exclude: ["terraform.sh"],
             swiftSettings: common
         ),
         .testTarget(

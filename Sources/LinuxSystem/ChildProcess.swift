@@ -46,10 +46,14 @@ package enum ChildProcess {
         let pid = try spawn(path, arguments, environment, output: OwnedDescriptor(owning: ends[1]), attempt)
         let deadline = Clock.now() + timeout
         var output: [UInt8] = []
-        let isInTime = collect(from: reader, into: &output, limit: limit, until: deadline, while: mayGoOn)
-        if !isInTime { kill(-pid, SIGKILL) }
         var status: CInt = 0
-        _ = retrying { waitpid(pid, &status, 0) }
+        let isInTime =
+            collect(from: reader, into: &output, limit: limit, until: deadline, while: mayGoOn)
+            && hasEnded(pid, &status, until: deadline, while: mayGoOn)
+        if !isInTime {
+            kill(-pid, SIGKILL)
+            _ = retrying { waitpid(pid, &status, 0) }
+        }
         guard isInTime else { throw SystemError(attempt, code: ETIMEDOUT) }
         let signal = status & 0x7F
         let code = signal == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(signal)
@@ -69,6 +73,22 @@ package enum ChildProcess {
         let pid = tendril_spawn(path, &argv, &envp, output.rawValue)
         guard pid > 0 else { throw SystemError(attempt, code: -pid) }
         return pid
+    }
+
+    /// Waits for a program that has closed its output; whether its end came in time.
+    private static func hasEnded(
+        _ pid: pid_t,
+        _ status: inout CInt,
+        until deadline: MonotonicTime,
+        while mayGoOn: () -> Bool
+    ) -> Bool {
+        var pause: UInt32 = 1000
+        while retrying({ waitpid(pid, &status, WNOHANG) }) == 0 {
+            guard Clock.now() < deadline, mayGoOn() else { return false }
+            usleep(pause)
+            pause = min(pause * 2, 500_000)
+        }
+        return true
     }
 
     /// Reads until the program closes its output; whether that came in time.

@@ -39,13 +39,13 @@ final class Slots: Sendable {
     }
 
     /// Does something that only waits, while somebody else has the place that this task holds, if it holds one.
-    static func aside(_ body: () async throws -> Void) async throws {
+    static func aside<Value>(_ body: () async throws -> Value) async throws -> Value {
         guard let held else { return try await body() }
         held.give()
-        let result: Result<Void, any Error>
+        let result: Result<Value, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }
         await held.take()
-        try result.get()
+        return try result.get()
     }
 
     /// Gives a place back.

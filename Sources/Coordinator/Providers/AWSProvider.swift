@@ -30,26 +30,34 @@ struct AWSProvider: InfrastructureProvider {
 
     func prepare(_ work: ShootWork) async throws -> JSONValue {
         let made = try await terraform("network", work).apply(TerraformConfiguration.network, try network(work))
+        guard AWSInfrastructure.isWhole(made) else {
+            throw TaskFailure(.unknown, "terraform output network: names no subnets or no security group")
+        }
         return made.merging(["zones": .array(try infrastructure(work).zones.map { .string($0) })])
     }
 
     func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> PresentMachines?
     {
-        let hasNetwork = infrastructure["subnets"] != nil
-        // A shoot that never had machines is deleted also where its settings are wrong.
-        if !hasNetwork, !(try await Terraform.knows("machines", settings, work)) { return nil }
-        let machines = try await terraform("machines", work)
-        guard hasNetwork else {
-            // There is no network: of machines there can only be what is to end.
-            try await machines.destroy(TerraformConfiguration.machines, values(work, [:], []))
-            return nil
+        guard !groups.isEmpty else { return try await endAll(work) }
+        guard AWSInfrastructure.isWhole(infrastructure) else {
+            throw TaskFailure(.unknown, "there is no network for machines")
         }
-        let made = try await machines.apply(
+        let made = try await terraform("machines", work).apply(
             TerraformConfiguration.machines,
             values(work, try pools(groups), infrastructure)
         )
-        return groups.isEmpty ? .names([]) : Self.present(made)
+        return Self.present(made)
+    }
+
+    /// Ends all machines, also of a shoot without a network, where some may be there all the same.
+    private func endAll(_ work: ShootWork) async throws -> PresentMachines? {
+        // A shoot that never had machines is deleted also where its settings are wrong.
+        guard try await Terraform.knows("machines", settings, work) else { return .names([]) }
+        let pools = work.facts.spec.workers.map { ($0.name, TerraformConfiguration.pool($0, image: "", userData: "")) }
+        let values = values(work, Dictionary(pools) { first, _ in first }, [:])
+        try await terraform("machines", work).destroy(TerraformConfiguration.machines, values)
+        return .names([])
     }
 
     private func pools(_ groups: [MachineGroup]) throws -> [String: JSONValue] {

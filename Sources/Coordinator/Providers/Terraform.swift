@@ -14,9 +14,12 @@ struct Terraform: Sendable {
     let work: ShootWork
     /// What the cloud believes the shoot's owner by.
     let credentials: [String: String]
+    /// How long one run may take.
+    var limit = Nanoseconds.seconds(1800)
 
     private static let stateKey = "terraform.tfstate"
-    private static let limit = Nanoseconds.seconds(1800)
+    /// Bounds how many run at the same time: each of them, with its provider's program, takes some hundreds of megabytes.
+    private static let runs = Slots(10)
 
     private var directory: String { Self.directory(name, settings, work) }
     private var secret: String { Self.secret(name) }
@@ -49,25 +52,42 @@ struct Terraform: Sendable {
             let plan = try await run(["plan", "-input=false", "-no-color", "-lock-timeout=60s", "-out=plan"])
             let summary = plan.split(separator: "\n").last { $0.hasPrefix("Plan:") || $0.hasPrefix("No changes") } ?? ""
             work.logger.notice("terraform", metadata: ["part": "\(name)", "plan": "\(summary)"])
+            try await announce()
             _ = try await run(["apply", "-input=false", "-no-color", "-lock-timeout=60s", "plan"])
         }
-        let text = try await run(["output", "-json", "-no-color"])
-        let outputs = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
-        guard case .object(let fields) = outputs else { throw TaskFailure(.unknown, "terraform: no outputs") }
+        guard case .object(let fields) = try await document(["output", "-json", "-no-color"]) else {
+            throw TaskFailure(.unknown, "terraform output \(name): no outputs")
+        }
         return .object(fields.compactMapValues { $0["value"] })
     }
 
-    /// Removes everything that the state knows; nothing where there is none.
+    /// Removes everything that was made, also what a run could not write down; nothing where none ever began.
+    ///
+    /// The values name all that the configuration may have made: by them it is found again.
     func destroy(_ configuration: [UInt8], _ values: JSONValue) async throws {
         guard try await Self.knows(name, settings, work) else { return }
         try await prepare(configuration, values)
         try await keepingState {
+            try await takeOver()
             _ = try await run(["destroy", "-auto-approve", "-input=false", "-no-color", "-lock-timeout=60s"])
         }
         try await work.seed.delete(KubernetesSecret.self, secret, namespace: work.namespace)
         // Another shoot of this name begins with nothing; what is left are the provider's programs.
         for file in ["main.tf", "terraform.tfvars.json", Self.stateKey, "\(Self.stateKey).backup", "plan"] {
             DurableFile.remove("\(directory)/\(file)")
+        }
+    }
+
+    /// Brings into the state what is there and not in it: Terraform does so by itself when it applies, and not when it destroys.
+    private func takeOver() async throws {
+        _ = try await run(["plan", "-input=false", "-no-color", "-lock-timeout=60s", "-out=plan"])
+        let plan = try await document(["show", "-json", "-no-color", "plan"])
+        for resource in plan["resource_changes"]?.items ?? [] {
+            guard let address = resource["address"]?.text, let id = resource["change"]?["importing"]?["id"]?.text else {
+                continue
+            }
+            work.logger.notice("terraform takes over", metadata: ["resource": "\(address)", "id": "\(id)"])
+            _ = try await run(["import", "-input=false", "-no-color", "-lock-timeout=60s", address, id])
         }
     }
 
@@ -101,6 +121,12 @@ struct Terraform: Sendable {
         return mine.lineage == theirs.lineage && mine.serial >= theirs.serial
     }
 
+    /// Says ahead of the first run that changes anything that there may be traces of it, even where it can write nothing down.
+    private func announce() async throws {
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        if try await store.read(secret) == nil { try await store.write(secret, [:]) }
+    }
+
     /// Copies the state to the seed while something runs, every two seconds, and at its end, whatever that is.
     private func keepingState(_ body: () async throws -> Void) async throws {
         let copying = Task {
@@ -132,33 +158,58 @@ struct Terraform: Sendable {
 
     // MARK: - Process
 
+    /// What a run prints, as JSON.
+    private func document(_ arguments: [String]) async throws -> JSONValue {
+        let text = try await run(arguments)
+        do {
+            return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        } catch {
+            throw TaskFailure(.unknown, "terraform \(arguments[0]) \(name): no JSON: \(CloudFailure.summary(text))")
+        }
+    }
+
     private func run(_ arguments: [String]) async throws -> String {
+        let outcome = try await Slots.aside { try await Self.runs.holding { try await execute(arguments) } }
+        guard outcome.isSuccess else {
+            let summary = CloudFailure.summary(outcome.output)
+            throw TaskFailure(CloudFailure.code(outcome.output), "terraform \(arguments[0]) \(name): \(summary)")
+        }
+        return outcome.output
+    }
+
+    private func execute(_ arguments: [String]) async throws -> ChildProcess.Outcome {
+        guard work.mayWrite() else {
+            throw TaskFailure(.unknown, "not run, for another coordinator takes care of the shoot")
+        }
+        let command = ["-chdir=\(directory)"] + arguments
+        let (program, environment, limit, mayGoOn) = (settings.program, environment, limit, work.mayWrite)
+        do {
+            return try await Blocking.run("terraform") {
+                try ChildProcess.run(
+                    program,
+                    command,
+                    environment: environment,
+                    timeout: limit,
+                    limit: 16 << 20,
+                    mayGoOn: mayGoOn
+                )
+            }
+        } catch let error as SystemError where error.isTimeout && mayGoOn() {
+            let seconds = limit.value / 1_000_000_000
+            throw TaskFailure(
+                .timeout,
+                "terraform \(arguments[0]) \(name): was ended, for it took more than \(seconds) s"
+            )
+        }
+    }
+
+    private var environment: [String] {
         var variables = [
             "HOME": directory, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
             "AWS_EC2_METADATA_DISABLED": "true", "TF_DATA_DIR": "\(directory)/.terraform",
         ].merging(credentials) { $1 }
         variables["TF_CLI_CONFIG_FILE"] = settings.configuration
         variables["AWS_ENDPOINT_URL"] = settings.endpoint
-        guard work.mayWrite() else {
-            throw TaskFailure(.unknown, "not run, for another coordinator takes care of the shoot")
-        }
-        let environment = ChildProcess.environment + variables.map { "\($0.key)=\($0.value)" }
-        let command = ["-chdir=\(directory)"] + arguments
-        let program = settings.program
-        let outcome = try await Blocking.run("terraform") {
-            try ChildProcess.run(
-                program,
-                command,
-                environment: environment,
-                timeout: Self.limit,
-                limit: 1 << 20,
-                mayGoOn: work.mayWrite
-            )
-        }
-        guard outcome.isSuccess else {
-            let summary = CloudFailure.summary(outcome.output)
-            throw TaskFailure(CloudFailure.code(outcome.output), "terraform \(arguments[0]) \(name): \(summary)")
-        }
-        return outcome.output
+        return ChildProcess.environment + variables.map { "\($0.key)=\($0.value)" }
     }
 }

@@ -40,6 +40,12 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
         return problems
     }
 
+    /// Whether what Terraform says of the network is all that machines need.
+    package static func isWhole(_ made: JSONValue) -> Bool {
+        let subnets = made["subnets"]?.items ?? []
+        return !subnets.isEmpty && subnets.allSatisfy { $0.text != nil } && made["securityGroup"]?.text != nil
+    }
+
     /// What forbids a change: the parts of the network belong to the zones in their order.
     ///
     /// - Parameters:

@@ -1,0 +1,236 @@
+import ClusterModel
+import Foundation
+import KubernetesClient
+import LinuxSystem
+import NodePlan
+import ShootPlan
+import ShootSamples
+import TendrilCore
+import Testing
+
+@testable import Coordinator
+
+@Suite("Terraform", .timeLimit(.minutes(1)))
+struct TerraformTests {
+    /// A shoot, a workspace, and a program that stands for Terraform and its cloud.
+    private final class Scene: Sendable {
+        let api = MemoryAPI()
+        let workspace: String
+        let work: ShootWork
+
+        init() throws {
+            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tendril-\(UUID())")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            workspace = directory.path
+            let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .appendingPathComponent("terraform.sh").path
+            let settings: JSONValue = ["program": .string(script), "workspace": .string(workspace)]
+            work = try Works.work(api, try Works.configuration(["terraform": settings])) {
+                $0.spec.region = "eu-central-1"
+                $0.spec.provider.type = .aws
+                $0.spec.provider.infrastructure = ["zones": ["eu-central-1a"], "credentials": "aws"]
+                $0.spec.networking.type = .overlay
+            }
+            try api.put(
+                KubernetesSecret(
+                    ObjectMetadata(name: "aws", namespace: "demo"),
+                    data: ["accessKeyID": Array("id".utf8), "secretAccessKey": Array("key".utf8)]
+                )
+            )
+        }
+
+        deinit { try? FileManager.default.removeItem(atPath: workspace) }
+
+        var settings: CoordinatorConfiguration.Terraform {
+            get throws { try #require(work.configuration.terraform) }
+        }
+
+        var provider: AWSProvider { get throws { AWSProvider(settings: try settings) } }
+
+        func terraform(limit: Nanoseconds = .seconds(60)) throws -> Terraform {
+            var made = Terraform(name: "network", settings: try settings, work: work, credentials: [:])
+            made.limit = limit
+            return made
+        }
+
+        func apply(limit: Nanoseconds = .seconds(60)) async throws -> JSONValue {
+            try await terraform(limit: limit).apply(Array("x".utf8), [:])
+        }
+
+        func destroy() async throws { try await terraform().destroy(Array("x".utf8), [:]) }
+
+        /// How commands fail from now on.
+        func fail(_ faults: String...) throws {
+            try faults.joined(separator: "\n").write(toFile: "\(workspace)/faults", atomically: true, encoding: .utf8)
+        }
+
+        func lines(_ file: String) -> [String] {
+            ((try? String(contentsOfFile: "\(workspace)/\(file)", encoding: .utf8)) ?? "").split(separator: "\n")
+                .map(String.init)
+        }
+
+        /// What there is.
+        var cloud: [String] { lines("cloud") }
+        /// The commands that were run.
+        var log: [String] { lines("log") }
+
+        /// Another coordinator goes on, on another machine.
+        func loseWorkspace() throws {
+            try FileManager.default.removeItem(atPath: "\(workspace)/\(work.namespace)")
+        }
+
+        var keptState: String? {
+            get throws {
+                try api.find(KubernetesSecret.self, "terraform-network", namespace: work.namespace)?
+                    .text("terraform.tfstate")
+            }
+        }
+    }
+
+    /// How something failed.
+    private func failure(_ body: () async throws -> Void) async throws -> TaskFailure {
+        try #require(await #expect(throws: TaskFailure.self) { try await body() })
+    }
+
+    @Test("makes what is wanted, once, and keeps its state in the seed")
+    func apply() async throws {
+        let scene = try Scene()
+        #expect(try await scene.apply()["securityGroup"] == "g")
+        let made = scene.cloud
+        #expect(made.count == 2)
+        #expect(try scene.keptState?.contains("aws_vpc.shoot") == true)
+        try scene.loseWorkspace()
+        _ = try await scene.apply()
+        #expect(scene.cloud == made)
+        try await scene.destroy()
+        #expect(scene.cloud == [])
+        #expect(try scene.keptState == nil)
+    }
+
+    @Test("a run that is killed before it could write anything down leaves nothing behind once all is removed")
+    func lostState() async throws {
+        let scene = try Scene()
+        try scene.fail("apply forget")
+        _ = try await failure { _ = try await scene.apply() }
+        #expect(scene.cloud.count == 2)
+        try scene.loseWorkspace()
+        try scene.fail()
+        try await scene.destroy()
+        #expect(scene.cloud == [])
+        #expect(scene.log.suffix(6) == ["init", "plan", "show", "import", "import", "destroy"])
+    }
+
+    @Test("what never began is not looked for")
+    func untouched() async throws {
+        let scene = try Scene()
+        try await scene.destroy()
+        _ = try await scene.provider.scale(scene.work, [], [:])
+        try await scene.provider.remove(scene.work)
+        #expect(scene.log == [])
+    }
+
+    @Test("what failed before anything was made is not looked for either: settings that are wrong hold up no deletion")
+    func nothingMade() async throws {
+        let scene = try Scene()
+        try scene.fail("plan fail")
+        _ = try await failure { _ = try await scene.apply() }
+        let before = scene.log
+        try await scene.destroy()
+        #expect(scene.log == before)
+    }
+
+    @Test("what fails half-way is told with its code, and known to whoever goes on")
+    func halfWay() async throws {
+        let scene = try Scene()
+        try scene.fail("apply half")
+        #expect(try await failure { _ = try await scene.apply() }.code == .quota)
+        let half = scene.cloud
+        #expect(half.count == 1)
+        #expect(try scene.keptState?.contains("aws_vpc.shoot") == true)
+        try scene.loseWorkspace()
+        try scene.fail("plan fail")
+        #expect(try await failure { _ = try await scene.apply() }.code == .rateLimit)
+        try scene.fail()
+        _ = try await scene.apply()
+        #expect(scene.cloud.count == 2 && scene.cloud.first == half.first)
+    }
+
+    @Test(
+        "one that hangs is ended and told, whatever it does with its output",
+        arguments: ["init hang", "plan hang", "apply silent-hang", "output hang"]
+    )
+    func hangs(_ fault: String) async throws {
+        let scene = try Scene()
+        try scene.fail(fault)
+        let start = Clock.now()
+        let failure = try await failure { _ = try await scene.apply(limit: .milliseconds(700)) }
+        #expect(failure.code == .timeout && failure.description.contains("was ended"), "\(failure)")
+        #expect(failure.description.hasPrefix("terraform \(fault.split(separator: " ")[0]) network"))
+        #expect(Clock.now().since(start) < 20_000_000_000)
+    }
+
+    @Test("what it prints is believed only where it is whole", arguments: ["output garbage", "output empty"])
+    func garbage(_ fault: String) async throws {
+        let scene = try Scene()
+        try scene.fail(fault)
+        let told = try await failure { _ = try await scene.provider.prepare(scene.work) }
+        #expect(told.description.hasPrefix("terraform output network: "), "\(told)")
+        #expect(told.description.allSatisfy { !$0.isNewline })
+        // What was made stays known.
+        #expect(try scene.keptState?.contains("aws_vpc.shoot") == true)
+        try scene.fail("show garbage")
+        #expect(try await failure { try await scene.destroy() }.description.hasPrefix("terraform show network: "))
+        #expect(scene.cloud.count == 2)
+    }
+
+    @Test("machines are not ended because nothing is known of their network")
+    func noNetwork() async throws {
+        let scene = try Scene()
+        _ = try await scene.provider.prepare(scene.work)
+        let before = scene.log
+        let image = MachineImage(name: "default", program: .init(baked: true))
+        let group = MachineGroup(pool: scene.work.facts.spec.workers[0], image: image, userData: [])
+        _ = try await failure { _ = try await scene.provider.scale(scene.work, [group], [:]) }
+        #expect(scene.log == before)
+    }
+
+    @Test("other shoots have its place while it runs")
+    func places() async throws {
+        let scene = try Scene()
+        try scene.fail("apply wait")
+        let slots = Slots(1)
+        async let applied = slots.holding { try await scene.apply() }
+        while !scene.log.contains("apply") { try await Task.sleep(nanoseconds: 2_000_000) }
+        // Otherwise neither would ever end.
+        let path = "\(scene.workspace)/go"
+        try await slots.holding { try "".write(toFile: path, atomically: true, encoding: .utf8) }
+        let made = try await applied
+        #expect(made["securityGroup"] == "g")
+    }
+
+    @Test("a coordinator whose shoot it is no longer runs nothing, and ends what runs")
+    func fence() async throws {
+        let scene = try Scene()
+        let mayWrite = Guarded(true)
+        let work = ShootWork(
+            shoot: scene.work.shoot,
+            facts: scene.work.facts,
+            configuration: scene.work.configuration,
+            garden: scene.work.garden,
+            seed: scene.work.seed,
+            transport: scene.api,
+            mayWrite: { mayWrite.withLock { $0 } },
+            logger: Works.silent
+        )
+        try scene.fail("plan hang")
+        let terraform = Terraform(name: "network", settings: try scene.settings, work: work, credentials: [:])
+        async let applied = terraform.apply(Array("x".utf8), [:])
+        while !scene.log.contains("plan") { try await Task.sleep(nanoseconds: 2_000_000) }
+        mayWrite.withLock { $0 = false }
+        let ended = try? await applied
+        #expect(ended == nil)
+        let before = scene.log
+        await #expect(throws: (any Error).self) { _ = try await terraform.apply(Array("x".utf8), [:]) }
+        #expect(scene.log == before)
+    }
+}
