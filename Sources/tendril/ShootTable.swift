@@ -26,7 +26,8 @@ enum ShootTable {
         for error in shoot.status?.lastErrors ?? [] {
             lines.append("\(error.code.rawValue)  \(error.task): \(error.description)")
         }
-        for condition in shoot.status?.conditions ?? [] where condition.status != "True" {
+        for condition in shoot.status?.conditions ?? []
+        where condition.status != "True" || condition.type == ShootCondition.authoritiesExpire {
             lines.append("\(condition.type): \(condition.message ?? "")")
         }
         if let rotation = shoot.status?.credentialRotation, rotation.phase != .completed {

@@ -130,4 +130,7 @@ package enum ShootCondition: String, CaseIterable, Sendable {
     case controlPlaneHealthy = "ControlPlaneHealthy"
     case everyNodeReady = "EveryNodeReady"
     case systemComponentsHealthy = "SystemComponentsHealthy"
+
+    /// The type of one more, which is there only where it is true: CAs end soon.
+    package static let authoritiesExpire = "AuthoritiesExpire"
 }

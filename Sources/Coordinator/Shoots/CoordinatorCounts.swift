@@ -68,6 +68,8 @@ final class CoordinatorCounts: Sendable {
                 counts["condition=\"\(condition.rawValue)\",status=\"\(status)\""] = count
             }
         }
+        let expiring = conditions.values.count { $0[ShootCondition.authoritiesExpire] != nil }
+        counts["condition=\"\(ShootCondition.authoritiesExpire)\",status=\"True\""] = expiring
         return counts
     }
 }

@@ -15,8 +15,14 @@ struct HealthCheck {
     /// The reason of nodes that have more than this side knows of.
     static let nodesAhead = "NodesAhead"
 
-    /// The four conditions as they are now.
+    /// The four conditions as they are now, and one more where CAs end soon.
     func conditions() async -> [Condition] {
+        let authorities = try? records.output(TaskName.authorities, as: AuthoritiesTask.Output.self)
+        let expiry = AuthorityLife.condition(authorities?.ends ?? [:], at: Clock.unixTime())
+        return await states() + (expiry.map { [$0] } ?? [])
+    }
+
+    private func states() async -> [Condition] {
         if work.facts.isHibernated {
             return ShootCondition.allCases.map {
                 Condition($0.rawValue, status: "True", reason: "Hibernated", message: "the shoot sleeps")

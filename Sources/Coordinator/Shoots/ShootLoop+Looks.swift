@@ -66,6 +66,10 @@ extension ShootLoop {
         {
             let patched = try? await environment.garden.patchStatus(of: work.shoot, ["conditions": value])
             if let patched { shoot.status = patched.status }
+            let isExpiry = { (condition: Condition) in condition.type == ShootCondition.authoritiesExpire }
+            if let expiry = conditions.first(where: isExpiry), !known.contains(where: isExpiry) {
+                await events.tell(work.shoot, expiry.type, expiry.message ?? "", isWarning: true)
+            }
         }
         return conditions
     }

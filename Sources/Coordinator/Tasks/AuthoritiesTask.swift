@@ -12,6 +12,8 @@ enum AuthoritiesTask {
         var authorities: [String: String]
         /// A digest of each key and bundle, by the Secret's name.
         var digests: [String: String]
+        /// When each CA that is used ends, in seconds since 1970, by its name; an older release did not say it.
+        var ends: [String: UInt64]?
     }
 
     static func make(_ work: ShootWork) -> ShootTask {
@@ -36,6 +38,7 @@ enum AuthoritiesTask {
     private static func perform(_ work: ShootWork, _ rotation: Rotation) async throws -> JSONValue {
         let store = SecretStore(seed: work.seed, namespace: work.namespace)
         var output = Output(authorities: [:], digests: [:])
+        var ends: [String: UInt64] = [:]
         var certificates: [Authority: [UInt8]] = [:]
         let log = IssuanceLog(logger: work.logger)
         for authority in Authority.allCases {
@@ -45,10 +48,13 @@ enum AuthoritiesTask {
             // In an order that does not change with what is used: whoever reads a bundle need not read it again.
             let oldestFirst = (wanted.other ?? .max) < wanted.used ? credentials.reversed() : credentials
             certificates[authority] = oldestFirst.flatMap { $0[SecretKey.authority] ?? [] }
-            let digest = Digest.hex(credentials.first?[SecretKey.authority] ?? [])
+            let used = credentials.first?[SecretKey.authority] ?? []
+            ends[authority.rawValue] = try CertificateFacts(pem: used, authority.rawValue).expiry
+            let digest = Digest.hex(used)
             output.authorities[authority.rawValue] = digest
             output.digests[authority.rawValue] = digest
         }
+        output.ends = ends
         for authority in Authority.allCases {
             let bundle = authority.believed.flatMap { certificates[$0] ?? [] }
             try await store.write(authority.bundle, [SecretKey.authority: bundle])
