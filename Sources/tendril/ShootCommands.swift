@@ -102,7 +102,11 @@ struct PlanCommand: AsyncParsableCommand {
         if let present, let accepted = present.acceptedSpec {
             var next = wanted.spec
             next.seedName = next.seedName ?? present.spec.seedName
-            let problems = ShootRules.problems(changing: accepted, to: next)
+            let problems = ShootRules.problems(
+                changing: accepted,
+                to: next,
+                finished: present.status?.kubernetesVersion
+            )
             guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
         }
         let preview = ShootPreview(from: present?.spec, to: wanted.spec)

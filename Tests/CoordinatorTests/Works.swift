@@ -24,6 +24,17 @@ enum Works {
         return try least.merging(more).decoded(as: CoordinatorConfiguration.self)
     }
 
+    /// What other tasks come after, done by saying so.
+    static var beginnings: [ShootTask] {
+        [TaskName.namespace, TaskName.services].map { name in
+            ShootTask(name: name, title: name, after: [], inputs: { _ in [:] }, perform: { _ in output(name) })
+        }
+    }
+
+    static func output(_ name: String) -> JSONValue {
+        name == TaskName.services ? (try? CanonicalJSON.value(Samples.addresses)) ?? [:] : [:]
+    }
+
     static func environment(_ api: MemoryAPI) throws -> CoordinatorEnvironment {
         CoordinatorEnvironment(
             configuration: try configuration(),

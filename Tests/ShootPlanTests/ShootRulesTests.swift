@@ -141,6 +141,24 @@ struct ShootRulesTests {
         #expect(ShootRules.problems(changing: before, to: try Samples.shoot { $0.spec.seedName = "here" }.spec) == [])
     }
 
+    @Test("the next minor release waits until everything runs the last one; patches and going on do not")
+    func unfinishedUpgrade() throws {
+        func problems(_ version: String, from accepted: String, finished: String?) throws -> [ConfigurationProblem] {
+            ShootRules.problems(
+                changing: try Samples.shoot { $0.spec.kubernetes.version = accepted }.spec,
+                to: try Samples.shoot { $0.spec.kubernetes.version = version }.spec,
+                finished: finished
+            )
+        }
+        let held = try problems("1.22.0", from: "1.21.3", finished: "1.20.2")
+        #expect(held.map(\.reason) == ["1.22.0 skips a minor release: 1.20.2 runs"])
+        #expect(try problems("1.21.4", from: "1.21.3", finished: "1.20.2") == [])
+        #expect(try problems("1.22.0", from: "1.21.3", finished: "1.21.3") == [])
+        #expect(try problems("1.22.0", from: "1.21.3", finished: nil) == [])
+        // A downgrade is told once.
+        #expect(try problems("1.20.0", from: "1.21.3", finished: "1.20.2").count == 1)
+    }
+
     @Test("seed and region stay as they were chosen, and no other seed takes a shoot over")
     func staysWhereItIs() throws {
         let before = try Samples.shoot { ($0.spec.seedName, $0.spec.region) = ("here", "eu") }.spec

@@ -47,15 +47,19 @@ struct CoordinatorEnvironment: Sendable {
     /// - Returns: the problems.
     /// - Throws: `TaskFailure` where nobody here makes such machines.
     func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?) throws -> [ConfigurationProblem] {
-        let change = before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? []
-        return ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
-            + (try provider(shoot.spec.provider.type).problems(shoot.spec)) + change
+        ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
+            + (try provider(shoot.spec.provider.type).problems(shoot.spec)) + Self.changeProblems(shoot, before)
+    }
+
+    private static func changeProblems(_ shoot: Shoot, _ before: Shoot.Spec?) -> [ConfigurationProblem] {
+        guard let before else { return [] }
+        return ShootRules.problems(changing: before, to: shoot.spec, finished: shoot.status?.kubernetesVersion)
     }
 
     /// The same for a shoot that is not stored yet: seeds that others serve are theirs to judge.
     func admissionProblems(_ shoot: Shoot, before: Shoot.Spec?) -> [ConfigurationProblem] {
         guard let seed = shoot.spec.seedName, seed == configuration.seed else {
-            return ShootRules.problems(shoot) + (before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? [])
+            return ShootRules.problems(shoot) + Self.changeProblems(shoot, before)
         }
         do {
             return try problems(shoot, before: before, seed: ownSeed.withLock { $0 }?.spec)

@@ -15,7 +15,8 @@ enum CertificatesTask {
         var renewal: UInt64
     }
 
-    static func make(_ work: ShootWork) -> ShootTask {
+    /// Issues them; `now` is in seconds since 1970.
+    static func make(_ work: ShootWork, now: @escaping @Sendable () -> UInt64 = Clock.unixTime) -> ShootTask {
         ShootTask(
             name: TaskName.certificates,
             title: "Issuing certificates",
@@ -23,7 +24,7 @@ enum CertificatesTask {
             inputs: { records in
                 let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
                 let last = try? records.output(TaskName.certificates, as: Output.self)
-                let due = (last?.renewal).map { $0 <= Clock.unixTime() ? Int(clamping: $0) : 0 } ?? 0
+                let due = (last?.renewal).map { $0 <= now() ? Int(clamping: $0) : 0 } ?? 0
                 return [
                     "leaves": .array(leaves.map(\.inputs)), "authorities": records[TaskName.authorities] ?? .null,
                     "due": .integer(due),
@@ -32,7 +33,7 @@ enum CertificatesTask {
             perform: { records in
                 let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
                 let store = SecretStore(seed: work.seed, namespace: work.namespace)
-                var issuing = Issuing(store: store, log: IssuanceLog(logger: work.logger))
+                var issuing = Issuing(store: store, log: IssuanceLog(logger: work.logger), now: now())
                 var output = Output(digests: [:], renewal: .max)
                 for leaf in leaves {
                     let (secret, renewal) = try await issuing.keep(leaf)
@@ -51,11 +52,12 @@ private struct Issuing {
 
     let store: SecretStore
     let log: IssuanceLog
+    let now: UInt64
     private var authorities: [Authority: (authority: RequestAuthority, certificate: [UInt8])] = [:]
 
     private var bundle: [UInt8]?
 
-    init(store: SecretStore, log: IssuanceLog) { (self.store, self.log) = (store, log) }
+    init(store: SecretStore, log: IssuanceLog, now: UInt64) { (self.store, self.log, self.now) = (store, log, now) }
 
     mutating func keep(_ leaf: LeafPlan) async throws -> (KubernetesSecret, renewal: UInt64) {
         let (authority, believed) = try await self.authority(leaf.authority)
@@ -68,7 +70,7 @@ private struct Issuing {
         {
             let facts = try CertificateFacts(pem: certificate, leaf.name)
             let renewal = facts.moment(at: LeafPlan.renewalShare)
-            if renewal > Clock.unixTime() { return (present, renewal) }
+            if renewal > now { return (present, renewal) }
         }
         let key = try KeyPair()
         let certificate = try authority.issue(

@@ -45,7 +45,18 @@ package enum ShootRules {
     private static let largestSpec = 256 << 10
 
     /// Everything that forbids a change.
-    package static func problems(changing old: Shoot.Spec, to new: Shoot.Spec) -> [ConfigurationProblem] {
+    ///
+    /// - Parameters:
+    ///   - old: what was accepted last.
+    ///   - new: what is wanted.
+    ///   - finished: the release that control plane and nodes are known to run; `nil` where that is not known. Nodes that do not
+    ///     follow must not be left behind by more than one minor release (Kubernetes documentation, "Version Skew Policy").
+    /// - Returns: the problems, each with its field.
+    package static func problems(
+        changing old: Shoot.Spec,
+        to new: Shoot.Spec,
+        finished: String? = nil
+    ) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         func keep<Value: Equatable>(_ path: String, _ field: (Shoot.Spec) -> Value?) {
             if let before = field(old), field(new) != before {
@@ -59,7 +70,9 @@ package enum ShootRules {
         keep("spec.networking.services") { $0.networking.services }
         keep("spec.networking.nodes") { $0.networking.nodes }
         keep("spec.networking.type") { $0.networking.type }
-        return problems + upgrade(from: old.kubernetes.version, to: new.kubernetes.version)
+        let releases = [old.kubernetes.version] + (finished.map { [$0] } ?? [])
+        let upgrades = releases.map { upgrade(from: $0, to: new.kubernetes.version) }
+        return problems + (upgrades.first { !$0.isEmpty } ?? [])
     }
 
     /// What forbids that a seed takes a shoot over that another one hosts: its cluster would go on there, and be nobody's.
