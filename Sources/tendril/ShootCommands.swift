@@ -84,7 +84,8 @@ struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract:
-            "Say what a file would change: which pods roll, which machines come and go, what nodes restart, what Terraform does."
+            "Say what a file would change: which pods roll, which machines come and go, what nodes restart, what Terraform does.",
+        discussion: "Nodes are named where the shoot's API answers."
     )
 
     @OptionGroup var options: GardenOptions
@@ -109,8 +110,18 @@ struct PlanCommand: AsyncParsableCommand {
             )
             guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
         }
-        let preview = ShootPreview(from: present?.spec, to: wanted.spec)
+        let seen = present == nil ? .unknown : await machines(wanted.name, garden)
+        let preview = ShootPreview(from: present?.spec, to: wanted.spec, machines: seen)
         print(try output.text(preview) { preview.lines.joined(separator: "\n") }, terminator: "")
+    }
+
+    /// The machines as the shoot's own API knows them; one that sleeps or does not answer soon names none.
+    private func machines(_ name: String, _ garden: Garden) async -> ShootPreview.Machines {
+        guard let shoot = try? await ShootAccess(name, in: garden).client.hasty(.seconds(5), triesAgain: false),
+            let nodes = try? await shoot.list(Node.self).items,
+            let bootstraps = try? await shoot.list(NodeBootstrap.self).items
+        else { return .unknown }
+        return ShootPreview.Machines(nodes, bootstraps)
     }
 }
 

@@ -1,4 +1,5 @@
 import ClusterModel
+import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -58,6 +59,50 @@ struct ShootPreviewTests {
         let lines = try lines(example.change)
         #expect(lines.count == example.lines.count)
         for (line, start) in zip(lines, example.lines) { #expect(line.hasPrefix(start), "\(line)") }
+    }
+
+    @Test("which machines it happens to, where they are known; those that do not say their class stay")
+    func names() throws {
+        func node(_ name: String, _ pool: String, class kind: String? = "old") throws -> Node {
+            let notes: JSONValue = kind.map { ["tendril.dev/machine-class": .string($0)] } ?? [:]
+            let metadata: JSONValue = [
+                "name": .string(name), "labels": ["tendril.dev/pool": .string(pool)], "annotations": notes,
+            ]
+            return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(["metadata": metadata]))
+        }
+        let nodes = [
+            try node("w2", "worker"), try node("w1", "worker"), try node("x1", "worker", class: nil),
+            try node("o1", "other"),
+        ]
+        let coming = NodeBootstrap(name: "w3", pool: "worker")
+        func names(_ change: (inout Shoot) -> Void) throws -> [[String]?] {
+            let machines = ShootPreview.Machines(nodes, [coming, NodeBootstrap(name: "w1", pool: "worker")])
+            let preview = ShootPreview(
+                from: try Samples.shoot().spec,
+                to: try Samples.shoot(change).spec,
+                machines: machines
+            )
+            return preview.consequences.map(\.nodes)
+        }
+        #expect(try names { $0.spec.workers[0].labels = ["a": "b"] } == [["w1", "w2", "w3", "x1"]])
+        #expect(try names { $0.spec.workers[0].machineType = "m" } == [["w1", "w2", "w3"]])
+        #expect(try names { $0.spec.workers = [] } == [["w1", "w2", "w3", "x1"]])
+        #expect(try names { $0.spec.hibernation.enabled = true } == [nil, ["w1", "w2", "w3", "x1"]])
+        #expect(try names { $0.spec.kubernetes.version = "1.21.0" } == [nil, ["w1", "w2", "w3", "x1"]])
+        #expect(try names { $0.spec.workers[0].maximum = 4 } == [nil])
+    }
+
+    @Test("a line names some of them, JSON all; it says nothing of what is not known")
+    func namesInText() throws {
+        let many = (100..<150).map { NodeBootstrap(name: "w\($0)", pool: "worker") }
+        let (old, new) = (try Samples.shoot().spec, try Samples.shoot { $0.spec.workers[0].labels = ["a": "b"] }.spec)
+        let preview = ShootPreview(from: old, to: new, machines: .init([], many))
+        #expect(preview.lines.count == 2 && preview.lines[1].hasPrefix("  w100, w101, "))
+        #expect(preview.lines[1].hasSuffix("w119 and 30 more"))
+        let document = try CanonicalJSON.value(preview)
+        #expect(document["consequences"]?.items.first?["nodes"]?.items.count == 50)
+        let unknown = try CanonicalJSON.value(ShootPreview(from: old, to: new))
+        #expect(unknown["consequences"]?.items.first?["nodes"] == nil && unknown["consequences"]?.items.count == 1)
     }
 
     private func terraform(_ change: (inout Shoot) -> Void) throws -> TerraformPreview {

@@ -1,7 +1,7 @@
 package import ClusterModel
 
 /// What a change of a shoot would do, before it is done.
-package struct ShootPreview: Codable, Hashable, Sendable {
+package struct ShootPreview: Encodable, Sendable {
     /// What happens to the machines of a pool.
     package enum NodeEffect: String, Codable, Sendable {
         /// Kubelets restart, a few at a time; pods go on.
@@ -18,18 +18,65 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         package let subject: String
         package let effect: String
         package let reason: String
+        /// The names of the machines that it happens to; `nil` where they are not known, or where it happens to none.
+        package var nodes: [String]?
+    }
+
+    /// The machines of a shoot by their pools, as far as somebody has seen them.
+    package struct Machines: Sendable {
+        private var all: [String: [String]] = [:]
+        /// Those that do not say their class: they are never replaced.
+        private var lasting: Set<String> = []
+
+        /// Nothing is known of them.
+        package static let unknown = Machines()
+
+        private init() {}
+
+        /// Takes nodes, and what machines say that are none yet.
+        package init(_ nodes: [Node], _ bootstraps: [NodeBootstrap]) {
+            let known = Set(nodes.compactMap(\.metadata.name))
+            let machines =
+                nodes.map { ($0.pool, $0.metadata.name) }
+                + bootstraps.filter { $0.isUnborn(beside: known) }.map { ($0.spec?.pool, $0.metadata.name) }
+            for case (let pool?, let name?) in machines { all[pool, default: []].append(name) }
+            lasting = Set(nodes.filter { $0.machineClass == nil }.compactMap(\.metadata.name))
+        }
+
+        /// The names of a pool's machines that an effect reaches, in their order.
+        func names(_ pool: String, _ effect: NodeEffect? = nil) -> [String]? {
+            let names = (all[pool] ?? []).filter { effect != .replace || !lasting.contains($0) }
+            return names.isEmpty ? nil : names.sorted()
+        }
     }
 
     package private(set) var consequences: [Consequence] = []
+    private let machines: Machines
 
-    /// One line each.
+    private enum CodingKeys: String, CodingKey { case consequences }
+
+    /// So many names stand in the lines of one consequence.
+    private static let most = 20
+
+    /// One line each, and below it the machines that it happens to.
     package var lines: [String] {
-        consequences.isEmpty
-            ? ["nothing would change"] : consequences.map { "\($0.subject): \($0.effect) (\($0.reason))" }
+        guard !consequences.isEmpty else { return ["nothing would change"] }
+        return consequences.flatMap { consequence in
+            let line = "\(consequence.subject): \(consequence.effect) (\(consequence.reason))"
+            guard let nodes = consequence.nodes else { return [line] }
+            let rest = nodes.count > Self.most ? " and \(nodes.count - Self.most) more" : ""
+            return [line, "  " + nodes.prefix(Self.most).joined(separator: ", ") + rest]
+        }
     }
 
     /// Compares what there is with what is wanted.
-    package init(from old: Shoot.Spec?, to new: Shoot.Spec) {
+    ///
+    /// - Parameters:
+    ///   - old: what there is; `nil` for nothing.
+    ///   - new: what is wanted.
+    ///   - machines: those that there are.
+    package init(from old: Shoot.Spec?, to new: Shoot.Spec, machines: Machines = .unknown) {
+        self.machines = machines
         compareInfrastructure(old, new)
         guard let old else {
             add("control-plane", "is made", "the shoot is new")
@@ -39,7 +86,8 @@ package struct ShootPreview: Codable, Hashable, Sendable {
         if old.hibernation != new.hibernation {
             let isSleeping = new.hibernation.enabled
             add("control-plane", isSleeping ? "its pods end" : "its pods start", "spec.hibernation.enabled")
-            add("every pool", isSleeping ? "its machines end" : "its machines start anew", "spec.hibernation.enabled")
+            let effect = isSleeping ? "its machines end" : "its machines start anew"
+            add("every pool", effect, "spec.hibernation.enabled", isSleeping ? names(of: old.workers) : nil)
         }
         compareControlPlane(old, new)
         comparePools(old, new)
@@ -83,7 +131,7 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
         }
         for pool in old.workers where !after.contains(pool.name) {
-            add("pool \(pool.name)", "its machines end", "the pool is gone")
+            add("pool \(pool.name)", "its machines end", "the pool is gone", machines.names(pool.name))
         }
     }
 
@@ -109,10 +157,15 @@ package struct ShootPreview: Codable, Hashable, Sendable {
             case .relink: "tendril-vpn restarts on its nodes; streams go on"
             case .replace: "its machines are replaced, one at a time; their pods move within PodDisruptionBudgets"
             }
-        add("pool \(pool.name)", text, reason)
+        add("pool \(pool.name)", text, reason, machines.names(pool.name, effect))
     }
 
-    private mutating func add(_ subject: String, _ effect: String, _ reason: String) {
-        consequences.append(Consequence(subject: subject, effect: effect, reason: reason))
+    private func names(of pools: [Shoot.Worker]) -> [String]? {
+        let names = pools.flatMap { machines.names($0.name) ?? [] }
+        return names.isEmpty ? nil : names
+    }
+
+    private mutating func add(_ subject: String, _ effect: String, _ reason: String, _ nodes: [String]? = nil) {
+        consequences.append(Consequence(subject: subject, effect: effect, reason: reason, nodes: nodes))
     }
 }
