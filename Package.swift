@@ -225,6 +225,7 @@ let package = Package(
             ],
             swiftSettings: common
         ),
+        .testTarget(name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: common),
         .testTarget(
             name: "CoordinatorTests",
             dependencies: [

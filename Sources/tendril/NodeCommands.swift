@@ -49,7 +49,8 @@ struct NodeStatusCommand: AsyncParsableCommand {
                         line.generation.map { "\($0)" } ?? "-", line.agentSilence.map { "\($0) s ago" } ?? "-",
                         line.problem ?? "",
                     ]
-                }
+                },
+            shaded: ["READY"]
         )
     }
 }

@@ -1,5 +1,5 @@
 import ClusterModel
-import Glibc
+import CommandSupport
 
 /// Shoots for people.
 enum ShootTable {
@@ -14,7 +14,7 @@ enum ShootTable {
                 operation.map { "\($0.progress) %" } ?? "-",
             ] + ShootCondition.allCases.map { status(shoot, $0) }
         }
-        return TextTable.aligned([head] + rows)
+        return TextTable.aligned([head] + rows, shaded: ["OPERATION", "API", "PLANE", "NODES", "SYSTEM"])
     }
 
     /// Everything about one shoot.
@@ -24,11 +24,12 @@ enum ShootTable {
             lines.append("\n\(operation.type.rawValue): \(operation.description)")
         }
         for error in shoot.status?.lastErrors ?? [] {
-            lines.append("\(error.code.rawValue)  \(error.task): \(error.description)")
+            lines.append("\(shown(error.code.rawValue, .bad))  \(error.task): \(error.description)")
         }
         for condition in shoot.status?.conditions ?? []
         where condition.status != "True" || condition.type == ShootCondition.authoritiesExpire {
-            lines.append("\(condition.type): \(condition.message ?? "")")
+            let shade: Shade = condition.status == "False" ? .bad : .uncertain
+            lines.append("\(shown(condition.type, shade)): \(condition.message ?? "")")
         }
         if let rotation = shoot.status?.credentialRotation, rotation.phase != .completed {
             lines.append("credential rotation: \(rotation.phase.rawValue), begun at \(rotation.startTime ?? "?")")
@@ -46,27 +47,12 @@ enum ShootTable {
             "[\(bar)] \(operation.progress) %  \(operation.type.rawValue) \(operation.state.rawValue): \(operation.description)"
     }
 
+    /// A word in a colour, where there are colours.
+    private static func shown(_ text: String, _ shade: Shade) -> String {
+        Terminal.hasColour ? shade.paint(text) : text
+    }
+
     private static func status(_ shoot: Shoot, _ type: ShootCondition) -> String {
         shoot.status?.conditions?.first { $0.type == type.rawValue }?.status ?? "-"
     }
-}
-
-/// Rows of cells for people.
-enum TextTable {
-    /// A line for each row, with columns as wide as their widest cell.
-    static func aligned(_ rows: [[String]]) -> String {
-        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
-        }.joined(separator: "\n")
-    }
-}
-
-/// Whether somebody looks at the output.
-enum Terminal {
-    static var isThere: Bool { isatty(STDOUT_FILENO) == 1 }
-
-    /// Shows what was printed without a line's end.
-    static func flush() { fflush(nil) }
 }

@@ -71,7 +71,8 @@ struct VPNStatusCommand: AsyncParsableCommand {
             [["NODE", "LINK", "MS", "CAUSE"]]
                 + lines.map { line in
                     [line.node, line.isUp ? "up" : "down", line.milliseconds.map { "\($0)" } ?? "-", line.cause ?? ""]
-                }
+                },
+            shaded: ["LINK"]
         )
     }
 }
