@@ -29,8 +29,10 @@ package struct ClusterFacts: Hashable, Sendable {
     package let version: KubernetesVersion
     package let images: ImageSource
     package let seed: Seed.Spec
-    /// Whether the seed is older than 1.21 and knows PodDisruptionBudgets as a beta only (CHANGELOG-1.21).
-    package let seedHasBetaBudgets: Bool
+    /// What the shoot's release takes.
+    package let traits: KubernetesTraits
+    /// What the seed's release takes.
+    package let seedTraits: KubernetesTraits
 
     /// Takes a shoot without problems.
     package init?(_ shoot: Shoot, images: ImageSource, seed: Seed.Spec, seedVersion: KubernetesVersion) {
@@ -38,7 +40,7 @@ package struct ClusterFacts: Hashable, Sendable {
             let version = KubernetesVersion(shoot.spec.kubernetes.version)
         else { return nil }
         (self.id, spec, self.version, self.images, self.seed) = (id.description, shoot.spec, version, images, seed)
-        seedHasBetaBudgets = seedVersion.minor < 21
+        (traits, seedTraits) = (KubernetesTraits(version), KubernetesTraits(seedVersion))
     }
 
     /// An address in the range of Services; 1 is the API's, 10 is the DNS server's.
@@ -56,6 +58,9 @@ package struct ClusterFacts: Hashable, Sendable {
 
     /// An image of Kubernetes of the shoot's version.
     func kubernetesImage(_ name: String) -> String { "\(images.kubernetes)/\(name):v\(version)" }
+
+    /// An image of Kubernetes that has releases of its own: its name and tag.
+    func kubernetesImage(tagged name: String) -> String { "\(images.kubernetes)/\(name)" }
 
     /// One of our own images.
     func tendrilImage(_ name: String) -> String { "\(images.tendril)/\(name):\(Version.text)" }

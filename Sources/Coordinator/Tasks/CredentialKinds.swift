@@ -100,7 +100,7 @@ extension KeyName {
     func kind(_ facts: ClusterFacts) -> any CredentialKind {
         switch self {
         case .serviceAccount: ServiceAccountKind()
-        case .etcdEncryption: EncryptionKind(provider: KubernetesTraits(facts.version).encryptionProvider)
+        case .etcdEncryption: EncryptionKind(provider: facts.traits.encryptionProvider)
         case .gate: GateKind()
         case .nodeSigning: NodeSigningKind()
         }

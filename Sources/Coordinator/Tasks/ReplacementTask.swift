@@ -143,7 +143,7 @@ private struct MachineReplacer {
     /// Moves the pods of a node elsewhere, as fast as their PodDisruptionBudgets allow it.
     private func drain(_ node: String) async throws {
         var held: Set<String> = []
-        let version = KubernetesTraits(work.facts.version).evictionVersion
+        let version = work.facts.traits.evictionVersion
         let _: Bool = try await Waiting.until(Self.draining, every: .seconds(1), for: "the pods of node \(node)") {
             // What a kubelet that is not there does not end goes with its machine.
             let answers = try await shoot.find(Node.self, node)?.isReady ?? false

@@ -12,7 +12,7 @@ enum KubeProxy {
         digest: String
     ) throws -> [JSONValue] {
         let base: JSONValue = [
-            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
+            "apiVersion": .string(cluster.traits.kubeProxyConfigurationVersion), "kind": "KubeProxyConfiguration",
             "clientConnection": ["kubeconfig": "/srv/kube-proxy/kubeconfig"], "mode": "iptables",
             "clusterCIDR": .string(cluster.spec.networking.pods), "healthzBindAddress": "127.0.0.1:10256",
             "metricsBindAddress": "127.0.0.1:10249",

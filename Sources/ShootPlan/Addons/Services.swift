@@ -26,7 +26,7 @@ enum DNS {
 
     static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
         let container: JSONValue = [
-            "name": .string(name), "image": .string("\(cluster.images.kubernetes)/coredns/coredns:v1.9.3"),
+            "name": .string(name), "image": .string(cluster.kubernetesImage(tagged: cluster.traits.coreDNS)),
             "args": ["-conf", "/etc/coredns/Corefile"], "imagePullPolicy": "IfNotPresent",
             "resources": ["requests": ["cpu": "50m", "memory": "30Mi"], "limits": ["memory": "500Mi"]],
             "readinessProbe": ["httpGet": ["path": "/ready", "port": 8181]],
@@ -85,7 +85,7 @@ enum MetricsServer {
     static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
         let container: JSONValue = [
             "name": .string(name),
-            "image": .string("\(cluster.images.kubernetes)/metrics-server/metrics-server:v0.6.4"),
+            "image": .string(cluster.kubernetesImage(tagged: cluster.traits.metricsServer)),
             "imagePullPolicy": "IfNotPresent",
             "args": [
                 "--secure-port=8443", "--cert-dir=/tmp", "--kubelet-preferred-address-types=InternalIP",
@@ -128,7 +128,7 @@ enum MetricsServer {
         if replicas > 0 {
             objects.append(
                 [
-                    "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+                    "apiVersion": .string(cluster.traits.apiServiceVersion), "kind": "APIService",
                     "metadata": ["name": "v1beta1.metrics.k8s.io"],
                     "spec": [
                         "group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
@@ -148,7 +148,7 @@ enum Dashboard {
 
     static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
         let container: JSONValue = [
-            "name": .string(name), "image": .string("\(cluster.images.dashboard)/dashboard:v2.7.0"),
+            "name": .string(name), "image": .string("\(cluster.images.dashboard)/\(cluster.traits.dashboard)"),
             "imagePullPolicy": "IfNotPresent",
             "args": ["--auto-generate-certificates", "--namespace=kube-system"],
             "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],

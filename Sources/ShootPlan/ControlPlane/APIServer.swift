@@ -50,7 +50,7 @@ enum APIServer {
     /// Files that are no secrets.
     static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
         let egress: JSONValue = [
-            "apiVersion": .string(KubernetesTraits(cluster.version).egressSelectorVersion),
+            "apiVersion": .string(cluster.traits.egressSelectorVersion),
             "kind": "EgressSelectorConfiguration",
             "egressSelections": [
                 [

@@ -10,7 +10,7 @@ package enum ControlPlane {
         let everywhere: JSONValue = [:]
         func policy(_ name: String, _ spec: JSONValue) -> JSONValue {
             [
-                "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                "apiVersion": .string(cluster.seedTraits.networkPolicyVersion), "kind": "NetworkPolicy",
                 "metadata": PodParts.metadata(cluster, name), "spec": spec,
             ]
         }
@@ -103,7 +103,7 @@ package enum ControlPlane {
         ]
         let container = PodParts.container(
             "etcd",
-            image: "\(cluster.images.kubernetes)/etcd:\(KubernetesTraits(cluster.version).etcd)",
+            image: cluster.kubernetesImage(tagged: cluster.traits.etcd),
             command: command,
             secrets: secrets,
             requests: ("50m", "150Mi"),

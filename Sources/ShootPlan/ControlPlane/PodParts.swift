@@ -109,7 +109,7 @@ enum PodParts {
     /// Keeps one pod while nodes of the seed are emptied.
     static func budget(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
         [
-            "apiVersion": .string(cluster.seedHasBetaBudgets ? "policy/v1beta1" : "policy/v1"),
+            "apiVersion": .string(cluster.seedTraits.budgetVersion),
             "kind": "PodDisruptionBudget", "metadata": metadata(cluster, component),
             "spec": ["maxUnavailable": 1, "selector": ["matchLabels": selector(cluster, component)]],
         ]

@@ -113,7 +113,7 @@ package enum NodeRendering {
         return """
             version = 2
             [plugins."io.containerd.grpc.v1.cri"]
-              sandbox_image = \(text(image.sandboxImage ?? "\(cluster.images.kubernetes)/pause:3.9"))
+              sandbox_image = \(text(image.sandboxImage ?? cluster.kubernetesImage(tagged: cluster.traits.pause)))
               disable_apparmor = \(isContainer)
               restrict_oom_score_adj = \(isContainer)
               [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
