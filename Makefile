@@ -13,7 +13,7 @@ WITH_PROGRAMS := TENDRIL=$(CURDIR)/.build/programs/tendril TENDRIL_AGENT=$(CURDI
 	TENDRIL_COORDINATOR=$(CURDIR)/.build/programs/tendril-coordinator TENDRIL_VPN=$(CURDIR)/.build/programs/tendril-vpn \
 	TENDRIL_BENCH=$(CURDIR)/.build/programs/tendril-bench
 
-.PHONY: all build setup test test-unit test-rig test-node test-shoot lint images mutations fuzz bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
+.PHONY: all build setup test test-unit test-packages test-rig test-node test-shoot lint images mutations fuzz bench bench-streams bench-node bench-shoot bench-fleet demo demo-down demo-tunnel sanitize install deb clean
 
 all: build
 
@@ -25,11 +25,15 @@ build: setup
 	$(SWIFT_BUILD) $(RELEASE)
 
 # Unit tests and real namespaces, then real machines that join a real Kubernetes API server, shoots, and the demo.
-test: test-unit test-rig
+test: test-unit test-packages test-rig
 
 # Of the objects that the programs are made of: no test imports what is not exported, and nothing is built twice.
 test-unit: programs
 	$(WITH_PROGRAMS) swift test $(RELEASE) $(CHECKED) --disable-testable-imports
+
+# Images, what `make install` puts where, Debian packages, manual pages.
+test-packages: programs
+	Tests/Rig/check-packages.sh .build/programs
 
 # test-node, test-shoot and the demo, the first beside the second.
 test-rig: programs
