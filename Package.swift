@@ -136,7 +136,8 @@ let package = Package(
                 "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPModel", "HTTPTransfer", "ClusterModel",
                 "NodePlan", "ShootPlan", "KubernetesClient", "Observability", "CLibeventTLS", logging,
             ],
-            swiftSettings: common
+            // Its tests see what nobody else is to see: the tasks and what they work with.
+            swiftSettings: common + [.unsafeFlags(["-enable-testing"])]
         ),
 
         // 5: programs, and how each of them ends.
