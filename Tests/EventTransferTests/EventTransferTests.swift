@@ -106,7 +106,7 @@ private func kind(_ result: Result<HTTPResponse, TransferError>) -> TransferErro
 
 private let head = #"HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 5\r\n\r\n"#
 
-@Suite("Requests by libevent", .timeLimit(.minutes(1)))
+@Suite("Requests by libevent", .timeLimit(.minutes(10)))
 struct EventTransferTests {
     @Test("ask and are answered over TLS, with a certificate where one is wanted")
     func asks() async throws {

@@ -46,7 +46,7 @@ private final class OneAnswer: Sendable {
 
 @Suite("Signed requests")
 struct SignatureTests {
-    @Test("say who signed what, and sign no line that is not sent", .timeLimit(.minutes(1)))
+    @Test("say who signed what, and sign no line that is not sent", .timeLimit(.minutes(10)))
     func signedLines() async throws {
         let server = try OneAnswer()
         async let received = server.lines()
