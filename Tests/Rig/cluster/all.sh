@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # all.sh: the shoots' scenarios, and beside them, in rigs of their own, first the node's and then those of the cloud: most of
-# their time all wait for machines to boot and for Kubernetes. The demo comes last, by itself. What failed stands at the end of
-# standard error.
+# their time all wait for machines to boot and for Kubernetes. The demo comes last, by itself, and once more over itself. What
+# failed stands at the end of standard error.
 . "$(dirname "$0")/lib.sh"
 CLOUD=(cloud cloud_replace cloud_fails)
 failed=() beside='' log=$(mktemp -d)
@@ -18,5 +18,14 @@ beside=''
 for name in node cloud; do
   [[ ! -e $log/$name.failed ]] || { failed+=("$name"); tail -80 "$log/$name" >&2; }
 done
-DEMO_ONCE=1 "$HERE/demo.sh" || failed+=(demo)
+# left: what a rig has left on this machine
+left() {
+  compgen -G "/run/netns/$RIG_NAME-*" || true
+  compgen -G "/sys/fs/cgroup/*/$RIG_NAME-*" || true
+  grep -F " $RIG/" /proc/mounts || true
+  pgrep -af "$RIG/" || true
+  [[ ! -e $RIG ]] || find "$RIG" -type f
+}
+{ "$HERE/demo.sh" && DEMO_ONCE=1 "$HERE/demo.sh"; } || failed+=(demo)
+[[ -z $(left) ]] || { failed+=("demo: it leaves"); left >&2; }
 ((${#failed[@]} == 0)) || { echo "error: failed: ${failed[*]}" >&2; exit 1; }

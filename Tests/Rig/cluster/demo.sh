@@ -24,10 +24,10 @@ network namespaces $RIG_NAME-*, machines (systemd-nspawn) and their cgroups; fil
 The network of this machine is not touched. Remove all of it but the cache with: make demo-down
 TEXT
 
+[[ -z ${DEMO_ONCE:-} ]] || trap '"$HERE/clean.sh"' EXIT
 if [[ ! -e $RIG/run/machine-seed.pid ]]; then
   step "Building what is not in the cache yet"
   "$HERE/clean.sh"; mkdir -p "$RIG"/{run,log,pki,machines,bin}
-  [[ -z ${DEMO_ONCE:-} ]] || trap '"$HERE/clean.sh"' EXIT
   "$HERE/prepare.sh"; worker_files
   step "Booting the seed"
   up
