@@ -136,8 +136,7 @@ let package = Package(
                 "TendrilCore", "LinuxSystem", "TLSEngine", "StrictYAML", "HTTPModel", "HTTPTransfer", "ClusterModel",
                 "NodePlan", "ShootPlan", "KubernetesClient", "Observability", "CLibeventTLS", logging,
             ],
-            // Its tests see what nobody else is to see: the tasks and what they work with.
-            swiftSettings: common + [.unsafeFlags(["-enable-testing"])]
+            swiftSettings: common
         ),
 
         // 5: programs, and how each of them ends.

@@ -1,12 +1,11 @@
 import ClusterModel
+import Coordinator
 import KubernetesClient
 import LinuxSystem
 import ShootPlan
 import ShootSamples
 import TendrilCore
 import Testing
-
-@testable import Coordinator
 
 @Suite("Certificates and CAs of a shoot", .timeLimit(.minutes(10)))
 struct CertificatesTests {

@@ -1,12 +1,11 @@
 import ClusterModel
+import Coordinator
 import HTTPModel
 import KubernetesClient
 import LinuxSystem
 import ShootPlan
 import TendrilCore
 import Testing
-
-@testable import Coordinator
 
 @Suite("A flow", .timeLimit(.minutes(10)))
 struct FlowRunnerTests {

@@ -1,12 +1,11 @@
 import ClusterModel
+import Coordinator
 import KubernetesClient
 import LinuxSystem
 import NodePlan
 import ShootPlan
 import TendrilCore
 import Testing
-
-@testable import Coordinator
 
 @Suite("Machines that do not become nodes", .timeLimit(.minutes(10)))
 struct MachineRepairTests {

@@ -1,8 +1,7 @@
 import ClusterModel
+import Coordinator
 import LinuxSystem
 import Testing
-
-@testable import Coordinator
 
 @Suite("Places for tasks", .timeLimit(.minutes(10)))
 struct SlotsTests {

@@ -1,11 +1,10 @@
 import ClusterModel
+import Coordinator
 import HTTPModel
 import LinuxSystem
 import ShootSamples
 import TendrilCore
 import Testing
-
-@testable import Coordinator
 
 @Suite("What is told of a shoot", .timeLimit(.minutes(10)))
 struct StatusTests {

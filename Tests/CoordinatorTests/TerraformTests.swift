@@ -1,4 +1,5 @@
 import ClusterModel
+import Coordinator
 import Foundation
 import KubernetesClient
 import LinuxSystem
@@ -7,8 +8,6 @@ import ShootPlan
 import ShootSamples
 import TendrilCore
 import Testing
-
-@testable import Coordinator
 
 @Suite("Terraform", .timeLimit(.minutes(10)))
 struct TerraformTests {

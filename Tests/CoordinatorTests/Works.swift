@@ -1,4 +1,5 @@
 import ClusterModel
+import Coordinator
 import FoundationEssentials
 import KubernetesClient
 import Logging
@@ -6,8 +7,6 @@ import NodePlan
 import ShootPlan
 import ShootSamples
 import TendrilCore
-
-@testable import Coordinator
 
 /// What a coordinator works with, on an API server in memory that is garden and seed.
 enum Works {

@@ -1,37 +1,36 @@
-internal import ClusterModel
-internal import KubernetesClient
+package import ClusterModel
+package import KubernetesClient
 internal import LinuxSystem
-internal import Logging
-internal import ShootPlan
+package import Logging
+package import ShootPlan
 internal import TendrilCore
 
 /// Hears how far a flow is.
-protocol FlowObserver: Sendable {
+package protocol FlowObserver: Sendable {
     /// Something began or ended.
     func progressed(_ percent: Int, running: [String]) async
 }
 
 /// What came of a flow.
-struct FlowOutcome: Sendable {
-    var records: FlowRecords
-    var errors: [ShootStatus.TaskError]
+package struct FlowOutcome: Sendable {
+    /// What was done, now or before.
+    package var records: FlowRecords
+    /// Which tasks failed, and why.
+    package var errors: [ShootStatus.TaskError]
     /// How many tasks were done, and not found done.
-    var performed: Int
+    package var performed: Int
 }
 
 /// Runs the tasks of a flow: side by side where they need nothing of one another, none that was done before.
-struct FlowRunner: Sendable {
-    let tasks: [ShootTask]
-    let observer: any FlowObserver
-    /// Writes down what was done after each task.
-    let save: @Sendable (FlowRecords) async throws -> Void
-    let logger: Logger
-    /// Bounds what all shoots do at the same time.
-    let slots: Slots
-    /// Whether tasks run again although nothing changed.
-    let isThorough: Bool
+package struct FlowRunner: Sendable {
+    private let tasks: [ShootTask]
+    private let observer: any FlowObserver
+    private let save: @Sendable (FlowRecords) async throws -> Void
+    private let logger: Logger
+    private let slots: Slots
+    private let isThorough: Bool
     /// How long to wait before a task is tried again.
-    var pauses = Backoff(start: .seconds(1), limit: .seconds(8))
+    package var pauses: Backoff
 
     /// How often a task is done until the flow goes on without it.
     private static let attempts = 4
@@ -41,8 +40,31 @@ struct FlowRunner: Sendable {
         case failed(ShootStatus.ErrorCode, String)
     }
 
+    /// Takes what is to be done.
+    ///
+    /// - Parameters:
+    ///   - tasks: of the flow.
+    ///   - observer: hears how far it is.
+    ///   - save: writes down what was done after each task.
+    ///   - logger: hears what was done, and what failed.
+    ///   - slots: bounds what all shoots do at the same time.
+    ///   - isThorough: whether tasks run again although nothing changed.
+    ///   - pauses: how long to wait before a task is tried again.
+    package init(
+        tasks: [ShootTask],
+        observer: any FlowObserver,
+        save: @escaping @Sendable (FlowRecords) async throws -> Void,
+        logger: Logger,
+        slots: Slots,
+        isThorough: Bool,
+        pauses: Backoff = Backoff(start: .seconds(1), limit: .seconds(8))
+    ) {
+        (self.tasks, self.observer, self.save, self.logger) = (tasks, observer, save, logger)
+        (self.slots, self.isThorough, self.pauses) = (slots, isThorough, pauses)
+    }
+
     /// Runs until every task is done, or none can go on; cancelling the Swift task ends it early.
-    func run(from start: FlowRecords) async -> FlowOutcome {
+    package func run(from start: FlowRecords) async -> FlowOutcome {
         let byName = Dictionary(uniqueKeysWithValues: tasks.map { ($0.name, $0) })
         var machine = FlowMachine(TaskGraph(tasks.map(\.item)))
         var outcome = FlowOutcome(records: start, errors: [], performed: 0)

@@ -1,36 +1,63 @@
-internal import ClusterModel
+package import ClusterModel
 internal import FoundationEssentials
-internal import ShootPlan
+package import ShootPlan
 internal import TLSEngine
-internal import TendrilCore
+package import TendrilCore
 
 /// One step of a flow: what it is done with decides whether it has to be done again.
-struct ShootTask: Sendable {
-    let name: String
+package struct ShootTask: Sendable {
+    /// By which it is remembered.
+    package let name: String
     /// What is being done, for people: "Starting etcd".
     let title: String
-    let after: [String]
+    /// The names of the tasks that have to be done before.
+    package let after: [String]
     /// Whether it only waits for what comes by itself, and so takes nobody's place.
-    var isWaiting = false
+    let isWaiting: Bool
     /// Everything that the result depends on; equal inputs need no second run.
-    let inputs: @Sendable (FlowRecords) throws -> JSONValue
+    package let inputs: @Sendable (FlowRecords) throws -> JSONValue
     /// Does it, and returns what other tasks need of the result; doing it twice does no harm.
     let perform: @Sendable (FlowRecords) async throws -> JSONValue
+
+    /// Takes what it is and what it does.
+    ///
+    /// - Parameters:
+    ///   - name: by which it is remembered.
+    ///   - title: what is being done, for people.
+    ///   - after: the names of the tasks that have to be done before.
+    ///   - isWaiting: whether it only waits for what comes by itself.
+    ///   - inputs: everything that the result depends on.
+    ///   - perform: does it, and returns what other tasks need of the result.
+    package init(
+        name: String,
+        title: String,
+        after: [String],
+        isWaiting: Bool = false,
+        inputs: @escaping @Sendable (FlowRecords) throws -> JSONValue,
+        perform: @escaping @Sendable (FlowRecords) async throws -> JSONValue
+    ) {
+        (self.name, self.title, self.after, self.isWaiting) = (name, title, after, isWaiting)
+        (self.inputs, self.perform) = (inputs, perform)
+    }
 
     var item: TaskGraph.Item { TaskGraph.Item(name, after: after) }
 }
 
 /// A task that did not come to its end, with what kind of failure it was.
-struct TaskFailure: Error, CustomStringConvertible {
-    let code: ShootStatus.ErrorCode
-    let description: String
+package struct TaskFailure: Error, CustomStringConvertible {
+    /// What kind of failure it was.
+    package let code: ShootStatus.ErrorCode
+    package let description: String
 
-    init(_ code: ShootStatus.ErrorCode, _ description: String) { (self.code, self.description) = (code, description) }
+    /// Takes the kind, and the reason for people.
+    package init(_ code: ShootStatus.ErrorCode, _ description: String) {
+        (self.code, self.description) = (code, description)
+    }
 }
 
 extension JSONValue {
     /// The value as a type.
-    func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
+    package func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
         try JSONDecoder().decode(type, from: JSONEncoder().encode(self))
     }
 
@@ -40,7 +67,7 @@ extension JSONValue {
 
 extension FlowRecords {
     /// The output of a task that is done.
-    func output<Value: Decodable>(_ task: String, as type: Value.Type) throws -> Value {
+    package func output<Value: Decodable>(_ task: String, as type: Value.Type) throws -> Value {
         guard let output = self[task] else { throw TaskFailure(.unknown, "\(task) has no result yet") }
         return try output.decoded(as: type)
     }

@@ -1,7 +1,7 @@
 internal import LinuxSystem
 
 /// Bounds how many tasks of shoots are performed at the same time, in the order in which they came.
-final class Slots: Sendable {
+package final class Slots: Sendable {
     private struct State {
         var free: Int
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -12,7 +12,8 @@ final class Slots: Sendable {
 
     private let state: Guarded<State>
 
-    init(_ count: Int) { state = Guarded(State(free: max(count, 1))) }
+    /// Makes so many places, at least one.
+    package init(_ count: Int) { state = Guarded(State(free: max(count, 1))) }
 
     /// Waits for a free place.
     private func take() async {
@@ -30,7 +31,7 @@ final class Slots: Sendable {
     }
 
     /// Does something in a place of its own, which is given back whatever comes of it.
-    func holding<Value>(unless isFree: Bool = false, _ body: () async throws -> Value) async throws -> Value {
+    package func holding<Value>(unless isFree: Bool = false, _ body: () async throws -> Value) async throws -> Value {
         if isFree { return try await body() }
         await take()
         defer { give() }
@@ -39,7 +40,7 @@ final class Slots: Sendable {
     }
 
     /// Does something that only waits, while somebody else has the place that this task holds, if it holds one.
-    static func aside<Value>(_ body: () async throws -> Value) async throws -> Value {
+    package static func aside<Value>(_ body: () async throws -> Value) async throws -> Value {
         guard let held else { return try await body() }
         held.give()
         let result: Result<Value, any Error>

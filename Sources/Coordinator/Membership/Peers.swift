@@ -1,12 +1,12 @@
 internal import ClusterModel
-internal import KubernetesClient
+package import KubernetesClient
 internal import LinuxSystem
-internal import Logging
+package import Logging
 internal import TLSEngine
 internal import TendrilCore
 
 /// The coordinators of one seed share its shoots: each keeps a Lease of its own, and reads those of the others.
-final class Peers: Sendable {
+package final class Peers: Sendable {
     /// What all of them have only once, such as the report on the seed, belongs to the owner of this key.
     static let seedKey = "seed"
     /// In its Lease: the identities for whose sake a member has let go.
@@ -42,7 +42,7 @@ final class Peers: Sendable {
     ///   - namespace: where the Leases are.
     ///   - place: no two processes that live have the same one.
     ///   - logger: hears who comes and goes.
-    init(client: KubernetesClient, seed: String, namespace: String, place: String, logger: Logger) {
+    package init(client: KubernetesClient, seed: String, namespace: String, place: String, logger: Logger) {
         // Both requests of a turn have to come to an end before patience does.
         self.client = client.hasty(.seconds(3), triesAgain: false)
         (self.seed, self.namespace, self.logger) = (seed, namespace, logger)

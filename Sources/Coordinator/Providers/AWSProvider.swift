@@ -1,24 +1,27 @@
-internal import ClusterModel
+package import ClusterModel
 internal import FoundationEssentials
 internal import HTTPModel
 internal import KubernetesClient
-internal import ShootPlan
-internal import TendrilCore
+package import ShootPlan
+package import TendrilCore
 
 /// Networks and scaling groups at AWS, by Terraform or OpenTofu.
-struct AWSProvider: InfrastructureProvider {
-    let settings: CoordinatorConfiguration.Terraform
+package struct AWSProvider: InfrastructureProvider {
+    private let settings: CoordinatorConfiguration.Terraform
+
+    /// Takes how Terraform is run.
+    package init(settings: CoordinatorConfiguration.Terraform) { self.settings = settings }
 
     private var isSimulated: Bool { settings.endpoint != nil }
 
-    func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] { AWSInfrastructure.problems(spec) }
+    package func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] { AWSInfrastructure.problems(spec) }
 
-    func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] {
+    package func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] {
         AWSInfrastructure.problems(changing: made, to: spec)
     }
 
     /// Instances are called by their addresses: ip-10-250-0-7.
-    func namePrefix(_ cluster: String, pool: String) -> String { Self.prefix }
+    package func namePrefix(_ cluster: String, pool: String) -> String { Self.prefix }
 
     private static let prefix = "ip-"
 
@@ -26,9 +29,9 @@ struct AWSProvider: InfrastructureProvider {
         Machine(name: prefix + String(address.map { $0 == "." ? "-" : $0 }), addresses: [address])
     }
 
-    func inputs(_ work: ShootWork) throws -> JSONValue { try network(work) }
+    package func inputs(_ work: ShootWork) throws -> JSONValue { try network(work) }
 
-    func prepare(_ work: ShootWork) async throws -> JSONValue {
+    package func prepare(_ work: ShootWork) async throws -> JSONValue {
         let made = try await terraform("network", work).apply(TerraformConfiguration.network, try network(work))
         guard AWSInfrastructure.isWhole(made) else {
             throw TaskFailure(.unknown, "terraform output network: names no subnets or no security group")
@@ -36,7 +39,7 @@ struct AWSProvider: InfrastructureProvider {
         return made.merging(["zones": .array(try infrastructure(work).zones.map { .string($0) })])
     }
 
-    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+    package func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> PresentMachines?
     {
         guard !groups.isEmpty else { return try await endAll(work) }
@@ -82,9 +85,11 @@ struct AWSProvider: InfrastructureProvider {
     // MARK: - Single machines
 
     /// A look is a run of Terraform, and a machine needs a minute or two.
-    var pause: Nanoseconds { .seconds(10) }
+    package var pause: Nanoseconds { .seconds(10) }
 
-    func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> MachinesSeen {
+    package func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+        -> MachinesSeen
+    {
         let values = values(work, try pools(groups), infrastructure)
         let made = try await terraform("machines", work).apply(TerraformConfiguration.machines, values)
         guard let present = Self.present(made) else { throw TaskFailure(.unknown, "terraform: no addresses") }
@@ -98,7 +103,7 @@ struct AWSProvider: InfrastructureProvider {
         )
     }
 
-    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws {
+    package func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws {
         guard let group = seen.groups[pool.name] else {
             throw TaskFailure(.unknown, "the pool \(pool.name) has no scaling group")
         }
@@ -106,9 +111,9 @@ struct AWSProvider: InfrastructureProvider {
     }
 
     /// Nothing is left over: what a group has beyond its minimum may be an autoscaler's.
-    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {}
+    package func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {}
 
-    func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+    package func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
         async throws
     {
         guard let instance = machine.addresses.lazy.compactMap({ seen.instances[$0] }).first else {
@@ -130,7 +135,7 @@ struct AWSProvider: InfrastructureProvider {
         )
     }
 
-    func remove(_ work: ShootWork) async throws {
+    package func remove(_ work: ShootWork) async throws {
         guard try await Terraform.knows("network", settings, work) else { return }
         try await terraform("network", work).destroy(TerraformConfiguration.network, try network(work))
     }

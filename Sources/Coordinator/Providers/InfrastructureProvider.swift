@@ -1,17 +1,22 @@
-internal import ClusterModel
-internal import ShootPlan
-internal import TendrilCore
+package import ClusterModel
+package import ShootPlan
+package import TendrilCore
 
 /// A pool's machines as a provider is to make them.
-struct MachineGroup: Sendable {
+package struct MachineGroup: Sendable {
     let pool: Shoot.Worker
     let image: MachineImage
     /// What they start with; secret.
     let userData: [UInt8]
+
+    /// Takes a pool, what its machines boot, and what they start with.
+    package init(pool: Shoot.Worker, image: MachineImage, userData: [UInt8]) {
+        (self.pool, self.image, self.userData) = (pool, image, userData)
+    }
 }
 
 /// Which machines there are, as a provider knows them.
-enum PresentMachines: Sendable {
+package enum PresentMachines: Sendable {
     /// All of them, by the names that their Nodes have.
     case names(Set<String>)
     /// By their addresses; a machine that came a moment ago may be missing.
@@ -31,7 +36,7 @@ enum PresentMachines: Sendable {
 }
 
 /// One machine as a provider finds it again.
-struct Machine: Sendable {
+package struct Machine: Sendable {
     /// The name that its Node has, or would have.
     let name: String
     var addresses: [String] = []
@@ -44,7 +49,7 @@ extension Node {
 }
 
 /// What a provider knows of a shoot's machines.
-struct MachinesSeen: Sendable {
+package struct MachinesSeen: Sendable {
     let present: PresentMachines
     /// How many machines each pool is to have at the moment, by its name.
     let desired: [String: Int]
@@ -64,7 +69,7 @@ struct MachinesSeen: Sendable {
 }
 
 /// Makes networks and machines.
-protocol InfrastructureProvider: Sendable {
+package protocol InfrastructureProvider: Sendable {
     /// What is wrong with a shoot for this provider.
     func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem]
 

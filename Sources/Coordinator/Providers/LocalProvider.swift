@@ -1,45 +1,48 @@
-internal import ClusterModel
+package import ClusterModel
 internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TLSEngine
-internal import TendrilCore
+package import TendrilCore
 
 /// Machines on the seed's host, for development: a program on the host follows the Secrets in which the groups are
 /// written, as a cloud follows its scaling groups.
-struct LocalProvider: InfrastructureProvider {
+package struct LocalProvider: InfrastructureProvider {
     /// The label of a group.
-    static let label = "tendril.dev/machine-group"
+    package static let label = "tendril.dev/machine-group"
     /// How many machines are wanted.
-    static let desired = "tendril.dev/desired"
+    package static let desired = "tendril.dev/desired"
     /// What the machines' names begin with.
     static let prefix = "tendril.dev/name-prefix"
     /// The names of the machines that there are, separated by commas; the host's program writes it.
-    static let present = "tendril.dev/present"
+    package static let present = "tendril.dev/present"
     /// How many machines there are beyond the pool's minimum while machines are replaced.
     static let surge = "tendril.dev/surge"
     /// The name of the machine that is to end before any other.
-    static let leaving = "tendril.dev/leaving"
+    package static let leaving = "tendril.dev/leaving"
 
-    func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
+    /// Makes one; whatever it knows stands in the seed.
+    package init() {}
+
+    package func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
         guard spec.provider.infrastructure == nil else {
             return [ConfigurationProblem("spec.provider.infrastructure", "is nothing that local machines have")]
         }
         return []
     }
 
-    func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] { [] }
+    package func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] { [] }
 
     /// Different for any two pools of any two shoots.
-    func namePrefix(_ cluster: String, pool: String) -> String {
+    package func namePrefix(_ cluster: String, pool: String) -> String {
         "m\(Digest.hex(Array("\(cluster)/\(pool)".utf8)).prefix(6))-"
     }
 
-    func inputs(_ work: ShootWork) -> JSONValue { ["provider": "local"] }
+    package func inputs(_ work: ShootWork) -> JSONValue { ["provider": "local"] }
 
-    func prepare(_ work: ShootWork) async throws -> JSONValue { [:] }
+    package func prepare(_ work: ShootWork) async throws -> JSONValue { [:] }
 
-    func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+    package func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> PresentMachines?
     {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
@@ -70,11 +73,13 @@ struct LocalProvider: InfrastructureProvider {
         return .names(present)
     }
 
-    func remove(_ work: ShootWork) async throws { _ = try await scale(work, [], [:]) }
+    package func remove(_ work: ShootWork) async throws { _ = try await scale(work, [], [:]) }
 
-    var pause: Nanoseconds { .milliseconds(500) }
+    package var pause: Nanoseconds { .milliseconds(500) }
 
-    func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws -> MachinesSeen {
+    package func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
+        -> MachinesSeen
+    {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
         let known = Dictionary(uniqueKeysWithValues: list.items.map { ($0.metadata.name ?? "", $0) })
         let pools = groups.map { ($0.pool.name, known[Self.name($0.pool.name)]) }
@@ -87,18 +92,18 @@ struct LocalProvider: InfrastructureProvider {
         )
     }
 
-    func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws {
+    package func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws {
         let surge = count - pool.minimum
         try await note([Self.surge: .string("\(surge)"), Self.desired: .string("\(count)")], on: pool, work)
     }
 
-    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {
+    package func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {
         let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
         guard Self.surge(group) != nil else { return }
         try await note([Self.surge: .null, Self.desired: .string("\(pool.minimum)")], on: pool, work)
     }
 
-    func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
+    package func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
         async throws
     {
         let name = machine.name

@@ -3,23 +3,37 @@ internal import FoundationEssentials
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
-internal import ShootPlan
-internal import TendrilCore
+package import ShootPlan
+package import TendrilCore
 
 /// Runs Terraform or OpenTofu for one shoot; its state is kept in the seed.
-struct Terraform: Sendable {
-    /// Named so that no word of it can be mistaken for another shoot's.
-    let name: String
-    let settings: CoordinatorConfiguration.Terraform
-    let work: ShootWork
-    /// What the cloud believes the shoot's owner by.
-    let credentials: [String: String]
+package struct Terraform: Sendable {
+    private let name: String
+    private let settings: CoordinatorConfiguration.Terraform
+    private let work: ShootWork
+    private let credentials: [String: String]
     /// How long one run may take.
-    var limit = Nanoseconds.seconds(1800)
+    package var limit = Nanoseconds.seconds(1800)
 
     private static let stateKey = "terraform.tfstate"
     /// Bounds how many run at the same time: each of them, with its provider's program, takes some hundreds of megabytes.
     private static let runs = Slots(10)
+
+    /// Takes what is run for whom.
+    ///
+    /// - Parameters:
+    ///   - name: of the part; so that no word of it can be mistaken for another shoot's.
+    ///   - settings: how Terraform is run.
+    ///   - work: whose shoot it is.
+    ///   - credentials: what the cloud believes the shoot's owner by.
+    package init(
+        name: String,
+        settings: CoordinatorConfiguration.Terraform,
+        work: ShootWork,
+        credentials: [String: String]
+    ) {
+        (self.name, self.settings, self.work, self.credentials) = (name, settings, work, credentials)
+    }
 
     private var directory: String { Self.directory(name, settings, work) }
     private var secret: String { Self.secret(name) }
@@ -46,7 +60,7 @@ struct Terraform: Sendable {
     /// Makes the cloud what the configuration says.
     ///
     /// - Returns: the outputs.
-    func apply(_ configuration: [UInt8], _ values: JSONValue) async throws -> JSONValue {
+    package func apply(_ configuration: [UInt8], _ values: JSONValue) async throws -> JSONValue {
         try await prepare(configuration, values)
         try await keepingState {
             let plan = try await run(["plan", "-input=false", "-no-color", "-lock-timeout=60s", "-out=plan"])
@@ -64,7 +78,7 @@ struct Terraform: Sendable {
     /// Removes everything that was made, also what a run could not write down; nothing where none ever began.
     ///
     /// The values name all that the configuration may have made: by them it is found again.
-    func destroy(_ configuration: [UInt8], _ values: JSONValue) async throws {
+    package func destroy(_ configuration: [UInt8], _ values: JSONValue) async throws {
         guard try await Self.knows(name, settings, work) else { return }
         try await prepare(configuration, values)
         try await keepingState {

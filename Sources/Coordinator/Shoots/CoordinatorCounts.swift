@@ -3,7 +3,7 @@ internal import LinuxSystem
 internal import TendrilCore
 
 /// What the coordinator counts, for metrics.
-final class CoordinatorCounts: Sendable {
+package final class CoordinatorCounts: Sendable {
     private struct State {
         var ends: [String: UInt64] = [:]
         var nanoseconds: [String: UInt64] = [:]
@@ -13,6 +13,9 @@ final class CoordinatorCounts: Sendable {
     }
 
     private let state = Guarded(State())
+
+    /// Begins at nothing.
+    package init() {}
 
     func ended(_ type: ShootStatus.OperationType, isSuccess: Bool, nanoseconds: UInt64) {
         state.withLock { state in

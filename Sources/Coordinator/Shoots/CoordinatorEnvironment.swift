@@ -1,14 +1,14 @@
 internal import ClusterModel
-internal import HTTPModel
-internal import KubernetesClient
+package import HTTPModel
+package import KubernetesClient
 internal import LinuxSystem
-internal import Logging
-internal import NodePlan
-internal import ShootPlan
+package import Logging
+package import NodePlan
+package import ShootPlan
 internal import TendrilCore
 
 /// What all shoots of a coordinator share.
-struct CoordinatorEnvironment: Sendable {
+package struct CoordinatorEnvironment: Sendable {
     let configuration: CoordinatorConfiguration
     private(set) var garden: KubernetesClient
     private(set) var seed: KubernetesClient
@@ -26,7 +26,38 @@ struct CoordinatorEnvironment: Sendable {
     /// The own seed as it was last heard of.
     let ownSeed = Guarded<Seed?>(nil)
     let board = WorkloadBoard()
-    let places: SeedPlaces
+    /// Which shoots have a place in the seed.
+    package let places: SeedPlaces
+
+    /// Takes what there is one of.
+    ///
+    /// - Parameters:
+    ///   - configuration: what the coordinator was told at its start.
+    ///   - garden: where people's objects are.
+    ///   - seed: where control planes run.
+    ///   - seedVersion: the seed's release.
+    ///   - transport: carries the requests to shoots.
+    ///   - peers: the coordinators that share the seed's shoots.
+    ///   - logger: hears what is done.
+    ///   - slots: bounds how many tasks are performed at the same time.
+    ///   - counts: what is counted of all shoots.
+    ///   - places: which shoots have a place in the seed.
+    package init(
+        configuration: CoordinatorConfiguration,
+        garden: KubernetesClient,
+        seed: KubernetesClient,
+        seedVersion: KubernetesVersion,
+        transport: any HTTPTransport,
+        peers: Peers,
+        logger: Logger,
+        slots: Slots,
+        counts: CoordinatorCounts,
+        places: SeedPlaces
+    ) {
+        (self.configuration, self.garden, self.seed) = (configuration, garden, seed)
+        (self.seedVersion, self.transport, self.peers) = (seedVersion, transport, peers)
+        (self.logger, self.slots, self.counts, self.places) = (logger, slots, counts, places)
+    }
 
     /// The same for what belongs to a key: it writes only as long as this process is the key's owner.
     func fenced(for key: String) -> CoordinatorEnvironment {

@@ -1,22 +1,37 @@
-internal import ClusterModel
-internal import KubernetesClient
+package import ClusterModel
+package import KubernetesClient
 internal import LinuxSystem
-internal import ShootPlan
+package import ShootPlan
 internal import TendrilCore
 
 /// Looks at a shoot from outside, and says how it is.
-struct HealthCheck {
-    let work: ShootWork
-    let records: FlowRecords
-    let board: WorkloadBoard
-    /// The shoot's API.
-    let client: () async throws -> KubernetesClient
+package struct HealthCheck {
+    private let work: ShootWork
+    private let records: FlowRecords
+    private let board: WorkloadBoard
+    private let client: () async throws -> KubernetesClient
 
     /// The reason of nodes that have more than this side knows of.
     static let nodesAhead = "NodesAhead"
 
+    /// Takes where to look.
+    ///
+    /// - Parameters:
+    ///   - work: whose shoot it is.
+    ///   - records: what was done for it.
+    ///   - board: how its control plane is.
+    ///   - client: the shoot's API.
+    package init(
+        work: ShootWork,
+        records: FlowRecords,
+        board: WorkloadBoard,
+        client: @escaping () async throws -> KubernetesClient
+    ) {
+        (self.work, self.records, self.board, self.client) = (work, records, board, client)
+    }
+
     /// The four conditions as they are now, and one more where CAs end soon.
-    func conditions() async -> [Condition] {
+    package func conditions() async -> [Condition] {
         let authorities = try? records.output(TaskName.authorities, as: AuthoritiesTask.Output.self)
         let expiry = AuthorityLife.condition(authorities?.ends ?? [:], at: Clock.unixTime())
         return await states() + (expiry.map { [$0] } ?? [])

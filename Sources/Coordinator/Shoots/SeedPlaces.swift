@@ -1,7 +1,7 @@
 internal import LinuxSystem
 
 /// Which shoots have a place in the seed: of two that come at the same moment only one gets the last.
-final class SeedPlaces: Sendable {
+package final class SeedPlaces: Sendable {
     private struct State {
         /// Of those that name the seed.
         var hosted: Set<String> = []
@@ -14,7 +14,8 @@ final class SeedPlaces: Sendable {
     private let seed: String
     private let state = Guarded(State())
 
-    init(_ seed: String) { self.seed = seed }
+    /// Takes the name of the seed; no shoot is known yet.
+    package init(_ seed: String) { self.seed = seed }
 
     /// How many shoots name the seed.
     var hosted: Int { state.withLock(\.hosted.count) }
@@ -25,7 +26,7 @@ final class SeedPlaces: Sendable {
     }
 
     /// Takes what a shoot says now of its seed.
-    func know(_ key: String, seed: String?) {
+    package func know(_ key: String, seed: String?) {
         state.withLock { state in
             if seed == self.seed { state.hosted.insert(key) } else { state.hosted.remove(key) }
             state.elsewhere[key] = seed == self.seed ? nil : seed

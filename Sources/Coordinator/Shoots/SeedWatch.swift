@@ -8,17 +8,17 @@ internal import TendrilCore
 /// Says of other seeds that nothing is heard of them, and of their shoots that nobody knows how they are.
 ///
 /// Their own coordinators cannot; several others say the same.
-struct SeedWatch: Sendable {
+package struct SeedWatch: Sendable {
     private static let period: UInt64 = 30
 
     private let environment: CoordinatorEnvironment
     private var garden: KubernetesClient { environment.garden }
 
     /// Takes what may write only where the report is this process's to make.
-    init(_ environment: CoordinatorEnvironment) { self.environment = environment }
+    package init(_ environment: CoordinatorEnvironment) { self.environment = environment }
 
     /// Until the task is cancelled.
-    func run() async {
+    package func run() async {
         var pulse = SeedPulse()
         while !Task.isCancelled {
             do {

@@ -1,11 +1,11 @@
 internal import ClusterModel
-internal import ShootPlan
+package import ShootPlan
 internal import TendrilCore
 
 /// The graphs of tasks: what is done for a shoot, in which order.
-enum ShootFlows {
+package enum ShootFlows {
     /// From nothing, or from any state, to an active cluster.
-    static func reconcile(_ work: ShootWork, _ provider: any InfrastructureProvider, _ rotation: Rotation)
+    package static func reconcile(_ work: ShootWork, _ provider: any InfrastructureProvider, _ rotation: Rotation)
         -> [ShootTask]
     {
         [

@@ -1,19 +1,24 @@
-internal import ClusterModel
+package import ClusterModel
 internal import FoundationEssentials
-internal import HTTPModel
-internal import KubernetesClient
-internal import Logging
+package import HTTPModel
+package import KubernetesClient
+package import Logging
 internal import NodePlan
-internal import ShootPlan
+package import ShootPlan
 internal import TendrilCore
 
 /// Everything that the tasks of one shoot work with.
-struct ShootWork: Sendable {
-    let shoot: Shoot
-    let facts: ClusterFacts
-    let configuration: CoordinatorConfiguration
-    let garden: KubernetesClient
-    let seed: KubernetesClient
+package struct ShootWork: Sendable {
+    /// The shoot as it is wanted.
+    package let shoot: Shoot
+    /// What follows from it.
+    package let facts: ClusterFacts
+    /// What the coordinator was told at its start.
+    package let configuration: CoordinatorConfiguration
+    /// Where people's objects are.
+    package let garden: KubernetesClient
+    /// Where the control plane runs.
+    package let seed: KubernetesClient
     let transport: any HTTPTransport
     /// Whether this process may still change anything.
     let mayWrite: @Sendable () -> Bool
@@ -22,8 +27,34 @@ struct ShootWork: Sendable {
     /// The Secret with the coordinator's own credentials for the shoot.
     static let ownCredentials = "tendril-coordinator"
 
+    /// Takes a shoot and what is at hand for it.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is wanted.
+    ///   - facts: what follows from it.
+    ///   - configuration: what the coordinator was told at its start.
+    ///   - garden: where people's objects are.
+    ///   - seed: where the control plane runs.
+    ///   - transport: carries the requests to the shoot's API server.
+    ///   - mayWrite: whether this process may still change anything.
+    ///   - logger: hears what is done.
+    package init(
+        shoot: Shoot,
+        facts: ClusterFacts,
+        configuration: CoordinatorConfiguration,
+        garden: KubernetesClient,
+        seed: KubernetesClient,
+        transport: any HTTPTransport,
+        mayWrite: @escaping @Sendable () -> Bool,
+        logger: Logger
+    ) {
+        (self.shoot, self.facts, self.configuration) = (shoot, facts, configuration)
+        (self.garden, self.seed, self.transport) = (garden, seed, transport)
+        (self.mayWrite, self.logger) = (mayWrite, logger)
+    }
+
     /// The namespace in the seed.
-    var namespace: String { facts.id }
+    package var namespace: String { facts.id }
 
     /// Makes these objects in the seed what they are to be.
     func applyInSeed(_ objects: [JSONValue]) async throws {
@@ -87,25 +118,39 @@ struct ShootWork: Sendable {
 }
 
 /// The names of tasks, by which they are remembered.
-enum TaskName {
-    static let namespace = "namespace"
-    static let services = "services"
-    static let authorities = "authorities"
-    static let certificates = "certificates"
+package enum TaskName {
+    /// The shoot's namespace in the seed.
+    package static let namespace = "namespace"
+    /// The addresses of the control plane.
+    package static let services = "services"
+    /// CAs and keys.
+    package static let authorities = "authorities"
+    /// Certificates of those whom the CAs vouch for.
+    package static let certificates = "certificates"
     static let infrastructure = "infrastructure"
-    static let etcd = "etcd"
-    static let apiServer = "kube-apiserver"
-    static let apiAnswers = "api-answers"
-    static let controllers = "controllers"
+    /// The store.
+    package static let etcd = "etcd"
+    /// The API server, begun.
+    package static let apiServer = "kube-apiserver"
+    /// The API server, answering.
+    package static let apiAnswers = "api-answers"
+    /// kube-controller-manager and kube-scheduler.
+    package static let controllers = "controllers"
     static let system = "system"
-    static let nodeConfigurations = "node-configurations"
-    static let machines = "machines"
-    static let replacement = "machine-replacement"
-    static let addons = "addons"
+    /// What nodes are told.
+    package static let nodeConfigurations = "node-configurations"
+    /// Groups of machines.
+    package static let machines = "machines"
+    /// Machines of another class in the place of old ones.
+    package static let replacement = "machine-replacement"
+    /// What runs in kube-system.
+    package static let addons = "addons"
     static let access = "access"
     static let secrets = "secrets"
-    static let nodesReady = "nodes-ready"
-    static let systemReady = "system-ready"
+    /// The wait for nodes.
+    package static let nodesReady = "nodes-ready"
+    /// The wait for kube-system and the link.
+    package static let systemReady = "system-ready"
 
     /// Those that wait for what ends when the shoot goes to sleep.
     static let awaited = [apiAnswers, nodesReady, systemReady]

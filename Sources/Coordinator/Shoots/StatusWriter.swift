@@ -1,23 +1,24 @@
-internal import ClusterModel
-internal import KubernetesClient
+package import ClusterModel
+package import KubernetesClient
 internal import LinuxSystem
-internal import Logging
+package import Logging
 internal import ShootPlan
 internal import TendrilCore
 
 /// Writes a shoot's status as its work goes on; only what changed, and only the newest.
-actor StatusWriter: FlowObserver {
+package actor StatusWriter: FlowObserver {
     private let garden: KubernetesClient
     private let shoot: Shoot
     private let type: ShootStatus.OperationType
     private let logger: Logger
     private var written: JSONValue?
 
-    init(garden: KubernetesClient, shoot: Shoot, type: ShootStatus.OperationType, logger: Logger) {
+    /// Takes a shoot, and what is done with it.
+    package init(garden: KubernetesClient, shoot: Shoot, type: ShootStatus.OperationType, logger: Logger) {
         (self.garden, self.shoot, self.type, self.logger) = (garden, shoot, type, logger)
     }
 
-    func progressed(_ percent: Int, running: [String]) async {
+    package func progressed(_ percent: Int, running: [String]) async {
         let text = running.isEmpty ? "Looking at what is there" : running.joined(separator: ", ")
         // Who began hosts it from here on.
         let host: JSONValue = shoot.spec.seedName.map { ["seedName": .string($0)] } ?? [:]
@@ -29,8 +30,16 @@ actor StatusWriter: FlowObserver {
         await write(operation(state, percent, text).merging(more))
     }
 
-    /// A shoot for which no flow could begin.
-    static func tellFailure(
+    /// Tells why no flow could begin for a shoot.
+    ///
+    /// - Parameters:
+    ///   - text: the reason for people.
+    ///   - code: its kind.
+    ///   - isFinal: whether it is not tried again.
+    ///   - shoot: whose status is written.
+    ///   - garden: where the shoot is.
+    ///   - logger: hears why the status cannot be written.
+    package static func tellFailure(
         _ text: String,
         _ code: ShootStatus.ErrorCode,
         isFinal: Bool,

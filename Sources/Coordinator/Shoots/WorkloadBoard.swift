@@ -6,7 +6,7 @@ internal import ShootPlan
 internal import TendrilCore
 
 /// How the control planes of all shoots are, followed by two watches: to look at one costs no request.
-final class WorkloadBoard: Sendable {
+package final class WorkloadBoard: Sendable {
     private struct State {
         /// By kind, then by namespace, then by name; a kind is there once it was listed.
         var workloads: [String: [String: [String: RolloutState]]] = [:]
@@ -14,6 +14,9 @@ final class WorkloadBoard: Sendable {
 
     private static let kinds = 2
     private let state = Guarded(State())
+
+    /// Makes one on which nothing is listed yet.
+    package init() {}
 
     /// Follows what the coordinator has made in the seed until the task is cancelled.
     func run(_ seed: KubernetesClient, _ logger: Logger) async {

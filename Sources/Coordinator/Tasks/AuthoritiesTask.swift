@@ -5,18 +5,19 @@ internal import TLSEngine
 internal import TendrilCore
 
 /// CAs and keys: made once, and exchanged when people ask for it.
-enum AuthoritiesTask {
+package enum AuthoritiesTask {
     /// Which CAs are in force: a leaf of another one is issued anew.
-    struct Output: Codable, Sendable {
+    package struct Output: Codable, Sendable {
         /// SHA-256 of each CA's certificate, by its name.
         var authorities: [String: String]
         /// A digest of each key and bundle, by the Secret's name.
         var digests: [String: String]
         /// When each CA that is used ends, in seconds since 1970, by its name; an older release did not say it.
-        var ends: [String: UInt64]?
+        package var ends: [String: UInt64]?
     }
 
-    static func make(_ work: ShootWork) -> ShootTask {
+    /// Makes those that are missing, and exchanges them.
+    package static func make(_ work: ShootWork) -> ShootTask {
         ShootTask(
             name: TaskName.authorities,
             title: "Making authorities and keys",

@@ -7,16 +7,17 @@ internal import TLSEngine
 internal import TendrilCore
 
 /// The certificates of the control plane and of those who speak to it, renewed before they expire.
-enum CertificatesTask {
-    struct Output: Codable, Sendable {
+package enum CertificatesTask {
+    /// What was issued.
+    package struct Output: Codable, Sendable {
         /// A digest of each Secret by its name.
-        var digests: [String: String]
+        package var digests: [String: String]
         /// When the first has to be renewed, in seconds since 1970.
         var renewal: UInt64
     }
 
     /// Issues them; `now` is in seconds since 1970.
-    static func make(_ work: ShootWork, now: @escaping @Sendable () -> UInt64 = Clock.unixTime) -> ShootTask {
+    package static func make(_ work: ShootWork, now: @escaping @Sendable () -> UInt64 = Clock.unixTime) -> ShootTask {
         ShootTask(
             name: TaskName.certificates,
             title: "Issuing certificates",

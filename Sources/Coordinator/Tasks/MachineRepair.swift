@@ -1,12 +1,12 @@
 internal import ClusterModel
-internal import KubernetesClient
+package import KubernetesClient
 internal import LinuxSystem
 internal import Logging
 internal import ShootPlan
-internal import TendrilCore
+package import TendrilCore
 
 /// Ends machines that do not become Nodes, so that others come in their place.
-struct MachineRepair {
+package struct MachineRepair {
     /// How often it is worth a look, which at a cloud is a run of Terraform.
     static let period = Nanoseconds.seconds(180)
 
@@ -31,7 +31,14 @@ struct MachineRepair {
     }
 
     /// Takes how the machines were made.
-    init(
+    ///
+    /// - Parameters:
+    ///   - work: whose machines they are.
+    ///   - provider: who made them.
+    ///   - shoot: the shoot's API.
+    ///   - infrastructure: what the provider prepared.
+    ///   - groups: the machines as they are to be.
+    package init(
         _ work: ShootWork,
         _ provider: any InfrastructureProvider,
         _ shoot: KubernetesClient,
@@ -43,7 +50,7 @@ struct MachineRepair {
     }
 
     /// Every machine counts from its beginning.
-    static func forget(_ work: ShootWork) async throws {
+    package static func forget(_ work: ShootWork) async throws {
         let notebook = notebook(work)
         if try await !notebook.read().data.isEmpty { try await notebook.write([:]) }
     }
@@ -55,7 +62,7 @@ struct MachineRepair {
     ///   - isCertain: whether there are such machines, though nobody sees them without asking the provider.
     /// - Returns: whether machines are waited for.
     @discardableResult
-    func attend(at now: UInt64, isCertain: Bool = false) async -> Bool {
+    package func attend(at now: UInt64, isCertain: Bool = false) async -> Bool {
         do {
             let nodes = try await shoot.list(Node.self).items
             let bootstraps = try await shoot.list(NodeBootstrap.self).items
