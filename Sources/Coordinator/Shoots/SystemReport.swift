@@ -34,15 +34,16 @@ enum SystemReport {
             guard parts.count == 2 else { continue }
             let path = "/apis/apps/v1/namespaces/kube-system/\(workload)"
             guard var object = try await shoot.findDocument(path) else {
-                return Problem(text: "\(workload) is gone", isLasting: true)
+                return changed(path, isGone: true)
             }
             object = object.merging(["kind": parts[0] == "daemonsets" ? "DaemonSet" : "Deployment"])
             guard installed.isAsLeft(object, at: path) else { return changed(path) }
             if let problem = RolloutState(object).problem { return Problem(text: "\(workload): \(problem)") }
         }
         // Of all that is ours each look takes one.
-        if !installed.paths.isEmpty {
-            let path = installed.paths[minute % installed.paths.count]
+        let paths = installed.paths
+        if !paths.isEmpty {
+            let path = paths[minute % paths.count]
             let object = try await shoot.findDocument(path)
             guard let object, installed.isAsLeft(object, at: path) else { return changed(path, isGone: object == nil) }
         }
@@ -67,36 +68,6 @@ enum SystemReport {
     private static func changed(_ path: String, isGone: Bool = false) -> Problem {
         let name = path.split(separator: "/").suffix(2).joined(separator: "/")
         return Problem(text: isGone ? "\(name) is gone" : "\(name) was changed by somebody else", isLasting: true)
-    }
-}
-
-/// What was installed in a shoot, and how each object was left.
-struct InstalledObjects: Codable, Sendable {
-    /// By where each is: its mark, which is empty for what has none.
-    private var marks: [String: String] = [:]
-
-    init() {}
-
-    /// What all tasks have installed, as far as it is known.
-    init(_ records: FlowRecords) {
-        let system = try? records.output(TaskName.system, as: InstalledObjects.self)
-        let addons = try? records.output(TaskName.addons, as: AddonsTask.Output.self)
-        for part in [system, addons?.installed] { marks.merge(part?.marks ?? [:]) { $1 } }
-    }
-
-    /// In an order that stays.
-    var paths: [String] { marks.keys.sorted() }
-
-    /// Notes an object that was sent, and what it became.
-    mutating func note(_ object: JSONValue, as applied: JSONValue) {
-        guard let path = ObjectPath.path(of: object) else { return }
-        marks[path] = ObjectMark.text(of: applied) ?? ""
-    }
-
-    /// Whether an object has the mark that it had.
-    func isAsLeft(_ object: JSONValue, at path: String) -> Bool {
-        guard let mark = marks[path], !mark.isEmpty else { return true }
-        return mark == ObjectMark.text(of: object)
     }
 }
 

@@ -38,8 +38,7 @@ package enum AuthoritiesTask {
 
     private static func perform(_ work: ShootWork, _ rotation: Rotation) async throws -> JSONValue {
         let store = SecretStore(seed: work.seed, namespace: work.namespace)
-        var output = Output(authorities: [:], digests: [:])
-        var ends: [String: UInt64] = [:]
+        var output = Output(authorities: [:], digests: [:], ends: [:])
         var certificates: [Authority: [UInt8]] = [:]
         let log = IssuanceLog(logger: work.logger)
         for authority in Authority.allCases {
@@ -50,12 +49,11 @@ package enum AuthoritiesTask {
             let oldestFirst = (wanted.other ?? .max) < wanted.used ? credentials.reversed() : credentials
             certificates[authority] = oldestFirst.flatMap { $0[SecretKey.authority] ?? [] }
             let used = credentials.first?[SecretKey.authority] ?? []
-            ends[authority.rawValue] = try CertificateFacts(pem: used, authority.rawValue).expiry
+            output.ends?[authority.rawValue] = try CertificateFacts(pem: used, authority.rawValue).expiry
             let digest = Digest.hex(used)
             output.authorities[authority.rawValue] = digest
             output.digests[authority.rawValue] = digest
         }
-        output.ends = ends
         for authority in Authority.allCases {
             let bundle = authority.believed.flatMap { certificates[$0] ?? [] }
             try await store.write(authority.bundle, [SecretKey.authority: bundle])

@@ -94,7 +94,7 @@ private struct MachineReplacer {
             case .done:
                 try await provider.settle(work, pool)
                 let seconds = Clock.now().since(start) / 1_000_000_000
-                return await tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
+                return await work.tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
             case .wait: break
             case .restore(let node): try await mark(node, isLeaving: false)
             case .grow(let count): try await provider.grow(work, pool, to: count, seen)
@@ -104,7 +104,7 @@ private struct MachineReplacer {
                     throw TaskFailure(.configuration, "pool \(pool.name): new machines are of an old class as well")
                 }
                 let left = plan.outdated.count
-                await tell("ReplacingMachine", "pool \(pool.name): \(node) gives way, 1 of \(left) that are left")
+                await work.tell("ReplacingMachine", "pool \(pool.name): \(node) gives way, 1 of \(left) that are left")
                 try await mark(node, isLeaving: true)
                 try await drain(node)
                 let leaver = try await shoot.get(Node.self, node)
@@ -162,12 +162,8 @@ private struct MachineReplacer {
                     held.insert("\(namespace)/\(name)")
                 }
             }
-            if held != known { await tell("MachineReplacementWaits", "node \(node): \(reason)", isWarning: true) }
+            if held != known { await work.tell("MachineReplacementWaits", "node \(node): \(reason)", isWarning: true) }
             return pods.isEmpty ? .success(true) : .failure(.init(reason))
         }
-    }
-
-    private func tell(_ reason: String, _ message: String, isWarning: Bool = false) async {
-        await work.tell(reason, message, isWarning: isWarning)
     }
 }
