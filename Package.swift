@@ -14,11 +14,15 @@ let common: [SwiftSetting] = [
 /// Targets that touch no C: an unsafe construct here does not build unless it says so.
 let pure: [SwiftSetting] = common + [.strictMemorySafety()]
 
-/// Programs bring the Swift runtime with them.
+/// Programs bring the Swift runtime with them when they are released.
 ///
-/// It is said to the linker alone, so that tests are built from the same objects.
+/// It is said to the linker alone, so that tests are built from the same objects. Within a program the thread sanitizer does not
+/// see how the runtime synchronizes.
 let program: [LinkerSetting] = [
-    .unsafeFlags(["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"])
+    .unsafeFlags(
+        ["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims"],
+        .when(configuration: .release)
+    )
 ]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
