@@ -150,6 +150,8 @@ package final class Worker: @unchecked Sendable {
         self.laneMap = laneMap
         pending.reserveCapacity(64)
         events.reserveCapacity(64)
+        hungry.reserveCapacity(64)
+        leisure.reserveCapacity(64)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
     }
 

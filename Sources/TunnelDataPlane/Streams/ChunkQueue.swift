@@ -34,6 +34,11 @@ final class ChunkStore {
 
 /// Bytes of one stream in the order of their arrival, in pieces of a store.
 struct ChunkQueue: ~Copyable {
+    /// How many pieces there is room to name from the start.
+    private static var usual: Int { 4 }
+    /// The most pieces for whose names an empty queue keeps room, so that a stream that moves much allocates nothing each time.
+    private static var kept: Int { 32 }
+
     private let store: ChunkStore
     private var chunks: [UnsafeMutableRawPointer] = []
     /// Offset of the first byte in the first piece.
@@ -50,6 +55,7 @@ struct ChunkQueue: ~Copyable {
     mutating func room(atMost limit: Int) -> UnsafeMutableRawBufferPointer {
         let end = start + count
         let index = end / ChunkStore.chunkSize
+        if chunks.isEmpty { chunks.reserveCapacity(Self.usual) }
         if index == chunks.count { chunks.append(store.take()) }
         let offset = end % ChunkStore.chunkSize
         return UnsafeMutableRawBufferPointer(
@@ -103,10 +109,10 @@ struct ChunkQueue: ~Copyable {
         }
     }
 
-    /// An empty queue holds no memory.
+    /// An empty queue holds no pieces.
     private mutating func releaseAll() {
         for chunk in chunks { store.give(chunk) }
-        chunks.removeAll(keepingCapacity: chunks.capacity <= 4)
+        chunks.removeAll(keepingCapacity: chunks.capacity <= Self.kept)
         start = 0
     }
 }

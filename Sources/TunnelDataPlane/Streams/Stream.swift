@@ -198,6 +198,8 @@ struct StreamLine {
     private var streams: [Stream] = []
     private var first = 0
 
+    init() { streams.reserveCapacity(16) }
+
     var isEmpty: Bool { first == streams.count }
 
     mutating func append(_ stream: Stream) { streams.append(stream) }
