@@ -27,10 +27,10 @@ final class Supervisor: Sendable {
     let generations: Generations
     let report: NodeReport
     let state = Guarded(State())
-    private let progress: Progress
-    private let reporter: BootstrapReporter
+    let progress: Progress
+    let reporter: BootstrapReporter
     private let wakes: AsyncStream<Void>
-    private let wake: AsyncStream<Void>.Continuation
+    let wake: AsyncStream<Void>.Continuation
 
     init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
         (self.context, self.membership) = (context, membership)
@@ -63,96 +63,6 @@ final class Supervisor: Sendable {
             group.addTask { await self.every(seconds: 45) { ResidentMemory.releaseProgramText() } }
         }
     }
-
-    // MARK: - What is wanted
-
-    private func followPool() async {
-        let name = TendrilAPI.pointer(pool: context.identity.pool)
-        let watcher = Watcher(ConfigMap.self, client: membership.client, namespace: TendrilAPI.namespace, name: name)
-        await watcher.run { event in
-            switch event {
-            case .all(let maps): self.follow(maps.first)
-            case .changed(let map): self.follow(map)
-            case .removed: self.follow(nil)
-            case .failed(let error):
-                self.context.logger.warning("cannot follow what is wanted", metadata: ["reason": "\(error)"])
-            }
-        }
-    }
-
-    private func follow(_ pointer: ConfigMap?) {
-        state.withLock { ($0.pointer, $0.isUnread) = (pointer, true) }
-        wake.yield()
-    }
-
-    /// Wakes the reconciling when a Secret changes that a file is followed from.
-    private func followSecrets() async {
-        while !Task.isCancelled {
-            let names = secretNames
-            await withTaskGroup(of: Void.self) { group in
-                for name in names { group.addTask { await self.followSecret(name) } }
-                while !Task.isCancelled, secretNames == names { try? await Task.sleep(nanoseconds: 5_000_000_000) }
-                group.cancelAll()
-            }
-        }
-    }
-
-    private var secretNames: Set<String> { state.withLock { $0.secretNames } }
-
-    private func follow(_ document: NodeConfiguration) {
-        state.withLock { $0.secretNames = document.spec.secretNames }
-    }
-
-    private func followSecret(_ name: String) async {
-        let watcher = Watcher(
-            KubernetesSecret.self,
-            client: membership.client,
-            namespace: TendrilAPI.namespace,
-            name: name
-        )
-        await watcher.run { event in
-            switch event {
-            case .changed: self.wake.yield()
-            // The content at the beginning was read by the pass that brought it.
-            case .all: break
-            // What is on the disk stays: never nothing in the place of a good credential.
-            case .removed: self.context.logger.warning("a Secret is gone", metadata: ["secret": "\(name)"])
-            case .failed(let error):
-                self.context.logger.warning("cannot follow a Secret", metadata: ["reason": "\(error)"])
-            }
-        }
-    }
-
-    /// Has the tunnel's certificate renewed by the next pass when its time has come.
-    private func renewTunnelCertificate() {
-        guard TunnelCertificate(context, membership.client).isDue else { return }
-        wake.yield()
-    }
-
-    /// Reads what is wanted, if that has changed or could not be read.
-    private func read() async throws(AgentFailure) {
-        let (pointer, isUnread) = state.withLock { ($0.pointer, $0.isUnread) }
-        guard isUnread else { return }
-        guard let pointer else {
-            let name = TendrilAPI.pointer(pool: context.identity.pool)
-            throw AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force")
-        }
-        let proven = try await DesiredState(context, membership.client).fetch(pointer)
-        let isMine = try generations.document(proven).isFor(machineClass: context.configuration.machineClass)
-        if !isMine {
-            context.logger.notice(
-                "left alone, for it is for machines of another class",
-                metadata: ["generation": "\(proven.generation)"]
-            )
-        }
-        state.withLock { state in
-            state.wanted = isMine ? proven : nil
-            // Another change may have come meanwhile.
-            if state.pointer?.metadata.resourceVersion == pointer.metadata.resourceVersion { state.isUnread = false }
-        }
-    }
-
-    // MARK: - Reconciling
 
     private func reconcileForever() async {
         var backoff = Backoff(start: .seconds(2), limit: .seconds(60))
@@ -312,47 +222,6 @@ final class Supervisor: Sendable {
         return failure
     }
 
-    private func tellApplied(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async {
-        do throws(APIError) {
-            try await markNode(configuration, document)
-        } catch {
-            // The next look at the Node makes up for it.
-            context.logger.warning("cannot tell what is in force", metadata: ["reason": "\(error)"])
-        }
-        await report.event("GenerationApplied", "generation \(configuration.generation) is in force", isWarning: false)
-        await reporter.report(generation: configuration.generation, progress)
-    }
-
-    /// Writes what is in force to the Node.
-    private func markNode(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async throws(APIError) {
-        let taints = (document.spec.kubelet?.taints ?? []).map {
-            Node.Taint(key: $0.key, value: $0.value, effect: $0.effect)
-        }
-        // Who changes the Node at the same time, its kubelet most of all, makes a change of its taints a conflict.
-        for isLast in [false, false, false, false, true] {
-            let node = try await membership.client.get(Node.self, context.identity.machine)
-            do throws(APIError) {
-                return try await report.tellApplied(
-                    configuration,
-                    kubelet: node.status?.nodeInfo?.kubeletVersion ?? document.spec.kubelet?.version ?? "unknown",
-                    labels: document.spec.kubelet?.labels ?? [:],
-                    taints: taints,
-                    on: node
-                )
-            } catch {
-                guard error.isConflict, !isLast else { throw error }
-            }
-        }
-    }
-
-    /// Says again what is in force where the Node does not say it: it could not be told, or the Node was restored.
-    func correct(_ node: Node) async {
-        guard let applied = (try? generations.applied()) ?? nil, let document = try? generations.document(applied),
-            node.metadata.annotations?[NodeReport.checksumAnnotation] != applied.checksum
-        else { return }
-        try? await markNode(applied, document)
-    }
-
     private func isLeaving() async -> Bool {
         guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return true }
         return node.isLeaving
@@ -361,38 +230,6 @@ final class Supervisor: Sendable {
     private func load<Value>(_ body: () throws -> Value) throws(AgentFailure) -> Value {
         do { return try body() } catch { throw AgentFailure(error, doing: "read the state") }
     }
-
-    // MARK: - Telling
-
-    private func note(_ failure: AgentFailure) async {
-        let event = failure.isRefusal ? "DesiredStateRefused" : "ReconcileFailed"
-        let isNew = state.withLock { state in
-            defer { state.failure = failure }
-            return state.failure != failure
-        }
-        showStatus()
-        guard isNew else { return }
-        context.logger.warning("\(failure.message)", metadata: ["cause": "\(failure.cause.rawValue)"])
-        await report.event(event, failure.message, isWarning: true)
-        await report.tell(Condition("TendrilAgentReady", status: "False", reason: event, message: failure.message))
-    }
-
-    private func clearFailure() async {
-        state.withLock { $0.failure = nil }
-        await report.tell(
-            Condition("TendrilAgentReady", status: "True", reason: "AsWanted", message: "the node is as it is wanted")
-        )
-    }
-
-    func showStatus() {
-        var shown = progress
-        let failure = state.withLock { $0.failure }
-        (shown.error, shown.cause) = (failure?.message, failure?.cause)
-        StatusFile.write(context, progress: shown, expiry: membership.identity.facts.expiry)
-        context.service.notify("STATUS=" + (failure?.message ?? "the node is as it is wanted"))
-    }
-
-    // MARK: - Time
 
     private func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
         while !Task.isCancelled {
