@@ -18,8 +18,13 @@ package final class RouteKeeper: Sendable {
     private let pods: IPPrefix
     private let way: any PodWay
     private let logger: Logger
-    private let nodes = Guarded<[String: Node]>([:])
-    private let hasMasquerade = Guarded(false)
+    private let state = Guarded(State())
+
+    private struct State {
+        var nodes: [String: Node] = [:]
+        /// Whether what leaves for elsewhere is masqueraded already.
+        var hasMasquerade = false
+    }
 
     /// Finds its cluster as a pod does.
     ///
@@ -65,11 +70,11 @@ package final class RouteKeeper: Sendable {
         await Watcher(Node.self, client: client).run { event in
             switch event {
             case .all(let all):
-                self.nodes.withLock { known in
-                    known = Dictionary(all.map { ($0.metadata.name ?? "", $0) }) { $1 }
+                self.state.withLock { state in
+                    state.nodes = Dictionary(all.map { ($0.metadata.name ?? "", $0) }) { $1 }
                 }
-            case .changed(let node): self.nodes.withLock { $0[node.metadata.name ?? ""] = node }
-            case .removed(let node): self.nodes.withLock { $0[node.metadata.name ?? ""] = nil }
+            case .changed(let node): self.state.withLock { $0.nodes[node.metadata.name ?? ""] = node }
+            case .removed(let node): self.state.withLock { $0.nodes[node.metadata.name ?? ""] = nil }
             case .failed(let error):
                 self.logger.warning("cannot watch nodes", metadata: ["reason": "\(error)"])
                 return
@@ -81,14 +86,14 @@ package final class RouteKeeper: Sendable {
     /// Makes the kernel's routes what they are to be.
     private func apply(isThorough: Bool) {
         // One at a time: the lock is held by whoever compares and changes.
-        nodes.withLock { known in
-            let all = Array(known.values)
+        state.withLock { state in
+            let all = Array(state.nodes.values)
             // Before the first list nothing is known, and nothing is taken away.
             guard !all.isEmpty else { return }
             let wanted = PodRoutes.wanted(all, own: node, pods: pods)
             do throws(SystemError) {
-                if isThorough || !hasMasquerade.withLock({ $0 }) { try PodMasquerade.install(pods) }
-                hasMasquerade.withLock { $0 = true }
+                if isThorough || !state.hasMasquerade { try PodMasquerade.install(pods) }
+                state.hasMasquerade = true
                 let socket = try RouteSocket()
                 let own = PodRoutes.ownAddress(all, own: node, pods: pods)
                 guard try way.prepare(socket, own: own) else { return }
