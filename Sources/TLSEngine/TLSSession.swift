@@ -84,6 +84,8 @@ package struct TLSSession: ~Copyable, @unchecked Sendable {
             let status = SSL_read_ex(ssl, plaintext.writePointer, plaintext.room, &count)
             if status == 1 {
                 plaintext.produced(count)
+                // What OpenSSL has none of it need not be asked for.
+                if wire.pointee.inputCount == 0, SSL_has_pending(ssl) == 0 { return .needsCiphertext }
                 continue
             }
             switch SSL_get_error(ssl, status) {
