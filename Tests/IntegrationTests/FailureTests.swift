@@ -86,7 +86,7 @@ struct FailureTests {
         try startEchoes(lab)
         var programs = try ["s1", "s2", "c1", "c2"].reduce(into: [:]) { $0[$1] = try start($1) }
         func awaitLinks() throws {
-            try lab.waitUntil("every side is linked to both others", seconds: 20) {
+            try lab.waitUntil("every side is linked to both others") {
                 programs.keys.allSatisfy { (try? lab.liveLinks($0)) == 2 }
             }
         }
@@ -123,14 +123,14 @@ struct FailureTests {
     func drainDeadline() throws {
         let lab = try Lab()
         _ = try lab.startStreams("seed", "server", ["--api-server", "10.1.0.10:7"])
-        let more = ["--api-server-listen", Self.service, "--drain-seconds", "1"]
+        let more = ["--api-server-listen", Self.service, "--drain-seconds", "4"]
         let client = try lab.startStreams("shoot", "client", more)
         try startEchoes(lab)
         try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
         let held = try PodSocket(lab.handle("pod-c"), Self.service)
         try held.exchange([1, 2, 3])
         client.signalEnd(SIGTERM)
-        usleep(500_000)
+        try lab.waitUntil("it drains") { try lab.says(client, "waiting for streams") }
         try held.exchange([4, 5, 6])
         #expect(throws: LabError.self) { _ = try held.receive(1) }
         #expect(client.wait() == 0)
@@ -158,20 +158,21 @@ struct FailureTests {
         #expect(Set(links.compactMap { $0["name"] as? String }) == ["s1", "s2"], "\(client.text)")
     }
 
-    /// How long a dial takes at the worst that begins after something has happened, until a byte has come back.
-    private func worstDial(
+    /// Expects that no dial which begins after something has happened takes longer than so many seconds until a byte has come back.
+    private func expectDials(
         _ dial: @escaping @Sendable () throws -> Connection,
-        for seconds: Double,
+        within bound: Double,
         after event: () throws -> Void,
         healedBy heal: () throws -> Void = {}
-    ) throws -> Double {
+    ) throws {
         let watch = try DialWatch(dial)
         usleep(300_000)
         try event()
-        let moment = Date()
-        Thread.sleep(forTimeInterval: seconds)
+        let moment = Clock.now()
+        // For longer than any of them may take: what is healed earlier would come in time by that.
+        Thread.sleep(forTimeInterval: bound * Lab.patience + 0.5)
         try heal()
-        return try watch.finish(since: moment)
+        #expect(try watch.finish(since: moment) < bound * Lab.patience)
     }
 
     @Test("New streams take another client within a second of a kill, and within three of a cut without a word")
@@ -189,10 +190,10 @@ struct FailureTests {
         try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
         let egress = lab.egress
         let dial = { @Sendable in try EgressSocket(egress, Self.target) }
-        #expect(try worstDial(dial, for: 1.5, after: { first.end(SIGKILL) }) < 1 * Lab.patience)
+        try expectDials(dial, within: 1, after: { first.end(SIGKILL) })
         _ = try start("c1", "192.0.2.1:8132")
         try lab.waitUntil("both clients are linked again") { (try? lab.liveLinks("server")) == 2 }
-        #expect(try worstDial(dial, for: 3.5, after: { try cut(lab) }, healedBy: { try heal(lab) }) < 3 * Lab.patience)
+        try expectDials(dial, within: 3, after: { try cut(lab) }, healedBy: { try heal(lab) })
     }
 
     @Test("Pods reach another server within a second of a kill, and within three of a cut without a word")
@@ -218,10 +219,10 @@ struct FailureTests {
         try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
         let pod = lab.handle("pod-c")
         let dial = { @Sendable in try PodSocket(pod, Self.service) }
-        #expect(try worstDial(dial, for: 1.5, after: { first.end(SIGKILL) }) < 1 * Lab.patience)
+        try expectDials(dial, within: 1, after: { first.end(SIGKILL) })
         _ = try start("s1", "192.0.2.1:8132")
-        try lab.waitUntil("the client is linked to both again", seconds: 12) { (try? lab.liveLinks("client")) == 2 }
-        #expect(try worstDial(dial, for: 3.5, after: { try cut(lab) }, healedBy: { try heal(lab) }) < 3 * Lab.patience)
+        try lab.waitUntil("the client is linked to both again") { (try? lab.liveLinks("client")) == 2 }
+        try expectDials(dial, within: 3, after: { try cut(lab) }, healedBy: { try heal(lab) })
     }
 
     /// Has the way to and from the seed's second address swallow everything, without a word to either side.
@@ -247,8 +248,13 @@ struct FailureTests {
         try lab.waitUntil("the client is linked") { (try? lab.liveLinks("server")) == 1 }
         let program = try #require(Lab.program)
         func status() throws -> String {
-            let socket = "\(lab.directory)/server.sock"
-            return try Lab.run([program, "status", "--socket", socket, "--peer", "client"])
+            let command = [program, "status", "--socket", "\(lab.directory)/server.sock", "--peer", "client"]
+            var text = ""
+            try lab.waitUntil("the far end tells") {
+                text = (try? Lab.run(command)) ?? ""
+                return !text.isEmpty
+            }
+            return text
         }
         for _ in 0..<5 {
             try lab.shell("shoot", "ss -K dst 192.0.2.1 dport = 8132")
@@ -301,21 +307,23 @@ struct FailureTests {
         try startEchoes(lab)
         try lab.waitUntil("the server answers") { (try? lab.liveLinks("server")) == 0 }
         let before = server.descriptorCount
+        let asked = Date()
         var waiting = try (0..<20).map { _ in try EgressSocket(asking: lab.egress, Self.target) }
         try lab.waitUntil("the requests wait") { server.descriptorCount >= before + 20 }
         waiting.removeLast(15)
-        usleep(500_000)
-        #expect(server.descriptorCount <= before + 5, "\(server.descriptorCount) of \(before)")
-        // Those who are still there are served once there is a link.
+        try lab.waitUntil("those who have gone are forgotten", within: 0.5) { server.descriptorCount <= before + 5 }
+        // Those who are still there are served once there is a link, if that comes within their three seconds.
         _ = try lab.startStreams("shoot", "client", [])
-        for socket in waiting { #expect(try socket.receive(15) == Array("HTTP/1.1 200 OK".utf8)) }
+        try lab.waitUntil("there is a link") { try lab.liveLinks("server") == 1 }
+        let isInTime = Date().timeIntervalSince(asked) < 3
+        for socket in waiting { #expect(try socket.receive(15) == Array("HTTP/1.1 200 OK".utf8) || !isInTime) }
     }
 }
 
 /// Threads that dial again and again, and note how long each dial takes until a byte has come back.
 private final class DialWatch {
     private struct Dial: Sendable {
-        let start: Date
+        let start: MonotonicTime
         let seconds: Double
         let failure: String?
     }
@@ -325,12 +333,12 @@ private final class DialWatch {
     private var threads: [TestThread] = []
 
     init(_ dial: @escaping @Sendable () throws -> Connection) throws {
-        let (dials, isOver) = (dials, isOver)
+        let (dials, isOver, watch) = (dials, isOver, try Stopwatch())
         for _ in 0..<8 {
             threads.append(
                 try TestThread {
                     while isOver.load(0) == 0 {
-                        let noted = Self.note(dial)
+                        let noted = Self.note(dial, watch)
                         dials.withLock { $0.append(noted) }
                         usleep(20_000)
                     }
@@ -339,20 +347,22 @@ private final class DialWatch {
         }
     }
 
-    private static func note(_ dial: () throws -> Connection) -> Dial {
-        let start = Date()
+    private static func note(_ dial: () throws -> Connection, _ watch: Stopwatch) -> Dial {
+        let (start, before) = (Clock.now(), watch.seconds)
         let result = Result { try dial().exchange([1]) }
         let failure: String? = if case .failure(let error) = result { "\(error)" } else { nil }
-        return Dial(start: start, seconds: Date().timeIntervalSince(start), failure: failure)
+        return Dial(start: start, seconds: watch.seconds - before, failure: failure)
     }
 
     /// The longest of the dials that began after a moment, none of which may fail; those that were under way may go with their way.
-    func finish(since moment: Date) throws -> Double {
+    func finish(since moment: MonotonicTime) throws -> Double {
+        func late() -> [Dial] { dials.withLock { $0.filter { $0.start >= moment } } }
+        for _ in 0..<600 where late().count < 50 { usleep(100_000) }
         isOver.store(1, at: 0)
         for thread in threads { thread.join() }
-        let late = dials.withLock { $0 }.filter { $0.start >= moment }
-        if let failure = late.compactMap(\.failure).first { throw LabError(failure) }
-        guard late.count >= 50, let longest = late.map(\.seconds).max() else { throw LabError("\(late.count) dials") }
+        let seen = late()
+        if let failure = seen.compactMap(\.failure).first { throw LabError(failure) }
+        guard seen.count >= 50, let longest = seen.map(\.seconds).max() else { throw LabError("\(seen.count) dials") }
         return longest
     }
 }

@@ -61,6 +61,8 @@ final class Lab {
 
     /// By how much bounds on time are stretched where other work shares the machine.
     static let patience = ProcessInfo.processInfo.environment["PATIENCE"].flatMap { Double($0) } ?? 1
+    /// For how many seconds anything is waited for.
+    private static let longest: Double = 90
 
     /// Lays one more cable, between a namespace of this lab and one of another.
     func connect(_ space: String, to other: Lab, _ otherSpace: String, _ cable: String, _ addresses: (String, String))
@@ -159,24 +161,52 @@ final class Lab {
     }
 
     /// Waits until a ping from behind the seed to behind the shoot is answered.
-    func waitForPing(_ target: String = "10.2.0.10", seconds: Double = 8) throws {
-        try waitUntil("\(target) answers", seconds: seconds) { ping(target) }
+    func waitForPing(_ target: String = "10.2.0.10", within bound: Double? = nil) throws {
+        try waitUntil("\(target) answers", within: bound) { ping(target) }
     }
 
     func ping(_ target: String, from space: String = "pod-s", _ more: [String] = []) -> Bool {
         (try? output(space, ["ping", "-c", "1", "-W", "1"] + more + [target])) != nil
     }
 
-    func waitUntil(_ what: String, seconds: Double = 8, _ condition: () throws -> Bool) throws {
-        let end = Date().addingTimeInterval(seconds)
+    /// Waits until something is so, for as long as a busy machine may need.
+    ///
+    /// - Parameters:
+    ///   - what: for the error.
+    ///   - bound: within how many seconds it has to be, where that is promised; what the machine gives nobody does not count.
+    ///   - condition: is asked again and again.
+    /// - Throws: where it never is, where it takes longer than is promised, and what `condition` throws.
+    func waitUntil(_ what: String, within bound: Double? = nil, _ condition: () throws -> Bool) throws {
+        let watch = try bound.map { _ in try Stopwatch() }
+        let end = Date().addingTimeInterval(Self.longest)
         while try !condition() {
-            if Date() > end {
-                let logs = programs.map {
-                    "\n--- \($0.log)\n" + ((try? String(contentsOfFile: $0.log, encoding: .utf8)) ?? "")
-                }
-                throw LabError("waited \(seconds) s in vain: \(what)\(logs.joined())")
-            }
+            if Date() > end { throw LabError("waited in vain: \(what)\(logs)") }
             usleep(20_000)
+        }
+        if let bound, let seconds = watch?.seconds, seconds > bound * Self.patience {
+            throw LabError("\(what) after \(seconds) s, not \(bound)\(logs)")
+        }
+    }
+
+    /// What all programs have written.
+    private var logs: String { programs.map { "\n--- \($0.log)\n\($0.text)" }.joined() }
+
+    /// Starts a program in a namespace and waits until it listens at a TCP port.
+    @discardableResult
+    func startListening(_ space: String, _ command: [String], at port: Int) throws -> Program {
+        let program = try start(space, command)
+        try waitUntil("\(command.joined(separator: " ")) listens") { try listens(space, port) }
+        return program
+    }
+
+    /// Whether somebody listens at a TCP port in a namespace, according to the kernel.
+    private func listens(_ space: String, _ port: Int) throws -> Bool {
+        let table = try Namespace.within(handle(space)) {
+            try ["tcp", "tcp6"].map { try String(contentsOfFile: "/proc/thread-self/net/\($0)", encoding: .utf8) }
+                .joined()
+        }
+        return table.split(separator: "\n").map { $0.split(separator: " ") }.contains { fields in
+            fields.count > 3 && fields[1].hasSuffix(String(format: ":%04X", port)) && fields[3] == "0A"
         }
     }
 

@@ -9,10 +9,9 @@ struct TunnelTests {
     func carries(mtu: Int) throws {
         let lab = try Lab(mtu: mtu)
         _ = try lab.startPair(mtu: mtu)
-        _ = try lab.start("pod-c", ["iperf3", "-s"])
+        try lab.startListening("pod-c", ["iperf3", "-s"], at: 5201)
         try lab.waitForPing("fd02::10")
-        #expect(lab.ping("10.2.0.10", ["-M", "do", "-s", "\(mtu - 28)"]))
-        usleep(300_000)
+        #expect((0..<3).contains { _ in lab.ping("10.2.0.10", ["-M", "do", "-s", "\(mtu - 28)"]) })
         for target in ["10.2.0.10", "fd02::10"] {
             for direction in [[], ["-R"]] {
                 let text = try lab.output("pod-s", ["iperf3", "-c", target, "-t", "1", "-J"] + direction)
@@ -25,7 +24,7 @@ struct TunnelTests {
             "pod-s",
             ["iperf3", "-c", "10.2.0.10", "-u", "-b", "100M", "-l", "1200", "-t", "1", "-J"]
         )
-        #expect(try Lab.received(udp, "sum") > 5_000_000)
+        #expect(try Lab.received(udp, "sum") > 1_250_000)
     }
 
     @Test("tells a sender the smaller MTU of the far end, and clamps connections to it")
@@ -36,8 +35,7 @@ struct TunnelTests {
         try lab.waitForPing()
         let answer = try lab.shell("pod-s", "ping -c 2 -W 1 -M do -s 3000 10.2.0.10 2>&1 || true")
         #expect(answer.contains("mtu = 1400") || answer.contains("mtu=1400"), "\(answer)")
-        _ = try lab.start("pod-c", ["iperf3", "-s"])
-        usleep(300_000)
+        try lab.startListening("pod-c", ["iperf3", "-s"], at: 5201)
         // A path that swallows ICMP must not hang connections: their segments fit from the start.
         try lab.shell(
             "seed",
@@ -57,10 +55,10 @@ struct TunnelTests {
             "shoot",
             "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c tcp dport 8132 meta length gt 1300 drop; nft add rule inet t c tcp sport 8132 meta length gt 1300 drop"
         )
-        try lab.waitUntil("full packets get through", seconds: 20) { lab.ping("10.2.0.10", ["-s", "1400"]) }
+        try lab.waitUntil("full packets get through", within: 20) { lab.ping("10.2.0.10", ["-s", "1400"]) }
         // And go on to: the lanes do not die again.
         usleep(4_000_000)
-        #expect(lab.ping("10.2.0.10", ["-s", "1400"]))
+        #expect((0..<3).contains { _ in lab.ping("10.2.0.10", ["-s", "1400"]) })
     }
 
     @Test("misses a client that went, also where nobody said which there are")
@@ -92,10 +90,10 @@ struct TunnelTests {
         (role == "server" ? pair.server : pair.client).end(SIGKILL)
         // The kernel ends the connections of the dead, and nobody waits out the silence.
         let other = role == "server" ? "client" : "server"
-        try lab.waitUntil("the \(other) notices", seconds: 1) { try lab.liveLinks(other) == 0 }
+        try lab.waitUntil("the \(other) notices", within: 1) { try lab.liveLinks(other) == 0 }
         #expect(!lab.ping("10.2.0.10"))
         _ = try lab.startTunnel(role)
-        try lab.waitForPing(seconds: 5)
+        try lab.waitForPing()
     }
 
     @Test("notices a path that is cut in one direction within 3 s, and heals", arguments: ["input", "output"])
@@ -107,22 +105,21 @@ struct TunnelTests {
             "shoot",
             "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c iifname wan drop; nft add rule inet t c oifname wan drop"
         )
-        let start = Date()
+        let watch = try Stopwatch()
         try lab.waitUntil("the client notices") { try lab.liveLinks("client") == 0 }
-        #expect(Date().timeIntervalSince(start) < 3.5)
+        #expect(watch.seconds < 3.5)
         try lab.waitUntil("the server notices") { try lab.liveLinks("server") == 0 }
-        #expect(Date().timeIntervalSince(start) < 3.7)
+        #expect(watch.seconds < 3.7)
         #expect(try lab.get("/readyz").hasPrefix("0 of"))
         try lab.shell("shoot", "nft delete table inet t")
-        try lab.waitForPing(seconds: 15)
+        try lab.waitForPing(within: 15)
     }
 
     @Test("changes certificates, CA and gate key under load without losing a link")
     func changesCertificates() throws {
         let lab = try Lab()
         _ = try lab.startPair()
-        _ = try lab.start("pod-c", ["iperf3", "-s"])
-        usleep(300_000)
+        try lab.startListening("pod-c", ["iperf3", "-s"], at: 5201)
         let load = try lab.start("pod-s", ["iperf3", "-c", "10.2.0.10", "-t", "8", "-J"])
         usleep(1_000_000)
         let before = try lab.lanes()
@@ -130,7 +127,7 @@ struct TunnelTests {
         #expect(load.wait() == 0)
         #expect(try Lab.received(load.text) > 50_000_000)
         let after = try lab.status("server")
-        #expect(try before.isDisjoint(with: lab.lanes()), "the lanes are new")
+        try lab.waitUntil("the lanes are new") { try before.isDisjoint(with: lab.lanes()) }
         #expect(Self.reconnects(after) == 0, "\(after)")
         #expect(try lab.liveLinks("server") == 1)
     }
@@ -146,7 +143,7 @@ struct TunnelTests {
         let new = "\(lab.directory)/new"
         try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", new])
         try Lab.run(["sh", "-c", "cp \(new)/ca.crt \(new)/server.* \(lab.directory)/pki/"])
-        try lab.waitUntil("the server lets go", seconds: 5) { try lab.liveLinks("server") == 0 }
+        try lab.waitUntil("the server lets go", within: 5) { try lab.liveLinks("server") == 0 }
     }
 
     @Test("gives up its privileges once it is set up")
@@ -238,7 +235,7 @@ struct TunnelTests {
             ]
         )
         var heard = ""
-        try lab.waitUntil("READY=1 and WATCHDOG=1", seconds: 5) {
+        try lab.waitUntil("READY=1 and WATCHDOG=1") {
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = recv(socket.rawValue, &bytes, bytes.count, CInt(MSG_DONTWAIT))
             if count > 0 { heard += String(decoding: bytes.prefix(count), as: UTF8.self) + "\n" }
@@ -274,10 +271,10 @@ struct TunnelTests {
     func letsNothingIn() throws {
         let lab = try Lab()
         _ = try lab.startPair(server: ["--allow-inbound", "tcp/10.1.0.10:4430"])
-        for port in ["4430", "4431"] {
-            _ = try lab.start("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:\(port)"])
+        for port in [4430, 4431] {
+            let echo = [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:\(port)"]
+            try lab.startListening("pod-s", echo, at: port)
         }
-        usleep(300_000)
         let rate = try lab.tool(
             "pod-c",
             ["connections", "--connect", "10.1.0.10:4430", "--seconds", "0.3"],
