@@ -64,8 +64,12 @@ struct SlotsTests {
         await #expect(throws: TaskFailure.self) {
             try await slots.holding { try await Slots.aside { throw TaskFailure(.unknown, "x") } }
         }
-        let gate = Gate()
-        async let holder: Void = slots.holding { try await gate.wait() }
+        let (gate, isHeld) = (Gate(), Gate())
+        async let holder: Void = slots.holding {
+            isHeld.open()
+            try await gate.wait()
+        }
+        try await isHeld.wait()
         let cancelled = Task { try await slots.holding { Issue.record("its turn came after it was cancelled") } }
         cancelled.cancel()
         gate.open()

@@ -129,7 +129,7 @@ struct ChildProcessTests {
         let outcome = try ChildProcess.run(
             "/bin/sh",
             ["-c", "echo out; echo err >&2; env; exit 3"],
-            timeout: .seconds(5)
+            timeout: .seconds(60)
         )
         #expect(outcome.code == 3 && outcome.output.hasPrefix("out\nerr\n"))
         #expect(!outcome.output.contains("TENDRIL_CANARY"))
@@ -149,7 +149,7 @@ struct ChildProcessTests {
         let outcome = try ChildProcess.run(
             "/bin/sh",
             ["-c", "head -c 10000000 /dev/zero"],
-            timeout: .seconds(10),
+            timeout: .seconds(60),
             limit: 1000
         )
         #expect(outcome.output.utf8.count == 1000)
