@@ -64,7 +64,7 @@ shoot get nodes,pods -A -o wide
 
 step "A pod; its logs and a command in it come through the link: the control plane has no route to the node's pods"
 shoot run hello --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --command -- sh -c 'echo "hello from $(hostname)"; exec sleep 1000000' 2>/dev/null || true
-shoot wait --for=condition=Ready pod/hello --timeout=60s >/dev/null
+shoot wait --for=condition=Ready pod/hello "$TIMEOUT" >/dev/null
 printf '$ kubectl logs hello\n%s\n$ kubectl exec hello -- ip -4 addr show eth0\n' "$(shoot logs hello)"
 shoot exec hello -- ip -4 addr show eth0 | sed -n 's/ *inet/  inet/p'
 

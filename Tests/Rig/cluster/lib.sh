@@ -47,9 +47,12 @@ stop() {
   for i in {1..100}; do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.1; done
   kill -KILL "$pid" 2>/dev/null || true
 }
-# until_ok SECONDS COMMAND...: repeat until it succeeds. Where other work shares the machine, PATIENCE stretches the time.
+# Where other work shares the machine, PATIENCE stretches all times. TIMEOUT is for what kubectl waits for.
+export PATIENCE=${PATIENCE:-1}
+TIMEOUT=--timeout=$((60 * PATIENCE))s
+# until_ok SECONDS COMMAND...: repeat until it succeeds.
 until_ok() {
-  local end=$((SECONDS + $1 * ${PATIENCE:-1})); shift
+  local end=$((SECONDS + $1 * PATIENCE)); shift
   until "$@" >/dev/null 2>&1; do ((SECONDS < end)) || { say "timed out: $*"; return 1; }; sleep 0.2; done
 }
 

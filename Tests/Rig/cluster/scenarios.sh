@@ -3,10 +3,10 @@
 # seen PATTERN: whether a line of what comes matches; all of it is read, for who writes to somebody that has gone fails
 seen() { local text; text=$(cat); grep -qa -- "$1" <<<"$text"; }
 fail() { say "  $*"; return 1; }
-# within SECONDS START: what began at START has taken no longer. Where other work shares the machine, PATIENCE stretches it.
+# within SECONDS START: what began at START has taken no longer, but for PATIENCE.
 within() {
   local seconds; seconds=$(took "$2")
-  awk -v took="$seconds" -v limit="$1" -v patience="${PATIENCE:-1}" 'BEGIN { exit !(took <= limit * patience) }' || fail "took $seconds s, not $1"
+  awk -v took="$seconds" -v limit="$1" -v patience="$PATIENCE" 'BEGIN { exit !(took <= limit * patience) }' || fail "took $seconds s, not $1"
 }
 finish() { [[ -n ${KEEP:-} ]] || "$HERE/clean.sh"; }
 

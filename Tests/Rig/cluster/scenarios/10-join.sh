@@ -29,7 +29,7 @@ scenario_pods() { # pods run on it, and the API server reads their logs over the
   on w1 ctr -n k8s.io images import /opt/rig/images/pause.tar >/dev/null
   on w1 ctr -n k8s.io images import /opt/rig/images/busybox.tar >/dev/null
   kubectl run web --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --command -- sh -c 'echo up; exec sleep 100000' >/dev/null
-  kubectl wait --for=condition=Ready pod/web --timeout=60s >/dev/null
+  kubectl wait --for=condition=Ready pod/web "$TIMEOUT" >/dev/null
   [[ $(kubectl logs web) == up ]] || fail "no logs"
 }
 

@@ -52,7 +52,7 @@ if seen < 15: print("only", seen, "certificates seen")' "$WORK/signed.log")
 
 shoot_link() { # kubectl reaches pods over the link, and pods reach their API server
   s run web --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --command -- sh -c 'echo up; exec sleep 1000000' >/dev/null
-  s wait --for=condition=Ready pod/web --timeout=60s >/dev/null
+  s wait --for=condition=Ready pod/web "$TIMEOUT" >/dev/null
   [[ $(s logs web) == up && $(s exec web -- hostname) == web ]] || fail "logs or exec"
 }
 
@@ -68,7 +68,7 @@ print(u.urlopen(r,context=c,timeout=10).status)'
 
 shoot_pods_way() { # pods reach the API server by the kubernetes Service, through kube-proxy and the link
   s run site --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --command -- /usr/bin/python3.11 /srv/server.py 8080 >/dev/null
-  s wait --for=condition=Ready pod/site --timeout=60s >/dev/null
+  s wait --for=condition=Ready pod/site "$TIMEOUT" >/dev/null
   until_ok 30 site_asks || fail "$(site_asks 2>&1 | tail -2)"
 }
 
@@ -86,16 +86,16 @@ shoot_people() { # the command line shows shoots, machines and links, says what 
   [[ $(t vpn status one --output json | python3 -c 'import json,sys; l, = json.load(sys.stdin); print(l["node"], l["isUp"], 0 < l["milliseconds"] < 1000)') == "$m True True" ]] || fail "$(t vpn status one)"
   local code=0 text
   "$HERE/machine.sh" sh "$m" systemctl stop tendril-vpn
-  text=$(t vpn status one 2>&1) || code=$?
+  link_is_down() { code=0; text=$(t vpn status one 2>&1) || code=$?; [[ $code == 69 && $text == *"$m "*down* ]]; }
+  until_ok 5 link_is_down || { "$HERE/machine.sh" sh "$m" systemctl start tendril-vpn; fail "$code: $text"; }
   "$HERE/machine.sh" sh "$m" systemctl start tendril-vpn
-  [[ $code == 69 && $text == *"$m "*down* ]] || fail "$code: $text"
   until_ok 20 t vpn status one
   code=0; t shoot rotate one --complete >/dev/null 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "no rotation is prepared" "$WORK/error" || fail "$code: $(<"$WORK/error")"
   code=0; t kubeconfig nobody >/dev/null 2>&1 || code=$?; [[ $code == 69 ]] || fail "a shoot that is not there: $code"
   local name served; served=$(metrics tendril-system tendril-coordinator; metrics shoot--demo--one tendril-approver)
-  for name in $(grep -ohE 'tendril_(coordinator|approver)_[a-z_]+' "$HERE"/../../../docs/{alerts.yaml,dashboard-coordinator.json} | sort -u); do
-    grep -q "^# TYPE $name " <<<"$served" || fail "$name is drawn and not served"
+  for name in $(grep -ohE 'tendril_(coordinator|approver)_[a-z_]+' "$HERE"/../../../docs/{alerts.yaml,dashboard-coordinator.json,operations.md} | sort -u); do
+    grep -q "^# TYPE $name " <<<"$served" || fail "$name is drawn or documented, and not served"
   done
   grep -q '^tendril_coordinator_shoot_conditions{condition="EveryNodeReady",status="True"} 1' <<<"$served" || fail "$(grep conditions <<<"$served")"
 }

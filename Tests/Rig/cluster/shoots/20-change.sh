@@ -14,7 +14,7 @@ shoot_scale() { # a pool grows and shrinks; the Nodes of machines that are gone 
   # A pod on the new node reaches one on the other by its own address.
   local far; far=$(s get nodes -o jsonpath='{.items[*].metadata.name}' | tr ' ' '\n' | grep -v "^$(s get pod web -o jsonpath='{.spec.nodeName}')$")
   s run far --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides="{\"spec\":{\"nodeName\":\"$far\"}}" --command -- sleep 1000 >/dev/null
-  s wait --for=condition=Ready pod/far --timeout=60s >/dev/null
+  s wait --for=condition=Ready pod/far "$TIMEOUT" >/dev/null
   until_ok 20 s exec far -- ping -c 1 -W 1 "$(s get pod web -o jsonpath='{.status.podIP}')" || fail "no way between nodes: $(s -n kube-system logs -l k8s-app=tendril-routes 2>&1 | tail -5)"
   s delete pod far --now >/dev/null
   change '{"spec":{"workers":[{"name":"worker","minimum":1,"maximum":2}]}}'
@@ -54,7 +54,7 @@ kind: PodDisruptionBudget
 metadata: {name: guarded, namespace: default}
 spec: {minAvailable: 2, selector: {matchLabels: {app: guarded}}}
 YAML
-  s rollout status deployment/guarded --timeout=60s >/dev/null
+  s rollout status deployment/guarded "$TIMEOUT" >/dev/null
   until_ok 30 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   # A budget that allows nothing holds all of it up, and that is told; another machine is there by then.
   extra_pool large
@@ -89,7 +89,7 @@ shoot_repeat() { # a coordinator that starts anew repeats nothing that was done
   until_ok 20 eval '! "$HERE/machine.sh" sh seed kill -0 $pid' || fail "it does not end when it is asked to"
   # A kubelet may need a minute until it says that a pod is gone.
   until_ok 120 eval '[[ $(k -n tendril-system get pods -o name | wc -l) == 1 ]]' || fail "$(k -n tendril-system get pods)"
-  k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
+  k -n tendril-system rollout status deployment/tendril-coordinator "$TIMEOUT" >/dev/null
   until_ok 30 eval 'k -n tendril-system logs deployment/tendril-coordinator | grep "found done.*shoot=demo/one"' || fail "no reconciliation"
   ! k -n tendril-system logs deployment/tendril-coordinator | grep "shoot=demo/one.*task=" || fail "$(k -n tendril-system logs deployment/tendril-coordinator | grep done)"
 }
@@ -146,7 +146,7 @@ shoot_webhook() { # the API server asks the coordinator before it stores a Shoot
   until_ok 40 eval '[[ -z $(k -n tendril-system get pods --no-headers 2>/dev/null) ]]'
   k -n demo patch shoot one --dry-run=server --type=merge -p "$(release $TOO_NEW)" >/dev/null || fail "nobody answers, and that stops people"
   k -n tendril-system scale deployment/tendril-coordinator --replicas=1 >/dev/null
-  k -n tendril-system rollout status deployment/tendril-coordinator --timeout=60s >/dev/null
+  k -n tendril-system rollout status deployment/tendril-coordinator "$TIMEOUT" >/dev/null
   k delete validatingwebhookconfiguration tendril-coordinator >/dev/null
 }
 

@@ -59,7 +59,7 @@ shoot_overlay() { # inside UDP pods of one node reach those of another as they a
   mapfile -t nodes < <(s get nodes -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}')
   s run near --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --overrides="{\"spec\":{\"nodeName\":\"${nodes[0]}\"}}" --command -- /usr/bin/python3.11 -u -m http.server 8000 >/dev/null
   s run far --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides="{\"spec\":{\"nodeName\":\"${nodes[1]}\"}}" --command -- sleep 1000 >/dev/null
-  s wait --for=condition=Ready pod/near pod/far --timeout=60s >/dev/null
+  s wait --for=condition=Ready pod/near pod/far "$TIMEOUT" >/dev/null
   from=$(s get pod far -o jsonpath='{.status.podIP}')
   # asked ADDRESS PORT: whether it answers the pod `far` by HTTP
   asked() { s exec far -- sh -c "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 $1 $2" | seen "200 OK"; }

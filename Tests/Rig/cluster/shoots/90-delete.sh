@@ -26,7 +26,7 @@ spec:
 YAML
   until_ok 15 eval '[[ $(shoot_status two lastOperation.state) == Failed ]]' || fail "$(k -n demo get shoot two -o yaml)"
   [[ $(shoot_status two lastErrors) == *ERR_CONFIGURATION_PROBLEM* && $(shoot_status two lastErrors) == *"overlaps the seed"* && $(shoot_status two lastErrors) == *no-such-image* ]] || fail "$(shoot_status two lastErrors)"
-  k -n demo delete shoot two --timeout=30s >/dev/null || fail "$(k -n demo get shoot two -o yaml)"
+  k -n demo delete shoot two --timeout=$((30 * PATIENCE))s >/dev/null || fail "$(k -n demo get shoot two -o yaml)"
 }
 
 # placed: which of them have a seed
@@ -49,10 +49,10 @@ shoot_no_room() { # shoots that no seed takes say why; where there is room for o
     [[ $i == "$chosen" ]] || until_ok 20 eval '[[ $(shoot_status $i lastErrors) == *ERR_UNSCHEDULED*"full with $((hosted + 1)) shoots"* ]]' || fail "$(shoot_status $i lastOperation)"
   done
   [[ $(placed "${names[@]}") == "$chosen" ]] || fail "more than one: $(placed "${names[@]}")"
-  for i in "${names[@]}"; do [[ $i == "$chosen" ]] || k -n demo delete shoot "$i" --timeout=10s >/dev/null || fail "$i was not touched, and does not go"; done
+  for i in "${names[@]}"; do [[ $i == "$chosen" ]] || k -n demo delete shoot "$i" --timeout=$((10 * PATIENCE))s >/dev/null || fail "$i was not touched, and does not go"; done
   until_ok 120 succeeded "$chosen" Create || fail "$(k -n demo get shoot "$chosen" -o yaml)"
   [[ $(k get seed here -o jsonpath='{.status.conditions[0].type}={.status.conditions[0].status}') == Ready=True ]] || fail "$(k get seed here -o yaml)"
-  k -n demo delete shoot "$chosen" --timeout=120s >/dev/null || fail "$(k -n demo get shoot "$chosen" -o yaml)"
+  k -n demo delete shoot "$chosen" --timeout=$((120 * PATIENCE))s >/dev/null || fail "$(k -n demo get shoot "$chosen" -o yaml)"
   k patch seed here --type=merge -p '{"spec":{"capacity":200}}' >/dev/null
 }
 
@@ -83,7 +83,7 @@ spec: {seedName: here, kubernetes: {version: $KUBERNETES_VERSION}, provider: {ty
 YAML
   code=0; whole down --seed here 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "has 1 shoots.*demo/last" "$WORK/error" || fail "$code: $(<"$WORK/error")"
-  k -n demo delete shoot last --timeout=20s >/dev/null
+  k -n demo delete shoot last --timeout=$((20 * PATIENCE))s >/dev/null
   whole down --seed here >/dev/null || fail "it is not taken away"
   [[ -z $(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril) ]] || fail "$(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril)"
   whole down --seed here >/dev/null || fail "a second time it cannot be said"
