@@ -52,6 +52,8 @@ enum Works {
     static func work(
         _ api: MemoryAPI,
         _ configuration: CoordinatorConfiguration,
+        seed: KubernetesClient? = nil,
+        garden: KubernetesClient? = nil,
         _ change: (inout Shoot) -> Void = { _ in }
     ) throws -> ShootWork {
         let shoot = try Samples.shoot(change)
@@ -60,8 +62,8 @@ enum Works {
             shoot: shoot,
             facts: try facts.orFail("no facts"),
             configuration: configuration,
-            garden: api.client,
-            seed: api.client,
+            garden: garden ?? api.client,
+            seed: seed ?? api.client,
             transport: api,
             mayWrite: { true },
             logger: silent
