@@ -40,6 +40,14 @@ struct ShootPreviewTests {
                 ["control-plane: its pods roll", "pool worker: its kubelets restart"]
             ),
             Case({ $0.spec.workers[0].labels = ["a": "b"] }, ["pool worker: its kubelets restart"]),
+            Case(
+                { $0.spec.workers[0].taints = [.init(key: "k", value: "v", effect: "NoSchedule")] },
+                ["pool worker: its kubelets restart"]
+            ),
+            Case(
+                { $0.spec.workers[0].taints = [.init(key: "k", value: "v", effect: "NoExecute")] },
+                ["pool worker: its kubelets restart", "pool worker: pods that do not tolerate k are evicted"]
+            ),
             Case({ $0.spec.workers[0].machineType = "m" }, ["pool worker: its machines are replaced"]),
             Case({ $0.spec.workers[0].maximum = 4 }, ["pool worker: its bound moves to 4"]),
             Case({ $0.spec.workers[0].minimum = 0 }, ["pool worker: up to 1 machines end"]),

@@ -148,6 +148,10 @@ package struct ShootPreview: Encodable, Sendable {
         if old.kubelet != new.kubelet { add(new, .restart, "kubelet") }
         if old.labels != new.labels { add(new, .restart, "labels") }
         if old.taints != new.taints { add(new, .restart, "taints") }
+        let evicting = (new.taints ?? []).filter { $0.effect == "NoExecute" && !(old.taints ?? []).contains($0) }
+        guard !evicting.isEmpty else { return }
+        let keys = evicting.map(\.key).joined(separator: ", ")
+        add("pool \(new.name)", "pods that do not tolerate \(keys) are evicted", "taints", machines.names(new.name))
     }
 
     private mutating func add(_ pool: Shoot.Worker, _ effect: NodeEffect, _ reason: String) {
