@@ -8,7 +8,8 @@ package final class RecentLines: Sendable {
     /// Keeps at most `limit` lines.
     package init(limit: Int = 200) { self.limit = limit }
 
-    func add(_ line: String) {
+    /// Keeps one more line, in the place of the oldest.
+    package func add(_ line: String) {
         kept.withLock { kept in
             if kept.lines.count < limit {
                 kept.lines.append(line)

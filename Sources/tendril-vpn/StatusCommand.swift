@@ -42,7 +42,7 @@ struct StatusCommand: ParsableCommand {
             throw Failure(error, exitCode: .unavailable)
         }
         switch output {
-        case .table: print(StatusTable.text(report, lines: peer == nil ? 0 : 20))
+        case .table: print(StatusTable.text(report, lines: peer == nil ? 0 : report.log.count))
         case .json: print(try report.json())
         }
         // The link that a peer answers over is live, though after a reconnect the peer may not know yet.
