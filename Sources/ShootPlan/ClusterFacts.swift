@@ -10,8 +10,8 @@ package struct ImageSource: Codable, Hashable, Sendable {
     package var tendril: String
     /// Of the dashboard, which has another home than the rest of Kubernetes.
     package var kubernetesui: String?
-    /// Add-ons without an image: their objects are made, but nothing runs.
-    package var missing: [String]
+    /// Add-ons without an image: their objects are made, but nothing runs; none where it is missing.
+    package var missing: [String]?
 
     package init(kubernetes: String, tendril: String, missing: [String] = []) {
         (self.kubernetes, self.tendril, self.missing) = (kubernetes, tendril, missing)

@@ -13,6 +13,20 @@ package enum StrictDecoder {
     package static func decode<Value: Codable>(
         _ type: Value.Type,
         from bytes: [UInt8]
+    ) throws(ConfigurationError) -> Value { try decode(type, from: bytes) { _ in [] } }
+
+    /// Reads YAML or JSON, and judges what was read.
+    ///
+    /// - Parameters:
+    ///   - type: encodes every key that it decodes.
+    ///   - bytes: one document of at most 1 MiB.
+    ///   - judge: says all that is wrong with a value.
+    /// - Returns: a value that nothing is wrong with.
+    /// - Throws: `ConfigurationError` with every unknown key and all that was judged wrong, or the first value of a wrong kind.
+    package static func decode<Value: Codable>(
+        _ type: Value.Type,
+        from bytes: [UInt8],
+        judge: (Value) -> [ConfigurationProblem]
     ) throws(ConfigurationError) -> Value {
         let node: YAMLNode
         do throws(YAMLError) {
@@ -23,8 +37,8 @@ package enum StrictDecoder {
         do {
             let value = try JSONDecoder().decode(type, from: JSONEncoder().encode(node.json))
             let known = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
-            let unknown = unknownKeys(node, known, path: "")
-            guard unknown.isEmpty else { throw ConfigurationError(unknown) }
+            let problems = unknownKeys(node, known, path: "") + judge(value)
+            guard problems.isEmpty else { throw ConfigurationError(problems) }
             return value
         } catch let error as ConfigurationError {
             throw error
@@ -33,25 +47,6 @@ package enum StrictDecoder {
         } catch {
             throw ConfigurationError([.init("", "\(error)")])
         }
-    }
-
-    /// Reads YAML or JSON, and judges what was read.
-    ///
-    /// - Parameters:
-    ///   - type: encodes every key that it decodes.
-    ///   - bytes: one document of at most 1 MiB.
-    ///   - judge: says all that is wrong with a value.
-    /// - Returns: a value that nothing is wrong with.
-    /// - Throws: `ConfigurationError`.
-    package static func decode<Value: Codable>(
-        _ type: Value.Type,
-        from bytes: [UInt8],
-        judge: (Value) -> [ConfigurationProblem]
-    ) throws(ConfigurationError) -> Value {
-        let value = try decode(type, from: bytes)
-        let problems = judge(value)
-        guard problems.isEmpty else { throw ConfigurationError(problems) }
-        return value
     }
 
     private static func unknownKeys(_ node: YAMLNode, _ known: JSONValue, path: String) -> [ConfigurationProblem] {

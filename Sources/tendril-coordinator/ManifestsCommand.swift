@@ -42,6 +42,10 @@ struct BootstrapManifestsCommand: ParsableCommand {
     @Option(name: .long, help: "With --server: the CA bundle of the API server in PEM.")
     var ca: String?
 
+    func validate() throws {
+        guard (server == nil) == (ca == nil) else { throw ValidationError("--server and --ca go together") }
+    }
+
     func run() throws {
         do {
             let clusterInfo = try server.flatMap { server in try ca.map { (server, try DurableFile.read($0)) } }

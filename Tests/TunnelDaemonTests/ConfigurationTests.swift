@@ -1,3 +1,4 @@
+import Foundation
 import TendrilCore
 import Testing
 import TunnelDaemon
@@ -127,8 +128,11 @@ struct ConfigurationTests {
         #expect(found.contains { $0.hasPrefix("networks: is missing: Nodes are believed") }, "\(found)")
     }
 
-    @Test("has a flag for every setting", arguments: Setting.allCases)
-    func hasFlags(setting: Setting) {
+    @Test("has a flag for every setting, and both stand in its documentation", arguments: Setting.allCases)
+    func hasFlags(setting: Setting) throws {
         #expect(setting.flag.hasPrefix("--") && setting.flag == setting.flag.lowercased())
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+        let page = try String(contentsOf: root.appending(path: "docs/configuration.md"), encoding: .utf8)
+        #expect(page.contains("`\(setting.key)`") && page.contains("`\(setting.flag)`"))
     }
 }

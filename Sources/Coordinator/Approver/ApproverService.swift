@@ -7,7 +7,7 @@ internal import LinuxSystem
 internal import Logging
 internal import Observability
 internal import TLSEngine
-internal import TendrilCore
+package import TendrilCore
 
 /// How an approver is to run, as a person says it.
 package struct ApproverSettings: Sendable {
@@ -34,6 +34,23 @@ package struct ApproverSettings: Sendable {
         (self.nodeNetworks, self.metrics) = (nodeNetworks, metrics)
         (self.logLevel, self.logFormat) = (logLevel, logFormat)
     }
+
+    /// Every problem, each with its flag; none means that they can be used.
+    package var problems: [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        func check(_ holds: Bool, _ flag: String, _ reason: String) {
+            if !holds { problems.append(ConfigurationProblem(flag, reason)) }
+        }
+        check(NodeName.isLabel(cluster), "--cluster", "\(cluster) is no DNS label in lower case")
+        for text in nodeNetworks { check(IPPrefix(text) != nil, "--node-network", "\(text) is no network") }
+        check(metrics.map { Endpoint($0) != nil } ?? true, "--metrics", "\(metrics ?? "") is not ADDRESS:PORT")
+        for (flag, value, choices) in [
+            ("--log-level", logLevel, LogChoice.levels), ("--log-format", logFormat, LogChoice.formats),
+        ] {
+            check(choices.contains(value), flag, "\(value) is none of \(choices.joined(separator: ", "))")
+        }
+        return problems
+    }
 }
 
 /// Settings that cannot be used.
@@ -51,20 +68,9 @@ package struct ApproverService: Sendable {
 
     /// Reads everything that the settings name.
     package init(_ settings: ApproverSettings) throws {
-        guard NodeName.isLabel(settings.cluster) else {
-            throw SettingsError(description: "--cluster: \(settings.cluster) is no DNS label in lower case")
-        }
-        guard let level = Logger.Level(rawValue: settings.logLevel),
+        guard settings.problems.isEmpty, let level = Logger.Level(rawValue: settings.logLevel),
             let format = LogFormat(rawValue: settings.logFormat)
-        else {
-            throw SettingsError(description: "--log-level or --log-format is none of those that are known")
-        }
-        let networks = try settings.nodeNetworks.map { text in
-            guard let network = IPPrefix(text) else {
-                throw SettingsError(description: "--node-network: \(text) is no network")
-            }
-            return network
-        }
+        else { throw ConfigurationError(settings.problems) }
         Privileges.forbidDumps()
         let logger = Logger(label: "tendril-approver") { LogOutput(label: $0, level: level, format: format) }
         let kubeconfig = try Kubeconfig(path: settings.kubeconfig)
@@ -82,16 +88,13 @@ package struct ApproverService: Sendable {
             client: client,
             cluster: settings.cluster,
             authority: authority,
-            nodeNetworks: networks,
+            nodeNetworks: settings.nodeNetworks.compactMap { IPPrefix($0) },
             logger: logger
         )
         (self.approver, self.client, self.logger) = (approver, client, logger)
         self.kubeconfig = settings.kubeconfig
-        endpoint = try settings.metrics.map { text in
-            guard let address = Endpoint(text) else {
-                throw SettingsError(description: "--metrics: \(text) is not ADDRESS:PORT")
-            }
-            return try HTTPEndpoint(address) { path in
+        endpoint = try settings.metrics.flatMap { Endpoint($0) }.map { address in
+            try HTTPEndpoint(address) { path in
                 switch path {
                 case "/metrics": HTTPEndpoint.Response(ApproverMetrics.text(approver.counts))
                 case "/healthz": HTTPEndpoint.Response("ok\n")

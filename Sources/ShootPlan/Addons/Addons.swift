@@ -54,7 +54,7 @@ package enum Addons {
             )
         }
         func add(_ name: String, _ workload: String, _ objects: (Int) -> [JSONValue]) {
-            let isMissing = cluster.images.missing.contains(name)
+            let isMissing = cluster.images.missing?.contains(name) ?? false
             addons.append(
                 Addon(
                     name: name,
