@@ -21,6 +21,11 @@ t = tarfile.open(sys.argv[1]); read = lambda d: json.load(t.extractfile("blobs/s
 print("blobs/sha256/" + read(json.load(t.extractfile("index.json"))["manifests"][0])["layers"][0]["digest"][7:])' "$image")" | tar -t)
   grep -qx "usr/bin/$(basename "$image" .tar)" <<<"$names" || fail "$(basename "$image") lacks its program"
   ! grep -qE '(^|/)(ba|da)?sh$' <<<"$names" || fail "$(basename "$image") holds a shell"
+  grep -qx "etc/ssl/certs/ca-certificates.crt" <<<"$names" || fail "$(basename "$image") holds no CA bundle"
+  python3 -c 'import json,sys,tarfile
+t = tarfile.open(sys.argv[1]); read = lambda d: json.load(t.extractfile("blobs/sha256/" + d["digest"][7:]))
+user = read(read(json.load(t.extractfile("index.json"))["manifests"][0])["config"])["config"].get("User", "")
+sys.exit(user.split(":")[0] in ("", "0", "root"))' "$image" || fail "$(basename "$image") runs as root"
 done
 [[ $(ls "$work/images" | wc -l) == 3 ]] || fail "there are not three images"
 echo "images: the same bytes twice"
