@@ -54,6 +54,8 @@ struct RotationTests {
         #expect(rotation.complete() != nil && rotation.phase == nil)
         #expect(rotation.start(at: 5) == nil && rotation.phase == .preparing)
         #expect(rotation.start(at: 6) != nil && rotation.complete() != nil)
+        // Who wrote it down and was stopped finds the wish once more.
+        #expect(rotation.hasBegun(.rotateStart) && !rotation.hasBegun(.rotateComplete))
         rotation.reached(at: 7)
         // New credentials are used, but it is not seen yet that all do.
         #expect(rotation.usesNewKeys && rotation.phase == .preparing && rotation.complete() != nil)

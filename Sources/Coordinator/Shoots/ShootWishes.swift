@@ -26,6 +26,11 @@ struct ShootWishes: Sendable {
         case nil: refusal = "is none of \(ShootOperation.allCases.map(\.rawValue).joined(separator: ", "))"
         case .reconcile, .retry: return operation
         case .rotateStart, .rotateComplete:
+            // Who wrote it down may have been stopped before the annotation was taken away.
+            if operation.map(rotation.hasBegun) == true {
+                try await acknowledge(shoot)
+                return operation
+            }
             refusal =
                 shoot.isHibernated
                 ? "the shoot sleeps"

@@ -82,6 +82,15 @@ package struct Rotation: Codable, Hashable, Sendable {
         return nil
     }
 
+    /// Whether what a person asks for has begun, and nothing of it is done yet: to ask for it again changes nothing.
+    package func hasBegun(_ operation: ShootOperation) -> Bool {
+        switch operation {
+        case .rotateStart: step == .introduced
+        case .rotateComplete: step == .served
+        case .reconcile, .retry: false
+        }
+    }
+
     /// Takes note that everything and everybody is at this step, and goes on to the next if that needs nobody's word.
     ///
     /// - Parameter time: now, in seconds since 1970.
