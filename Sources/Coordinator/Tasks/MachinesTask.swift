@@ -109,6 +109,8 @@ private struct UserDataStore {
     private static let expiry = "tendril.dev/token-expiry"
     private static let inputs = "tendril.dev/inputs"
     private static let key = "user-data"
+    /// The token's Secret, until the shoot has it.
+    private static let token = "token.json"
 
     let work: ShootWork
     let provider: any InfrastructureProvider
@@ -135,6 +137,10 @@ private struct UserDataStore {
             let expiry = present.metadata.annotations?[Self.expiry].flatMap({ UInt64($0) }),
             expiry > now + Self.tokenLifetime / 2, let userData = present[Self.key]
         {
+            if let token = present[Self.token] {
+                try await publish(JSONDecoder().decode(KubernetesSecret.self, from: Data(token)))
+                try await store.write(name, [Self.key: userData], annotations: present.metadata.annotations)
+            }
             return (userData, expiry - Self.tokenLifetime / 2)
         }
         let token = try TokenManifest.make(
@@ -144,15 +150,28 @@ private struct UserDataStore {
             lifetime: Self.tokenLifetime,
             allowsRejoin: false
         )
-        try await shoot.create(token.secret)
         let userData = try UserData.render(
             UserDataConfiguration(agent: agent, program: program, token: token.text),
             as: .cloudConfig,
             unit: AgentUnit.text
         )
         let expiry = now + Self.tokenLifetime
-        try await store.write(name, [Self.key: userData], annotations: [Self.inputs: wanted, Self.expiry: "\(expiry)"])
+        let notes = [Self.inputs: wanted, Self.expiry: "\(expiry)"]
+        // Ahead of what is done: who is stopped here publishes this token, and makes no second one.
+        let data = [Self.key: userData, Self.token: try CanonicalJSON.bytes(token.secret)]
+        try await store.write(name, data, annotations: notes)
+        try await publish(token.secret)
+        try await store.write(name, [Self.key: userData], annotations: notes)
         return (userData, expiry - Self.tokenLifetime / 2)
+    }
+
+    /// Has the shoot take a token, which may be there already.
+    private func publish(_ token: KubernetesSecret) async throws {
+        do throws(APIError) {
+            try await shoot.create(token)
+        } catch {
+            guard error.isConflict else { throw error }
+        }
     }
 
     private func configurationKeys() async throws -> [String] {
