@@ -99,8 +99,15 @@ package struct LocalProvider: InfrastructureProvider {
 
     package func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {
         let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
-        guard Self.surge(group) != nil else { return }
-        try await note([Self.surge: .null, Self.desired: .string("\(pool.minimum)")], on: pool, work)
+        let notes = group.metadata.annotations ?? [:]
+        // Whoever saw the machine end may have been stopped then; another one of that name is not to follow it.
+        let isLeft = notes[Self.leaving] != nil
+        guard isLeft || Self.surge(group) != nil else { return }
+        try await note(
+            [Self.surge: .null, Self.leaving: .null, Self.desired: .string("\(pool.minimum)")],
+            on: pool,
+            work
+        )
     }
 
     package func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
