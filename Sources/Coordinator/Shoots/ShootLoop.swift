@@ -1,4 +1,4 @@
-internal import ClusterModel
+package import ClusterModel
 internal import FoundationEssentials
 internal import HTTPModel
 internal import KubernetesClient
@@ -9,7 +9,7 @@ internal import ShootPlan
 internal import TendrilCore
 
 /// Takes care of one shoot for as long as it is there: flows when something is to be done, health in between.
-actor ShootLoop {
+package actor ShootLoop {
     /// What was just made gets this long to become well before it is made again.
     static let repairPause = Nanoseconds.seconds(60)
     /// So often one that is well is looked at.
@@ -66,7 +66,8 @@ actor ShootLoop {
         case thorough
     }
 
-    init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
+    /// Takes the shoot as the garden says it first.
+    package init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
         (self.shoot, self.environment) = (shoot, environment)
         var logger = environment.logger
         logger[metadataKey: "shoot"] = "\(shoot.key)"
@@ -76,7 +77,7 @@ actor ShootLoop {
     }
 
     /// Takes what the garden says now.
-    func observe(_ newest: Shoot) {
+    package func observe(_ newest: Shoot) {
         let isNews =
             newest.metadata.generation != shoot.metadata.generation
             || newest.isBeingDeleted != shoot.isBeingDeleted
@@ -92,7 +93,7 @@ actor ShootLoop {
     }
 
     /// The same, and waits until nothing is under way.
-    func end() async {
+    package func end() async {
         let last = work
         stop()
         await last?.value

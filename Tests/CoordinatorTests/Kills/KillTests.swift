@@ -1,0 +1,104 @@
+import ClusterModel
+import Coordinator
+import FoundationEssentials
+import TendrilCore
+import Testing
+
+/// What a coordinator leaves that is killed depends on nothing but the changes that the API has taken from it: before it has
+/// sent the next one, while that is on its way and when its answer is lost, the API is as it was after one change or another.
+@Suite("A coordinator that is killed", .timeLimit(.minutes(10)))
+struct KillTests {
+    /// With `TENDRIL_KILLS=all` it is killed after each single change, else after some of each kind.
+    private static let isWhole = ProcessInfo.processInfo.environment["TENDRIL_KILLS"] == "all"
+    private static let some = 6
+    /// What was once wrong after these.
+    private static let tried = ["/secrets/bootstrap-token", "/secrets/user-data", "/secrets/machines", "/shoots/one"]
+    /// So many changes are enough to get further, whatever has to be said anew first.
+    private static let life = 12
+
+    private static func chosen(_ moments: [WorldServer.Moment]) -> [WorldServer.Moment] {
+        guard !isWhole else { return moments }
+        let next = moments.dropFirst().map { Optional($0.kind) } + [nil]
+        let last = zip(moments, next).filter { $0.kind != $1 }.map(\.0)
+        func isTried(_ moment: WorldServer.Moment) -> Bool { tried.contains { moment.path.contains($0) } }
+        let others = last.filter { !isTried($0) }
+        let step = max(others.count / some, 1)
+        return moments.filter(isTried) + stride(from: 0, to: others.count, by: step).map { others[$0] }
+    }
+
+    private static func isAllDone(_ wish: Wish, _ start: World) async throws -> WorldServer {
+        let server = WorldServer(start)
+        let outcome = try await Life.run(server, until: wish.isDone)
+        try #require(outcome.isDone && outcome.complaints.isEmpty && outcome.repeated.isEmpty, "\(outcome)")
+        return server
+    }
+
+    private func check(_ world: World, _ wanted: World, _ comment: Comment) {
+        #expect(world.history.madeTwice.isEmpty, comment)
+        #expect(world.machinesMade == wanted.machinesMade, comment)
+        #expect(Essence.excess(world.history, wanted.history).isEmpty, comment)
+        #expect(Essence.difference(world, wanted).isEmpty, comment)
+    }
+
+    @Test(
+        "after any change is followed by one that goes on: nothing is done twice, and all is as if nobody had been killed",
+        arguments: Wish.allCases
+    )
+    func anywhere(_ wish: Wish) async throws {
+        let whole = try await Self.isAllDone(wish, try await wish.asked())
+        for moment in Self.chosen(whole.moments) where moment.world.shootDocument != nil {
+            let server = WorldServer(moment.world)
+            let outcome = try await Life.run(server, until: wish.isDone)
+            let comment: Comment = "after \(moment.path): \(outcome)"
+            #expect(outcome.isDone && outcome.complaints.isEmpty && outcome.repeated.isEmpty, comment)
+            check(server.world, whole.world, comment)
+        }
+    }
+
+    @Test("again and again is followed by others until all is done", arguments: Wish.allCases)
+    func repeatedly(_ wish: Wish) async throws {
+        let start = try await wish.asked()
+        let whole = try await Self.isAllDone(wish, start)
+        var (world, lives) = (start, 0)
+        while world.shootDocument != nil, lives < 100 {
+            let server = WorldServer(world, until: Self.life)
+            let outcome = try await Life.run(server, until: wish.isDone)
+            #expect(outcome.complaints.isEmpty && outcome.repeated.isEmpty, "life \(lives): \(outcome)")
+            (world, lives) = (server.world, lives + 1)
+            if outcome.isDone { break }
+        }
+        #expect(lives < 100)
+        check(world, whole.world, "\(lives) lives")
+    }
+
+    @Test("while it makes a shoot, which is deleted then: nothing is left of it")
+    func halfMade() async throws {
+        for moment in Self.chosen(try await Self.isAllDone(.create, try await Wish.create.asked()).moments) {
+            let server = WorldServer(Wish.delete.asked(of: moment.world))
+            let outcome = try await Life.run(server, until: Wish.delete.isDone)
+            let world = server.world
+            #expect(outcome.isDone || world.shootDocument == nil, "after \(moment.path): \(outcome)")
+            #expect(world.seed.documents.keys.sorted() == ["/apis/tendril.dev/v1alpha1/seeds/here"])
+            #expect(world.running.isEmpty && outcome.complaints.isEmpty, "after \(moment.path): \(outcome)")
+        }
+    }
+
+    @Test(
+        "while its shoot changes its mind: what was done by half is made what is wanted now",
+        arguments: [(Wish.sleep, Wish.wake), (.create, .sleep), (.minorRelease, .rotate), (.otherMachines, .sleep)]
+    )
+    func otherwise(_ first: Wish, _ second: Wish) async throws {
+        let whole = try await Self.isAllDone(first, try await first.asked())
+        let wanted = try await Self.isAllDone(second, second.asked(of: whole.world)).world
+        for moment in Self.chosen(whole.moments) {
+            let server = WorldServer(second.asked(of: moment.world))
+            let outcome = try await Life.run(server, until: second.isDone)
+            let comment: Comment = "after \(moment.path): \(outcome)"
+            #expect(outcome.isDone && outcome.complaints.isEmpty && outcome.repeated.isEmpty, comment)
+            #expect(server.world.history.madeTwice.isEmpty, comment)
+            #expect(server.world.running.count == wanted.running.count, comment)
+            let states = [server.world, wanted].map { $0.shootDocument?["status"]?["kubernetesVersion"] }
+            #expect(states[0] == states[1], comment)
+        }
+    }
+}

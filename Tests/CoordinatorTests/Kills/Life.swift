@@ -1,0 +1,153 @@
+import ClusterModel
+import Coordinator
+import FoundationEssentials
+import HTTPModel
+import KubernetesClient
+import LinuxSystem
+import Logging
+import ShootPlan
+import TendrilCore
+
+/// One life of a coordinator: from its start until all is done, or until it is killed.
+struct Life {
+    /// What came of it.
+    struct Outcome: Sendable {
+        /// The tasks that were done.
+        var tasks: [String] = []
+        /// Those that were done although it was written down that they were.
+        var repeated: [String] = []
+        /// What it complained about.
+        var complaints: [String] = []
+        /// Whether it ended with all done.
+        var isDone = false
+    }
+
+    private let server: WorldServer
+    private let heard = Guarded(Outcome())
+    private static let limit: UInt64 = 5_000_000_000
+
+    private init(_ server: WorldServer) { self.server = server }
+
+    /// Has a coordinator work on a world until that is as it is wanted; the world is the server's then.
+    ///
+    /// - Parameters:
+    ///   - server: of the world.
+    ///   - isDone: whether a world is as it is wanted; asked after each flow.
+    /// - Returns: what was done.
+    /// - Throws: where a coordinator cannot begin.
+    static func run(_ server: WorldServer, until isDone: @escaping @Sendable (World) -> Bool) async throws -> Outcome {
+        try await Life(server).run(until: isDone)
+    }
+
+    private func run(until isDone: @escaping @Sendable (World) -> Bool) async throws -> Outcome {
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let (changes, change) = AsyncStream.makeStream(of: Shoot.self)
+        let environment = try environment { event in
+            hear(event)
+            guard isEnd(event), isDone(server.world) else {
+                // Who has something to complain about may try again for minutes; it is wrong already.
+                if event.level >= .warning { end.finish() }
+                return
+            }
+            heard.withLock { $0.isDone = true }
+            end.finish()
+        }
+        let timer = Task {
+            for _ in 0..<(Self.limit / 10_000_000) where !server.isDead {
+                try await Task.sleep(nanoseconds: 10_000_000)
+            }
+            end.finish()
+        }
+        let following = Task { await follow(changes, environment) }
+        server.follow { change.yield($0) }
+        for await _ in ends {}
+        timer.cancel()
+        change.finish()
+        await following.value
+        return heard.withLock { $0 }
+    }
+
+    /// Keeps a loop for the shoot until nothing is heard any more; another one once the shoot has a seed, for that may be
+    /// another process's to look after.
+    private func follow(_ changes: AsyncStream<Shoot>, _ environment: CoordinatorEnvironment) async {
+        var loop: ShootLoop?
+        var isPlaced = false
+        for await shoot in changes {
+            if let known = loop, !isPlaced, shoot.spec.seedName != nil {
+                await known.end()
+                loop = nil
+            }
+            isPlaced = shoot.spec.seedName != nil
+            let current = loop ?? ShootLoop(shoot, environment)
+            loop = current
+            await current.observe(shoot)
+        }
+        await loop?.end()
+    }
+
+    private func environment(_ hear: @escaping @Sendable (LogEvent) -> Void) throws -> CoordinatorEnvironment {
+        let logger = Logger(label: "life") { _ in Ear(hear: hear) }
+        let client = KubernetesClient(
+            servers: ["https://api"],
+            security: HTTPSecurity(trust: .system),
+            transport: server,
+            agent: "test"
+        )
+        return CoordinatorEnvironment(
+            configuration: try Works.configuration(["machineImages": [["name": "default", "program": ["baked": true]]]]
+            ),
+            garden: client,
+            seed: client,
+            seedVersion: Works.seedVersion,
+            transport: server,
+            peers: Peers(client: client, seed: "here", namespace: "tendril-system", place: "a", logger: Works.silent),
+            logger: logger,
+            slots: Slots(4),
+            counts: CoordinatorCounts(),
+            places: SeedPlaces("here")
+        )
+    }
+
+    private func hear(_ event: LogEvent) {
+        let task = event.metadata?["task"].map { "\($0)" }
+        if event.message == "done", let task {
+            let isKnown = isWrittenDown(task)
+            heard.withLock {
+                $0.tasks.append(task)
+                if isKnown { $0.repeated.append(task) }
+            }
+        }
+        if event.level >= .warning, !server.isDead {
+            heard.withLock { $0.complaints.append("\(event.message) \(event.metadata ?? [:])") }
+        }
+    }
+
+    /// Whether this is the end of a flow, or of all.
+    private func isEnd(_ event: LogEvent) -> Bool {
+        let message = "\(event.message)"
+        return message.hasSuffix(" done") || message == "deleted"
+    }
+
+    /// Whether a task is written down as done with what it is to be done with now.
+    private func isWrittenDown(_ task: String) -> Bool {
+        let notebook = server.world.seed["/api/v1/namespaces/\(World.home)/configmaps/tendril-flow"]
+        guard let text = notebook?["data"]?["records.json"]?.text,
+            let records = try? JSONValue(parsing: Array(text.utf8)), let known = records["tasks"]?[task]
+        else { return false }
+        return known["inputs"] != ""
+    }
+}
+
+/// Hears what is logged.
+private struct Ear: LogHandler {
+    let hear: @Sendable (LogEvent) -> Void
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { hear(event) }
+}

@@ -1,0 +1,102 @@
+import ClusterModel
+import ShootSamples
+import TendrilCore
+import Testing
+
+/// What somebody wants of a shoot.
+enum Wish: String, CaseIterable, CustomTestStringConvertible {
+    case create
+    case patchRelease
+    case minorRelease
+    case otherKubelets
+    case moreMachines
+    case fewerMachines
+    case otherMachines
+    case sleep
+    case wake
+    case rotate
+    case completeRotation
+    case delete
+
+    var testDescription: String { rawValue }
+
+    /// What has to be so before.
+    private var earlier: [Wish] {
+        switch self {
+        case .create: []
+        case .fewerMachines: [.create, .moreMachines]
+        case .wake: [.create, .sleep]
+        case .completeRotation: [.create, .rotate]
+        default: [.create]
+        }
+    }
+
+    /// A world in which it is asked for.
+    func asked() async throws -> World {
+        var world = try Wish.begin()
+        for wish in earlier {
+            wish.ask(&world)
+            let server = WorldServer(world)
+            let outcome = try await Life.run(server, until: wish.isDone)
+            try #require(outcome.isDone, "\(wish): \(outcome.complaints)")
+            world = server.world
+        }
+        world.forgetHistory()
+        return asked(of: world)
+    }
+
+    /// A world in which it is asked for, whatever was asked for before.
+    func asked(of world: World) -> World {
+        var world = world
+        ask(&world)
+        return world
+    }
+
+    /// A world with a shoot that nobody has seen yet.
+    private static func begin() throws -> World {
+        let shoot = try Samples.shoot {
+            $0.metadata.generation = 1
+            $0.spec.kubernetes.version = "1.33.1"
+            ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (2, 2)
+        }
+        let seed: JSONValue = ["metadata": ["name": "here"], "spec": try CanonicalJSON.value(try Samples.seed)]
+        return World([
+            World.shootPath: try CanonicalJSON.value(shoot), "/apis/tendril.dev/v1alpha1/seeds/here": seed,
+        ])
+    }
+
+    private func ask(_ world: inout World) {
+        func pool(_ change: JSONValue) -> JSONValue {
+            let known = world.shootDocument?["spec"]?["workers"]?.items.first ?? [:]
+            return ["spec": ["workers": [known.merging(change)]]]
+        }
+        func operation(_ operation: ShootOperation) -> JSONValue {
+            ["metadata": ["annotations": [ShootAnnotation.operation: .string(operation.rawValue)]]]
+        }
+        switch self {
+        case .create: break
+        case .patchRelease: world.change(["spec": ["kubernetes": ["version": "1.33.2"]]])
+        case .minorRelease: world.change(["spec": ["kubernetes": ["version": "1.34.0"]]])
+        case .otherKubelets: world.change(pool(["labels": ["a": "b"], "kubelet": ["maxPods": 50]]))
+        case .moreMachines: world.change(pool(["minimum": 3, "maximum": 3]))
+        case .fewerMachines: world.change(pool(["minimum": 1, "maximum": 1]))
+        case .otherMachines: world.change(pool(["machineType": "large", "maximum": 3]))
+        case .sleep: world.change(["spec": ["hibernation": ["enabled": true]]])
+        case .wake: world.change(["spec": ["hibernation": ["enabled": false]]])
+        case .rotate: world.change(operation(.rotateStart))
+        case .completeRotation: world.change(operation(.rotateComplete))
+        case .delete: world.delete()
+        }
+    }
+
+    /// Whether a world says that it is so.
+    @Sendable func isDone(_ world: World) -> Bool {
+        guard self != .delete else { return world.shootDocument == nil }
+        let (shoot, status) = (world.shootDocument, world.shootDocument?["status"])
+        let phase: RotationPhase? = self == .rotate ? .prepared : self == .completeRotation ? .completed : nil
+        return status?["lastOperation"]?["state"]?.text == ShootStatus.OperationState.succeeded.rawValue
+            && status?["observedGeneration"] == shoot?["metadata"]?["generation"]
+            && shoot?["metadata"]?["annotations"]?[ShootAnnotation.operation] == nil
+            && (phase == nil || status?["credentialRotation"]?["phase"]?.text == phase?.rawValue)
+    }
+}

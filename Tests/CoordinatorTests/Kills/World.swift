@@ -1,0 +1,235 @@
+import ClusterModel
+import Coordinator
+import FoundationEssentials
+import HTTPModel
+import NodePlan
+import TendrilCore
+
+/// A garden that is its own seed, the cluster of its one shoot, and everybody in both who is not the coordinator.
+///
+/// A value: a copy is what a coordinator finds that starts after another one was killed at that moment.
+struct World: Sendable {
+    /// The namespace of the control plane.
+    static let home = "shoot--demo--one"
+    private static let group = "tendril.dev/machine-group"
+    private static let tokenType = "kubernetes.io/service-account-token"
+
+    /// A machine, with what it was started with.
+    private struct Machine {
+        let pool: String
+        let classText: JSONValue
+        /// The id of the token with which it comes.
+        let token: String
+        var isNode = false
+    }
+
+    /// What is in the garden and in the seed.
+    private(set) var seed = MemoryObjects { World.completed($0) }
+    /// What is in the shoot's etcd.
+    private(set) var shoot = MemoryObjects { World.completed($0) }
+    /// What coordinators have done until now.
+    private(set) var history = History()
+    private var machines: [String: Machine] = [:]
+    /// How many tokens of ServiceAccounts were signed.
+    private var tokens = 0
+
+    /// How many machines there ever were.
+    private(set) var machinesMade = 0
+    /// The machines that run.
+    var running: [String] { machines.keys.sorted() }
+
+    /// The shoot's object, while it is there.
+    var shootDocument: JSONValue? { seed[Self.shootPath] }
+    static let shootPath = "/apis/tendril.dev/v1alpha1/namespaces/demo/shoots/one"
+
+    /// Begins with a seed and nothing in it but this.
+    init(_ documents: [String: JSONValue]) {
+        for (path, document) in documents { seed[path] = document.merging(["metadata": ["resourceVersion": "0"]]) }
+        // Somebody's own, which has to outlive everything but the shoot.
+        shoot["/api/v1/namespaces/default/configmaps/precious"] = [
+            "metadata": ["name": "precious", "namespace": "default"], "data": ["a": "b"],
+        ]
+        shoot["/api/v1/namespaces/default/secrets/robot-token"] = [
+            "metadata": ["name": "robot-token", "namespace": "default"], "type": .string(Self.tokenType),
+            "data": ["token": "MA=="],
+        ]
+    }
+
+    /// Answers a request; what others do because of it is done at once.
+    ///
+    /// - Parameter request: to garden, seed or shoot.
+    /// - Returns: the answer, and where something is other than before; `nil` where nothing is.
+    /// - Throws: `TransferError` where nothing answers there.
+    mutating func answer(_ request: HTTPRequest) throws(TransferError) -> (response: HTTPResponse, change: String?) {
+        let isOfShoot = !request.url.hasPrefix("https://api/")
+        if isOfShoot, !isAwake { throw TransferError(.connect, url: request.url, reason: "nobody listens") }
+        let parts = request.url.split(separator: "?", maxSplits: 1).map(String.init)
+        let start = parts[0].dropFirst("https://".count).firstIndex(of: "/") ?? parts[0].endIndex
+        let path = String(parts[0][start...])
+        if path == "/readyz" || path.hasSuffix("/proxy/healthz") { return (HTTPResponse(status: 200), nil) }
+        if path.hasSuffix("/events"), request.method == .post {
+            return (HTTPResponse(status: 201, body: request.body), nil)
+        }
+        let query = parts.count > 1 && request.method == .get ? parts[1] : ""
+        let body = (try? JSONValue(parsing: request.body)) ?? .null
+        let object = path.hasSuffix("/status") ? String(path.dropLast("/status".count)) : path
+        let before = (isOfShoot ? shoot : seed)[object]
+        let response =
+            isOfShoot
+            ? shoot.answer(request, path, query: query, body) : seed.answer(request, path, query: query, body)
+        guard request.method != .get, response.status < 300 else { return (response, nil) }
+        // What is made is told its name by the answer.
+        let made = request.method == .post ? (try? JSONValue(parsing: response.body))?["metadata"]?["name"]?.text : nil
+        let place = made.map { "\(object)/\($0)" } ?? object
+        let isChange = history.note(place, before, (isOfShoot ? shoot : seed)[place])
+        if isChange { react(place) }
+        return (response, isChange ? place : nil)
+    }
+
+    /// Somebody changes the Shoot.
+    mutating func change(_ change: JSONValue) {
+        let request = HTTPRequest(.patch, "", headers: [("Content-Type", "application/merge-patch+json")])
+        _ = seed.answer(request, Self.shootPath, query: "", change)
+    }
+
+    /// Somebody deletes it.
+    mutating func delete() {
+        change(["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
+        _ = seed.answer(HTTPRequest(.delete, ""), Self.shootPath, query: "", .null)
+    }
+
+    /// Whatever a coordinator has done does not count from here on.
+    mutating func forgetHistory() { history = History(credentials: history.credentials) }
+
+    // MARK: - The others
+
+    /// Defaults, and controllers whose work is done at once.
+    private static func completed(_ object: JSONValue) -> JSONValue {
+        let generation = object["metadata"]?["generation"] ?? 1
+        switch object["kind"]?.text {
+        case "Service": return object.merging(["spec": address(of: object)])
+        case "Deployment", "StatefulSet":
+            let count = object["spec"]?["replicas"] ?? 1
+            let status: JSONValue = [
+                "observedGeneration": generation, "replicas": count, "updatedReplicas": count, "readyReplicas": count,
+            ]
+            return object.merging(["status": status])
+        case "DaemonSet":
+            let status: JSONValue = [
+                "observedGeneration": generation, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1,
+                "numberReady": 1,
+            ]
+            return object.merging(["status": status])
+        default: return object
+        }
+    }
+
+    private static func address(of service: JSONValue) -> JSONValue {
+        let number = (service["metadata"]?["name"]?.text ?? "").utf8.reduce(0) { ($0 + Int($1)) % 200 }
+        let ports = service["spec"]?["ports"]?.items ?? []
+        return [
+            "clusterIP": .string("10.97.0.\(number + 1)"),
+            "ports": .array(ports.map { $0.merging(["nodePort": .integer(30000 + number)]) }),
+        ]
+    }
+
+    /// Whether the shoot's API server answers.
+    private var isAwake: Bool {
+        func isThere(_ workload: String) -> Bool {
+            let replicas = seed["/apis/apps/v1/namespaces/\(Self.home)/\(workload)"]?["spec"]?["replicas"]
+            return replicas.map { $0 != 0 } ?? false
+        }
+        return isThere("deployments/kube-apiserver") && isThere("statefulsets/etcd")
+    }
+
+    private mutating func react(_ path: String) {
+        if path == "/api/v1/namespaces/\(Self.home)", seed[path] == nil { seed.removeNamespace(Self.home) }
+        if path.contains("/machines-") { host() }
+        if let secret = shoot[path], secret["type"]?.text == Self.tokenType, secret["data"]?["token"] == nil {
+            tokens += 1
+            shoot[path] = secret.merging([
+                "data": ["token": .string(Data("signed \(tokens)".utf8).base64EncodedString())]
+            ])
+        }
+        guard isAwake else { return }
+        if join() || path.contains("/tendril-node-") { follow() }
+    }
+
+    /// The program on the host, which makes and ends machines.
+    private mutating func host() {
+        var all: Set<String> = []
+        for (path, group) in seed.documents where path.contains("/machines-") && group["type"]?.text == Self.group {
+            let notes = group["metadata"]?["annotations"]
+            var names = (notes?[LocalProvider.present]?.text ?? "").split(separator: ",").map(String.init)
+            names.removeAll { $0 == notes?[LocalProvider.leaving]?.text }
+            let wanted = notes?[LocalProvider.desired]?.text.flatMap { Int($0) } ?? 0
+            names.removeLast(max(names.count - wanted, 0))
+            while names.count < wanted { names.append(start(group)) }
+            all.formUnion(names)
+            let text = JSONValue.string(names.joined(separator: ","))
+            seed[path] = group.merging(["metadata": ["annotations": [LocalProvider.present: text]]])
+        }
+        machines = machines.filter { all.contains($0.key) }
+    }
+
+    private mutating func start(_ group: JSONValue) -> String {
+        machinesMade += 1
+        let name = "m\(machinesMade)"
+        let pool = group["metadata"]?["name"]?.text?.dropFirst("machines-".count) ?? ""
+        let data = group["data"]?["user-data"]?.text.flatMap { Data(base64Encoded: $0) } ?? Data()
+        let document = Self.document(data.drop { $0 != 0x0A })
+        func file(_ path: String) -> String {
+            document["write_files"]?.items.first { $0["path"]?.text == path }?["content"]?.text ?? ""
+        }
+        machines[name] = Machine(
+            pool: String(pool),
+            classText: Self.document(Data(file(AgentConfiguration.path).utf8))["machineClass"] ?? .null,
+            token: file(AgentConfiguration.tokenPath).split(separator: ".").first.map(String.init) ?? ""
+        )
+        return name
+    }
+
+    private static func document(_ data: Data) -> JSONValue {
+        (try? JSONValue(parsing: Array(data))) ?? .null
+    }
+
+    /// Machines whose token is known become Nodes; whether one has.
+    private mutating func join() -> Bool {
+        var hasJoined = false
+        for (name, machine) in machines where !machine.isNode {
+            let token = BootstrapToken.secretName(id: machine.token)
+            guard shoot["/api/v1/namespaces/kube-system/secrets/\(token)"] != nil else { continue }
+            machines[name]?.isNode = true
+            hasJoined = true
+            shoot["/api/v1/nodes/\(name)"] = [
+                "apiVersion": "v1", "kind": "Node",
+                "metadata": [
+                    "name": .string(name), "labels": [TokenGrant.poolLabel: .string(machine.pool)],
+                    "annotations": [TendrilAPI.classAnnotation: machine.classText],
+                ],
+                "status": ["conditions": [["type": "Ready", "status": "True"]]],
+            ]
+            shoot[NodeBootstrap.resource.path(namespace: nil, name: name)] = [
+                "metadata": ["name": .string(name)], "spec": ["pool": .string(machine.pool)],
+                "status": ["phase": "done"],
+            ]
+        }
+        return hasJoined
+    }
+
+    /// Agents take what their pools' pointers lead to.
+    private mutating func follow() {
+        let secrets = "/api/v1/namespaces/kube-system"
+        for (name, machine) in machines {
+            let path = "/api/v1/nodes/\(name)"
+            let pointer = shoot["\(secrets)/configmaps/\(TendrilAPI.pointer(pool: machine.pool))"]
+            guard let node = shoot[path], let secret = pointer?["data"]?[TendrilAPI.pointerKey]?.text,
+                let text = shoot["\(secrets)/secrets/\(secret)"]?["data"]?[TendrilAPI.documentKey]?.text,
+                case let document = Self.document(Data(base64Encoded: text) ?? Data()),
+                case .integer(let generation)? = document["metadata"]?["generation"]
+            else { continue }
+            let note: JSONValue = [TendrilAPI.generationAnnotation: .string("\(generation)")]
+            shoot[path] = node.merging(["metadata": ["annotations": note]])
+        }
+    }
+}

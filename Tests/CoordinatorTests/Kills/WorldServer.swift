@@ -1,0 +1,104 @@
+import ClusterModel
+import FoundationEssentials
+import HTTPModel
+import LinuxSystem
+import TendrilCore
+
+/// Carries requests to a world, and keeps the world as it was after each of those that changed something.
+final class WorldServer: HTTPTransport {
+    /// A world just after a change.
+    struct Moment: Sendable {
+        let world: World
+        /// What was changed.
+        let path: String
+
+        /// Of which kind that was, and where.
+        var kind: String {
+            String(path.prefix(path.lastIndex(of: "/").map { path.distance(from: path.startIndex, to: $0) } ?? 0))
+        }
+    }
+
+    private struct State {
+        var world: World
+        var moments: [Moment] = []
+        var follower: (@Sendable (Shoot) -> Void)?
+        /// How many changes are answered; nothing is, afterwards.
+        var remaining = Int.max
+    }
+
+    private let state: Guarded<State>
+
+    /// Begins with a world.
+    ///
+    /// - Parameters:
+    ///   - world: as it is found.
+    ///   - changes: how many changes are taken before whoever sends them is dead.
+    init(_ world: World, until changes: Int = .max) { state = Guarded(State(world: world, remaining: changes)) }
+
+    /// As it is now.
+    var world: World { state.withLock(\.world) }
+    /// As it was after each change, from the beginning on.
+    var moments: [Moment] { state.withLock(\.moments) }
+    /// Whether who sends requests here is dead.
+    var isDead: Bool { state.withLock { $0.remaining <= 0 } }
+
+    /// Has the Shoot be heard of at once, and whenever it changes; until another one does.
+    func follow(_ tell: @escaping @Sendable (Shoot) -> Void) {
+        let document = state.withLock { state in
+            state.follower = tell
+            return state.world.shootDocument
+        }
+        if let shoot = document.flatMap(Self.shoot) { tell(shoot) }
+    }
+
+    func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
+        let answer = isDead ? nil : state.withLock { state in Self.answer(request, &state) }
+        if let answer, !isDead { return try answer.get() }
+        // The dead hear of nothing, also not of what they have just done.
+        try? await Task.sleep(nanoseconds: 60_000_000_000)
+        throw TransferError(.cancelled, url: request.url, reason: "who asked is dead")
+    }
+
+    func stream(
+        _ request: HTTPRequest,
+        _ security: HTTPSecurity,
+        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
+    ) async throws(TransferError) -> HTTPResponse {
+        throw TransferError(.connect, url: request.url, reason: "nothing is watched here")
+    }
+
+    private static func answer(_ request: HTTPRequest, _ state: inout State) -> Result<HTTPResponse, TransferError> {
+        let before = state.world.shootDocument
+        let response: HTTPResponse
+        let change: String?
+        do throws(TransferError) {
+            (response, change) = try state.world.answer(request)
+        } catch {
+            return .failure(error)
+        }
+        guard let change else { return .success(response) }
+        state.remaining -= 1
+        let after = state.world.shootDocument
+        if after != before, let shoot = after.flatMap(shoot) { state.follower?(shoot) }
+        if !isProgress(before, after) { state.moments.append(Moment(world: state.world, path: change)) }
+        return .success(response)
+    }
+
+    /// Whether nothing but the percentage of an operation has changed.
+    private static func isProgress(_ before: JSONValue?, _ after: JSONValue?) -> Bool {
+        func rest(_ document: JSONValue?) -> JSONValue? {
+            document.map {
+                let gone: JSONValue = ["progress": .null, "description": .null, "lastUpdateTime": .null]
+                return MemoryObjects.patched(
+                    $0,
+                    ["metadata": ["resourceVersion": .null], "status": ["lastOperation": gone]]
+                )
+            }
+        }
+        return before != after && rest(before) == rest(after)
+    }
+
+    private static func shoot(_ document: JSONValue) -> Shoot? {
+        try? JSONDecoder().decode(Shoot.self, from: JSONEncoder().encode(document))
+    }
+}
