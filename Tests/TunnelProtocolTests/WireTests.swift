@@ -30,7 +30,7 @@ struct FrameTests {
             ([32, 0, 0, 11], .badLength), ([33, 0, 0, 7], .badLength), ([34, 0, 0, 12], .badLength),
             ([34, 0, 252, 13], .badLength), ([35, 0, 0, 19], .badLength), ([36, 0, 0, 13], .badLength),
             ([37, 0, 0, 5], .badLength), ([38, 0, 0, 0], .badLength), ([38, 0, 42, 2], .badLength),
-            ([39, 0, 0, 0], .unknownType),
+            ([39, 0, 0, 24], .badLength), ([39, 0, 42, 5], .badLength), ([40, 0, 0, 0], .unknownType),
         ] as [([UInt8], ProtocolViolation)]
     )
     func refusesOthers(bytes: [UInt8], violation: ProtocolViolation) {

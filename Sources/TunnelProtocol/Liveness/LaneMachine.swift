@@ -105,7 +105,7 @@ package struct LaneMachine: Sendable {
             return .none
         case .close: return .closed(try CloseNotice(payload))
         case .hello, .packet, .streamOpen, .streamOpened, .streamData, .streamWindow, .streamEnd, .streamReset,
-            .streamResume:
+            .streamResume, .streamMove:
             throw .unexpectedFrame
         }
     }

@@ -15,6 +15,9 @@ package enum StreamFrame {
     /// Stream, bytes received, limit, flags.
     package static var resumeEntryLength: Int { 21 }
     package static var maximumResumeEntries: Int { 512 }
+    package static var maximumEntriesLength: Int { maximumResumeEntries * resumeEntryLength }
+    /// Number.
+    package static var moveHead: Int { 4 }
 
     /// What one side has of a stream.
     package struct ResumeEntry: Hashable, Sendable {
@@ -25,9 +28,17 @@ package enum StreamFrame {
         package let limit: UInt64
         /// Whether the target is connected.
         package let isOpen: Bool
+        /// Whether the sender does not have it on this lane.
+        package let isAbsent: Bool
 
         package init(stream: UInt32, received: UInt64, limit: UInt64, isOpen: Bool) {
             (self.stream, self.received, self.limit, self.isOpen) = (stream, received, limit, isOpen)
+            isAbsent = false
+        }
+
+        /// Says that the sender does not have a stream on this lane.
+        package init(absent stream: UInt32) {
+            (self.stream, received, limit, isOpen, isAbsent) = (stream, 0, 0, false, true)
         }
     }
 
@@ -56,20 +67,34 @@ package enum StreamFrame {
     package static func resume(
         _ bytes: borrowing Span<UInt8>
     ) throws(ProtocolViolation) -> (entries: [ResumeEntry], isLast: Bool) {
-        guard bytes[0] <= 1, (bytes.count - 1) % resumeEntryLength == 0 else { throw .badStream }
+        guard bytes[0] <= 1 else { throw .badStream }
+        return (try entries(bytes, from: 1), bytes[0] == 1)
+    }
+
+    /// Reads a move frame, whose length was checked: its number and entries.
+    package static func move(
+        _ bytes: borrowing Span<UInt8>
+    ) throws(ProtocolViolation) -> (number: UInt32, entries: [ResumeEntry]) {
+        (bytes.u32(0), try entries(bytes, from: moveHead))
+    }
+
+    private static func entries(
+        _ bytes: borrowing Span<UInt8>,
+        from head: Int
+    ) throws(ProtocolViolation) -> [ResumeEntry] {
+        guard (bytes.count - head) % resumeEntryLength == 0 else { throw .badStream }
         var entries: [ResumeEntry] = []
-        for start in stride(from: 1, to: bytes.count, by: resumeEntryLength) {
-            guard bytes[start + 20] <= 1 else { throw .badStream }
-            entries.append(
-                ResumeEntry(
-                    stream: bytes.u32(start),
-                    received: bytes.u64(start + 4),
-                    limit: bytes.u64(start + 12),
-                    isOpen: bytes[start + 20] == 1
-                )
-            )
+        for start in stride(from: head, to: bytes.count, by: resumeEntryLength) {
+            let (stream, flag) = (bytes.u32(start), bytes[start + 20])
+            guard flag <= 2 else { throw .badStream }
+            guard flag < 2 else {
+                entries.append(ResumeEntry(absent: stream))
+                continue
+            }
+            let (received, limit) = (bytes.u64(start + 4), bytes.u64(start + 12))
+            entries.append(ResumeEntry(stream: stream, received: received, limit: limit, isOpen: flag == 1))
         }
-        return (entries, bytes[0] == 1)
+        return entries
     }
 
     /// Writes which stream a frame is about.
@@ -94,11 +119,14 @@ package enum StreamFrame {
         bytes.set(limit, at: 12)
     }
 
-    /// Writes one entry of a resume frame.
+    /// Writes a move frame's head.
+    package static func write(number: UInt32, to bytes: inout MutableSpan<UInt8>) { bytes.set(number, at: 0) }
+
+    /// Writes one entry of a resume or move frame.
     package static func write(_ entry: ResumeEntry, at offset: Int, to bytes: inout MutableSpan<UInt8>) {
         bytes.set(entry.stream, at: offset)
         bytes.set(entry.received, at: offset + 4)
         bytes.set(entry.limit, at: offset + 12)
-        bytes[offset + 20] = entry.isOpen ? 1 : 0
+        bytes[offset + 20] = entry.isAbsent ? 2 : entry.isOpen ? 1 : 0
     }
 }

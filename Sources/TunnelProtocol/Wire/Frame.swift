@@ -34,6 +34,8 @@ package struct FrameHeader: Hashable, Sendable {
         case streamReset = 37
         /// What the sender has of its streams, after a lane took the place of another.
         case streamResume = 38
+        /// Which streams of other lanes go on over this one.
+        case streamMove = 39
 
         /// Whether it belongs to a stream.
         @inlinable package var isStream: Bool { rawValue >= 32 }
@@ -84,7 +86,10 @@ package struct FrameHeader: Hashable, Sendable {
         case .streamWindow: StreamFrame.windowLength...StreamFrame.windowLength
         case .streamEnd: StreamFrame.endLength...StreamFrame.endLength
         case .streamReset: 6...(6 + StreamReset.maximumText)
-        case .streamResume: 1...(1 + StreamFrame.maximumResumeEntries * StreamFrame.resumeEntryLength)
+        case .streamResume: 1...(1 + StreamFrame.maximumEntriesLength)
+        case .streamMove:
+            (StreamFrame.moveHead + StreamFrame.resumeEntryLength)...(StreamFrame.moveHead
+                + StreamFrame.maximumEntriesLength)
         }
     }
 }

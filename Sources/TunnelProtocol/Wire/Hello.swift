@@ -18,6 +18,8 @@ package struct Hello: Hashable, Sendable {
         package static let packets = Features(rawValue: 4)
         /// The sender takes streams.
         package static let streams = Features(rawValue: 8)
+        /// Streams of a lane that was lost may go on over another one.
+        package static let movingStreams = Features(rawValue: 16)
     }
 
     /// The version of the protocol that this program speaks.
