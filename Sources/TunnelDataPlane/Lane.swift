@@ -18,6 +18,8 @@ package struct LanePeer: Sendable {
     /// The last second since 1970 at which both certificates are valid.
     package let expiry: UInt64
     package let takesStreams: Bool
+    /// Which run of the peer's program it leads to, where that lets streams go from lane to lane.
+    package let run: UInt128?
 
     package init(
         link: Int,
@@ -26,9 +28,10 @@ package struct LanePeer: Sendable {
         bound: RouteTable<Bool>,
         mtu: Int,
         expiry: UInt64,
-        takesStreams: Bool
+        takesStreams: Bool,
+        run: UInt128? = nil
     ) {
-        self.takesStreams = takesStreams
+        (self.takesStreams, self.run) = (takesStreams, run)
         self.link = link
         self.lane = lane
         self.generation = generation

@@ -4,7 +4,8 @@ import TunnelProtocol
 /// Which workers have a lane of which link, known to all workers.
 ///
 /// The kernel gives a flow to whichever queue it likes; a worker without a lane of its own hands the packet to one that
-/// has. That is the exception, while lanes come and go, and the only way from one worker to another.
+/// has, and so it does with streams. That is the exception, while lanes come and go, and the only way from one worker to
+/// another.
 package final class LaneMap: Sendable {
     private let words = AtomicWords(count: ServerRegistry.maximumLinks + 2)
 
@@ -20,5 +21,14 @@ package final class LaneMap: Sendable {
     func worker(for link: Int) -> Int? {
         guard link < words.count, case let mask = words.load(link), mask != 0 else { return nil }
         return mask.trailingZeroBitCount
+    }
+
+    /// The next worker behind one, in a circle, that has a lane of the link.
+    func worker(for link: Int, behind number: Int) -> Int? {
+        guard link < words.count, case let mask = words.load(link) & ~(1 << UInt64(number)), mask != 0 else {
+            return nil
+        }
+        let behind = (mask >> UInt64(number)) << UInt64(number)
+        return (behind == 0 ? mask : behind).trailingZeroBitCount
     }
 }

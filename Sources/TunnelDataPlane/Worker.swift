@@ -35,6 +35,10 @@ package final class Worker: @unchecked Sendable {
         case streamRules(StreamRules)
         /// End all streams of a link.
         case dropStreams(link: Int, StreamReset)
+        /// Another worker's lane is up, over which streams that wait here may go on.
+        case laneUp
+        /// Streams that go from lane to lane have come here, or are looked for.
+        case moving(StreamParty)
         /// Read this worker's own queue of the TUN device from now on, or leave that to the first worker.
         case readOwnQueue(Bool)
         /// Read the queue of another worker, which does so no more.
@@ -102,6 +106,12 @@ package final class Worker: @unchecked Sendable {
     var timed: [Stream] = []
     /// Names that are being looked up.
     var lookUps = 0
+    /// Whether streams wait that may go on over another lane.
+    var mayMoveStreams = false
+    /// Of the first worker: which streams are looked for, one party after the other.
+    var searches: [StreamParty] = []
+    /// Counts the streams that this side has asked for, also those of lanes that are gone.
+    var lastStream: UInt32 = 0
     private var lastSerial: UInt64 = 0
     private var slots: [(stream: Stream?, uses: UInt64)] = []
     private var freeSlots: [Int] = []
@@ -115,7 +125,7 @@ package final class Worker: @unchecked Sendable {
     private var isStopping = false
     private var events: [(UInt64, Poller.Events)] = []
     let index: Int
-    private let laneMap: LaneMap
+    let laneMap: LaneMap
     let report: @Sendable (Event) -> Void
     private var lastTurn = MonotonicTime(nanoseconds: .max)
 
@@ -176,6 +186,7 @@ package final class Worker: @unchecked Sendable {
         events.removeAll(keepingCapacity: true)
         feedHungry(at: now)
         sendPending(at: now)
+        if mayMoveStreams { moveStreams(at: now) }
         if now >= nextTick { tick(at: now) }
         return !isStopping
     }
@@ -234,6 +245,8 @@ package final class Worker: @unchecked Sendable {
         case .resolved(let key, let addresses): resolved(key, addresses, at: now)
         case .streamRules(let rules): streamRules = rules
         case .dropStreams(let link, let reset): dropStreams(of: link, because: reset, at: now)
+        case .laneUp: mayMoveStreams = true
+        case .moving(let party): handle(party, at: now)
         case .readOwnQueue(let isWanted): readOwnQueue(isWanted)
         case .readQueue(let number): if !isWide { watchQueue(number) }
         case .stop:
@@ -259,10 +272,6 @@ package final class Worker: @unchecked Sendable {
         }
         lanes[lane.token] = lane
         let link = lane.peer.link
-        if lane.peer.takesStreams {
-            lane.streams = streamSet(link: link, lane: lane.peer.lane, at: now)
-            lane.streams?.attach(lane)
-        }
         while lanesByLink.count <= link { lanesByLink.append([]) }
         if let position = lanesByLink[link].firstIndex(where: { $0.peer.lane == lane.peer.lane }) {
             let old = lanesByLink[link][position]
@@ -274,6 +283,7 @@ package final class Worker: @unchecked Sendable {
             lanesByLink[link].sort { $0.peer.lane < $1.peer.lane }
         }
         laneMap.set(link, worker: index, hasLane: true)
+        if lane.peer.takesStreams { attachStreams(to: lane, at: now) }
         // What came right behind the hello is already inside TLS.
         receive(lane, at: now)
         markPending(lane)
@@ -283,11 +293,12 @@ package final class Worker: @unchecked Sendable {
     func streamSet(link: Int, lane: Int, at now: MonotonicTime) -> StreamSet {
         let key = StreamSetKey(link: link, lane: lane)
         if let set = streamSets[key] { return set }
-        let isServer = if case .server = side { true } else { false }
         let set = StreamSet(link: link, lane: lane, isServer: isServer, at: now)
         streamSets[key] = set
         return set
     }
+
+    var isServer: Bool { if case .server = side { true } else { false } }
 
     /// A number that no stream of this worker has had.
     func takeSerial() -> UInt64 {
@@ -372,6 +383,7 @@ package final class Worker: @unchecked Sendable {
             lane.report(at: now)
             markPending(lane)
         }
+        moveStreams(at: now)
         tickStreams(at: now)
         shareQueues(at: now)
         errorAllowance.refill()

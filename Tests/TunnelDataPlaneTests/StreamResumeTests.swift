@@ -6,15 +6,22 @@ import Testing
 import TunnelDataPlane
 import TunnelProtocol
 
-/// Two workers and the connections between them, which are cut at any byte, against the plainest model: what was said at one end
-/// of a stream is heard at the other.
+/// The workers of two sides and the connections between them, which are cut at any byte, against the plainest model: what was
+/// said at one end of a stream is heard at the other.
 @Suite("Streams from worker to worker over connections that are cut", .serialized)
 struct StreamResumeTests {
     @Test("lose nothing, repeat nothing and end on both sides", arguments: 1...8 as ClosedRange<UInt64>)
-    func survive(seed: UInt64) throws {
-        let world = try ResumeWorld(seed: seed)
+    func survive(seed: UInt64) throws { try run(ResumeWorld(seed: seed, lanes: 1), seed) }
+
+    @Test(
+        "go on over another lane, though theirs never comes back, and its end is noticed now here and now there",
+        arguments: 1...40 as ClosedRange<UInt64>
+    )
+    func move(seed: UInt64) throws { try run(ResumeWorld(seed: seed, lanes: seed % 3 == 0 ? 3 : 2), seed) }
+
+    private func run(_ world: ResumeWorld, _ seed: UInt64) throws {
         for _ in 0..<800 { try world.step() }
-        world.isCalm = true
+        try world.calmDown()
         for _ in 0..<20_000 where !world.isOver { try world.step() }
         for (asking, answering) in world.pairs {
             let isWhole = asking.heard == answering?.words && answering?.heard == asking.words
@@ -31,61 +38,98 @@ struct StreamResumeTests {
 private final class ResumeWorld {
     static let streamCount = 8
 
-    /// The side that asks for streams, and the one that connects them.
-    private let workers: [WorkerHarness]
+    /// The workers of the server and those of the client, by lane.
+    private let sides: [[WorkerHarness]]
+    /// The side that asks for streams; the other one connects them.
+    private let asker: Int
+    private let run: UInt128?
+    private let lasting: Int
+    private var generation: UInt64 = 0
     private let listener: StreamSocket
     private var wires: [Wire] = []
     private var asking: [Talker] = []
     private var callers: [Talker] = []
     private var answering: [UInt8: Talker] = [:]
     private var random: SeededGenerator
-    var isCalm = false
+    private var isCalm = false
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, lanes: Int) throws {
         random = SeededGenerator(seed: seed)
-        let address = try #require(SocketAddress(path: "@tendril-test-\(getpid())-\(seed)"))
+        let address = try #require(SocketAddress(path: "@tendril-test-\(getpid())-\(lanes)-\(seed)"))
         listener = try StreamSocket(listeningAt: address)
-        workers = [
-            try WorkerHarness(.server(ServerPolicy(shoot: RouteTable()), FlowTable())),
-            try WorkerHarness(
-                .client(ClientPolicy(served: RouteTable(), remote: RouteTable()), ReturnPaths()),
-                streamRules: StreamRules(services: ["talker": address])
-            ),
+        asker = lanes == 1 ? 0 : Int(seed % 2)
+        run = lanes == 1 ? nil : 7
+        lasting = Int.random(in: 0..<lanes, using: &random)
+        let rules = StreamRules(services: ["talker": address])
+        let client = ClientPolicy(served: RouteTable(), remote: RouteTable())
+        sides = [
+            try WorkerHarness.crew(lanes, .server(ServerPolicy(shoot: RouteTable()), FlowTable()), rules),
+            try WorkerHarness.crew(lanes, .client(client, ReturnPaths()), rules),
         ]
     }
 
     /// Both ends of every stream.
     var pairs: [(Talker, Talker?)] { asking.enumerated().map { ($1, answering[UInt8($0)]) } }
 
-    var isOver: Bool {
+    private var isSaid: Bool {
         pairs.count == Self.streamCount && pairs.allSatisfy { $0.sawEnd && $1?.sawEnd == true }
-            && figures(.active) == [0, 0] && figures(.heldBytes) == [0, 0]
     }
 
-    func figures(_ figure: StreamCounters.Figure) -> [UInt64] { workers.map { $0.worker.streamCounters[figure] } }
+    var isOver: Bool { isSaid && figures(.active) == [0, 0] && figures(.heldBytes) == [0, 0] }
+
+    func figures(_ figure: StreamCounters.Figure) -> [UInt64] {
+        sides.map { $0.map { $0.worker.streamCounters[figure] }.reduce(0, +) }
+    }
+
+    /// From here on one lane lasts, and the others are gone until all is said.
+    func calmDown() throws {
+        isCalm = true
+        wires.removeAll { $0.lane != lasting }
+    }
 
     func step() throws {
-        if wires.isEmpty || (!isCalm && wires.count < 2 && chance(60)) { try connect() }
-        if !isCalm, chance(20) { wires.removeAll { _ in chance(2) } }
+        try connectSome()
+        if !isCalm, chance(20) { for wire in wires where chance(2) { wire.cut(chance(2) ? 0 : 1) } }
         if asking.count < Self.streamCount, isCalm || chance(30) { try ask() }
-        for request in workers[0].takeRefusals() { open(request) }
+        for worker in sides[asker] { for request in worker.takeRefusals() { open(request) } }
         try welcome()
         for talker in asking + answering.values { try talker.act(&random) }
-        for worker in workers { _ = worker.worker.turn(isWaiting: false) }
+        for worker in sides.joined() where isCalm || !chance(3) { _ = worker.worker.turn(isWaiting: false) }
         wires.removeAll { wire in
-            !(0...1).allSatisfy { wire.carry(from: $0, atMost: Int.random(in: 1...20_000, using: &random)) }
+            guard !wire.isCut else { return isCalm || chance(20) }
+            return !(0...1).allSatisfy { wire.carry(from: $0, atMost: Int.random(in: 1...20_000, using: &random)) }
+        }
+    }
+
+    private func connectSome() throws {
+        let up = Set(wires.lazy.filter { !$0.isCut }.map(\.lane))
+        if isCalm {
+            let wanted = isSaid ? Array(sides[0].indices) : [lasting]
+            for lane in wanted where !up.contains(lane) { try connect(lane) }
+        } else if up.isEmpty || (wires.count <= sides[0].count && chance(sides[0].count > 1 ? 20 : 60)) {
+            try connect(Int.random(in: sides[0].indices, using: &random))
         }
     }
 
     private func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
 
-    /// Gives both workers a lane, in place of the one that they may have.
-    private func connect() throws {
+    /// Gives a worker of each side a lane, in place of the one that they may have.
+    private func connect(_ lane: Int) throws {
         let sessions = try SessionPair()
         let ends = try (0...1).map { _ in try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue)) }
-        workers[0].adopt(ends[0].0, try sessions.takeServer(), bound: RouteTable())
-        workers[1].adopt(ends[1].0, try sessions.takeClient(), bound: RouteTable())
-        wires.append(Wire(ends[0].1, ends[1].1))
+        generation += 1
+        for side in chance(2) ? [0, 1] : [1, 0] {
+            let session = side == 0 ? try sessions.takeServer() : try sessions.takeClient()
+            sides[side][lane].adopt(
+                ends[side].0,
+                session,
+                bound: RouteTable(),
+                lane: lane,
+                generation: generation,
+                run: run
+            )
+        }
+        wires.append(Wire(ends[0].1, ends[1].1, lane: lane))
     }
 
     /// Asks for one more stream, in either style; its first byte says which one it is.
@@ -101,7 +145,10 @@ private final class ResumeWorld {
         open(StreamRequest(socket, to: .service("talker"), style: style, at: now, deadline: now + .seconds(60)))
     }
 
-    private func open(_ request: StreamRequest) { workers[0].worker.mailbox.post(.open(request, link: 0, lane: 0)) }
+    private func open(_ request: StreamRequest) {
+        let lane = Int.random(in: sides[asker].indices, using: &random)
+        sides[asker][lane].worker.mailbox.post(.open(request, link: 0, lane: lane))
+    }
 
     private func words() -> [UInt8] {
         (0..<Int.random(in: 0...80_000, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
@@ -122,13 +169,23 @@ private final class ResumeWorld {
 
 /// One connection between the workers, which goes through the test's hands and ends with it.
 private final class Wire {
+    let lane: Int
     private let first: OwnedDescriptor
     private let second: OwnedDescriptor
     private var held: [[UInt8]] = [[], []]
+    /// Whether one side has been told of the end already.
+    private(set) var isCut = false
 
-    init(_ first: CInt, _ second: CInt) {
+    init(_ first: CInt, _ second: CInt, lane: Int) {
+        self.lane = lane
         self.first = OwnedDescriptor(owning: first)
         self.second = OwnedDescriptor(owning: second)
+    }
+
+    /// Carries nothing more, of which only one side hears at first.
+    func cut(_ side: Int) {
+        isCut = true
+        shutdown(side == 0 ? first.rawValue : second.rawValue, CInt(SHUT_RDWR))
     }
 
     /// Carries some bytes one way; whether the connection is still there.

@@ -21,11 +21,15 @@ struct StreamWorkerTests {
         )
     }
 
-    private static func pair(_ side: PacketSide, _ rules: StreamRules) throws -> (WorkerHarness, RawPeer) {
+    private static func pair(
+        _ side: PacketSide,
+        _ rules: StreamRules,
+        run: UInt128? = nil
+    ) throws -> (WorkerHarness, RawPeer) {
         let harness = try WorkerHarness(side, streamRules: rules)
         let sessions = try SessionPair()
         let pair = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
-        harness.adopt(pair.1, try sessions.takeServer(), bound: RouteTable())
+        harness.adopt(pair.1, try sessions.takeServer(), bound: RouteTable(), run: run)
         return (harness, RawPeer(pair.0, try sessions.takeClient()))
     }
 
@@ -117,6 +121,80 @@ struct StreamWorkerTests {
         }
     }
 
+    /// A server's worker, and a client that lets streams go from lane to lane.
+    private func movingPair() throws -> (WorkerHarness, RawPeer) {
+        try Self.pair(.server(ServerPolicy(shoot: RouteTable()), FlowTable()), StreamRules(), run: 1)
+    }
+
+    private func named(_ stream: UInt8, flag: UInt8 = 1) -> [UInt8] {
+        RawPeer.frame(39, [0, 0, 0, 7, 0, 0, 0, stream] + [UInt8](repeating: 0, count: 16) + [flag])
+    }
+
+    @Test("A client that names streams which are not there is told so")
+    func namesNothing() throws {
+        let (harness, peer) = try movingPair()
+        let answers = try Self.say([named(33), named(32)], to: harness, from: peer).filter { $0.kind == 39 }
+        #expect(answers.map { $0.payload[3] } == [7, 7])
+        #expect(answers.map { $0.payload[7] } == [33, 32] && answers.allSatisfy { $0.payload.last == 2 })
+        #expect(harness.ends.isEmpty)
+    }
+
+    @Test(
+        "A client gets no stream of another's by naming it, not even under the same number of a link",
+        arguments: [(1, 1), (1, 2), (0, 2), (0, 1)] as [(Int, UInt128)]
+    )
+    func namesOthers(link: Int, run: UInt128) throws {
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        let service = try StreamSocket(listeningAt: SocketAddress(loopback, port: 0))
+        let address = service.localAddress()
+        let rules = StreamRules(services: [StreamTarget.apiServer.description: try #require(address)])
+        let side = PacketSide.server(ServerPolicy(shoot: RouteTable()), FlowTable())
+        let (harness, owner) = try Self.pair(side, rules, run: 1)
+        _ = try Self.say([open(33, StreamTarget.apiServer.bytes)], to: harness, from: owner)
+        #expect(harness.worker.streamCounters[.active] == 1)
+        let sessions = try SessionPair()
+        let ends = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
+        let session = try sessions.takeServer()
+        harness.adopt(ends.1, session, bound: RouteTable(), link: link, lane: 1, generation: 2, run: run)
+        let peer = RawPeer(ends.0, try sessions.takeClient())
+        let answers = try Self.say([named(33)], to: harness, from: peer).filter { $0.kind == 39 }
+        let isOwn = (link, run) == (0, 1)
+        #expect(answers.map(\.payload.last) == [isOwn ? 1 : 2])
+        #expect(harness.worker.streamCounters[.resumed] == (isOwn ? 1 : 0))
+        #expect(harness.worker.streamCounters[.active] == 1 && harness.ends.isEmpty)
+        _ = service.localAddress()
+    }
+
+    @Test("The lane ends on streams that may not move, on numbers of other lanes, and on words that nobody would say")
+    func movingViolations() throws {
+        for (frame, moves) in [
+            (named(33), false), (named(33, flag: 2), true), (named(33, flag: 3), true),
+            (open(35, StreamTarget.apiServer.bytes), true),
+        ] {
+            let (harness, peer) = moves ? try movingPair() : (self.harness, self.peer)
+            _ = try Self.say([frame], to: harness, from: peer)
+            guard case .violation = harness.ends.first else {
+                Issue.record("\(frame): \(harness.ends)")
+                continue
+            }
+        }
+    }
+
+    @Test("The lane ends when a client names more and more streams and takes no answer")
+    func namesWithoutEnd() throws {
+        let (harness, peer) = try movingPair()
+        let entry: [UInt8] = [0, 0, 0, 33] + [UInt8](repeating: 0, count: 16) + [1]
+        let frame = RawPeer.frame(39, [0, 0, 0, 7] + (0..<512).flatMap { _ in entry })
+        for _ in 0..<2000 where harness.ends.isEmpty {
+            try peer.write(frame)
+            while !peer.flush(), harness.ends.isEmpty { _ = harness.worker.turn(isWaiting: false) }
+        }
+        guard case .violation(.overrun) = harness.ends.first else {
+            Issue.record("\(harness.ends)")
+            return
+        }
+    }
+
     @Test("Frames about streams that are not there change nothing")
     func unknown() throws {
         let id: [UInt8] = [0, 0, 0, 9]
@@ -140,7 +218,7 @@ struct StreamWorkerTests {
                 let payload = (0..<count).map { index in
                     index < 3 ? 0 : UInt8.random(in: 0...(index < 4 ? 9 : 255), using: &random)
                 }
-                frame = RawPeer.frame(UInt8.random(in: 32...38, using: &random), payload)
+                frame = RawPeer.frame(UInt8.random(in: 32...39, using: &random), payload)
             }
             if Int.random(in: 0..<20, using: &random) == 0 { frame.removeLast() }
             try peer.write(frame)

@@ -19,13 +19,21 @@ final class WorkerHarness {
         var refusals: [StreamRequest] = []
     }
 
-    init(_ side: PacketSide, mergesDatagrams: Bool = false, streamRules: StreamRules = StreamRules()) throws {
+    /// Makes a worker; one that is not alone is to be made acquainted with the others before its first turn.
+    init(
+        _ side: PacketSide,
+        mergesDatagrams: Bool = false,
+        streamRules: StreamRules = StreamRules(),
+        index: Int = 0,
+        laneMap: LaneMap = LaneMap(),
+        isAlone: Bool = true
+    ) throws {
         let pair = try Self.socketPair(CInt(SOCK_SEQPACKET.rawValue))
         tun = OwnedDescriptor(owning: pair.0)
         let reports = self.reports
         worker = try Worker(
-            index: 0,
-            laneMap: LaneMap(),
+            index: index,
+            laneMap: laneMap,
             tun: TUNQueue(owning: OwnedDescriptor(owning: pair.1), name: "test"),
             mergesDatagrams: mergesDatagrams,
             side: side,
@@ -37,7 +45,17 @@ final class WorkerHarness {
             default: break
             }
         }
-        try worker.join([worker])
+        if isAlone { try worker.join([worker]) }
+    }
+
+    /// All workers of one side, one for each lane.
+    static func crew(_ count: Int, _ side: PacketSide, _ rules: StreamRules) throws -> [WorkerHarness] {
+        let laneMap = LaneMap()
+        let crew = try (0..<count).map {
+            try WorkerHarness(side, streamRules: rules, index: $0, laneMap: laneMap, isAlone: false)
+        }
+        for harness in crew { try harness.worker.join(crew.map(\.worker)) }
+        return crew
     }
 
     var ends: [LaneEnd] { reports.ends }
@@ -49,8 +67,26 @@ final class WorkerHarness {
     }
 
     /// Gives the worker one end of a TLS connection as a lane.
-    func adopt(_ socket: CInt, _ session: consuming TLSSession, bound: RouteTable<Bool>, mtu: Int = 1500) {
-        let peer = LanePeer(link: 0, lane: 0, generation: 1, bound: bound, mtu: mtu, expiry: .max, takesStreams: true)
+    func adopt(
+        _ socket: CInt,
+        _ session: consuming TLSSession,
+        bound: RouteTable<Bool>,
+        mtu: Int = 1500,
+        link: Int = 0,
+        lane: Int = 0,
+        generation: UInt64 = 1,
+        run: UInt128? = nil
+    ) {
+        let peer = LanePeer(
+            link: link,
+            lane: lane,
+            generation: generation,
+            bound: bound,
+            mtu: mtu,
+            expiry: .max,
+            takesStreams: true,
+            run: run
+        )
         let lane = Lane(
             StreamSocket(owning: OwnedDescriptor(owning: socket)),
             session,

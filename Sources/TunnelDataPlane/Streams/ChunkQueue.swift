@@ -25,6 +25,12 @@ final class ChunkStore {
         if free.count < Self.reserve { free.append(chunk) } else { Pages.give(chunk, Self.chunkSize) }
     }
 
+    /// Counts pieces that another store counts no more.
+    func take(_ count: Int, from other: ChunkStore) {
+        other.used -= count
+        used += count
+    }
+
     /// Gives what is kept at hand back to the system.
     func trim() {
         for chunk in free { Pages.give(chunk, Self.chunkSize) }
@@ -39,7 +45,7 @@ struct ChunkQueue: ~Copyable {
     /// The most pieces for whose names an empty queue keeps room, so that a stream that moves much allocates nothing each time.
     private static var kept: Int { 32 }
 
-    private let store: ChunkStore
+    private var store: ChunkStore
     private var chunks: [UnsafeMutableRawPointer] = []
     /// Offset of the first byte in the first piece.
     private var start = 0
@@ -78,6 +84,12 @@ struct ChunkQueue: ~Copyable {
             filled(room.count)
             rest = UnsafeRawBufferPointer(rebasing: rest[room.count...])
         }
+    }
+
+    /// Makes what it holds that of another store.
+    mutating func move(to other: ChunkStore) {
+        other.take(chunks.count, from: store)
+        store = other
     }
 
     /// The bytes from an offset on that lie together, at most `limit`; valid until the next change.

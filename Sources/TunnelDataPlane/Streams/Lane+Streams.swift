@@ -18,6 +18,10 @@ extension Lane {
             try putResume(of: set)
             return true
         }
+        if set.owesMove {
+            try putMove(of: set)
+            return true
+        }
         guard let stream = set.next() else { return false }
         try put(stream, of: set, at: now)
         return true
@@ -35,6 +39,8 @@ extension Lane {
             }
             return
         }
+        // The peer has it somewhere else still.
+        guard !stream.passage.isUnderWay else { return }
         if stream.owesOpen {
             (stream.owesOpen, stream.wasAsked) = (false, true)
             let target = stream.target.bytes
@@ -89,23 +95,38 @@ extension Lane {
 
     private func putResume(of set: StreamSet) throws(TLSError) {
         let count = min(set.resumes.count, StreamFrame.maximumResumeEntries)
-        let entries = set.resumes.suffix(count).compactMap { set.streams[$0] }
+        var entries = set.resumes.suffix(count).compactMap { set.streams[$0]?.takeEntry() }
         set.resumes.removeLast(count)
-        let isLast = set.resumes.isEmpty
+        let absent = min(set.absences.count, StreamFrame.maximumResumeEntries - count)
+        entries += set.absences.suffix(absent).map(StreamFrame.ResumeEntry.init(absent:))
+        set.absences.removeLast(absent)
+        let isLast = set.resumes.isEmpty && set.absences.isEmpty
         try frame(.streamResume, length: 1 + entries.count * StreamFrame.resumeEntryLength) { span in
             span[0] = isLast ? 1 : 0
-            for (index, stream) in entries.enumerated() {
-                let credit = stream.machine.tellCredit()
-                let entry = StreamFrame.ResumeEntry(
-                    stream: stream.id,
-                    received: credit.received,
-                    limit: credit.limit,
-                    isOpen: stream.opening == .open
-                )
-                StreamFrame.write(entry, at: 1 + index * StreamFrame.resumeEntryLength, to: &span)
-            }
+            Self.write(entries, behind: 1, to: &span)
         }
         if isLast { set.owesResume = false }
+    }
+
+    /// Names streams that are to go on here, or answers for those that the client has named.
+    private func putMove(of set: StreamSet) throws(TLSError) {
+        let (number, entries) = set.isServer ? set.takeAnswers() : set.takeNamings()
+        guard !entries.isEmpty else { return }
+        let length = StreamFrame.moveHead + entries.count * StreamFrame.resumeEntryLength
+        try frame(.streamMove, length: length) { span in
+            StreamFrame.write(number: number, to: &span)
+            Self.write(entries, behind: StreamFrame.moveHead, to: &span)
+        }
+    }
+
+    private static func write(
+        _ entries: [StreamFrame.ResumeEntry],
+        behind head: Int,
+        to span: inout MutableSpan<UInt8>
+    ) {
+        for (index, entry) in entries.enumerated() {
+            StreamFrame.write(entry, at: head + index * StreamFrame.resumeEntryLength, to: &span)
+        }
     }
 
     /// Adds a frame of a stream to the batch: all of it, or its first `count` bytes, behind which the others follow.

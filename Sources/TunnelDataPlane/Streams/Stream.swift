@@ -22,9 +22,9 @@ final class Stream {
     let target: StreamTarget
     /// Whether this side asked for it.
     let isOurs: Bool
-    let set: StreamSet
+    var set: StreamSet
     /// Tells it from all other streams of its worker, also from one of the same number.
-    let serial: UInt64
+    var serial: UInt64
     let openedAt: MonotonicTime
 
     var machine: StreamMachine
@@ -61,7 +61,8 @@ final class Stream {
     var isAtLeisure = false
     /// Whether the peer has still to say what it has, after a lane took the place of another.
     var awaitsResume = false
-    var epoch: UInt32
+    /// Whether it is on its way from a lane that was lost to another one.
+    var passage = StreamPassage()
     /// Whether the socket was told that nothing follows.
     var hasEndedSocket = false
     /// Bytes of this side's own answer to CONNECT that the socket has not taken yet.
@@ -70,6 +71,8 @@ final class Stream {
     var isInLeisure = false
     /// Whether it is over and forgotten, though it may still stand in a line.
     var isGone = false
+    /// Whether it is about to leave this worker, and has to stand in no line any more.
+    var isLeaving = false
 
     init(
         _ id: UInt32,
@@ -84,7 +87,7 @@ final class Stream {
     ) {
         self.serial = serial
         (self.id, self.target, self.isOurs, self.opening) = (id, target, isOurs, opening)
-        (self.set, epoch, openedAt) = (set, set.epoch, now)
+        (self.set, openedAt) = (set, now)
         machine = StreamMachine(limit: limit, at: now)
         outbox = ChunkQueue(chunks)
         inbox = ChunkQueue(chunks)
@@ -93,6 +96,7 @@ final class Stream {
     /// Whether something of it can be sent now.
     var hasWork: Bool {
         if owesReset != nil { return true }
+        guard !passage.isUnderWay else { return false }
         if owesOpen || owesOpened { return true }
         guard !awaitsResume, opening == .open || !isOurs else { return false }
         return machine.isCreditDue || isAtLeisure || machine.sendable > 0 || machine.owesEnd
@@ -100,6 +104,17 @@ final class Stream {
 
     /// Bytes that it holds in memory.
     var held: Int { outbox.count + inbox.count }
+
+    /// What is told to the peer where both go on after a loss.
+    func takeEntry() -> StreamFrame.ResumeEntry {
+        let credit = machine.tellCredit()
+        return StreamFrame.ResumeEntry(
+            stream: id,
+            received: credit.received,
+            limit: credit.limit,
+            isOpen: opening == .open
+        )
+    }
 }
 
 /// The streams of one lane number of one link; they outlive the connections that carry them.
@@ -111,18 +126,30 @@ final class StreamSet {
     /// When the last connection was lost; `nil` while there is one.
     var lostAt: MonotonicTime?
     var streams: [UInt32: Stream] = [:]
-    /// Grows with every connection.
-    private(set) var epoch: UInt32 = 0
     /// What is still to be told on this connection of the streams that were there before it.
     var resumes: [UInt32] = []
+    /// Streams of which this connection has still to tell that they are not here, though they were.
+    var absences: [UInt32] = []
     var owesResume = false
-    private var nextID: UInt32
+    /// Which run of the peer its streams lead to; `nil` where that lets them stay on their lanes.
+    var run: UInt128?
+    let isServer: Bool
+    /// Of a client: streams of other lanes that are to be named on this connection.
+    var namings: [UInt32] = []
+    /// Of a server: the client's words that are to be answered on this connection.
+    var answers: [(number: UInt32, stream: UInt32)] = []
+    /// Of a client: streams that have left, and when: the server may not know yet.
+    private var departures: [UInt32: MonotonicTime] = [:]
+    /// How many of the streams that the client has named are looked for.
+    var sought = 0
+    /// The part of a number that says which side has given it, and on which lane.
+    private let mark: UInt32
     private var urgent = StreamLine()
     private var bulk = StreamLine()
 
     init(link: Int, lane: Int, isServer: Bool, at now: MonotonicTime) {
-        (self.link, self.lane, lostAt) = (link, lane, now)
-        nextID = isServer ? 2 : 1
+        (self.link, self.lane, self.isServer, lostAt) = (link, lane, isServer, now)
+        mark = UInt32(truncatingIfNeeded: lane & 0xF) << 1 | (isServer ? 0 : 1)
     }
 
     /// Streams whose last word was said, to be ended.
@@ -136,30 +163,83 @@ final class StreamSet {
     /// The most streams of one set.
     static var maximumStreams: Int { 16384 }
 
-    /// A number that no stream of this side has: the two sides take odd and even ones.
-    func takeID() -> UInt32? {
+    /// A number that no stream of the link has: the two sides take odd and even ones, and each lane its own part of them.
+    ///
+    /// - Parameter count: grows with every number that this side gives for the lane.
+    /// - Returns: `nil` where there are too many streams.
+    func takeID(_ count: inout UInt32) -> UInt32? {
         guard streams.count < Self.maximumStreams else { return nil }
-        while streams[nextID] != nil { nextID &+= 2 }
-        defer { nextID &+= 2 }
-        return nextID
+        count &+= 1
+        while count << 5 == 0 || streams[count << 5 | mark] != nil { count &+= 1 }
+        return count << 5 | mark
     }
 
     /// Whether an id is one that the peer gives.
-    func isPeers(_ id: UInt32) -> Bool { id & 1 != nextID & 1 }
+    func isPeers(_ id: UInt32) -> Bool { id & 1 != mark & 1 }
+
+    /// Whether an id is one that is given on this lane.
+    func isOfLane(_ id: UInt32) -> Bool { id & 0x1E == mark & 0x1E }
+
+    /// Whether the client may name so many more streams before it takes answers.
+    func mayName(_ count: Int) -> Bool { sought + answers.count + count <= Self.maximumStreams * Hello.maximumLanes }
 
     /// Says on the connection how many there are.
     func count() { carrier?.counters.set(.streams, UInt64(streams.count)) }
 
     /// Carries the streams over another connection from now on.
-    func attach(_ lane: Lane) {
-        carrier = lane
+    func attach(_ lane: Lane, at now: MonotonicTime) {
+        if run != lane.peer.run { departures = [:] }
+        (carrier, run, lostAt, owesResume) = (lane, lane.peer.run, nil, true)
         count()
-        lostAt = nil
-        epoch &+= 1
-        resumes = Array(streams.keys)
-        owesResume = true
         for stream in streams.values { stream.awaitsResume = !(stream.isOurs && stream.owesOpen) }
+        // The server may have them here still, and must not take them for lost before it hears where they are named.
+        namings = isServer ? [] : streams.values.filter(\.passage.isUnderWay).map(\.id)
+        absences = departures.keys.filter { streams[$0] == nil } + namings
+        resumes = isServer ? Array(streams.keys) : streams.values.filter { !$0.passage.isUnderWay }.map(\.id)
+        (answers, sought) = ([], 0)
     }
+
+    /// Lets go of streams that leave.
+    func release(_ leaving: [Stream], at now: MonotonicTime) {
+        for stream in leaving {
+            streams[stream.id] = nil
+            if !isServer { departures[stream.id] = now }
+        }
+        // By then the server has given up what it did not find.
+        departures = departures.filter { now < $0.value + StreamMachine.resumeTime + StreamMachine.resumeTime }
+        urgent.removeAll(where: \.isLeaving)
+        bulk.removeAll(where: \.isLeaving)
+        finished.removeAll(where: \.isLeaving)
+        count()
+    }
+
+    /// Notes that both sides have a stream here.
+    func settled(_ stream: Stream) {
+        stream.passage.settle()
+        departures[stream.id] = nil
+    }
+
+    /// Takes some of the streams that are to be named, with the number by which they are.
+    func takeNamings() -> (number: UInt32, entries: [StreamFrame.ResumeEntry]) {
+        let count = min(namings.count, StreamFrame.maximumResumeEntries)
+        let named = namings.suffix(count).compactMap { streams[$0] }.filter(\.passage.isUnderWay)
+        namings.removeLast(count)
+        let number = StreamPassage.nextNumber(of: named.lazy.map(\.passage))
+        for stream in named { stream.passage.name(number) }
+        return (number, named.map { $0.takeEntry() })
+    }
+
+    /// Takes some of the answers that are owed, to words of one number.
+    func takeAnswers() -> (number: UInt32, entries: [StreamFrame.ResumeEntry]) {
+        let number = answers.first?.number ?? 0
+        let ours = answers.prefix(StreamFrame.maximumResumeEntries).prefix { $0.number == number }
+        let entries = ours.map { streams[$0.stream]?.takeEntry() ?? StreamFrame.ResumeEntry(absent: $0.stream) }
+        answers.removeFirst(ours.count)
+        return (number, entries)
+    }
+
+    /// Whether streams are to be named on this connection, or answered for.
+    var owesMove: Bool { !namings.isEmpty || !answers.isEmpty }
 
     /// Puts a stream in line, if something of it can be sent.
     @inline(__always)
@@ -182,15 +262,16 @@ final class StreamSet {
         return stream
     }
 
-    /// Forgets resets that were to be told: the next connection begins with what there is.
-    func forgetGhosts() {
-        urgent.removeGhosts()
-        bulk.removeGhosts()
+    /// Forgets what was to be told: the next connection begins with what there is.
+    func forgetWords() {
+        urgent.removeAll(where: \.isGhost)
+        bulk.removeAll(where: \.isGhost)
         ghosts = 0
+        (namings, answers) = ([], [])
     }
 
     /// Whether something can be sent.
-    var hasWork: Bool { owesResume || !urgent.isEmpty || !bulk.isEmpty }
+    var hasWork: Bool { owesResume || owesMove || !urgent.isEmpty || !bulk.isEmpty }
 }
 
 /// Streams that wait for their turn, in memory that is used again and again.
@@ -204,10 +285,10 @@ struct StreamLine {
 
     mutating func append(_ stream: Stream) { streams.append(stream) }
 
-    mutating func removeGhosts() {
+    mutating func removeAll(where isUnwanted: (Stream) -> Bool) {
         streams.removeSubrange(..<first)
         first = 0
-        streams.removeAll(where: \.isGhost)
+        streams.removeAll(where: isUnwanted)
     }
 
     mutating func popFirst() -> Stream? {

@@ -16,12 +16,15 @@ extension Worker {
         do throws(ProtocolViolation) {
             if kind == .streamResume {
                 try takeResume(payload, set, lane, at: now)
+            } else if kind == .streamMove {
+                try takeMove(payload, set, lane, at: now)
             } else if kind == .streamOpen {
                 try takeOpen(payload, set, at: now)
             } else if let stream = set.streams[StreamFrame.stream(payload)] {
                 try take(kind, payload, stream, at: now)
-            } else if [.streamOpened, .streamData, .streamEnd].contains(kind) {
-                // It was given up here while its frames were under way on another lane.
+            } else if set.carrier === lane, [.streamOpened, .streamData, .streamEnd].contains(kind) {
+                // It was given up here while its frames were under way. Of what still comes on a connection that was
+                // replaced the peer is told on its successor.
                 let id = StreamFrame.stream(payload)
                 disown(id, in: set, isOurs: !set.isPeers(id), StreamReset(.lost), at: now)
             }
@@ -78,7 +81,7 @@ extension Worker {
         at now: MonotonicTime
     ) throws(ProtocolViolation) {
         let id = StreamFrame.stream(payload)
-        guard set.isPeers(id) else { throw .badStream }
+        guard set.isPeers(id), set.run == nil || set.isOfLane(id) else { throw .badStream }
         // It was repeated, for its answer was on a lane that was lost; or there is no lane on which it could be answered,
         // and it will be.
         guard set.streams[id] == nil, set.carrier != nil else { return }
@@ -129,22 +132,40 @@ extension Worker {
         let (entries, isLast) = try StreamFrame.resume(payload)
         for entry in entries {
             guard let stream = set.streams[entry.stream], stream.awaitsResume else { continue }
-            stream.awaitsResume = false
-            release(try stream.machine.resume(received: entry.received, limit: entry.limit), of: stream)
-            if stream.canRead { readSocket(stream, at: now) }
-            guard !stream.isGone else { continue }
-            if entry.isOpen, stream.isOurs { opened(stream, at: now) }
-            if stream.opening == .open, !stream.isOurs, !entry.isOpen { stream.owesOpened = true }
-            streamCounters.add(1, to: .resumed)
-            settle(stream, at: now)
+            if entry.isAbsent {
+                guard set.isServer, set.run != nil else { throw .badStream }
+                park(stream, at: now)
+            } else if set.isServer || !stream.passage.isUnderWay {
+                try resume(stream, entry, at: now)
+            }
         }
         guard isLast else { return }
-        for stream in Array(set.streams.values) where stream.awaitsResume { settleUnknown(stream, at: now) }
+        for stream in Array(set.streams.values) where stream.awaitsResume && !stream.passage.isUnderWay {
+            settleUnknown(stream, at: now)
+        }
+    }
+
+    /// Goes on from where the peer says that it is.
+    func resume(
+        _ stream: Stream,
+        _ entry: StreamFrame.ResumeEntry,
+        at now: MonotonicTime
+    ) throws(ProtocolViolation) {
+        stream.awaitsResume = false
+        if stream.passage.isUnderWay { stream.set.settled(stream) }
+        release(try stream.machine.resume(received: entry.received, limit: entry.limit), of: stream)
+        if stream.canRead { readSocket(stream, at: now) }
+        guard !stream.isGone else { return }
+        if entry.isOpen, stream.isOurs { opened(stream, at: now) }
+        if stream.opening == .open, !stream.isOurs, !entry.isOpen { stream.owesOpened = true }
+        streamCounters.add(1, to: .resumed)
+        settle(stream, at: now)
     }
 
     /// The peer does not have a stream that this side has.
-    private func settleUnknown(_ stream: Stream, at now: MonotonicTime) {
+    func settleUnknown(_ stream: Stream, at now: MonotonicTime) {
         stream.awaitsResume = false
+        stream.passage.settle()
         if let freed = stream.machine.forgotten() {
             release(freed, of: stream)
             settle(stream, at: now)

@@ -21,7 +21,7 @@ extension Worker {
     func open(_ request: StreamRequest, link: Int, lane: Int, at now: MonotonicTime) {
         let set = streamSet(link: link, lane: lane, at: now)
         guard set.carrier != nil else { return report(.refused(request, StreamReset(.linkDown), link: link)) }
-        guard heldBytes < Self.memoryBudget, let id = set.takeID() else {
+        guard heldBytes < Self.memoryBudget, let id = set.takeID(&lastStream) else {
             return report(.refused(request, StreamReset(.overloaded), link: link))
         }
         guard let socket = request.takeSocket() else { return }
@@ -169,7 +169,7 @@ extension Worker {
 
     /// Lends a stream's socket, while it has one.
     @discardableResult
-    private func withSocket<Result>(_ stream: Stream, _ body: (borrowing StreamSocket) -> Result) -> Result? {
+    func withSocket<Result>(_ stream: Stream, _ body: (borrowing StreamSocket) -> Result) -> Result? {
         switch stream.socket {
         case .some(let socket): body(socket)
         case .none: nil
@@ -187,11 +187,16 @@ extension Worker {
 
     /// Watches a socket for a stream; whether that could be done.
     private func adopt(_ socket: consuming StreamSocket, by stream: Stream) -> Bool {
-        stream.token = takeStreamToken(for: stream)
-        let descriptor = socket.rawDescriptor
         stream.socket = consume socket
+        return watch(stream)
+    }
+
+    /// Watches the socket of a stream, which may be ready already; whether that could be done.
+    func watch(_ stream: Stream) -> Bool {
+        stream.token = takeStreamToken(for: stream)
         let events: Poller.Events = [.readable, .writable, .readEnd, .edge]
-        return (try? poller.watch(descriptor, for: events, token: stream.token)) != nil
+        return withSocket(stream) { (try? poller.watch($0.rawDescriptor, for: events, token: stream.token)) != nil }
+            ?? false
     }
 
     func ready(_ stream: Stream, _ events: Poller.Events, at now: MonotonicTime) {
@@ -379,7 +384,7 @@ extension Worker {
         withSocket(stream) { poller.unwatch($0.rawDescriptor) }
         stream.socket = nil
         releaseStreamToken(stream)
-        stream.set.streams[stream.id] = nil
+        if stream.set.streams[stream.id] === stream { stream.set.streams[stream.id] = nil }
         stream.set.count()
         streamCounters.subtract(1, from: .active)
     }
@@ -397,7 +402,7 @@ extension Worker {
         }
         leisure.removeSubrange(0..<due)
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
-        timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil) }
+        timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
         while heldBytes > Self.memoryBudget, relieve(at: now) {}
         if chunks.used == 0 { chunks.trim() }
@@ -409,15 +414,17 @@ extension Worker {
             stream.mutedUntil = nil
             flush(stream, at: now)
         }
+        if stream.passage.isOverdue(at: now) { settleUnknown(stream, at: now) }
         guard stream.opening != .open, let deadline = stream.deadline, deadline <= now else { return }
         discard(stream, because: StreamReset(.timeout, "\(stream.target)"), tellPeer: true, at: now)
     }
 
-    /// The connection that carried streams is gone: those that are open wait for the next one, those that were only
-    /// asked for try another way.
+    /// The connection that carried streams is gone: those that are open go on over another lane or wait for the next
+    /// connection, those that were only asked for try another way.
     func lostCarrier(of set: StreamSet, at now: MonotonicTime) {
         (set.carrier, set.lostAt) = (nil, now)
-        set.forgetGhosts()
+        set.forgetWords()
+        mayMoveStreams = true
         for stream in Array(set.streams.values) where stream.isOurs && stream.opening == .requested {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
         }
