@@ -73,6 +73,9 @@ final class ControlCore {
     private var failure: (any Error)?
     /// Until when streams that are open may hold up the end; `nil` while the end was not asked for.
     private(set) var drainDeadline: MonotonicTime?
+    /// Since when there are no streams any more; one that goes from a worker to another is nobody's for a moment.
+    private var emptySince: MonotonicTime?
+    private static var settlingTime: Nanoseconds { .milliseconds(20) }
     /// Links whose peers are about to end.
     private var retiring: Set<Int> = []
 
@@ -106,7 +109,7 @@ final class ControlCore {
         try poller.watch(signals.descriptor, for: .readable, token: Token.signals)
         try poller.watch(mailbox.descriptor, for: .readable, token: Token.mailbox)
         try poller.watch(statusSocket.descriptor, for: .readable, token: Token.status)
-        features = setup.features.union(.streams)
+        features = setup.features.union([.streams, .movingStreams])
         board = Board(configuration, identity: store.current.context.identity, workers: workers)
         self.configuration = configuration
         self.logger = logger
@@ -199,7 +202,8 @@ final class ControlCore {
             bound: bound,
             mtu: min(configuration.mtu, introduction.hello.mtu),
             expiry: min(introduction.certificate.expiry, greeting.identity.context.expiry),
-            takesStreams: introduction.hello.features.contains(.streams)
+            takesStreams: introduction.hello.features.contains(.streams),
+            run: introduction.hello.features.contains(.movingStreams) ? introduction.hello.session : nil
         )
         let counters = LaneCounters()
         let entry = Board.LaneEntry(
@@ -305,7 +309,13 @@ final class ControlCore {
 
     private func isDrained(at now: MonotonicTime) -> Bool {
         guard let drainDeadline else { return false }
-        return now >= drainDeadline || activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0
+        guard activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0 else {
+            emptySince = nil
+            return now >= drainDeadline
+        }
+        let since = emptySince ?? now
+        emptySince = since
+        return now >= min(since + Self.settlingTime, drainDeadline)
     }
 
     /// Whether descriptors are left for more streams beside all else.
