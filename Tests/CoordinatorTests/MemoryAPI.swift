@@ -55,7 +55,7 @@ final class MemoryAPI: HTTPTransport {
 
     func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
         let parts = request.url.dropFirst("https://api".count).split(separator: "?", maxSplits: 1).map(String.init)
-        let body = (try? JSONValue(parsing: request.body)) ?? .null
+        let body = JSONValue(bytes: request.body)
         state.withLock { $0.log.append(("\(request.method.rawValue) \(parts[0])", body)) }
         if let response = fault(request) { return response }
         return state.withLock {

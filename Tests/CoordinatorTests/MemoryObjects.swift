@@ -150,3 +150,8 @@ struct MemoryObjects: Sendable {
         HTTPResponse(status: 200, body: (try? CanonicalJSON.bytes(document)) ?? [])
     }
 }
+
+extension JSONValue {
+    /// The document that bytes are; nothing where they are none.
+    init(bytes: [UInt8]) { self = (try? JSONDecoder().decode(JSONValue.self, from: Data(bytes))) ?? .null }
+}

@@ -76,7 +76,9 @@ struct BadInputTests {
             pki: keyless
         )
         try lab.waitUntil("it is turned away") { try lab.metric("tendril_vpn_handshakes_total", "gate-bad-token") > 0 }
-        #expect(stranger.text.contains("closed the connection") || stranger.text.contains("no link"))
+        try lab.waitUntil("it says so") {
+            stranger.text.contains("closed the connection") || stranger.text.contains("no link")
+        }
         stranger.end(SIGTERM)
         try lab.waitUntil("visitors leave") { try lab.metric("tendril_vpn_visitors") == 0 }
         #expect(pair.server.isRunning && lab.ping("10.2.0.10"))

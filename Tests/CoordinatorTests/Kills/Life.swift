@@ -132,7 +132,7 @@ struct Life {
     private func isWrittenDown(_ task: String) -> Bool {
         let notebook = server.world.seed["/api/v1/namespaces/\(World.home)/configmaps/tendril-flow"]
         guard let text = notebook?["data"]?["records.json"]?.text,
-            let records = try? JSONValue(parsing: Array(text.utf8)), let known = records["tasks"]?[task]
+            let known = JSONValue(bytes: Array(text.utf8))["tasks"]?[task]
         else { return false }
         return known["inputs"] != ""
     }

@@ -71,7 +71,7 @@ struct World: Sendable {
             return (HTTPResponse(status: 201, body: request.body), nil)
         }
         let query = parts.count > 1 && request.method == .get ? parts[1] : ""
-        let body = (try? JSONValue(parsing: request.body)) ?? .null
+        let body = JSONValue(bytes: request.body)
         let object = path.hasSuffix("/status") ? String(path.dropLast("/status".count)) : path
         let before = (isOfShoot ? shoot : seed)[object]
         let response =
@@ -79,7 +79,7 @@ struct World: Sendable {
             ? shoot.answer(request, path, query: query, body) : seed.answer(request, path, query: query, body)
         guard request.method != .get, response.status < 300 else { return (response, nil) }
         // What is made is told its name by the answer.
-        let made = request.method == .post ? (try? JSONValue(parsing: response.body))?["metadata"]?["name"]?.text : nil
+        let made = request.method == .post ? JSONValue(bytes: response.body)["metadata"]?["name"]?.text : nil
         let place = made.map { "\(object)/\($0)" } ?? object
         let isChange = history.note(place, before, (isOfShoot ? shoot : seed)[place])
         if isChange { react(place) }
@@ -177,20 +177,16 @@ struct World: Sendable {
         let name = "m\(machinesMade)"
         let pool = group["metadata"]?["name"]?.text?.dropFirst("machines-".count) ?? ""
         let data = group["data"]?["user-data"]?.text.flatMap { Data(base64Encoded: $0) } ?? Data()
-        let document = Self.document(data.drop { $0 != 0x0A })
+        let document = JSONValue(bytes: Array(data.drop { $0 != 0x0A }))
         func file(_ path: String) -> String {
             document["write_files"]?.items.first { $0["path"]?.text == path }?["content"]?.text ?? ""
         }
         machines[name] = Machine(
             pool: String(pool),
-            classText: Self.document(Data(file(AgentConfiguration.path).utf8))["machineClass"] ?? .null,
+            classText: JSONValue(bytes: Array(file(AgentConfiguration.path).utf8))["machineClass"] ?? .null,
             token: file(AgentConfiguration.tokenPath).split(separator: ".").first.map(String.init) ?? ""
         )
         return name
-    }
-
-    private static func document(_ data: Data) -> JSONValue {
-        (try? JSONValue(parsing: Array(data))) ?? .null
     }
 
     /// Machines whose token is known become Nodes; whether one has.
@@ -225,7 +221,7 @@ struct World: Sendable {
             let pointer = shoot["\(secrets)/configmaps/\(TendrilAPI.pointer(pool: machine.pool))"]
             guard let node = shoot[path], let secret = pointer?["data"]?[TendrilAPI.pointerKey]?.text,
                 let text = shoot["\(secrets)/secrets/\(secret)"]?["data"]?[TendrilAPI.documentKey]?.text,
-                case let document = Self.document(Data(base64Encoded: text) ?? Data()),
+                case let document = JSONValue(bytes: Array(Data(base64Encoded: text) ?? Data())),
                 case .integer(let generation)? = document["metadata"]?["generation"]
             else { continue }
             let note: JSONValue = [TendrilAPI.generationAnnotation: .string("\(generation)")]
