@@ -284,6 +284,7 @@ let package = Package(
             dependencies: [
                 "TLSEngine", "LinuxSystem", "TendrilCore", "CCurl", "CTendrilShims",
             ],
+            exclude: ["garden.py"],
             swiftSettings: common
         ),
     ]

@@ -2,6 +2,7 @@ import ClusterModel
 import CommandSupport
 import KubernetesClient
 import LinuxSystem
+import ShootPlan
 import TendrilCore
 
 /// Shows how far a shoot is until it is where it was wanted.
@@ -11,49 +12,36 @@ struct Follower {
     /// A table is a line of progress; other formats are the whole object, again for each change: JSON on one line each.
     var output = OutputFormat.table
 
-    /// Changes whether a shoot sleeps, and follows it.
-    static func sleep(_ isWanted: Bool, _ name: String, _ options: GardenOptions) async throws {
-        let garden = try options.garden()
-        try await garden.change(name, ["spec": ["hibernation": ["enabled": .bool(isWanted)]]])
-        let generation = try await garden.shoot(name).metadata.generation ?? 0
-        try await Follower(garden: garden, name: name).follow(until: generation)
-    }
+    /// Whether it goes on where nothing is done for the shoot, since somebody else may resume it.
+    var isPatient = false
 
-    /// Follows until this generation is done, or has failed for good.
+    /// Follows until this generation is done, has failed for good, or is not begun.
     func follow(until generation: Int) async throws {
-        var last = ""
-        while true {
-            let shoot = try await garden.shoot(name)
-            try show(shoot, &last)
-            if let operation = shoot.status?.lastOperation {
-                if operation.state == .succeeded, shoot.status?.observedGeneration ?? 0 >= generation { break }
-                // An older failure is what this change is to mend.
-                if operation.state == .failed, operation.generation ?? generation >= generation {
-                    end()
-                    throw Failure(TextError(description: operation.description), exitCode: .configuration)
-                }
-            }
-            try await Task.sleep(nanoseconds: 500_000_000)
-        }
-        end()
+        try await follow { ShootProgress($0, until: generation) }
     }
 
-    /// Follows until the exchange of credentials is so far, or has failed for good.
+    /// Follows until the exchange of credentials is so far, has failed for good, or does not go on.
     func follow(untilRotationIs goal: RotationPhase) async throws {
+        try await follow { ShootProgress($0, untilRotationIs: goal) }
+        print("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
+    }
+
+    private func follow(_ progress: (Shoot) -> ShootProgress) async throws {
         var last = ""
         while true {
             let shoot = try await garden.shoot(name)
-            let status = shoot.status
-            if status?.credentialRotation?.phase == goal, shoot.operation == nil { break }
-            try show(shoot, &last)
-            if let operation = status?.lastOperation, operation.state == .failed {
+            let progress = progress(shoot)
+            let endsPaused = progress != .done && shoot.pauseNotice != nil && !isPatient
+            // The error says the same.
+            if !endsPaused { try show(shoot, &last) }
+            switch progress {
+            case .done: return end()
+            case .stuck(let reason) where endsPaused || shoot.pauseNotice == nil:
                 end()
-                throw Failure(TextError(description: operation.description), exitCode: .configuration)
+                throw Failure(TextError(description: reason), exitCode: .configuration)
+            case .stuck, .underWay: try await Task.sleep(nanoseconds: 500_000_000)
             }
-            try await Task.sleep(nanoseconds: 500_000_000)
         }
-        end()
-        print("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
     /// Follows until the shoot is gone.

@@ -74,14 +74,17 @@ struct Garden {
         }
     }
 
-    func change(_ name: String, _ patch: JSONValue) async throws {
+    /// Changes a shoot; what it is then.
+    @discardableResult
+    func change(_ name: String, _ patch: JSONValue) async throws -> Shoot {
         try await answered { () async throws(APIError) in
-            _ = try await client.patch(Shoot.self, name, namespace: project, patch)
+            try await client.patch(Shoot.self, name, namespace: project, patch)
         }
     }
 
-    /// Asks the coordinator for something that no field says.
-    func ask(_ name: String, _ operation: ShootOperation) async throws {
+    /// Asks the coordinator for something that no field says; the shoot as it is then.
+    @discardableResult
+    func ask(_ name: String, _ operation: ShootOperation) async throws -> Shoot {
         try await change(
             name,
             ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]

@@ -68,7 +68,8 @@ struct GetCommand: AsyncParsableCommand {
         let garden = try options.garden()
         if watch, let name {
             let generation = try await garden.shoot(name).metadata.generation ?? 0
-            return try await Follower(garden: garden, name: name, output: output).follow(until: generation)
+            let follower = Follower(garden: garden, name: name, output: output, isPatient: true)
+            return try await follower.follow(until: generation)
         }
         if let name {
             let shoot = try await garden.shoot(name)
@@ -125,6 +126,14 @@ struct PlanCommand: AsyncParsableCommand {
     }
 }
 
+extension Garden {
+    /// Changes whether a shoot sleeps, and follows it.
+    fileprivate func sleep(_ isWanted: Bool, _ name: String) async throws {
+        let shoot = try await change(name, ["spec": ["hibernation": ["enabled": .bool(isWanted)]]])
+        try await Follower(garden: self, name: name).follow(until: shoot.metadata.generation ?? 0)
+    }
+}
+
 /// The command `tendril shoot hibernate`.
 struct HibernateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -136,7 +145,7 @@ struct HibernateCommand: AsyncParsableCommand {
     @Argument(help: "The shoot's name.")
     var name: String
 
-    func run() async throws { try await Follower.sleep(true, name, options) }
+    func run() async throws { try await options.garden().sleep(true, name) }
 }
 
 /// The command `tendril shoot wake`.
@@ -147,7 +156,7 @@ struct WakeCommand: AsyncParsableCommand {
     @Argument(help: "The shoot's name.")
     var name: String
 
-    func run() async throws { try await Follower.sleep(false, name, options) }
+    func run() async throws { try await options.garden().sleep(false, name) }
 }
 
 /// The command `tendril shoot reconcile`.
@@ -163,7 +172,8 @@ struct ReconcileCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        try await garden.ask(name, .reconcile)
+        let shoot = try await garden.ask(name, .reconcile)
+        if let notice = shoot.pauseNotice { return print(notice) }
         print("shoot \(garden.project)/\(name) is reconciled; see how far with: tendril shoot get \(name) --watch")
     }
 }

@@ -1,5 +1,6 @@
 import ClusterModel
 import CommandSupport
+import ShootPlan
 
 /// Shoots for people.
 enum ShootTable {
@@ -20,6 +21,7 @@ enum ShootTable {
     /// Everything about one shoot.
     static func details(_ shoot: Shoot) -> String {
         var lines = [text([shoot])]
+        if let notice = shoot.pauseNotice { lines.append("\n\(notice)") }
         if let operation = shoot.status?.lastOperation, operation.state != .succeeded {
             lines.append("\n\(operation.type.rawValue): \(operation.description)")
         }
@@ -40,6 +42,7 @@ enum ShootTable {
 
     /// One line for a person who watches.
     static func progress(_ shoot: Shoot) -> String {
+        if let notice = shoot.pauseNotice { return notice }
         guard let operation = shoot.status?.lastOperation else { return "waiting for a coordinator" }
         let done = min(max(operation.progress, 0), 100) / 5
         let bar = String(repeating: "=", count: done) + String(repeating: " ", count: 20 - done)

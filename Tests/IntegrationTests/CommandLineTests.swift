@@ -4,7 +4,7 @@ import TendrilCore
 import Testing
 
 /// The programs as they are shipped, by the names of the variables that say where they are.
-private enum Shipped: String, CaseIterable {
+enum Shipped: String, CaseIterable {
     case tendril = "TENDRIL"
     case agent = "TENDRIL_AGENT"
     case coordinator = "TENDRIL_COORDINATOR"

@@ -1,0 +1,81 @@
+import Foundation
+import LinuxSystem
+import TendrilCore
+import Testing
+
+@Suite("Commands for a shoot", .enabled(if: Shipped.obstacle == nil, "\(Shipped.obstacle ?? "")"))
+struct ShootCommandTests {
+    /// What a program said, how it ended, and the Shoot that it left.
+    private struct Result {
+        let code: Int
+        let text: String
+        let shoot: JSONValue
+    }
+
+    /// A Shoot whose first generation is done.
+    private static func shoot(_ generation: Int, isPaused: Bool) -> String {
+        """
+        {"apiVersion": "tendril.dev/v1alpha1", "kind": "Shoot", "metadata": {"name": "one", "namespace": "demo",
+        "generation": \(generation), "annotations": {"tendril.dev/pause": "\(isPaused)"}},
+        "spec": {"kubernetes": {"version": "1.20.2"}, "networking": {"type": "overlay", "pods": "100.96.0.0/11",
+        "services": "100.64.0.0/13", "nodes": "10.250.0.0/16"}, "provider": {"type": "local"}, "workers": [],
+        "controlPlane": {"replicas": 1}, "hibernation": {"enabled": false}, "addons": {"kubeProxy": true, "dns": true,
+        "metrics": true, "dashboard": false}, "vpn": {"lanes": 2}}, "status": {"observedGeneration": 1,
+        "lastOperation": {"type": "Reconcile", "state": "Succeeded", "progress": 100, "description": "done",
+        "lastUpdateTime": "2026-01-01T00:00:00Z", "generation": 1}}}
+        """
+    }
+
+    /// Runs `tendril` where no coordinator takes care of the shoot.
+    private func run(_ words: String, generation: Int = 1, isPaused: Bool, seconds: Int = 100) throws -> Result {
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "garden.py").path
+        let program = try #require(Shipped.tendril.path)
+        let outcome = try ChildProcess.run(
+            "/usr/bin/env",
+            ["python3", script, "\(seconds)", Self.shoot(generation, isPaused: isPaused), program]
+                + words.split(separator: " ").map(String.init),
+            timeout: .seconds(200)
+        )
+        let last = try #require(outcome.output.split(separator: "\n").last)
+        let shoot = try JSONDecoder().decode(JSONValue.self, from: Data(last.utf8))
+        return Result(code: outcome.code, text: String(outcome.output.dropLast(last.utf8.count + 1)), shoot: shoot)
+    }
+
+    private static let resume = "kubectl -n demo annotate shoot one tendril.dev/pause-"
+
+    @Test(
+        "keep what is wanted of one that is paused, say so, and do not wait",
+        arguments: ["hibernate one", "rotate one --start"]
+    )
+    func paused(_ words: String) throws {
+        let result = try run("shoot \(words)", isPaused: true)
+        #expect(result.code == 78, "\(result.text)")
+        #expect(result.text.hasPrefix("error: shoot demo/one is paused (annotation tendril.dev/pause=true)"))
+        #expect(result.text.contains(Self.resume) && result.text.split(separator: "\n").count == 1, "\(result.text)")
+        let isKept =
+            result.shoot["spec"]?["hibernation"]?["enabled"] == true
+            || result.shoot["metadata"]?["annotations"]?["tendril.dev/operation"] == "rotate-start"
+        #expect(isKept, "\(result.shoot)")
+    }
+
+    @Test("that only look say that it is paused, and end where nothing is missing")
+    func pausedAndDone() throws {
+        for words in ["shoot get one", "shoot get one --watch", "shoot reconcile one"] {
+            let result = try run(words, isPaused: true)
+            #expect(result.code == 0 && result.text.contains(Self.resume), "\(words): \(result.text)")
+        }
+    }
+
+    @Test("that watch say that it is paused, once, and go on: somebody else may resume it")
+    func watched() throws {
+        let result = try run("shoot get one --watch", generation: 2, isPaused: true, seconds: 5)
+        #expect(result.code == 124 && result.text.contains(Self.resume), "\(result.text)")
+        #expect(result.text.split(separator: "\n").count == 1, "\(result.text)")
+    }
+
+    @Test("that delete it do not ask whether it is paused")
+    func deleted() throws {
+        let result = try run("shoot delete one --confirm one", isPaused: true, seconds: 5)
+        #expect(result.code == 124 && !result.text.contains("paused"), "\(result.text)")
+    }
+}

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Runs a program against a garden that holds one Shoot, and where no coordinator takes care of it.
+
+garden.py SECONDS SHOOT PROGRAM ARGUMENT...; SHOOT is JSON. Output and code are the program's (124 where SECONDS were not enough); a last
+line is the Shoot as it is then, or null.
+"""
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+
+seconds, shoot, *command = sys.argv[1:]
+state = {"shoot": json.loads(shoot)}
+
+
+def merged(old, new):
+    """RFC 7396."""
+    if not isinstance(new, dict):
+        return new
+    result = dict(old) if isinstance(old, dict) else {}
+    for key, value in new.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+class Garden(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def found(self):
+        if state["shoot"] and self.path.split("?")[0].endswith("/namespaces/demo/shoots/one"):
+            self.answer(200, state["shoot"])
+        else:
+            self.answer(404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": f"no {self.path}"})
+
+    do_GET = found
+
+    def do_PATCH(self):
+        change = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        new = merged(state["shoot"], change)
+        if new["spec"] != state["shoot"]["spec"]:
+            new["metadata"]["generation"] += 1
+        state["shoot"] = new
+        self.found()
+
+    def do_DELETE(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        state["shoot"] = merged(state["shoot"], {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+        self.found()
+
+
+with tempfile.TemporaryDirectory() as directory:
+    key, certificate, kubeconfig = (os.path.join(directory, name) for name in ("key", "crt", "kubeconfig"))
+    subprocess.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=garden -addext subjectAltName=IP:127.0.0.1".split()
+        + ["-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Garden)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    named = {"name": "a"}
+    with open(kubeconfig, "w") as file:
+        json.dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": "a",
+            "contexts": [{**named, "context": {"cluster": "a", "user": "a", "namespace": "demo"}}],
+            "clusters": [{**named, "cluster": {
+                "server": f"https://127.0.0.1:{server.server_port}", "certificate-authority": certificate}}],
+            "users": [{**named, "user": {"token": "x"}}],
+        }, file)
+    program = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": kubeconfig})
+    try:
+        code = program.wait(float(seconds))
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
+        code = 124
+    print(json.dumps(state["shoot"]), flush=True)
+os._exit(code)

@@ -1,0 +1,87 @@
+import ClusterModel
+import Foundation
+import ShootPlan
+import ShootSamples
+import TendrilCore
+import Testing
+
+@Suite("How far a shoot is")
+struct ShootProgressTests {
+    /// One whose operation for `generation` came to this.
+    private func shoot(
+        _ state: ShootStatus.OperationState?,
+        generation: Int = 2,
+        observed: Int = 2,
+        _ change: (inout Shoot) -> Void = { _ in }
+    ) throws -> Shoot {
+        let status = try status(state, generation, observed)
+        return try Samples.shoot {
+            $0.metadata.generation = 2
+            $0.status = status
+            change(&$0)
+        }
+    }
+
+    private func status(_ state: ShootStatus.OperationState?, _ generation: Int, _ observed: Int) throws -> ShootStatus?
+    {
+        guard let state else { return nil }
+        let document: JSONValue = [
+            "observedGeneration": .integer(observed),
+            "lastOperation": [
+                "type": "Reconcile", "state": .string(state.rawValue), "progress": 40, "description": "why",
+                "lastUpdateTime": "2026-01-01T00:00:00Z", "generation": .integer(generation),
+            ],
+        ]
+        return try JSONDecoder().decode(ShootStatus.self, from: JSONEncoder().encode(document))
+    }
+
+    private func pause(_ shoot: inout Shoot) { shoot.metadata.annotations = [ShootAnnotation.pause: "true"] }
+
+    @Test("It is done with what it was asked for, fails with it, and an older failure says nothing")
+    func generations() throws {
+        #expect(ShootProgress(try shoot(.succeeded), until: 2) == .done)
+        #expect(ShootProgress(try shoot(.succeeded, observed: 1), until: 2) == .underWay)
+        #expect(ShootProgress(try shoot(.failed), until: 2) == .stuck("why"))
+        #expect(ShootProgress(try shoot(.failed, generation: 1, observed: 1), until: 2) == .underWay)
+        #expect(ShootProgress(try shoot(.error), until: 2) == .underWay)
+        #expect(ShootProgress(try shoot(nil), until: 2) == .underWay)
+    }
+
+    @Test("What is wanted of one that is paused does not come by itself, and it says who ends that")
+    func paused() throws {
+        let fresh = try shoot(nil, pause)
+        let notice = try #require(fresh.pauseNotice)
+        #expect(notice.hasPrefix("shoot demo/one is paused (annotation tendril.dev/pause=true): "))
+        #expect(notice.hasSuffix(": kubectl -n demo annotate shoot one tendril.dev/pause-"))
+        #expect(ShootProgress(fresh, until: 1) == .stuck(notice))
+        #expect(ShootProgress(try shoot(.processing, pause), until: 2) == .stuck(notice))
+        #expect(ShootProgress(try shoot(.succeeded, observed: 1, pause), until: 2) == .stuck(notice))
+        #expect(ShootProgress(fresh, untilRotationIs: .prepared) == .stuck(notice))
+        // Nothing is missing.
+        #expect(ShootProgress(try shoot(.succeeded, pause), until: 2) == .done)
+    }
+
+    @Test("One that is being deleted is not held up, and neither is one where the annotation says something else")
+    func notPaused() throws {
+        let leaving = try shoot(.processing) {
+            pause(&$0)
+            $0.metadata.deletionTimestamp = "2026-01-01T00:00:00Z"
+        }
+        #expect(leaving.pauseNotice == nil && ShootProgress(leaving, until: 2) == .underWay)
+        let other = try shoot(.processing) { $0.metadata.annotations = [ShootAnnotation.pause: "false"] }
+        #expect(other.pauseNotice == nil)
+    }
+
+    @Test("A rotation is done when its phase is there and nobody wishes anything any more")
+    func rotation() throws {
+        let prepared = try shoot(.succeeded) {
+            $0.status?.credentialRotation = .init(phase: .prepared, startTime: nil, completionTime: nil)
+        }
+        #expect(ShootProgress(prepared, untilRotationIs: .prepared) == .done)
+        #expect(ShootProgress(prepared, untilRotationIs: .completed) == .underWay)
+        var asked = prepared
+        asked.metadata.annotations = [ShootAnnotation.operation: "rotate-start"]
+        #expect(ShootProgress(asked, untilRotationIs: .prepared) == .underWay)
+        #expect(ShootProgress(try shoot(.failed), untilRotationIs: .prepared) == .stuck("why"))
+    }
+}
