@@ -15,6 +15,12 @@ struct Follower {
     /// Whether it goes on where nothing is done for the shoot, since somebody else may resume it.
     var isPatient = false
 
+    /// Follows until what the shoot is now is done, or says that it is wanted where nobody waits.
+    func follow(_ shoot: Shoot, _ waiting: WaitOptions, orSay what: String) async throws {
+        guard waiting.wait else { return leave(shoot, what) }
+        try await follow(until: shoot.metadata.generation ?? 0)
+    }
+
     /// Follows until this generation is done, has failed for good, or is not begun.
     func follow(until generation: Int) async throws {
         try await follow { ShootProgress($0, until: generation) }
@@ -24,6 +30,12 @@ struct Follower {
     func follow(untilRotationIs goal: RotationPhase) async throws {
         try await follow { ShootProgress($0, untilRotationIs: goal) }
         print("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
+    }
+
+    /// Says instead what the shoot is to become, and where nothing is done for that.
+    func leave(_ shoot: Shoot, _ what: String) {
+        print("shoot \(shoot.key) \(what)")
+        if let notice = shoot.pauseNotice { print(notice) }
     }
 
     private func follow(_ progress: (Shoot) -> ShootProgress) async throws {

@@ -48,6 +48,12 @@ struct GardenOptions: ParsableArguments {
     }
 }
 
+/// Whether a command stays until what it asked for is there.
+struct WaitOptions: ParsableArguments {
+    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until it is done, and say how far it is.")
+    var wait = true
+}
+
 /// Asks an API; its refusal, in its own words, ends the program.
 func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
     do throws(APIError) {

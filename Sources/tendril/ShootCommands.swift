@@ -29,19 +29,16 @@ struct CreateCommand: AsyncParsableCommand {
     @OptionGroup var options: GardenOptions
     @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
     var file: String
-    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until it is active.")
-    var wait = true
+    @OptionGroup var waiting: WaitOptions
 
     func run() async throws {
         let garden = try options.garden()
         let written = try WrittenFile(shoot: file, project: garden.project)
-        let (shoot, document) = (written.object, written.document)
-        let applied = try await answered { () async throws(APIError) in
-            try await garden.client.serverSideApply(document, manager: "tendril")
+        try await answered { () async throws(APIError) in
+            _ = try await garden.client.serverSideApply(written.document, manager: "tendril")
         }
-        guard wait else { return print("shoot \(shoot.key) is wanted") }
-        guard case .integer(let generation)? = applied["metadata"]?["generation"] else { return }
-        try await Follower(garden: garden, name: shoot.name).follow(until: generation)
+        let shoot = try await garden.shoot(written.object.name)
+        try await Follower(garden: garden, name: shoot.name).follow(shoot, waiting, orSay: "is wanted")
     }
 }
 
@@ -126,11 +123,19 @@ struct PlanCommand: AsyncParsableCommand {
     }
 }
 
-extension Garden {
-    /// Changes whether a shoot sleeps, and follows it.
-    fileprivate func sleep(_ isWanted: Bool, _ name: String) async throws {
-        let shoot = try await change(name, ["spec": ["hibernation": ["enabled": .bool(isWanted)]]])
-        try await Follower(garden: self, name: name).follow(until: shoot.metadata.generation ?? 0)
+/// Which shoot is to change, and whether that is waited for.
+struct ChangeOptions: ParsableArguments {
+    @OptionGroup var garden: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @OptionGroup var waiting: WaitOptions
+
+    /// Changes whether the shoot sleeps.
+    func sleep(_ isWanted: Bool) async throws {
+        let garden = try garden.garden()
+        let shoot = try await garden.change(name, ["spec": ["hibernation": ["enabled": .bool(isWanted)]]])
+        let words = isWanted ? "is to sleep" : "is to be awake"
+        try await Follower(garden: garden, name: name).follow(shoot, waiting, orSay: words)
     }
 }
 
@@ -141,22 +146,18 @@ struct HibernateCommand: AsyncParsableCommand {
         abstract: "Put a shoot to sleep: its machines and control plane end, its data stays."
     )
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
+    @OptionGroup var options: ChangeOptions
 
-    func run() async throws { try await options.garden().sleep(true, name) }
+    func run() async throws { try await options.sleep(true) }
 }
 
 /// The command `tendril shoot wake`.
 struct WakeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "wake", abstract: "Wake a shoot up.")
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
+    @OptionGroup var options: ChangeOptions
 
-    func run() async throws { try await options.garden().sleep(false, name) }
+    func run() async throws { try await options.sleep(false) }
 }
 
 /// The command `tendril shoot reconcile`.
@@ -185,6 +186,14 @@ struct RotateCommand: AsyncParsableCommand {
         case start
         case complete
 
+        /// What it makes of a shoot.
+        var words: String {
+            switch self {
+            case .start: "is to have new CAs and keys"
+            case .complete: "is to give its old CAs and keys up"
+            }
+        }
+
         static func help(for value: Half) -> ArgumentHelp? {
             switch value {
             case .start:
@@ -204,22 +213,22 @@ struct RotateCommand: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
+    @OptionGroup var options: ChangeOptions
     @Flag(exclusivity: .exclusive)
     var half: Half
 
     func run() async throws {
-        let garden = try options.garden()
+        let (garden, name) = (try options.garden.garden(), options.name)
         let shoot = try await garden.shoot(name)
         if let reason = refusal(shoot) {
             throw Failure(TextError(description: "shoot \(name): \(reason)"), exitCode: .configuration)
         }
         let (operation, goal): (ShootOperation, RotationPhase) =
             half == .start ? (.rotateStart, .prepared) : (.rotateComplete, .completed)
-        try await garden.ask(name, operation)
-        try await Follower(garden: garden, name: name).follow(untilRotationIs: goal)
+        let asked = try await garden.ask(name, operation)
+        let follower = Follower(garden: garden, name: name)
+        guard options.waiting.wait else { return follower.leave(asked, half.words) }
+        try await follower.follow(untilRotationIs: goal)
     }
 
     private func refusal(_ shoot: Shoot) -> String? {
@@ -240,22 +249,23 @@ struct DeleteCommand: AsyncParsableCommand {
         discussion: "There is no way back: the data of the cluster goes too."
     )
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
+    @OptionGroup var options: ChangeOptions
     @Option(name: .long, help: "The shoot's name again, to confirm.")
     var confirm: String
 
     func validate() throws {
-        guard confirm == name else { throw ValidationError("--confirm has to repeat the shoot's name, \(name)") }
+        guard confirm == options.name else {
+            throw ValidationError("--confirm has to repeat the shoot's name, \(options.name)")
+        }
     }
 
     func run() async throws {
-        let garden = try options.garden()
+        let (garden, name) = (try options.garden.garden(), options.name)
         try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
         try await answered { () async throws(APIError) in
             _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
         }
+        guard options.waiting.wait else { return print("shoot \(garden.project)/\(name) is to be gone") }
         try await Follower(garden: garden, name: name).followToTheEnd()
     }
 }

@@ -78,4 +78,28 @@ struct ShootCommandTests {
         let result = try run("shoot delete one --confirm one", isPaused: true, seconds: 5)
         #expect(result.code == 124 && !result.text.contains("paused"), "\(result.text)")
     }
+
+    @Test(
+        "write down what is wanted and leave, where nobody is to wait",
+        arguments: [
+            ("hibernate one", "is to sleep"), ("wake one", "is to be awake"),
+            ("rotate one --start", "is to have new CAs and keys"), ("delete one --confirm one", "is to be gone"),
+            ("create --file \(file)", "is wanted"),
+        ]
+    )
+    func noWait(_ words: String, _ told: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let result = try run("shoot \(words) --no-wait", isPaused: false)
+        #expect(result.code == 0 && result.text == "shoot demo/one \(told)\n", "\(result.text)")
+        guard !words.hasPrefix("delete") else { return }
+        let paused = try run("shoot \(words) --no-wait", isPaused: true)
+        #expect(paused.code == 0 && paused.text.contains(told) && paused.text.contains(Self.resume), "\(paused.text)")
+    }
+
+    private static let file = NSTemporaryDirectory() + "shoot-\(UUID().uuidString)"
+
+    private static let written = """
+        {apiVersion: tendril.dev/v1alpha1, kind: Shoot, metadata: {name: one},
+        spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: w}]}}
+        """
 }

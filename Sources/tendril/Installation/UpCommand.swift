@@ -25,8 +25,7 @@ struct UpCommand: AsyncParsableCommand {
     var config: String
     @Option(name: .long, help: "How many coordinators share the seed's shoots.")
     var replicas = 1
-    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until a coordinator takes care of the seed.")
-    var wait = true
+    @OptionGroup var waiting: WaitOptions
 
     func validate() throws {
         guard (1...10).contains(replicas) else { throw ValidationError("--replicas must be 1 to 10") }
@@ -38,7 +37,7 @@ struct UpCommand: AsyncParsableCommand {
         let installation = try readInstallation(for: name)
         let installer = Installer(client: try cluster.connect().client)
         try await installer.install(installation, seed: seed.document)
-        guard wait else { return print("a coordinator for the seed \(name) is wanted") }
+        guard waiting.wait else { return print("a coordinator for the seed \(name) is wanted") }
         try await installer.await(name)
     }
 
