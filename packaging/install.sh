@@ -16,8 +16,11 @@ for program in "$@"; do
   packaging/man.py "$from/$program" | gzip -9n >"$to$prefix/share/man/man$section/$program.$section.gz"
   "$from/$program" --generate-completion-script fish >"$to$prefix/share/fish/vendor_completions.d/$program.fish"
 done
-# As `kubectl tendril` too.
-if [[ " $* " == *" tendril "* ]]; then ln -sfn tendril "$to$prefix/bin/kubectl-tendril"; fi
+# As `kubectl tendril` too, which kubectl completes by another program.
+if [[ " $* " == *" tendril "* ]]; then
+  ln -sfn tendril "$to$prefix/bin/kubectl-tendril"
+  install -m 0755 packaging/kubectl_complete-tendril "$to$prefix/bin/"
+fi
 for unit in systemd/*.service; do
   for program in "$@"; do
     [[ $program == tendril || $(basename "$unit") != "$program"[-.]* ]] || install -D -m 0644 "$unit" "$to/lib/systemd/system/$(basename "$unit")"

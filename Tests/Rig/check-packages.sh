@@ -33,6 +33,13 @@ echo "images: the same bytes twice"
 # -o: the programs are there.
 make -s -o build install BIN="$programs" DESTDIR="$work/root" PREFIX=/usr
 [[ $(readlink "$work/root/usr/bin/kubectl-tendril") == tendril ]] || fail "kubectl tendril is no command"
+# completed WORD...: what kubectl is told of the last one, on one line
+completed() { "$work/root/usr/bin/kubectl_complete-tendril" "$@" | xargs; }
+[[ $(completed sho) == "shoot :4" ]] || fail "kubectl tendril sho: $(completed sho)"
+[[ $(completed shoot h) == "hibernate :4" ]] || fail "kubectl tendril shoot h: $(completed shoot h)"
+[[ $(completed shoot get one --output "") == "json table yaml :4" ]] || fail "kubectl tendril … --output: $(completed shoot get one --output "")"
+[[ $(completed shoot create --file "") == ":0" ]] || fail "kubectl tendril … --file: $(completed shoot create --file "")"
+[[ $(completed nothing x) == ":4" ]] || fail "kubectl tendril nothing x: $(completed nothing x)"
 for name in tendril tendril-agent tendril-coordinator tendril-vpn; do
   [[ -x $work/root/usr/bin/$name ]] || fail "no $name"
   [[ $("$work/root/usr/bin/$name" --version) == "$("$programs/$name" --version)" ]] || fail "$name was spoilt"
@@ -60,7 +67,8 @@ package() {
   local name=$1 file all program library owner; shift
   file=$(ls "$work/deb/${name}_${version}"_*.deb)
   dpkg-deb --extract "$file" "$work/$name"
-  [[ $(cd "$work/$name/usr/bin" && ls -1 | grep -v '^kubectl-tendril$' | xargs) == "$*" ]] || fail "$name holds $(ls "$work/$name/usr/bin")"
+  [[ $(cd "$work/$name/usr/bin" && ls -1 | grep -v '^kubectl[-_].*tendril$' | xargs) == "$*" ]] || fail "$name holds $(ls "$work/$name/usr/bin")"
+  [[ ! -e $work/$name/usr/bin/tendril || -x $work/$name/usr/bin/kubectl_complete-tendril ]] || fail "$name does not complete kubectl tendril"
   [[ -f $work/$name/usr/share/doc/$name/copyright ]] || fail "$name has no copyright"
   [[ -z $(dpkg-deb --contents "$file" | awk '$2 != "root/root"') ]] || fail "$name holds files that are not root's"
   all=$(closure $(dpkg-deb --field "$file" Depends | tr ',' '\n' | sed 's/(.*//; s/ //g'))
