@@ -14,7 +14,7 @@ package() {
   local name=$1 description=$2 depends=$3 root=$stage/$1; shift 3
   packaging/install.sh "$from" "$root" /usr "$@"
   install -D -m 0644 LICENSE "$root/usr/share/doc/$name/copyright"
-  cp -r docs "$root/usr/share/doc/$name/"
+  cp -rL docs "$root/usr/share/doc/$name/"
   mkdir -p "$root/DEBIAN"
   cat >"$root/DEBIAN/control" <<CONTROL
 Package: $name

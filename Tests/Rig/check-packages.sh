@@ -70,6 +70,7 @@ package() {
   [[ $(cd "$work/$name/usr/bin" && ls -1 | grep -v '^kubectl[-_].*tendril$' | xargs) == "$*" ]] || fail "$name holds $(ls "$work/$name/usr/bin")"
   [[ ! -e $work/$name/usr/bin/tendril || -x $work/$name/usr/bin/kubectl_complete-tendril ]] || fail "$name does not complete kubectl tendril"
   [[ -f $work/$name/usr/share/doc/$name/copyright ]] || fail "$name has no copyright"
+  [[ -f $work/$name/usr/share/doc/$name/docs/alerts.yaml && ! -L $work/$name/usr/share/doc/$name/docs/alerts.yaml ]] || fail "$name has no alerts"
   [[ -z $(dpkg-deb --contents "$file" | awk '$2 != "root/root"') ]] || fail "$name holds files that are not root's"
   all=$(closure $(dpkg-deb --field "$file" Depends | tr ',' '\n' | sed 's/(.*//; s/ //g'))
   for program in "$@"; do
