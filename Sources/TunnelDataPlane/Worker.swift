@@ -65,8 +65,6 @@ package final class Worker: @unchecked Sendable {
         static var firstQueue: UInt64 { 1 }
         static var lastQueue: UInt64 { 64 }
         static var firstLane: UInt64 { 65 }
-        /// What tells a stream's token: its slot and how often that was used stand below.
-        static var stream: UInt64 { 1 << 63 }
     }
 
     package let mailbox: Mailbox<Message>
@@ -113,8 +111,7 @@ package final class Worker: @unchecked Sendable {
     /// Counts the streams that this side has asked for, also those of lanes that are gone.
     var lastStream: UInt32 = 0
     private var lastSerial: UInt64 = 0
-    private var slots: [(stream: Stream?, uses: UInt64)] = []
-    private var freeSlots: [Int] = []
+    var streamTokens = StreamTokens()
 
     private var lanes: [UInt64: Lane] = [:]
     /// By link, then in the order of their numbers: the lanes that take packets.
@@ -207,8 +204,8 @@ package final class Worker: @unchecked Sendable {
         switch token {
         case Token.mailbox: for message in mailbox.drain() { handle(message, at: now) }
         case Token.firstQueue...Token.lastQueue: ingest(from: Int(token - Token.firstQueue), at: now)
-        case Token.stream...:
-            if let stream = stream(token) { self.ready(stream, ready, at: now) }
+        case StreamTokens.first...:
+            if let stream = streamTokens[token] { self.ready(stream, ready, at: now) }
         default:
             guard let lane = lanes[token] else { return }
             if ready.contains(.writable) { unblock(lane) }
@@ -304,39 +301,6 @@ package final class Worker: @unchecked Sendable {
     func takeSerial() -> UInt64 {
         lastSerial += 1
         return lastSerial
-    }
-
-    /// A number by which the kernel names a stream's socket; none is used again for another soon.
-    func takeStreamToken(for stream: Stream) -> UInt64 {
-        let slot = freeSlots.popLast() ?? slots.count
-        if slot == slots.count { slots.append((nil, 0)) }
-        slots[slot].stream = stream
-        slots[slot].uses += 1
-        return Token.stream | (slots[slot].uses & 0x7FFF_FFFF) << 32 | UInt64(slot)
-    }
-
-    func releaseStreamToken(_ stream: Stream) {
-        guard stream.token != 0, self.stream(stream.token) === stream else { return }
-        let slot = Int(stream.token & 0xFFFF_FFFF)
-        slots[slot].stream = nil
-        freeSlots.append(slot)
-    }
-
-    private func stream(_ token: UInt64) -> Stream? {
-        let slot = Int(token & 0xFFFF_FFFF)
-        guard slot < slots.count, slots[slot].uses & 0x7FFF_FFFF == token >> 32 & 0x7FFF_FFFF else { return nil }
-        return slots[slot].stream
-    }
-
-    private func feedHungry(at now: MonotonicTime) {
-        // Whoever is still hungry stands behind those whose turn it is.
-        let count = hungry.count
-        for index in 0..<count {
-            let stream = hungry[index]
-            stream.isHungry = false
-            readSocket(stream, at: now)
-        }
-        hungry.removeSubrange(0..<count)
     }
 
     /// Puts a lane on the list of those with something to send.

@@ -2,7 +2,8 @@
 """Removes one security check at a time and demands that a test notices.
 
 Works on a copy of the tree; each entry names a file, the text of the check, what takes its place, and the suite that must
-fail. A check whose text is gone from the file fails too, so that the list follows the code.
+fail. A check whose text is gone from the file fails too, so that the list follows the code; `--check` looks for just that.
+Other arguments choose entries by a part of their file's or suite's name.
 """
 import os
 import shutil
@@ -104,13 +105,13 @@ MUTATIONS = [
     (f"{P}/Streams/NeverATarget.swift", "return translated?.isNeverATarget ?? false", "return false", "StreamRouteTests"),
     ("Sources/TunnelDataPlane/Streams/StreamRules.swift", "!address.isNeverATarget && networks.contains(address)",
      "networks.contains(address)", "StreamWorkerTests"),
-    ("Sources/TunnelDataPlane/Streams/Worker+StreamSockets.swift",
+    ("Sources/TunnelDataPlane/Streams/Worker+StreamOpening.swift",
      "guard let target = address.address, streamRules.allows(target) else", "guard address.address != nil else",
      "StreamWorkerTests"),
-    ("Sources/TunnelDataPlane/Streams/Worker+StreamSockets.swift", "guard streamRules.resolvesNames else",
+    ("Sources/TunnelDataPlane/Streams/Worker+StreamOpening.swift", "guard streamRules.resolvesNames else",
      "guard true || streamRules.resolvesNames else", "StreamWorkerTests"),
-    ("Sources/TunnelDataPlane/Streams/Worker+StreamFrames.swift", "guard set.isPeers(id) else",
-     "guard true || set.isPeers(id) else", "StreamWorkerTests"),
+    ("Sources/TunnelDataPlane/Streams/Worker+StreamFrames.swift", "guard set.isPeers(id), set.run",
+     "guard set.run", "StreamWorkerTests"),
     ("Sources/NodePlan/Configuration/Names.swift",
      'digest.hasPrefix("sha256:") && DigestText.isSHA256(digest.dropFirst("sha256:".count))', "true", "RulesTests"),
     (A, "mayBeGone(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
@@ -144,8 +145,18 @@ MUTATIONS = [
 ]
 
 
+def stands(root, path, check):
+    """Whether the text of a check is in its file, once."""
+    with open(os.path.join(root, path)) as handle:
+        return handle.read().count(check) == 1
+
+
 def main():
     source = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    if sys.argv[1:] == ["--check"]:
+        gone = [f"{path}: {check}" for path, check, _, _ in MUTATIONS if not stands(source, path, check)]
+        print("\n".join(f"error: the check is not there once: {each}" for each in gone), end="\n" if gone else "")
+        return 1 if gone else 0
     copy = tempfile.mkdtemp(prefix="tendril-mutations-")
     try:
         shutil.copytree(source, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git", ".build"))
@@ -159,12 +170,12 @@ def run(copy):
     wanted = [entry for entry in MUTATIONS if not sys.argv[1:] or any(a in entry[0] + entry[3] for a in sys.argv[1:])]
     for path, check, replacement, suite in wanted:
         file = os.path.join(copy, path)
-        with open(file) as handle:
-            text = handle.read()
         name = f"{os.path.basename(path)}: {check.strip()[:70]}"
-        if text.count(check) != 1:
+        if not stands(copy, path, check):
             survivors.append(f"{name} (the check is not there once)")
             continue
+        with open(file) as handle:
+            text = handle.read()
         with open(file, "w") as handle:
             handle.write(text.replace(check, replacement))
         # Warnings such as "will never be executed" must not stop a mutation.
@@ -173,7 +184,7 @@ def run(copy):
             lines = [line for line in handle if "treatAllWarnings" not in line]
         with open(manifest, "w") as handle:
             handle.writelines(lines)
-        done = subprocess.run(["swift", "test", "-c", "release", "--filter", suite], cwd=copy, capture_output=True, text=True)
+        done = subprocess.run(["swift", "test", "-c", "release", "--disable-testable-imports", "--filter", suite], cwd=copy, capture_output=True, text=True)
         output = done.stdout + done.stderr
         noticed = done.returncode != 0 and "error:" not in output.split("Test run started")[0]
         print(f"{'noticed ' if noticed else 'SURVIVED'}  {name}", flush=True)

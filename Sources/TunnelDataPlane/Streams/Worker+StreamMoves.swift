@@ -178,7 +178,7 @@ extension Worker {
             stream.isLeaving = true
             stream.passage.begin(at: now)
             withSocket(stream) { poller.unwatch($0.rawDescriptor) }
-            releaseStreamToken(stream)
+            streamTokens.release(stream)
             stream.token = 0
             heldBytes -= stream.held
             stream.outbox.move(to: store)

@@ -1,0 +1,141 @@
+import LinuxSystem
+import TendrilCore
+import TunnelProtocol
+
+/// How streams end, and what happens to them in time.
+extension Worker {
+    /// Ends a stream before its time.
+    ///
+    /// - Parameters:
+    ///   - stream: a stream that is not over.
+    ///   - reset: why.
+    ///   - tellPeer: whether the peer does not know yet.
+    ///   - now: the time.
+    func discard(_ stream: Stream, because reset: StreamReset, tellPeer: Bool, at now: MonotonicTime) {
+        guard !stream.isGone else { return }
+        if stream.opening != .open { streamCounters.refused(reset.reason) } else { streamCounters.add(1, to: .broken) }
+        if tellPeer, stream.set.carrier != nil, stream.wasAsked || !stream.isOurs {
+            farewell(stream, reset)
+        }
+        if let request = stream.request, reset.reason != .cancelled, let socket = stream.socket.take() {
+            // Whoever asked gets an answer, or another attempt.
+            poller.unwatch(socket.rawDescriptor)
+            request.restore(socket, early: stream.outbox.copied)
+            report(.refused(request, reset, link: stream.set.link))
+        }
+        withSocket(stream) { $0.closeAbruptly() }
+        remove(stream)
+    }
+
+    /// Has the peer told after the stream itself is forgotten.
+    private func farewell(_ stream: Stream, _ reset: StreamReset) {
+        disown(stream.id, in: stream.set, isOurs: stream.isOurs, reset, at: stream.openedAt)
+    }
+
+    /// Has the peer told that a stream is not there.
+    func disown(_ id: UInt32, in set: StreamSet, isOurs: Bool, _ reset: StreamReset, at now: MonotonicTime) {
+        guard set.ghosts < StreamSet.maximumGhosts, let carrier = set.carrier else { return }
+        let ghost = Stream(
+            id,
+            to: .apiServer,
+            isOurs: isOurs,
+            opening: .open,
+            limit: 0,
+            in: set,
+            serial: takeSerial(),
+            chunks: chunks,
+            at: now
+        )
+        (ghost.isGhost, ghost.owesReset) = (true, reset)
+        set.ghosts += 1
+        set.enqueue(ghost)
+        markPending(carrier)
+    }
+
+    func add(_ stream: Stream) {
+        stream.set.streams[stream.id] = stream
+        stream.set.count()
+        streamCounters.add(1, to: .active)
+        if stream.deadline != nil || stream.opening != .open { timed.append(stream) }
+    }
+
+    /// Forgets a stream and closes its socket.
+    func remove(_ stream: Stream) {
+        guard !stream.isGone else { return }
+        stream.isGone = true
+        heldBytes -= stream.held
+        stream.outbox.drop(stream.outbox.count)
+        stream.inbox.drop(stream.inbox.count)
+        withSocket(stream) { poller.unwatch($0.rawDescriptor) }
+        stream.socket = nil
+        streamTokens.release(stream)
+        if stream.set.streams[stream.id] === stream { stream.set.streams[stream.id] = nil }
+        stream.set.count()
+        streamCounters.subtract(1, from: .active)
+    }
+
+    /// Holds streams to their deadlines, and tells at leisure what has arrived.
+    func tickStreams(at now: MonotonicTime) {
+        // Whoever owes something again stands behind those whose turn it is.
+        let due = leisure.count
+        for index in 0..<due {
+            let stream = leisure[index]
+            stream.isInLeisure = false
+            guard !stream.isGone, stream.machine.owesCredit else { continue }
+            stream.isAtLeisure = true
+            settle(stream, at: now)
+        }
+        leisure.removeSubrange(0..<due)
+        for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
+        timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay) }
+        for set in streamSets.values { checkCarrier(of: set, at: now) }
+        while heldBytes > Self.memoryBudget, relieve(at: now) {}
+        if chunks.used == 0 { chunks.trim() }
+        streamCounters.set(.heldBytes, UInt64(max(heldBytes, 0)))
+    }
+
+    private func checkTime(of stream: Stream, at now: MonotonicTime) {
+        if let muted = stream.mutedUntil, muted <= now {
+            stream.mutedUntil = nil
+            flush(stream, at: now)
+        }
+        if stream.passage.isOverdue(at: now) { settleUnknown(stream, at: now) }
+        guard stream.opening != .open, let deadline = stream.deadline, deadline <= now else { return }
+        discard(stream, because: StreamReset(.timeout, "\(stream.target)"), tellPeer: true, at: now)
+    }
+
+    /// The connection that carried streams is gone: those that are open go on over another lane or wait for the next
+    /// connection, those that were only asked for try another way.
+    func lostCarrier(of set: StreamSet, at now: MonotonicTime) {
+        (set.carrier, set.lostAt) = (nil, now)
+        set.forgetWords()
+        mayMoveStreams = true
+        for stream in Array(set.streams.values) where stream.isOurs && stream.opening == .requested {
+            discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
+        }
+    }
+
+    private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
+        guard let lostAt = set.lostAt, now >= lostAt + StreamMachine.resumeTime else { return }
+        for stream in Array(set.streams.values) {
+            discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
+        }
+        streamSets[StreamSetKey(link: set.link, lane: set.lane)] = nil
+    }
+
+    /// Ends the stream that holds the most, when all together hold too much; `false` where none holds anything.
+    private func relieve(at now: MonotonicTime) -> Bool {
+        let fattest = streamSets.values.lazy.flatMap(\.streams.values).max { $0.held < $1.held }
+        guard let fattest, fattest.held > 0 else { return false }
+        discard(fattest, because: StreamReset(.overloaded, "too much is held"), tellPeer: true, at: now)
+        return true
+    }
+
+    /// Ends all streams of a link.
+    func dropStreams(of link: Int, because reset: StreamReset, at now: MonotonicTime) {
+        for (key, set) in streamSets where key.link == link {
+            for stream in Array(set.streams.values) { discard(stream, because: reset, tellPeer: true, at: now) }
+            streamSets[key] = nil
+        }
+    }
+}
