@@ -139,7 +139,7 @@ struct RenderingTests {
             #expect(node.spec.machineClass?.wholeMatch(of: /default\/[A-Za-z0-9._~%-]+/) != nil)
             node.spec.machineClass = nil
             let document = try CanonicalJSON.bytes(node)
-            return replaced(try JSONDecoder().decode(JSONValue.self, from: Data(document)), text)
+            return Self.replaced(try JSONDecoder().decode(JSONValue.self, from: Data(document)), text)
         }
         #expect(try shape(text) == shape("harmless"))
         // It reaches nothing in the seed.
@@ -147,10 +147,12 @@ struct RenderingTests {
         #expect(!objects.contains("canary"))
     }
 
-    /// The same document with a marker where the text stands by itself.
-    private func replaced(_ value: JSONValue, _ text: String) -> JSONValue {
+    /// The same document with a marker where the text stands by itself, also in documents within it.
+    static func replaced(_ value: JSONValue, _ text: String) -> JSONValue {
         switch value {
-        case .string(let own): .string(own == text ? "<text>" : own)
+        case .string(text): "<text>"
+        case .string(let own) where own.hasPrefix("{"):
+            (try? JSONDecoder().decode(JSONValue.self, from: Data(own.utf8))).map { replaced($0, text) } ?? value
         case .array(let items): .array(items.map { replaced($0, text) })
         case .object(let fields): .object(fields.mapValues { replaced($0, text) })
         default: value

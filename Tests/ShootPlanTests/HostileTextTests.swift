@@ -1,0 +1,100 @@
+import ClusterModel
+import Foundation
+import ShootPlan
+import ShootSamples
+import TendrilCore
+import Testing
+
+@Suite("Hostile texts")
+struct HostileTextTests {
+    /// What is written of a document, read again, with a marker where the text stands by itself.
+    private func shape(_ document: JSONValue, _ text: String) throws -> JSONValue {
+        let bytes = try CanonicalJSON.bytes(document)
+        return RenderingTests.replaced(try JSONDecoder().decode(JSONValue.self, from: Data(bytes)), text)
+    }
+
+    @Test("are refused wherever a shoot says something of its infrastructure", arguments: RenderingTests.hostile)
+    func refusedInfrastructure(_ text: String) throws {
+        let path = "spec.provider.infrastructure"
+        let cases: [(JSONValue, String)] = [
+            (.string(text), path), (["zones": .string(text), "credentials": "aws"], "\(path).zones"),
+            (["zones": ["a", .string(text)], "credentials": "aws"], "\(path).zones[1]"),
+            (["zones": ["a"], "credentials": .string(text)], "\(path).credentials"),
+            (.object(["zones": ["a"], "credentials": "aws", text: "x"]), "\(path).\(text)"),
+        ]
+        for (infrastructure, field) in cases {
+            let shoot = try Samples.shoot {
+                $0.spec.provider.infrastructure = infrastructure
+                $0.spec.region = "eu-central-1"
+            }
+            #expect(AWSInfrastructure.problems(shoot.spec).map(\.path) == [field])
+        }
+        let elsewhere = try Samples.shoot {
+            $0.spec.provider.infrastructure = ["zones": ["a"], "credentials": "aws"]
+            $0.spec.region = text
+        }
+        #expect(AWSInfrastructure.problems(elsewhere.spec).map(\.path) == ["spec.region"])
+    }
+
+    @Test("would stay the one value that they are in what Terraform is given", arguments: RenderingTests.hostile)
+    func terraform(_ text: String) throws {
+        func values(_ text: String) throws -> JSONValue {
+            let facts = try #require(
+                try Samples.facts {
+                    $0.spec.region = text
+                    $0.spec.workers[0].machineType = text
+                }
+            )
+            let pool = TerraformConfiguration.pool(facts.spec.workers[0], image: text, userData: text)
+            let machines = TerraformConfiguration.machines(
+                facts,
+                subnets: [.string(text)],
+                securityGroup: .string(text),
+                pools: ["worker": pool],
+                isSimulated: false
+            )
+            return try shape(
+                [TerraformConfiguration.network(facts, zones: [text], isSimulated: false), machines],
+                text
+            )
+        }
+        #expect(try values(text) == values("harmless"))
+    }
+
+    @Test("of infrastructure and nodes reach neither the seed nor kube-system")
+    func elsewhere() throws {
+        let facts = try #require(
+            try Samples.facts {
+                $0.spec.provider.infrastructure = ["zones": ["canary"], "credentials": "canary"]
+                $0.spec.workers[0].labels = ["a": "canary"]
+                $0.spec.workers[0].machineType = "canary"
+                $0.spec.addons.dashboard = true
+            }
+        )
+        let objects =
+            ControlPlane.etcd(facts, digests: [:]) + ControlPlane.controllers(facts, digests: [:])
+            + (try ControlPlane.apiServer(facts, Samples.addresses, digests: [:]))
+            + (try Addons.all(facts, kubeProxy: [:], kubeconfig: "", digest: "").flatMap(\.objects))
+            + Addons.system(facts, gateKey: "")
+        #expect(!String(decoding: try CanonicalJSON.bytes(objects), as: UTF8.self).contains("canary"))
+    }
+
+    @Test("stay the one value that they are in add-ons", arguments: RenderingTests.hostile)
+    func addons(_ text: String) throws {
+        func objects(_ text: String) throws -> JSONValue {
+            let facts = try #require(
+                try Samples.facts {
+                    $0.spec.networking.pods = text
+                    $0.spec.addons.dashboard = true
+                }
+            )
+            let addons = try Addons.all(facts, kubeProxy: ["mode": .string(text)], kubeconfig: text, digest: text)
+            #expect(addons.count == 5)
+            return try shape(.array(addons.flatMap(\.objects) + Addons.system(facts, gateKey: text)), text)
+        }
+        #expect(try objects(text) == objects("harmless"))
+        // An owner does not come so far.
+        let shoot = try Samples.shoot { $0.spec.networking.pods = text }
+        #expect(ShootRules.problems(shoot).contains { $0.path == "spec.networking.pods" })
+    }
+}
