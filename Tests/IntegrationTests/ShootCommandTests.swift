@@ -100,6 +100,6 @@ struct ShootCommandTests {
 
     private static let written = """
         {apiVersion: tendril.dev/v1alpha1, kind: Shoot, metadata: {name: one},
-        spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: w}]}}
+        spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: w, minimum: 1, maximum: 1}]}}
         """
 }

@@ -26,11 +26,13 @@ struct HostileTextTests {
             let shoot = try Samples.shoot {
                 $0.spec.provider.infrastructure = infrastructure
                 $0.spec.region = "eu-central-1"
+                $0.spec.networking.type = .overlay
             }
             #expect(AWSInfrastructure.problems(shoot.spec).map(\.path) == [field])
         }
         let elsewhere = try Samples.shoot {
             $0.spec.provider.infrastructure = ["zones": ["a"], "credentials": "aws"]
+            $0.spec.networking.type = .overlay
             $0.spec.region = text
         }
         #expect(AWSInfrastructure.problems(elsewhere.spec).map(\.path) == ["spec.region"])
