@@ -10,7 +10,7 @@ struct HostileTextTests {
     /// What is written of a document, read again, with a marker where the text stands by itself.
     private func shape(_ document: JSONValue, _ text: String) throws -> JSONValue {
         let bytes = try CanonicalJSON.bytes(document)
-        return RenderingTests.replaced(try JSONDecoder().decode(JSONValue.self, from: Data(bytes)), text)
+        return RenderingTests.replaced(try JSONDecoder().decode(JSONValue.self, from: Data(bytes)), text, inside: true)
     }
 
     @Test("are refused wherever a shoot says something of its infrastructure", arguments: RenderingTests.hostile)

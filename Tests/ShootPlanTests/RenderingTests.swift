@@ -147,14 +147,15 @@ struct RenderingTests {
         #expect(!objects.contains("canary"))
     }
 
-    /// The same document with a marker where the text stands by itself, also in documents within it.
-    static func replaced(_ value: JSONValue, _ text: String) -> JSONValue {
+    /// The same document with a marker where the text stands by itself; `inside` looks into documents within it, too.
+    static func replaced(_ value: JSONValue, _ text: String, inside: Bool = false) -> JSONValue {
         switch value {
         case .string(text): "<text>"
-        case .string(let own) where own.hasPrefix("{"):
-            (try? JSONDecoder().decode(JSONValue.self, from: Data(own.utf8))).map { replaced($0, text) } ?? value
-        case .array(let items): .array(items.map { replaced($0, text) })
-        case .object(let fields): .object(fields.mapValues { replaced($0, text) })
+        case .string(let own) where inside && own.hasPrefix("{"):
+            (try? JSONDecoder().decode(JSONValue.self, from: Data(own.utf8)))
+                .map { replaced($0, text, inside: true) } ?? value
+        case .array(let items): .array(items.map { replaced($0, text, inside: inside) })
+        case .object(let fields): .object(fields.mapValues { replaced($0, text, inside: inside) })
         default: value
         }
     }
