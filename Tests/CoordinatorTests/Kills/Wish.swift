@@ -20,29 +20,34 @@ enum Wish: String, CaseIterable, CustomTestStringConvertible {
 
     var testDescription: String { rawValue }
 
-    /// What has to be so before.
-    private var earlier: [Wish] {
+    /// What has to be so before, besides that there is a shoot.
+    private var earlier: Wish? {
         switch self {
-        case .create: []
-        case .fewerMachines: [.create, .moreMachines]
-        case .wake: [.create, .sleep]
-        case .completeRotation: [.create, .rotate]
-        default: [.create]
+        case .fewerMachines: .moreMachines
+        case .wake: .sleep
+        case .completeRotation: .rotate
+        default: nil
         }
     }
 
+    /// A world with a shoot, made once for all who begin with one.
+    private static let made = Task { try await Wish.create.fulfilled(in: try begin()) }
+
     /// A world in which it is asked for.
     func asked() async throws -> World {
-        var world = try Wish.begin()
-        for wish in earlier {
-            wish.ask(&world)
-            let server = WorldServer(world)
-            let outcome = try await Life.run(server, until: wish.isDone)
-            try #require(outcome.isDone, "\(wish): \(outcome.complaints)")
-            world = server.world
-        }
+        guard self != .create else { return try Self.begin() }
+        var world = try await Self.made.value
+        if let earlier { world = try await earlier.fulfilled(in: earlier.asked(of: world)) }
         world.forgetHistory()
         return asked(of: world)
+    }
+
+    /// What a world becomes in which it is asked for.
+    private func fulfilled(in world: World) async throws -> World {
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, until: isDone)
+        try #require(outcome.isDone, "\(self): \(outcome.complaints)")
+        return server.world
     }
 
     /// A world in which it is asked for, whatever was asked for before.
