@@ -50,10 +50,15 @@ stop() {
 # Where other work shares the machine, PATIENCE stretches all times. TIMEOUT is for what kubectl waits for.
 export PATIENCE=${PATIENCE:-1}
 TIMEOUT=--timeout=$((60 * PATIENCE))s
-# until_ok SECONDS COMMAND...: repeat until it succeeds.
+# until_ok SECONDS COMMAND...: repeat until it succeeds; the longer it takes the more seldom, for each kubectl takes a tenth of a second
+# of a processor from what is waited for.
 until_ok() {
-  local end=$((SECONDS + $1 * PATIENCE)); shift
-  until "$@" >/dev/null 2>&1; do ((SECONDS < end)) || { say "timed out: $*"; return 1; }; sleep 0.2; done
+  local begin=$SECONDS end=$((SECONDS + $1 * PATIENCE)) pause; shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || { say "timed out: $*"; return 1; }
+    case $((SECONDS - begin)) in [0-2]) pause=0.2 ;; [3-9]) pause=0.5 ;; *) pause=1 ;; esac
+    sleep $pause
+  done
 }
 
 # One switch namespace, everything else hangs off it: nothing appears in the host's own network.

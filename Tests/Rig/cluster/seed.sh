@@ -173,9 +173,10 @@ YAML
 
 # machines: follows the groups that the coordinator writes: boots and ends machines on this host until it is told to stop
 machines() {
-  local name ns group desired prefix present leaving number wanted there
+  local name ns group desired prefix present leaving number wanted there pause=1
   mkdir -p "$RIG/groups"
-  while sleep 0.3; do
+  while sleep $pause; do
+    pause=1
     k get secrets -A -l tendril.dev/machine-group -o json 2>/dev/null >"$RIG/groups/list.json" || continue
     python3 - "$RIG/groups" <<'PY' >"$RIG/groups/list" || continue
 import base64, json, sys
@@ -200,7 +201,10 @@ PY
         "$HERE/machine.sh" down "$name"; say "  a machine ended: $name"
       done
       wanted=$(IFS=,; echo "${there[*]}")
-      [[ ${present/#-/} == "$wanted" ]] || k -n "$ns" annotate secret "$group" --overwrite "tendril.dev/present=$wanted" >/dev/null 2>&1 || true
+      [[ ${present/#-/} != "$wanted" ]] || continue
+      # Where something changes more may follow soon.
+      pause=0.3
+      k -n "$ns" annotate secret "$group" --overwrite "tendril.dev/present=$wanted" >/dev/null 2>&1 || true
     done <"$RIG/groups/list"
   done
 }
