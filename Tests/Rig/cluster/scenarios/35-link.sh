@@ -265,6 +265,8 @@ scenario_failover() { # a node's client that stands still or is killed: new stre
 
 scenario_node_dies() { # a node dies under `logs -f`: nobody follows for ever, the others notice nothing, and it comes back
   local t
+  # kube-apiserver keeps its connections to kubelets: one that `failover` has led to w1 by w3 would wait ten seconds for w3's return.
+  on w3 systemctl kill --signal=KILL tendril-vpn; sleep 1; until_ok 20 links_live 2
   kubectl run doomed --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --overrides='{"spec":{"nodeName":"w3"}}' --command -- sh -c 'while true; do echo alive; sleep 0.1; done' >/dev/null
   kubectl wait --for=condition=Ready pod/doomed "$TIMEOUT" >/dev/null
   rm -f "$RIG/log/doomed.log"
