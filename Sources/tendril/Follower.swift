@@ -43,17 +43,21 @@ struct Follower {
         while true {
             let shoot = try await garden.shoot(name)
             let progress = progress(shoot)
-            let endsPaused = progress != .done && shoot.pauseNotice != nil && !isPatient
-            // The error says the same.
-            if !endsPaused { try show(shoot, &last) }
+            // The error says what would be shown.
+            if case .paused(let notice) = progress, !isPatient { throw failure(notice) }
+            try show(shoot, &last)
             switch progress {
             case .done: return end()
-            case .stuck(let reason) where endsPaused || shoot.pauseNotice == nil:
-                end()
-                throw Failure(TextError(description: reason), exitCode: .configuration)
-            case .stuck, .underWay: try await Task.sleep(nanoseconds: 500_000_000)
+            case .failed(let reason): throw failure(reason)
+            case .paused, .underWay: try await Task.sleep(nanoseconds: 500_000_000)
             }
         }
+    }
+
+    /// Ends what is shown, with the reason for it.
+    private func failure(_ reason: String) -> Failure {
+        end()
+        return Failure(TextError(description: reason), exitCode: .configuration)
     }
 
     /// Follows until the shoot is gone.

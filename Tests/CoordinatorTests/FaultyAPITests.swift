@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// An API server in memory that has a bad day: it is not reached, refuses, is slow, or loses answers to what it has done.
-private final class FaultyAPI: HTTPTransport {
+private final class FaultyAPI: TestAPI {
     enum Day: Sendable {
         case good
         case bad
@@ -25,14 +25,7 @@ private final class FaultyAPI: HTTPTransport {
     func begin(_ day: Day) { state.withLock { $0.day = day } }
 
     /// What asks once, so that each fault is seen by whoever asks.
-    var client: KubernetesClient {
-        KubernetesClient(
-            servers: ["https://api"],
-            security: HTTPSecurity(trust: .system),
-            transport: self,
-            agent: "test"
-        ).hasty(.seconds(5), triesAgain: false)
-    }
+    var hasty: KubernetesClient { client.hasty(.seconds(5), triesAgain: false) }
 
     func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
         let (day, number, code) = state.withLock { state in
@@ -51,12 +44,6 @@ private final class FaultyAPI: HTTPTransport {
         default: return try await api.send(request, security)
         }
     }
-
-    func stream(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
-    ) async throws(TransferError) -> HTTPResponse { try await api.stream(request, security, receive: receive) }
 }
 
 @Suite("A seed that has a bad day, and a garden that is down", .timeLimit(.minutes(10)))
@@ -88,7 +75,7 @@ struct FaultyAPITests {
     @Test("lose nothing, make no CA a second time, and are told", arguments: 1...8 as ClosedRange<UInt64>)
     func survives(number: UInt64) async throws {
         let (seed, garden) = (FaultyAPI(.down, seed: number), FaultyAPI(.down))
-        let work = try Works.work(seed.api, try Works.configuration(), seed: seed.client, garden: garden.client)
+        let work = try Works.work(seed.api, try Works.configuration(), seed: seed.hasty, garden: garden.hasty)
         var outcome = await run(work, from: FlowRecords())
         #expect(outcome.errors.map(\.code) == [.api] && outcome.errors.first?.task == TaskName.namespace)
         #expect(outcome.errors.first?.description.contains("nobody is there") == true)
@@ -114,7 +101,7 @@ struct FaultyAPITests {
     @Test("A namespace that somebody else has made gets nothing of a shoot's, nor one that is still going")
     func foreignNamespace() async throws {
         let seed = FaultyAPI(.good)
-        let work = try Works.work(seed.api, try Works.configuration(), seed: seed.client)
+        let work = try Works.work(seed.api, try Works.configuration(), seed: seed.hasty)
         let path = "/api/v1/namespaces/\(work.namespace)"
         let foreign: [(JSONValue, ShootStatus.ErrorCode)] = [
             (["name": .string(work.namespace)], .configuration),

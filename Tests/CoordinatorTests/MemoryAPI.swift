@@ -6,7 +6,7 @@ import LinuxSystem
 import TendrilCore
 
 /// An API server of few words: it keeps documents by their paths, and answers otherwise where a test wants that.
-final class MemoryAPI: HTTPTransport {
+final class MemoryAPI: TestAPI {
     private struct State {
         var objects = MemoryObjects()
         var log: [(request: String, body: JSONValue)] = []
@@ -17,15 +17,6 @@ final class MemoryAPI: HTTPTransport {
     private let fault: @Sendable (HTTPRequest) -> HTTPResponse?
 
     init(_ fault: @escaping @Sendable (HTTPRequest) -> HTTPResponse? = { _ in nil }) { self.fault = fault }
-
-    var client: KubernetesClient {
-        KubernetesClient(
-            servers: ["https://api"],
-            security: HTTPSecurity(trust: .system),
-            transport: self,
-            agent: "test"
-        )
-    }
 
     /// The document at a path.
     subscript(_ path: String) -> JSONValue? {
@@ -61,13 +52,5 @@ final class MemoryAPI: HTTPTransport {
         return state.withLock {
             $0.objects.answer(request, parts[0], query: parts.count > 1 ? parts[1] : "", body)
         }
-    }
-
-    func stream(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
-    ) async throws(TransferError) -> HTTPResponse {
-        throw TransferError(.connect, url: request.url, reason: "nothing is watched here")
     }
 }

@@ -41,7 +41,7 @@ struct ShootProgressTests {
     func generations() throws {
         #expect(ShootProgress(try shoot(.succeeded), until: 2) == .done)
         #expect(ShootProgress(try shoot(.succeeded, observed: 1), until: 2) == .underWay)
-        #expect(ShootProgress(try shoot(.failed), until: 2) == .stuck("why"))
+        #expect(ShootProgress(try shoot(.failed), until: 2) == .failed("why"))
         #expect(ShootProgress(try shoot(.failed, generation: 1, observed: 1), until: 2) == .underWay)
         #expect(ShootProgress(try shoot(.error), until: 2) == .underWay)
         #expect(ShootProgress(try shoot(nil), until: 2) == .underWay)
@@ -53,10 +53,10 @@ struct ShootProgressTests {
         let notice = try #require(fresh.pauseNotice)
         #expect(notice.hasPrefix("shoot demo/one is paused (annotation tendril.dev/pause=true): "))
         #expect(notice.hasSuffix(": kubectl -n demo annotate shoot one tendril.dev/pause-"))
-        #expect(ShootProgress(fresh, until: 1) == .stuck(notice))
-        #expect(ShootProgress(try shoot(.processing, pause), until: 2) == .stuck(notice))
-        #expect(ShootProgress(try shoot(.succeeded, observed: 1, pause), until: 2) == .stuck(notice))
-        #expect(ShootProgress(fresh, untilRotationIs: .prepared) == .stuck(notice))
+        #expect(ShootProgress(fresh, until: 1) == .paused(notice))
+        #expect(ShootProgress(try shoot(.processing, pause), until: 2) == .paused(notice))
+        #expect(ShootProgress(try shoot(.succeeded, observed: 1, pause), until: 2) == .paused(notice))
+        #expect(ShootProgress(fresh, untilRotationIs: .prepared) == .paused(notice))
         // Nothing is missing.
         #expect(ShootProgress(try shoot(.succeeded, pause), until: 2) == .done)
     }
@@ -82,6 +82,6 @@ struct ShootProgressTests {
         var asked = prepared
         asked.metadata.annotations = [ShootAnnotation.operation: "rotate-start"]
         #expect(ShootProgress(asked, untilRotationIs: .prepared) == .underWay)
-        #expect(ShootProgress(try shoot(.failed), untilRotationIs: .prepared) == .stuck("why"))
+        #expect(ShootProgress(try shoot(.failed), untilRotationIs: .prepared) == .failed("why"))
     }
 }

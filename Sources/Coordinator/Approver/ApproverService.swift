@@ -68,9 +68,10 @@ package struct ApproverService: Sendable {
 
     /// Reads everything that the settings name.
     package init(_ settings: ApproverSettings) throws {
-        guard settings.problems.isEmpty, let level = Logger.Level(rawValue: settings.logLevel),
+        let problems = settings.problems
+        guard problems.isEmpty, let level = Logger.Level(rawValue: settings.logLevel),
             let format = LogFormat(rawValue: settings.logFormat)
-        else { throw ConfigurationError(settings.problems) }
+        else { throw ConfigurationError(problems) }
         Privileges.forbidDumps()
         let logger = Logger(label: "tendril-approver") { LogOutput(label: $0, level: level, format: format) }
         let kubeconfig = try Kubeconfig(path: settings.kubeconfig)

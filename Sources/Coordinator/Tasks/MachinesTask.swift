@@ -138,8 +138,8 @@ private struct UserDataStore {
             expiry > now + Self.tokenLifetime / 2, let userData = present[Self.key]
         {
             if let token = present[Self.token] {
-                try await publish(JSONDecoder().decode(KubernetesSecret.self, from: Data(token)))
-                try await store.write(name, [Self.key: userData], annotations: present.metadata.annotations)
+                let secret = try JSONDecoder().decode(KubernetesSecret.self, from: Data(token))
+                try await publish(secret, of: userData, in: store, name, present.metadata.annotations)
             }
             return (userData, expiry - Self.tokenLifetime / 2)
         }
@@ -160,18 +160,24 @@ private struct UserDataStore {
         // Ahead of what is done: who is stopped here publishes this token, and makes no second one.
         let data = [Self.key: userData, Self.token: try CanonicalJSON.bytes(token.secret)]
         try await store.write(name, data, annotations: notes)
-        try await publish(token.secret)
-        try await store.write(name, [Self.key: userData], annotations: notes)
+        try await publish(token.secret, of: userData, in: store, name, notes)
         return (userData, expiry - Self.tokenLifetime / 2)
     }
 
-    /// Has the shoot take a token, which may be there already.
-    private func publish(_ token: KubernetesSecret) async throws {
+    /// Has the shoot take a token, which may be there already, and keeps it no longer beside the user data.
+    private func publish(
+        _ token: KubernetesSecret,
+        of userData: [UInt8],
+        in store: SecretStore,
+        _ name: String,
+        _ notes: [String: String]?
+    ) async throws {
         do throws(APIError) {
             try await shoot.create(token)
         } catch {
             guard error.isConflict else { throw error }
         }
+        try await store.write(name, [Self.key: userData], annotations: notes)
     }
 
     private func configurationKeys() async throws -> [String] {

@@ -6,32 +6,36 @@ package enum ShootProgress: Hashable, Sendable {
     case done
     /// It comes nearer by itself.
     case underWay
-    /// It does not come nearer before somebody changes or resumes it; why.
-    case stuck(String)
+    /// It does not come nearer before somebody resumes it; how.
+    case paused(String)
+    /// It does not come nearer before somebody changes it; why.
+    case failed(String)
 
     /// How far it is from being what its `generation` says.
     package init(_ shoot: Shoot, until generation: Int) {
         let operation = shoot.status?.lastOperation
-        if operation?.state == .succeeded, shoot.status?.observedGeneration ?? 0 >= generation {
-            self = .done
-        } else if let notice = shoot.pauseNotice {
-            self = .stuck(notice)
-        } else if let operation, operation.state == .failed, operation.generation ?? generation >= generation {
+        self.init(
+            shoot,
+            isDone: operation?.state == .succeeded && shoot.status?.observedGeneration ?? 0 >= generation,
             // An older failure is what this change is to mend.
-            self = .stuck(operation.description)
-        } else {
-            self = .underWay
-        }
+            counts: operation?.generation ?? generation >= generation
+        )
     }
 
     /// How far the exchange of its credentials is from this phase.
     package init(_ shoot: Shoot, untilRotationIs goal: RotationPhase) {
-        if shoot.status?.credentialRotation?.phase == goal, shoot.operation == nil {
+        let isDone = shoot.status?.credentialRotation?.phase == goal && shoot.operation == nil
+        self.init(shoot, isDone: isDone, counts: true)
+    }
+
+    /// Judges by whether it is done, and whether a failure that it tells of counts.
+    private init(_ shoot: Shoot, isDone: Bool, counts: Bool) {
+        if isDone {
             self = .done
         } else if let notice = shoot.pauseNotice {
-            self = .stuck(notice)
-        } else if let operation = shoot.status?.lastOperation, operation.state == .failed {
-            self = .stuck(operation.description)
+            self = .paused(notice)
+        } else if counts, let operation = shoot.status?.lastOperation, operation.state == .failed {
+            self = .failed(operation.description)
         } else {
             self = .underWay
         }

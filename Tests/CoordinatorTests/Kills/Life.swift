@@ -87,12 +87,7 @@ struct Life {
 
     private func environment(_ hear: @escaping @Sendable (LogEvent) -> Void) throws -> CoordinatorEnvironment {
         let logger = Logger(label: "life") { _ in Ear(hear: hear) }
-        let client = KubernetesClient(
-            servers: ["https://api"],
-            security: HTTPSecurity(trust: .system),
-            transport: server,
-            agent: "test"
-        )
+        let client = server.client
         return CoordinatorEnvironment(
             configuration: try Works.configuration(["machineImages": [["name": "default", "program": ["baked": true]]]]
             ),

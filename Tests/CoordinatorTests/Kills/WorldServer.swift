@@ -5,7 +5,7 @@ import LinuxSystem
 import TendrilCore
 
 /// Carries requests to a world, and keeps the world as it was after each of those that changed something.
-final class WorldServer: HTTPTransport {
+final class WorldServer: TestAPI {
     /// A world just after a change.
     struct Moment: Sendable {
         let world: World
@@ -57,14 +57,6 @@ final class WorldServer: HTTPTransport {
         // The dead hear of nothing, also not of what they have just done.
         try? await Task.sleep(nanoseconds: 60_000_000_000)
         throw TransferError(.cancelled, url: request.url, reason: "who asked is dead")
-    }
-
-    func stream(
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
-    ) async throws(TransferError) -> HTTPResponse {
-        throw TransferError(.connect, url: request.url, reason: "nothing is watched here")
     }
 
     private static func answer(_ request: HTTPRequest, _ state: inout State) -> Result<HTTPResponse, TransferError> {
