@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# all.sh: the shoots' scenarios, and beside them, in rigs of their own, first the node's and then those of the cloud: most of
-# their time all wait for machines to boot and for Kubernetes. The demo comes last, by itself, and once more over itself. What
-# failed stands at the end of standard error.
+# all.sh: the shoots' scenarios, and beside them, in rigs of their own, the node's, and those of coordinators besides the seed's
+# own one: most of their time all wait for machines to boot and for Kubernetes. The demo comes last, by itself, and once more
+# over itself. What failed stands at the end of standard error.
 . "$(dirname "$0")/lib.sh"
-CLOUD=(cloud cloud_replace cloud_fails)
-failed=() beside='' log=$(mktemp -d)
-trap '[[ -z $beside ]] || kill "$beside" 2>/dev/null || true; wait; rm -rf "$log"' EXIT
+OTHERS=(cloud cloud_replace cloud_fails kills overlay shared no_room)
+failed=() beside=() log=$(mktemp -d)
+trap 'kill "${beside[@]}" 2>/dev/null || true; wait; rm -rf "$log"' EXIT
 # rig NAME COMMAND...: in a rig of that name; its lines begin with it
 rig() { RIG_NAME=$1 RIG=/tmp/tendril-$1 "${@:2}" > >(sed -u "s/^/$1  /" | tee "$log/$1") 2>&1 || { touch "$log/$1.failed"; return 1; }; }
 
 "$HERE/prepare.sh"
-{ rig node "$HERE/node-test.sh" || true; rig cloud "$HERE/shoot-test.sh" "${CLOUD[@]}" || true; } &
-beside=$!
-"$HERE/shoot-test.sh" "${CLOUD[@]/#/-}" || failed+=(shoots)
-wait "$beside"
-beside=''
-for name in node cloud; do
+rig node "$HERE/node-test.sh" & beside+=($!)
+rig others "$HERE/shoot-test.sh" "${OTHERS[@]}" down & beside+=($!)
+"$HERE/shoot-test.sh" "${OTHERS[@]/#/-}" || failed+=(shoots)
+wait "${beside[@]}" || true
+beside=()
+for name in node others; do
   [[ ! -e $log/$name.failed ]] || { failed+=("$name"); tail -80 "$log/$name" >&2; }
 done
 # left: what a rig has left on this machine
