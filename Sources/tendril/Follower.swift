@@ -17,7 +17,7 @@ struct Follower {
 
     /// Follows until what the shoot is now is done, or says that it is wanted where nobody waits.
     func follow(_ shoot: Shoot, _ waiting: WaitOptions, orSay what: String) async throws {
-        guard waiting.wait else { return leave(shoot, what) }
+        guard waiting.wait else { return try leave(shoot, what) }
         try await follow(until: shoot.metadata.generation ?? 0)
     }
 
@@ -29,14 +29,22 @@ struct Follower {
     /// Follows until the exchange of credentials is so far, has failed for good, or does not go on.
     func follow(untilRotationIs goal: RotationPhase) async throws {
         try await follow { ShootProgress($0, untilRotationIs: goal) }
-        print("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
+        say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
     /// Says instead what the shoot is to become, and where nothing is done for that.
-    func leave(_ shoot: Shoot, _ what: String) {
-        print("shoot \(shoot.key) \(what)")
-        if let notice = shoot.pauseNotice { print(notice) }
+    func leave(_ shoot: Shoot, _ what: String) throws {
+        try tell(shoot, what)
+        if let notice = shoot.pauseNotice { say(notice) }
     }
+
+    /// Says what the shoot is to become; to programs what it is.
+    func tell(_ shoot: Shoot, _ what: String) throws {
+        print(output == .table ? "shoot \(shoot.key) \(what)" : try text(shoot))
+    }
+
+    /// Says something to people; for programs the object says it.
+    private func say(_ words: String) { if output == .table { print(words) } }
 
     private func follow(_ progress: (Shoot) -> ShootProgress) async throws {
         var last = ""
@@ -72,21 +80,24 @@ struct Follower {
             try await Task.sleep(nanoseconds: 500_000_000)
         }
         end()
-        print("shoot \(garden.project)/\(name) is gone")
+        say("shoot \(garden.project)/\(name) is gone")
     }
 
     /// What has changed: on a terminal a line in place, elsewhere one more.
     private func show(_ shoot: Shoot, _ last: inout String) throws {
-        let text =
-            switch output {
-            case .table: ShootTable.progress(shoot)
-            case .json: String(decoding: try CanonicalJSON.bytes(shoot), as: UTF8.self)
-            case .yaml: "---\n" + (try YAMLText.text(try CanonicalJSON.value(shoot))).dropLast()
-            }
+        let text = try text(shoot)
         guard text != last else { return }
         last = text
         if changesInPlace { print("\r\u{1B}[2K\(text)", terminator: "") } else { print(text) }
         Terminal.flush()
+    }
+
+    private func text(_ shoot: Shoot) throws -> String {
+        switch output {
+        case .table: ShootTable.progress(shoot)
+        case .json: String(decoding: try CanonicalJSON.bytes(shoot), as: UTF8.self)
+        case .yaml: "---\n" + (try YAMLText.text(try CanonicalJSON.value(shoot))).dropLast()
+        }
     }
 
     private var changesInPlace: Bool { output == .table && Terminal.isThere }

@@ -54,6 +54,13 @@ struct WaitOptions: ParsableArguments {
     var wait = true
 }
 
+/// What is said of a shoot that changes, and for how long.
+struct FollowOptions: ParsableArguments {
+    @OptionGroup var waiting: WaitOptions
+    @Option(name: .shortAndLong, help: "table: how far it is; json, yaml: the whole Shoot, again for each change.")
+    var output = OutputFormat.table
+}
+
 /// Asks an API; its refusal, in its own words, ends the program.
 func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
     do throws(APIError) {

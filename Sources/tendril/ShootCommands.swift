@@ -29,7 +29,7 @@ struct CreateCommand: AsyncParsableCommand {
     @OptionGroup var options: GardenOptions
     @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
     var file: String
-    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var following: FollowOptions
 
     func run() async throws {
         let garden = try options.garden()
@@ -38,7 +38,8 @@ struct CreateCommand: AsyncParsableCommand {
             _ = try await garden.client.serverSideApply(written.document, manager: "tendril")
         }
         let shoot = try await garden.shoot(written.object.name)
-        try await Follower(garden: garden, name: shoot.name).follow(shoot, waiting, orSay: "is wanted")
+        try await Follower(garden: garden, name: shoot.name, output: following.output)
+            .follow(shoot, following.waiting, orSay: "is wanted")
     }
 }
 
@@ -128,14 +129,17 @@ struct ChangeOptions: ParsableArguments {
     @OptionGroup var garden: GardenOptions
     @Argument(help: "The shoot's name.")
     var name: String
-    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var following: FollowOptions
+
+    /// Who follows it.
+    func follower(_ garden: Garden) -> Follower { Follower(garden: garden, name: name, output: following.output) }
 
     /// Changes whether the shoot sleeps.
     func sleep(_ isWanted: Bool) async throws {
         let garden = try garden.garden()
         let shoot = try await garden.change(name, ["spec": ["hibernation": ["enabled": .bool(isWanted)]]])
         let words = isWanted ? "is to sleep" : "is to be awake"
-        try await Follower(garden: garden, name: name).follow(shoot, waiting, orSay: words)
+        try await follower(garden).follow(shoot, following.waiting, orSay: words)
     }
 }
 
@@ -226,8 +230,8 @@ struct RotateCommand: AsyncParsableCommand {
         let (operation, goal): (ShootOperation, RotationPhase) =
             half == .start ? (.rotateStart, .prepared) : (.rotateComplete, .completed)
         let asked = try await garden.ask(name, operation)
-        let follower = Follower(garden: garden, name: name)
-        guard options.waiting.wait else { return follower.leave(asked, half.words) }
+        let follower = options.follower(garden)
+        guard options.following.waiting.wait else { return try follower.leave(asked, half.words) }
         try await follower.follow(untilRotationIs: goal)
     }
 
@@ -261,11 +265,15 @@ struct DeleteCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (garden, name) = (try options.garden.garden(), options.name)
-        try await garden.change(name, ["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
+        let confirmed = try await garden.change(
+            name,
+            ["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]]
+        )
         try await answered { () async throws(APIError) in
             _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
         }
-        guard options.waiting.wait else { return print("shoot \(garden.project)/\(name) is to be gone") }
-        try await Follower(garden: garden, name: name).followToTheEnd()
+        let follower = options.follower(garden)
+        guard options.following.waiting.wait else { return try follower.tell(confirmed, "is to be gone") }
+        try await follower.followToTheEnd()
     }
 }

@@ -96,6 +96,19 @@ struct ShootCommandTests {
         #expect(paused.code == 0 && paused.text.contains(told) && paused.text.contains(Self.resume), "\(paused.text)")
     }
 
+    @Test("print the whole Shoot and nothing else where a program reads it", arguments: ["--no-wait", ""])
+    func forPrograms(_ more: String) throws {
+        let result = try run("shoot hibernate one --output json \(more)", isPaused: false, seconds: 5)
+        // Nobody is there who would put it to sleep.
+        #expect(result.code == (more.isEmpty ? 124 : 0), "\(result.text)")
+        let lines = result.text.split(separator: "\n")
+        #expect(lines.count == 1, "\(result.text)")
+        let shoot = try JSONDecoder().decode(JSONValue.self, from: Data(result.text.utf8))
+        #expect(shoot["spec"]?["hibernation"]?["enabled"] == true && shoot["kind"] == "Shoot", "\(result.text)")
+        let paused = try run("shoot hibernate one --output json --no-wait", isPaused: true)
+        #expect(paused.code == 0 && !paused.text.contains("is paused (annotation"), "\(paused.text)")
+    }
+
     private static let file = NSTemporaryDirectory() + "shoot-\(UUID().uuidString)"
 
     private static let written = """

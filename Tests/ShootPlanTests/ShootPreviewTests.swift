@@ -18,7 +18,7 @@ struct ShootPreviewTests {
     func new() throws {
         let lines = ShootPreview(from: nil, to: try Samples.shoot().spec).lines
         #expect(
-            lines.count == 2 && lines[0].hasPrefix("control-plane: is made") && lines[1].contains("1 machines start")
+            lines.count == 2 && lines[0].hasPrefix("control-plane: is made") && lines[1].contains("1 machine start")
         )
     }
 
@@ -50,7 +50,7 @@ struct ShootPreviewTests {
             ),
             Case({ $0.spec.workers[0].machineType = "m" }, ["pool worker: its machines are replaced"]),
             Case({ $0.spec.workers[0].maximum = 4 }, ["pool worker: its bound moves to 4"]),
-            Case({ $0.spec.workers[0].minimum = 0 }, ["pool worker: up to 1 machines end"]),
+            Case({ $0.spec.workers[0].minimum = 0 }, ["pool worker: the scaling group ends up to 1 machine of"]),
             Case({ $0.spec.workers = [] }, ["pool worker: its machines end"]),
             Case(
                 { $0.spec.vpn.lanes = 2 },
@@ -98,6 +98,7 @@ struct ShootPreviewTests {
         #expect(try names { $0.spec.hibernation.enabled = true } == [nil, ["w1", "w2", "w3", "x1"]])
         #expect(try names { $0.spec.kubernetes.version = "1.21.0" } == [nil, ["w1", "w2", "w3", "x1"]])
         #expect(try names { $0.spec.workers[0].maximum = 4 } == [nil])
+        #expect(try names { $0.spec.workers[0].minimum = 0 } == [["w1", "w2", "w3", "x1"]])
     }
 
     @Test("a line names some of them, JSON all; it says nothing of what is not known")

@@ -12,7 +12,7 @@ extension ShootLoop {
         _ store: FlowStore,
         _ records: FlowRecords,
         isThorough: Bool
-    ) async throws -> Nanoseconds? {
+    ) async throws -> Step? {
         let shoot = work.shoot
         unfinished = isThorough ? .thorough : .changes
         let provider = try environment.provider(shoot.spec.provider.type)
@@ -37,17 +37,24 @@ extension ShootLoop {
             let lacksNodes = outcome.errors.contains {
                 $0.code == .timeout && [TaskName.replacement, TaskName.nodesReady].contains($0.task)
             }
-            await look(work, outcome.records, lacksNodes: lacksNodes)
-            return failures.wait()
+            return .look(
+                Sight(work: work, records: outcome.records, lacksNodes: lacksNodes),
+                then: failures.wait()
+            )
         }
         remembered = (outcome.records, shoot.spec)
-        settled = shoot.metadata.generation
         lastSync = Clock.now()
-        (needsRepair, isRenewalDue, unfinished) = (false, false, nil)
+        (needsRepair, isRenewalDue) = (false, false)
         if isThorough { hasCaughtUp = true }
+        // What the garden could not be told is found done after a while, and told.
+        unfinished = hasToldOtherwise ? .changes : nil
+        guard unfinished == nil else {
+            return .look(Sight(work: work, records: outcome.records), then: failures.wait())
+        }
+        settled = shoot.metadata.generation
         failures.reset()
-        if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .milliseconds(1) }
-        return await look(work, outcome.records)
+        if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .rest(.milliseconds(1)) }
+        return .look(Sight(work: work, records: outcome.records))
     }
 
     /// Says how far the exchange of credentials is before its next step begins.
@@ -56,7 +63,7 @@ extension ShootLoop {
         _ = try? await environment.garden.patchStatus(of: work.shoot, ["credentialRotation": rotation])
     }
 
-    func delete(_ work: ShootWork) async throws -> Nanoseconds? {
+    func delete(_ work: ShootWork) async throws -> Step? {
         guard work.shoot.metadata.annotations?[ShootAnnotation.confirmation] == "true" else {
             throw TaskFailure(
                 .configuration,
@@ -67,7 +74,7 @@ extension ShootLoop {
         let tasks = ShootFlows.delete(work, provider)
         let outcome = try await perform(work, tasks, .delete, from: FlowRecords(), isThorough: true) { _ in }
         guard let outcome else { return nil }
-        guard outcome.errors.isEmpty else { return failures.wait() }
+        guard outcome.errors.isEmpty else { return .rest(failures.wait()) }
         try await release(work.shoot)
         return nil
     }
@@ -128,7 +135,9 @@ extension ShootLoop {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000
-            await status.ended(.succeeded, 100, "done in \(seconds) s", with: ShootFields.done(work, outcome.records))
+            let fields = ShootFields.done(work, outcome.records)
+            let isWritten = await status.ended(.succeeded, 100, "done in \(seconds) s", with: fields)
+            guard isWritten else { return outcome }
             hasToldOtherwise = false
             if work.shoot.operation != nil { try await wishes.acknowledge(work.shoot) }
             await events.tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)

@@ -6,17 +6,11 @@ internal import TendrilCore
 
 /// Between flows: how the shoot is, and what has to be done although nobody asked.
 extension ShootLoop {
-    /// Looks at the shoot's health, and how long to wait for the next look.
-    ///
-    /// - Parameters:
-    ///   - work: the shoot.
-    ///   - records: what was done for it.
-    ///   - lacksNodes: whether a flow waited for nodes in vain.
-    /// - Returns: the pause.
-    @discardableResult
-    func look(_ work: ShootWork, _ records: FlowRecords, lacksNodes: Bool = false) async -> Nanoseconds {
+    /// Looks at the shoot's health, and how long to wait for the next pass.
+    func look(_ sight: Sight) async -> Nanoseconds {
+        let (work, records) = (sight.work, sight.records)
         guard let conditions = await tellConditions(work, records) else { return .seconds(10) }
-        await attend(work, records, conditions, isCertain: lacksNodes)
+        await attend(work, records, conditions, isCertain: sight.lacksNodes)
         // What sleeps needs no certificate; the flow that wakes it up makes new ones.
         isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
         let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
@@ -94,9 +88,7 @@ extension ShootLoop {
     }
 
     /// Looks after a shoot as it was accepted last, while its owner wants what cannot be: that is told once.
-    func careOn(_ shoot: Shoot, as spec: Shoot.Spec, after error: any Error, _ records: FlowRecords) async
-        -> Nanoseconds?
-    {
+    func careOn(_ shoot: Shoot, as spec: Shoot.Spec, after error: any Error, _ records: FlowRecords) async -> Step? {
         if refused != shoot.metadata.generation { _ = await failed(shoot, error) }
         refused = shoot.metadata.generation
         var accepted = shoot
@@ -104,14 +96,16 @@ extension ShootLoop {
         accepted.metadata.generation = shoot.status?.observedGeneration
         do {
             let work = try await makeWork(accepted)
-            guard needsRenewal(records), !work.facts.isHibernated else { return await look(work, records) }
+            guard needsRenewal(records), !work.facts.isHibernated else {
+                return .look(Sight(work: work, records: records))
+            }
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let tasks = ShootFlows.renew(work)
             _ = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
                 try await store.save(records, spec: spec)
             }
             refused = nil
-            return .seconds(60)
+            return .rest(.seconds(60))
         } catch {
             return await failed(shoot, error)
         }

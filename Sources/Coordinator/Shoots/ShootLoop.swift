@@ -66,6 +66,23 @@ package actor ShootLoop {
         case thorough
     }
 
+    /// What follows a pass.
+    enum Step {
+        /// After this time the next.
+        case rest(Nanoseconds)
+        /// A look at the shoot's health, and the next pass after a time that what is seen says, where none is given.
+        case look(Sight, then: Nanoseconds? = nil)
+    }
+
+    /// What a look is about.
+    struct Sight {
+        let work: ShootWork
+        /// What was done for the shoot.
+        let records: FlowRecords
+        /// Whether a flow waited for nodes in vain.
+        var lacksNodes = false
+    }
+
     /// Takes the shoot as the garden says it first.
     package init(_ shoot: Shoot, _ environment: CoordinatorEnvironment) {
         (self.shoot, self.environment) = (shoot, environment)
@@ -122,20 +139,31 @@ package actor ShootLoop {
 
     private func run() async {
         while !Task.isCancelled {
-            // In a task of its own: one keeps the stack of its deepest call for as long as it lives, here tens of kilobytes a shoot.
-            let pass = Task { await self.pass() }
-            let pause = await withTaskCancellationHandler {
-                await pass.value
-            } onCancel: {
-                pass.cancel()
+            guard let step = await Self.apart({ await self.pass() }) else { return }
+            let pause: Nanoseconds
+            switch step {
+            case .rest(let time): pause = time
+            case .look(let sight, let time):
+                let calm = await Self.apart { await self.look(sight) }
+                pause = time ?? calm
             }
-            guard let pause else { return }
             try? await Task.sleep(nanoseconds: pause.value)
         }
     }
 
-    /// One pass; how long to wait for the next, or `nil` where there is none.
-    private func pass() async -> Nanoseconds? {
+    /// Does something in a task of its own: one keeps the stack of its deepest call for as long as it lives, here tens of kilobytes
+    /// a shoot.
+    private static func apart<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
+        let task = Task { await body() }
+        return await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
+    /// One pass, and what follows it; `nil` where nothing does.
+    private func pass() async -> Step? {
         let shoot = shoot
         if shoot.isPaused, !shoot.isBeingDeleted { return nil }
         do {
@@ -169,7 +197,7 @@ package actor ShootLoop {
             let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
             let isWanted =
                 !isSettled || isDue || isRenewalDue || unfinished != nil || operation != nil || isRotating
-            guard isWanted else { return await look(work, records) }
+            guard isWanted else { return .look(Sight(work: work, records: records)) }
             return try await reconcile(
                 work,
                 store,
@@ -241,10 +269,14 @@ package actor ShootLoop {
     /// What is remembered of the flow.
     private func recall(_ store: FlowStore) async throws -> (FlowRecords, Shoot.Spec?) {
         if let remembered { return remembered }
-        var read = try await store.load()
-        if read.records.rotation == nil {
-            let secrets = SecretStore(seed: environment.seed, namespace: store.namespace)
-            read.records.rotation = try await secrets.findRotation()
+        // One that starts anew has all shoots to read about.
+        let read = try await environment.looks.holding {
+            var read = try await store.load()
+            if read.records.rotation == nil {
+                let secrets = SecretStore(seed: environment.seed, namespace: store.namespace)
+                read.records.rotation = try await secrets.findRotation()
+            }
+            return read
         }
         remembered = read
         return read
@@ -285,7 +317,7 @@ package actor ShootLoop {
     }
 
     /// Something failed before a flow could begin.
-    func failed(_ shoot: Shoot, _ error: any Error) async -> Nanoseconds? {
+    func failed(_ shoot: Shoot, _ error: any Error) async -> Step? {
         guard !Task.isCancelled else { return nil }
         let isFinal = error is ConfigurationError || (error as? TaskFailure)?.code.isFinal == true
         let text = "\(error)".split(separator: "\n").joined(separator: "; ")
@@ -300,6 +332,6 @@ package actor ShootLoop {
             logger: logger
         )
         // A change of the Shoot is an event; one of its Seed or of a Secret is not.
-        return isFinal ? .seconds(300) : failures.wait()
+        return .rest(isFinal ? .seconds(300) : failures.wait())
     }
 }

@@ -25,8 +25,10 @@ package actor StatusWriter: FlowObserver {
         await write(operation(.processing, percent, text).merging(host))
     }
 
-    /// The end of an operation.
-    func ended(_ state: ShootStatus.OperationState, _ percent: Int, _ text: String, with more: JSONValue) async {
+    /// The end of an operation; whether it could be told.
+    @discardableResult
+    func ended(_ state: ShootStatus.OperationState, _ percent: Int, _ text: String, with more: JSONValue) async -> Bool
+    {
         await write(operation(state, percent, text).merging(more))
     }
 
@@ -72,17 +74,23 @@ package actor StatusWriter: FlowObserver {
         ]
     }
 
-    private func write(_ change: JSONValue) async {
-        guard change != written else { return }
+    /// Writes what is new; whether it is written.
+    @discardableResult
+    private func write(_ change: JSONValue) async -> Bool {
+        guard change != written else { return true }
         written = change
         let time: JSONValue = [
             "lastOperation": ["lastUpdateTime": .string(KubernetesTime.text(seconds: Clock.unixTime()))]
         ]
         do throws(APIError) {
             try await garden.patchStatus(of: shoot, change.merging(time))
+            return true
         } catch {
-            // The next one comes soon, and the work does not depend on it.
-            if !error.isNotFound { logger.warning("cannot write the status", metadata: ["reason": "\(error)"]) }
+            // The work does not depend on it. Of one that is gone nobody wants to hear.
+            if error.isNotFound { return true }
+            written = nil
+            logger.warning("cannot write the status", metadata: ["reason": "\(error)"])
+            return false
         }
     }
 }

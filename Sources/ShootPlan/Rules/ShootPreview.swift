@@ -18,7 +18,8 @@ package struct ShootPreview: Encodable, Sendable {
         package let subject: String
         package let effect: String
         package let reason: String
-        /// The names of the machines that it happens to; `nil` where they are not known, or where it happens to none.
+        /// The names of the machines that it happens to, or those of which it happens to some; `nil` where they are not known, or
+        /// where it happens to none.
         package var nodes: [String]?
     }
 
@@ -80,7 +81,7 @@ package struct ShootPreview: Encodable, Sendable {
         compareInfrastructure(old, new)
         guard let old else {
             add("control-plane", "is made", "the shoot is new")
-            for pool in new.workers { add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new") }
+            for pool in new.workers { add("pool \(pool.name)", "\(machines: pool.minimum) start", "the pool is new") }
             return
         }
         if old.hibernation != new.hibernation {
@@ -123,7 +124,7 @@ package struct ShootPreview: Encodable, Sendable {
         let after = Set(new.workers.map(\.name))
         for pool in new.workers {
             guard let was = before[pool.name] else {
-                add("pool \(pool.name)", "\(pool.minimum) machines start", "the pool is new")
+                add("pool \(pool.name)", "\(machines: pool.minimum) start", "the pool is new")
                 continue
             }
             compare(was, pool)
@@ -137,10 +138,11 @@ package struct ShootPreview: Encodable, Sendable {
 
     private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker) {
         if old.minimum < new.minimum {
-            add("pool \(new.name)", "\(new.minimum - old.minimum) machines start", "minimum")
+            add("pool \(new.name)", "\(machines: new.minimum - old.minimum) start", "minimum")
         }
         if old.minimum > new.minimum {
-            add("pool \(new.name)", "up to \(old.minimum - new.minimum) machines end", "minimum")
+            let effect = "the scaling group ends up to \(machines: old.minimum - new.minimum) of its choice"
+            add("pool \(new.name)", effect, "minimum", machines.names(new.name))
         }
         if old.maximum != new.maximum { add("pool \(new.name)", "its bound moves to \(new.maximum)", "maximum") }
         if old.machineType != new.machineType { add(new, .replace, "machineType") }
@@ -171,5 +173,13 @@ package struct ShootPreview: Encodable, Sendable {
 
     private mutating func add(_ subject: String, _ effect: String, _ reason: String, _ nodes: [String]? = nil) {
         consequences.append(Consequence(subject: subject, effect: effect, reason: reason, nodes: nodes))
+    }
+}
+
+extension DefaultStringInterpolation {
+    /// A number of machines, in words that fit it.
+    fileprivate mutating func appendInterpolation(machines count: Int) {
+        appendInterpolation(count)
+        appendLiteral(count == 1 ? " machine" : " machines")
     }
 }

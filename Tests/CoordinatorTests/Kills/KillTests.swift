@@ -26,13 +26,6 @@ struct KillTests {
         return last.filter(isTried) + stride(from: 0, to: others.count, by: step).map { others[$0] }
     }
 
-    private static func isAllDone(_ wish: Wish, _ start: World) async throws -> WorldServer {
-        let server = WorldServer(start)
-        let outcome = try await Life.run(server, until: wish.isDone)
-        try #require(outcome.isDone && outcome.complaints.isEmpty && outcome.repeated.isEmpty, "\(outcome)")
-        return server
-    }
-
     private func check(_ world: World, _ wanted: World, _ comment: Comment) {
         #expect(world.history.madeTwice.isEmpty, comment)
         #expect(world.machinesMade == wanted.machinesMade, comment)
@@ -45,7 +38,7 @@ struct KillTests {
         arguments: Wish.allCases
     )
     func anywhere(_ wish: Wish) async throws {
-        let whole = try await Self.isAllDone(wish, try await wish.asked())
+        let whole = try await wish.granted(in: try await wish.asked())
         for moment in Self.chosen(whole.moments) where moment.world.shootDocument != nil {
             let server = WorldServer(moment.world)
             let outcome = try await Life.run(server, until: wish.isDone)
@@ -58,7 +51,7 @@ struct KillTests {
     @Test("again and again is followed by others until all is done", arguments: Wish.allCases)
     func repeatedly(_ wish: Wish) async throws {
         let start = try await wish.asked()
-        let whole = try await Self.isAllDone(wish, start)
+        let whole = try await wish.granted(in: start)
         var (world, lives) = (start, 0)
         while world.shootDocument != nil, lives < 100 {
             let server = WorldServer(world, until: Self.life)
@@ -73,7 +66,7 @@ struct KillTests {
 
     @Test("while it makes a shoot, which is deleted then: nothing is left of it")
     func halfMade() async throws {
-        for moment in Self.chosen(try await Self.isAllDone(.create, try await Wish.create.asked()).moments) {
+        for moment in Self.chosen(try await Wish.create.granted(in: try await Wish.create.asked()).moments) {
             let server = WorldServer(Wish.delete.asked(of: moment.world))
             let outcome = try await Life.run(server, until: Wish.delete.isDone)
             let world = server.world
@@ -88,8 +81,8 @@ struct KillTests {
         arguments: [(Wish.sleep, Wish.wake), (.create, .sleep), (.minorRelease, .rotate), (.otherMachines, .sleep)]
     )
     func otherwise(_ first: Wish, _ second: Wish) async throws {
-        let whole = try await Self.isAllDone(first, try await first.asked())
-        let wanted = try await Self.isAllDone(second, second.asked(of: whole.world)).world
+        let whole = try await first.granted(in: try await first.asked())
+        let wanted = try await second.granted(in: second.asked(of: whole.world)).world
         for moment in Self.chosen(whole.moments) {
             let server = WorldServer(second.asked(of: moment.world))
             let outcome = try await Life.run(server, until: second.isDone)

@@ -46,7 +46,7 @@ struct Life {
             hear(event)
             guard isEnd(event), isDone(server.world) else {
                 // Who has something to complain about may try again for minutes; it is wrong already.
-                if event.level >= .warning { end.finish() }
+                if isComplaint(event) { end.finish() }
                 return
             }
             heard.withLock { $0.isDone = true }
@@ -112,9 +112,13 @@ struct Life {
                 if isKnown { $0.repeated.append(task) }
             }
         }
-        if event.level >= .warning, !server.isDead {
+        if isComplaint(event), !server.isDead {
             heard.withLock { $0.complaints.append("\(event.message) \(event.metadata ?? [:])") }
         }
+    }
+
+    private func isComplaint(_ event: LogEvent) -> Bool {
+        event.level >= .warning && !(server.lacksGarden && WorldServer.unread.contains("\(event.message)"))
     }
 
     /// Whether this is the end of a flow, or of all.

@@ -31,23 +31,29 @@ enum Wish: String, CaseIterable, CustomTestStringConvertible {
     }
 
     /// A world with a shoot, made once for all who begin with one.
-    private static let made = Task { try await Wish.create.fulfilled(in: try begin()) }
+    private static let made = Task { try await Wish.create.granted(in: try begin()).world }
 
     /// A world in which it is asked for.
     func asked() async throws -> World {
         guard self != .create else { return try Self.begin() }
         var world = try await Self.made.value
-        if let earlier { world = try await earlier.fulfilled(in: earlier.asked(of: world)) }
+        if let earlier { world = try await earlier.granted(in: earlier.asked(of: world)).world }
         world.forgetHistory()
         return asked(of: world)
     }
 
-    /// What a world becomes in which it is asked for.
-    private func fulfilled(in world: World) async throws -> World {
-        let server = WorldServer(world)
+    /// Has a coordinator do it that nothing happens to.
+    ///
+    /// - Parameters:
+    ///   - world: in which it is asked for.
+    ///   - lacksGarden: whether the garden is away while it is done.
+    /// - Returns: the server with the world that it has become.
+    /// - Throws: where it is not done, something is done twice, or there is something to complain about.
+    func granted(in world: World, lacksGarden: Bool = false) async throws -> WorldServer {
+        let server = WorldServer(world, lacksGarden: lacksGarden)
         let outcome = try await Life.run(server, until: isDone)
-        try #require(outcome.isDone, "\(self): \(outcome.complaints)")
-        return server.world
+        try #require(outcome.isDone && outcome.complaints.isEmpty && outcome.repeated.isEmpty, "\(self): \(outcome)")
+        return server
     }
 
     /// A world in which it is asked for, whatever was asked for before.

@@ -29,6 +29,8 @@ struct World: Sendable {
     private(set) var shoot = MemoryObjects { World.completed($0) }
     /// What coordinators have done until now.
     private(set) var history = History()
+    /// Where in garden and seed they have changed or told something.
+    private(set) var touched: Set<String> = []
     private var machines: [String: Machine] = [:]
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
@@ -37,6 +39,14 @@ struct World: Sendable {
     private(set) var machinesMade = 0
     /// The machines that run.
     var running: [String] { machines.keys.sorted() }
+
+    /// Where a project is in the garden.
+    private static let project = "/namespaces/demo/"
+
+    /// Whether a request is to the garden and not to the seed, which are one here; a running coordinator has heard of its Seed.
+    static func isOfGarden(_ request: HTTPRequest) -> Bool {
+        request.url.hasPrefix("https://api/") && request.url.contains(project)
+    }
 
     /// The shoot's object, while it is there.
     var shootDocument: JSONValue? { seed[Self.shootPath] }
@@ -68,6 +78,7 @@ struct World: Sendable {
         let path = String(parts[0][start...])
         if path == "/readyz" || path.hasSuffix("/proxy/healthz") { return (HTTPResponse(status: 200), nil) }
         if path.hasSuffix("/events"), request.method == .post {
+            touched.insert(path)
             return (HTTPResponse(status: 201, body: request.body), nil)
         }
         let query = parts.count > 1 && request.method == .get ? parts[1] : ""
@@ -82,6 +93,7 @@ struct World: Sendable {
         let made = request.method == .post ? JSONValue(bytes: response.body)["metadata"]?["name"]?.text : nil
         let place = made.map { "\(object)/\($0)" } ?? object
         let isChange = history.note(place, before, (isOfShoot ? shoot : seed)[place])
+        if isChange, !isOfShoot { touched.insert(place) }
         if isChange { react(place) }
         return (response, isChange ? place : nil)
     }

@@ -24,16 +24,26 @@ final class WorldServer: TestAPI {
         var follower: (@Sendable (Shoot) -> Void)?
         /// How many changes are answered; nothing is, afterwards.
         var remaining = Int.max
+        var isGardenAway: Bool
     }
 
+    /// What a coordinator says whose report reaches nobody.
+    static let unread: Set = ["cannot write the status"]
+
     private let state: Guarded<State>
+    /// Whether the garden was away at first.
+    let lacksGarden: Bool
 
     /// Begins with a world.
     ///
     /// - Parameters:
     ///   - world: as it is found.
     ///   - changes: how many changes are taken before whoever sends them is dead.
-    init(_ world: World, until changes: Int = .max) { state = Guarded(State(world: world, remaining: changes)) }
+    ///   - lacksGarden: whether the garden is away until somebody wants to tell it that all is done.
+    init(_ world: World, until changes: Int = .max, lacksGarden: Bool = false) {
+        self.lacksGarden = lacksGarden
+        state = Guarded(State(world: world, remaining: changes, isGardenAway: lacksGarden))
+    }
 
     /// As it is now.
     var world: World { state.withLock(\.world) }
@@ -60,6 +70,11 @@ final class WorldServer: TestAPI {
     }
 
     private static func answer(_ request: HTTPRequest, _ state: inout State) -> Result<HTTPResponse, TransferError> {
+        if state.isGardenAway, World.isOfGarden(request) {
+            let operation = JSONValue(bytes: request.body)["status"]?["lastOperation"]
+            state.isGardenAway = operation?["state"]?.text != ShootStatus.OperationState.succeeded.rawValue
+            return .failure(TransferError(.connect, url: request.url, reason: "the garden is away"))
+        }
         let before = state.world.shootDocument
         let response: HTTPResponse
         let change: String?

@@ -6,6 +6,12 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Several rigs can stand beside one another, each with a name of its own.
 export RIG_NAME=${RIG_NAME:-rig}
 export RIG=${RIG:-/tmp/tendril-$RIG_NAME}
+# A version manager's python3 looks for the real one each time, for longer than that then takes.
+if [[ -z ${RIG_PYTHON:-} ]]; then
+  RIG_PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+  [[ $(type -P python3) -ef $RIG_PYTHON ]] || PATH=${RIG_PYTHON%/*}:$PATH
+  export RIG_PYTHON PATH
+fi
 CACHE=${TENDRIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tendril}
 
 # key FILE...: a short name for what these files make
@@ -92,4 +98,5 @@ in_ns() { local ns=$1; shift; ip netns exec "$RIG_NAME-$ns" "$@"; }
 
 PKI=$RIG/pki
 KUBECTL=$(PATH=$KUBERNETES_BIN:$PATH type -P kubectl || true)
-kubectl() { in_ns cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
+# Processes that live for a tenth of a second need not tidy up after themselves (GOGC).
+kubectl() { GOGC=off in_ns cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }

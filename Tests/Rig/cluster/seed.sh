@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 PKI=$RIG/seed-pki CONTROL_PLANE=$NET.21 SERVICES=10.97 SEED_PODS=10.245.0.0
 . "$HERE/pki.sh"
-k() { in_ns op "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
+k() { GOGC=off in_ns op "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
 PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler)
 
 # pod NAME FLAG...: a static pod in the machine's own network
@@ -173,39 +173,50 @@ YAML
 
 # machines: follows the groups that the coordinator writes: boots and ends machines on this host until it is told to stop
 machines() {
-  local name ns group desired prefix present leaving number wanted there pause=1
+  # `start` has given it a process group of its own.
+  trap 'trap - TERM; kill 0' TERM
   mkdir -p "$RIG/groups"
-  while sleep $pause; do
-    pause=1
-    k get secrets -A -l tendril.dev/machine-group -o json 2>/dev/null >"$RIG/groups/list.json" || continue
-    python3 - "$RIG/groups" <<'PY' >"$RIG/groups/list" || continue
+  while read -r _; do
+    # Changes that come together are looked at once.
+    while read -r -t 0.1 _; do :; done
+    until host; do sleep 1; done
+  done < <(group_changes)
+}
+# group_changes: a line whenever a group has changed, or may have
+group_changes() {
+  while true; do
+    k get secrets -A -l tendril.dev/machine-group --watch -o name 2>/dev/null || true
+    sleep 1; echo anew
+  done
+}
+# host: makes the machines of all groups what is wanted, once
+host() {
+  local name ns group desired prefix present leaving number wanted there
+  k get secrets -A -l tendril.dev/machine-group -o json 2>/dev/null >"$RIG/groups/list.json" || return 1
+  python3 - "$RIG/groups" <<'PY' >"$RIG/groups/list" || return 1
 import base64, json, sys
 for item in json.load(open(f"{sys.argv[1]}/list.json"))["items"]:
     m = item["metadata"]; a = m["annotations"]
     with open(f"{sys.argv[1]}/{m['namespace']}.{m['name']}.userdata", "wb") as out: out.write(base64.b64decode(item["data"]["user-data"]))
     print(m["namespace"], m["name"], a["tendril.dev/desired"], a["tendril.dev/name-prefix"], a.get("tendril.dev/present") or "-", a.get("tendril.dev/leaving") or "-")
 PY
-    while read -r ns group desired prefix present leaving; do
-      # What is to end before any other goes first.
-      if [[ $leaving == "$prefix"* && -d $RIG/machines/$leaving ]]; then "$HERE/machine.sh" down "$leaving"; say "  a machine ended: $leaving"; fi
-      mapfile -t there < <(cd "$RIG/machines" && compgen -G "$prefix*" | sort)
-      # A name is never used a second time: it belongs to the machine that had it.
-      while ((${#there[@]} < desired)); do
-        number=$(($(cat "$RIG/groups/count" 2>/dev/null || echo 29) + 1)); echo $number >"$RIG/groups/count"
-        name=$prefix$number; there+=("$name")
-        MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up "$name" $((number % 200)) "$RIG/groups/$ns.$group.userdata"
-        say "  a machine boots: $name"
-      done
-      while ((${#there[@]} > desired)); do
-        name=${there[-1]}; unset 'there[-1]'
-        "$HERE/machine.sh" down "$name"; say "  a machine ended: $name"
-      done
-      wanted=$(IFS=,; echo "${there[*]}")
-      [[ ${present/#-/} != "$wanted" ]] || continue
-      # Where something changes more may follow soon.
-      pause=0.3
-      k -n "$ns" annotate secret "$group" --overwrite "tendril.dev/present=$wanted" >/dev/null 2>&1 || true
-    done <"$RIG/groups/list"
-  done
+  while read -r ns group desired prefix present leaving; do
+    # What is to end before any other goes first.
+    if [[ $leaving == "$prefix"* && -d $RIG/machines/$leaving ]]; then "$HERE/machine.sh" down "$leaving"; say "  a machine ended: $leaving"; fi
+    mapfile -t there < <(cd "$RIG/machines" && compgen -G "$prefix*" | sort)
+    # A name is never used a second time: it belongs to the machine that had it.
+    while ((${#there[@]} < desired)); do
+      number=$(($(cat "$RIG/groups/count" 2>/dev/null || echo 29) + 1)); echo $number >"$RIG/groups/count"
+      name=$prefix$number; there+=("$name")
+      MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up "$name" $((number % 200)) "$RIG/groups/$ns.$group.userdata"
+      say "  a machine boots: $name"
+    done
+    while ((${#there[@]} > desired)); do
+      name=${there[-1]}; unset 'there[-1]'
+      "$HERE/machine.sh" down "$name"; say "  a machine ended: $name"
+    done
+    wanted=$(IFS=,; echo "${there[*]}")
+    [[ ${present/#-/} == "$wanted" ]] || k -n "$ns" annotate secret "$group" --overwrite "tendril.dev/present=$wanted" >/dev/null 2>&1 || return 1
+  done <"$RIG/groups/list"
 }
 [[ ${BASH_SOURCE[0]} != "$0" ]] || { cmd=$1; shift; "$cmd" "$@"; }

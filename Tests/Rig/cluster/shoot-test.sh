@@ -6,9 +6,14 @@
 . "$HERE/seed.sh"
 WORK=$RIG/shoot
 shoot_status() { k -n demo get shoot "$1" -o "jsonpath={.status.$2}"; }
-succeeded() { [[ $(shoot_status "$1" lastOperation.type)/$(shoot_status "$1" lastOperation.state) == "$2"/Succeeded && $(shoot_status "$1" observedGeneration) == "$(k -n demo get shoot "$1" -o jsonpath='{.metadata.generation}')" ]]; }
+# succeeded SHOOT [OPERATION]: whether what is wanted now is done, as the end of that operation
+succeeded() {
+  local operation state seen wanted
+  IFS=, read -r operation state seen wanted < <(k -n demo get shoot "$1" -o 'jsonpath={.status.lastOperation.type},{.status.lastOperation.state},{.status.observedGeneration},{.metadata.generation}') || true
+  [[ $state == Succeeded && $seen == "$wanted" && $operation == "${2:-$operation}" ]]
+}
 condition() { k -n demo get shoot "$1" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}"; }
-s() { in_ns op "$KUBECTL" --kubeconfig "$WORK/kubeconfig" "$@"; } # the shoot
+s() { GOGC=off in_ns op "$KUBECTL" --kubeconfig "$WORK/kubeconfig" "$@"; } # the shoot
 access() { mkdir -p "$WORK"; k -n demo get secret "$1.kubeconfig" -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/kubeconfig"; }
 
 for file in "$HERE"/shoots/*.sh; do . "$file"; done

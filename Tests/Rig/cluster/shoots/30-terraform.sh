@@ -97,7 +97,7 @@ YAML
 
 # cloud_kubectl: kubectl for the shoot at AWS
 cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; in_ns op "$KUBECTL" --kubeconfig "$WORK/cloud.kubeconfig" "$@"; }
-cloud_settled() { [[ $(cloud_shoot lastOperation.state) == Succeeded && $(cloud_shoot observedGeneration) == "$(k -n demo get shoot cloud -o jsonpath='{.metadata.generation}')" ]]; }
+cloud_settled() { succeeded cloud; }
 # cloud_user_data: what machines of the pool `worker` start with
 cloud_user_data() { aws "template = next(t for t in ec2.describe_launch_templates()['LaunchTemplates'] if t['LaunchTemplateName'].endswith('-worker'))['LaunchTemplateId']
 version = ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=['\$Latest'])['LaunchTemplateVersions'][0]
