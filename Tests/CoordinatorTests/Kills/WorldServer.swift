@@ -25,10 +25,12 @@ final class WorldServer: TestAPI {
         /// How many changes are answered; nothing is, afterwards.
         var remaining = Int.max
         var isGardenAway: Bool
+        /// Whether somebody wanted to tell the garden that all is done while it was away.
+        var hasMissedTheEnd = false
     }
 
     /// What a coordinator says whose report reaches nobody.
-    static let unread: Set = ["cannot write the status"]
+    static let unread = "cannot write the status"
 
     private let state: Guarded<State>
     /// Whether the garden was away at first.
@@ -39,7 +41,7 @@ final class WorldServer: TestAPI {
     /// - Parameters:
     ///   - world: as it is found.
     ///   - changes: how many changes are taken before whoever sends them is dead.
-    ///   - lacksGarden: whether the garden is away until somebody wants to tell it that all is done.
+    ///   - lacksGarden: whether the garden is away until somebody has given up telling it that all is done.
     init(_ world: World, until changes: Int = .max, lacksGarden: Bool = false) {
         self.lacksGarden = lacksGarden
         state = Guarded(State(world: world, remaining: changes, isGardenAway: lacksGarden))
@@ -61,6 +63,9 @@ final class WorldServer: TestAPI {
         if let shoot = document.flatMap(Self.shoot) { tell(shoot) }
     }
 
+    /// Who had something to tell the garden has given up; that comes back once it has missed that all is done.
+    func gaveUp() { state.withLock { if $0.hasMissedTheEnd { $0.isGardenAway = false } } }
+
     func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
         let answer = isDead ? nil : state.withLock { state in Self.answer(request, &state) }
         if let answer, !isDead { return try answer.get() }
@@ -72,7 +77,9 @@ final class WorldServer: TestAPI {
     private static func answer(_ request: HTTPRequest, _ state: inout State) -> Result<HTTPResponse, TransferError> {
         if state.isGardenAway, World.isOfGarden(request) {
             let operation = JSONValue(bytes: request.body)["status"]?["lastOperation"]
-            state.isGardenAway = operation?["state"]?.text != ShootStatus.OperationState.succeeded.rawValue
+            if operation?["state"]?.text == ShootStatus.OperationState.succeeded.rawValue {
+                state.hasMissedTheEnd = true
+            }
             return .failure(TransferError(.connect, url: request.url, reason: "the garden is away"))
         }
         let before = state.world.shootDocument
