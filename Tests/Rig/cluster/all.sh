@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# all.sh: the shoots' scenarios, and beside them, in rigs of their own, the node's, and those of coordinators besides the seed's
-# own one: most of their time all wait for machines to boot and for Kubernetes. The demo comes last, by itself, and once more
-# over itself. What failed stands at the end of standard error.
+# all.sh: the shoots' scenarios, and beside them, in rigs of their own, the node's, and further ones of shoots: of restored seeds, of
+# coordinators besides the seed's own one, the cloud's among them. Most of their time all wait for machines to boot and for
+# Kubernetes. The demo comes last, by itself, and once more over itself. What failed stands at the end of standard error.
 . "$(dirname "$0")/lib.sh"
-OTHERS=(cloud cloud_replace cloud_fails kills overlay shared no_room)
+OTHERS=(restored_etcd restored cloud cloud_replace cloud_fails kills overlay shared no_room)
 failed=() beside=() log=$(mktemp -d)
 trap 'kill "${beside[@]}" 2>/dev/null || true; wait; rm -rf "$log"' EXIT
 # rig NAME COMMAND...: in a rig of that name; its lines begin with it
@@ -11,7 +11,7 @@ rig() { RIG_NAME=$1 RIG=/tmp/tendril-$1 "${@:2}" > >(sed -u "s/^/$1  /" | tee "$
 
 "$HERE/prepare.sh"
 rig node "$HERE/node-test.sh" & beside+=($!)
-rig others "$HERE/shoot-test.sh" "${OTHERS[@]}" down & beside+=($!)
+rig others "$HERE/shoot-test.sh" create link "${OTHERS[@]}" delete down & beside+=($!)
 "$HERE/shoot-test.sh" "${OTHERS[@]/#/-}" || failed+=(shoots)
 wait "${beside[@]}" || true
 beside=()
