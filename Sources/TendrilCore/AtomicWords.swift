@@ -1,14 +1,14 @@
-package import Synchronization
+public import Synchronization
 
 /// A fixed row of 64-bit words that several threads read and write without locks.
 @safe
-package final class AtomicWords: @unchecked Sendable {
+public final class AtomicWords: @unchecked Sendable {
     /// How many words there are.
-    package let count: Int
+    public let count: Int
     @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
 
     /// Makes `count` words that hold zero.
-    package init(count: Int) {
+    public init(count: Int) {
         precondition(count > 0, "a row of no words is a mistake")
         self.count = count
         unsafe words = .allocate(capacity: count)
@@ -22,20 +22,20 @@ package final class AtomicWords: @unchecked Sendable {
 
     /// The word at `index`, in no order with other words.
     @inlinable
-    package func load(_ index: Int) -> UInt64 {
+    public func load(_ index: Int) -> UInt64 {
         precondition(index >= 0 && index < count, "no such word")
         return unsafe words[index].load(ordering: .relaxed)
     }
 
     /// Replaces the word at `index`, in no order with other words.
     @inlinable
-    package func store(_ value: UInt64, at index: Int) {
+    public func store(_ value: UInt64, at index: Int) {
         precondition(index >= 0 && index < count, "no such word")
         unsafe words[index].store(value, ordering: .relaxed)
     }
 
     /// Sets or clears bits of a word that several threads change.
-    package func set(_ bits: UInt64, to isSet: Bool, at index: Int) {
+    public func set(_ bits: UInt64, to isSet: Bool, at index: Int) {
         precondition(index >= 0 && index < count, "no such word")
         if isSet {
             _ = unsafe words[index].bitwiseOr(bits, ordering: .relaxed)
@@ -46,5 +46,5 @@ package final class AtomicWords: @unchecked Sendable {
 
     /// Adds to a word that only the calling thread writes.
     @inlinable
-    package func add(_ value: UInt64, at index: Int) { store(load(index) &+ value, at: index) }
+    public func add(_ value: UInt64, at index: Int) { store(load(index) &+ value, at: index) }
 }

@@ -3,18 +3,18 @@
 /// It never grows and never allocates after its creation; every count is checked once per call. The memory comes from
 /// the allocator untouched, so that what is never used costs no resident page.
 @safe
-package struct FlatBuffer: ~Copyable, @unchecked Sendable {
+public struct FlatBuffer: ~Copyable, @unchecked Sendable {
     /// The first byte of the memory; valid for `capacity` bytes for as long as the buffer lives.
-    package let base: UnsafeMutableRawPointer
+    public let base: UnsafeMutableRawPointer
     /// The size of the memory in bytes.
-    package let capacity: Int
+    public let capacity: Int
     /// Offset of the first byte that was not taken yet.
-    package private(set) var start = 0
+    public private(set) var start = 0
     /// Offset behind the last byte that was filled.
-    package private(set) var end = 0
+    public private(set) var end = 0
 
     /// Reserves `capacity` bytes, 64-byte aligned.
-    package init(capacity: Int) {
+    public init(capacity: Int) {
         precondition(capacity > 0, "a buffer without room is a mistake")
         unsafe self.base = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
         self.capacity = capacity
@@ -23,26 +23,27 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
     deinit { unsafe base.deallocate() }
 
     /// How many bytes can be taken.
-    @inlinable package var count: Int { end &- start }
-    @inlinable package var isEmpty: Bool { end == start }
+    @inlinable public var count: Int { end &- start }
+    /// Whether nothing is in it.
+    @inlinable public var isEmpty: Bool { end == start }
     /// How many bytes can be filled without `compact()`.
-    @inlinable package var room: Int { capacity &- end }
+    @inlinable public var room: Int { capacity &- end }
 
     /// The first byte to take; valid until the next mutation.
-    @inlinable package var readPointer: UnsafeMutableRawPointer { unsafe base + start }
+    @inlinable public var readPointer: UnsafeMutableRawPointer { unsafe base + start }
     /// The first byte to fill; valid until the next mutation.
-    @inlinable package var writePointer: UnsafeMutableRawPointer { unsafe base + end }
+    @inlinable public var writePointer: UnsafeMutableRawPointer { unsafe base + end }
 
     /// Notes that `count` bytes were filled at `writePointer`.
     @inlinable
-    package mutating func produced(_ count: Int) {
+    public mutating func produced(_ count: Int) {
         precondition(count >= 0 && count <= room, "filled past the end of a buffer")
         setEnd(end &+ count)
     }
 
     /// Notes that `count` bytes were taken at `readPointer`.
     @inlinable
-    package mutating func consumed(_ count: Int) {
+    public mutating func consumed(_ count: Int) {
         precondition(count >= 0 && count <= self.count, "took more than a buffer held")
         setStart(start &+ count)
     }
@@ -54,7 +55,7 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Moves what is left to the front, so that `room` is all that can be had.
-    package mutating func compact() {
+    public mutating func compact() {
         guard start > 0 else { return }
         let count = self.count
         unsafe base.copyMemory(from: base + start, byteCount: count)
@@ -62,10 +63,10 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Forgets everything.
-    package mutating func clear() { (start, end) = (0, 0) }
+    public mutating func clear() { (start, end) = (0, 0) }
 
     /// Copies `bytes` in and returns `true`, or returns `false` when they do not fit.
-    package mutating func append(_ bytes: RawSpan) -> Bool {
+    public mutating func append(_ bytes: RawSpan) -> Bool {
         guard bytes.byteCount <= room else { return false }
         unsafe bytes.withUnsafeBytes { source in
             guard let address = source.baseAddress else { return }
@@ -76,14 +77,14 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Adds one byte; there must be room for it.
-    package mutating func append(_ byte: UInt8) {
+    public mutating func append(_ byte: UInt8) {
         precondition(room > 0, "no room in a buffer")
         unsafe writePointer.storeBytes(of: byte, as: UInt8.self)
         produced(1)
     }
 
     /// Lends the next `count` bytes to be filled, all of which count as filled afterwards; there must be room.
-    package mutating func fill(_ count: Int, _ body: (inout MutableSpan<UInt8>) -> Void) {
+    public mutating func fill(_ count: Int, _ body: (inout MutableSpan<UInt8>) -> Void) {
         precondition(count >= 0 && count <= room, "no room in a buffer")
         let start = unsafe writePointer.assumingMemoryBound(to: UInt8.self)
         var span = unsafe MutableSpan(_unsafeStart: start, count: count)
@@ -93,16 +94,16 @@ package struct FlatBuffer: ~Copyable, @unchecked Sendable {
 
     /// Lends the bytes that can be taken.
     @inlinable
-    package func withReadable<Result>(_ body: (RawSpan) -> Result) -> Result {
+    public func withReadable<Result>(_ body: (RawSpan) -> Result) -> Result {
         let bytes = unsafe UnsafeRawBufferPointer(start: readPointer, count: count)
         return unsafe body(RawSpan(_unsafeBytes: bytes))
     }
 
     /// A copy of the bytes that can be taken.
-    package var copied: [UInt8] { withReadable { span in unsafe span.withUnsafeBytes { unsafe Array($0) } } }
+    public var copied: [UInt8] { withReadable { span in unsafe span.withUnsafeBytes { unsafe Array($0) } } }
 
     /// Overwrites the whole memory with zeros.
-    package func erase() {
+    public func erase() {
         for offset in 0..<capacity { unsafe base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self) }
     }
 }

@@ -1,44 +1,45 @@
 /// An IPv4 or IPv6 address as a value of 128 bits.
-package struct IPAddress: Hashable, Sendable {
+public struct IPAddress: Hashable, Sendable {
     /// The address family.
-    package enum Family: UInt8, Sendable, CaseIterable {
+    public enum Family: UInt8, Sendable, CaseIterable {
         case v4 = 4
         case v6 = 6
 
         /// The length of an address in bits: 32 or 128.
-        package var bitWidth: Int { self == .v4 ? 32 : 128 }
+        public var bitWidth: Int { self == .v4 ? 32 : 128 }
 
         /// The length of an address in bytes: 4 or 16.
-        package var byteCount: Int { bitWidth / 8 }
+        public var byteCount: Int { bitWidth / 8 }
     }
 
-    package let family: Family
+    /// The address family.
+    public let family: Family
     /// The address, left-aligned: an IPv4 address stands in the upper 32 bits.
-    package let bits: UInt128
+    public let bits: UInt128
 
     /// Makes an address from left-aligned bits; bits past the family's width are cleared.
     @inlinable
-    package init(family: Family, bits: UInt128) {
+    public init(family: Family, bits: UInt128) {
         self.family = family
         self.bits = family == .v4 ? bits & (UInt128(UInt32.max) << 96) : bits
     }
 
     /// Makes an IPv4 address from its 32 bits in host order.
     @inlinable
-    package init(v4 value: UInt32) {
+    public init(v4 value: UInt32) {
         self.family = .v4
         self.bits = UInt128(value) << 96
     }
 
     /// Makes an IPv6 address from its halves in host order.
     @inlinable
-    package init(v6High high: UInt64, low: UInt64) {
+    public init(v6High high: UInt64, low: UInt64) {
         self.family = .v6
         self.bits = UInt128(high) << 64 | UInt128(low)
     }
 
     /// Parses text: dotted quad without leading zeros, or RFC 4291 section 2.2 without a zone.
-    package init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) {
         if text.utf8.contains(UInt8(ascii: ":")) {
             guard let groups = Self.groups(of: text) else { return nil }
             self.init(family: .v6, bits: groups.reduce(0) { $0 << 16 | UInt128($1) })
@@ -49,7 +50,7 @@ package struct IPAddress: Hashable, Sendable {
     }
 
     /// Makes an address from 4 or 16 bytes in network order.
-    package init?(bytes: some Collection<UInt8>) {
+    public init?(bytes: some Collection<UInt8>) {
         switch bytes.count {
         case 4: self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
         case 16: self.init(family: .v6, bits: bytes.reduce(0) { $0 << 8 | UInt128($1) })
@@ -58,7 +59,7 @@ package struct IPAddress: Hashable, Sendable {
     }
 
     /// The address in network order.
-    package var bytes: [UInt8] {
+    public var bytes: [UInt8] {
         (0..<family.byteCount).map { UInt8(truncatingIfNeeded: bits >> UInt128(120 - 8 * $0)) }
     }
 
@@ -114,7 +115,7 @@ package struct IPAddress: Hashable, Sendable {
 
 extension IPAddress: CustomStringConvertible {
     /// The canonical text: dotted quad, or RFC 5952 for IPv6.
-    package var description: String {
+    public var description: String {
         switch family {
         case .v4: bytes.map(String.init).joined(separator: ".")
         case .v6: Self.compressed((0..<8).map { UInt16(truncatingIfNeeded: bits >> UInt128(112 - 16 * $0)) })
@@ -140,7 +141,7 @@ extension IPAddress {
     /// Whether a unicast packet may carry this address at all: not unspecified, loopback, link-local, multicast,
     /// broadcast, reserved or IPv4-mapped.
     @inlinable
-    package var isRoutableUnicast: Bool {
+    public var isRoutableUnicast: Bool {
         switch family {
         case .v4:
             let value = UInt32(truncatingIfNeeded: bits >> 96)

@@ -1,65 +1,69 @@
 /// A network: an address and how many of its leading bits count (CIDR, RFC 4632).
-package struct IPPrefix: Hashable, Sendable {
+public struct IPPrefix: Hashable, Sendable {
     /// The lowest address of the network.
-    package let address: IPAddress
+    public let address: IPAddress
     /// How many leading bits count: 0...32 or 0...128.
-    package let length: Int
+    public let length: Int
 
     /// Makes the network of `length` bits that holds `address`, or `nil` when the length does not fit the family.
-    package init?(containing address: IPAddress, length: Int) {
+    public init?(containing address: IPAddress, length: Int) {
         guard (0...address.family.bitWidth).contains(length) else { return nil }
         self.address = IPAddress(family: address.family, bits: address.bits & Self.mask(length))
         self.length = length
     }
 
     /// Makes the network that holds only `address`.
-    package init(host address: IPAddress) {
+    public init(host address: IPAddress) {
         self.address = address
         self.length = address.family.bitWidth
     }
 
     /// Parses `address/length`; host bits must be zero.
-    package init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) {
         guard let parsed = InterfaceAddress(text), parsed.prefix.address == parsed.address else { return nil }
         self = parsed.prefix
     }
 
-    package var family: IPAddress.Family { address.family }
+    /// The family of its addresses.
+    public var family: IPAddress.Family { address.family }
 
     /// Whether `other` lies in this network.
     @inlinable
-    package func contains(_ other: IPAddress) -> Bool {
+    public func contains(_ other: IPAddress) -> Bool {
         other.family == address.family && (other.bits ^ address.bits) & Self.mask(length) == 0
     }
 
     /// Whether every address of `other` lies in this network.
-    package func contains(_ other: IPPrefix) -> Bool { other.length >= length && contains(other.address) }
+    public func contains(_ other: IPPrefix) -> Bool { other.length >= length && contains(other.address) }
 
     /// Whether the two networks share an address.
-    package func overlaps(_ other: IPPrefix) -> Bool { contains(other) || other.contains(self) }
+    public func overlaps(_ other: IPPrefix) -> Bool { contains(other) || other.contains(self) }
 
     /// A word of `length` leading ones.
     @inlinable
-    package static func mask(_ length: Int) -> UInt128 { length == 0 ? 0 : UInt128.max << UInt128(128 - length) }
+    public static func mask(_ length: Int) -> UInt128 { length == 0 ? 0 : UInt128.max << UInt128(128 - length) }
 }
 
 extension IPPrefix: CustomStringConvertible {
-    package var description: String { "\(address)/\(length)" }
+    /// The network as `address/length`.
+    public var description: String { "\(address)/\(length)" }
 }
 
 /// An interface's own address together with the network that it stands in.
-package struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
-    package let address: IPAddress
-    package let prefix: IPPrefix
+public struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
+    /// The interface's own address.
+    public let address: IPAddress
+    /// The network in which it stands.
+    public let prefix: IPPrefix
 
     /// Makes the address of a host that has no neighbours.
-    package init(host address: IPAddress) {
+    public init(host address: IPAddress) {
         self.address = address
         prefix = IPPrefix(host: address)
     }
 
     /// Parses `address/length`, keeping the host bits.
-    package init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = IPAddress(parts[0]) else { return nil }
         let digits = parts[1].utf8
@@ -71,5 +75,6 @@ package struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
         self.prefix = prefix
     }
 
-    package var description: String { "\(address)/\(prefix.length)" }
+    /// The address as `address/length`.
+    public var description: String { "\(address)/\(prefix.length)" }
 }

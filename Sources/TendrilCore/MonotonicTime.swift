@@ -1,40 +1,48 @@
 /// A moment on a clock that never goes back, in nanoseconds since an arbitrary start (CLOCK_MONOTONIC).
-package struct MonotonicTime: Hashable, Comparable, Sendable {
-    package let nanoseconds: UInt64
+public struct MonotonicTime: Hashable, Comparable, Sendable {
+    /// Nanoseconds since the clock's start.
+    public let nanoseconds: UInt64
 
+    /// Makes the moment that is so long after the clock's start.
     @inlinable
-    package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     /// How long ago `earlier` was, in nanoseconds; zero when it lies ahead.
     @inlinable
-    package func since(_ earlier: MonotonicTime) -> UInt64 {
+    public func since(_ earlier: MonotonicTime) -> UInt64 {
         nanoseconds > earlier.nanoseconds ? nanoseconds &- earlier.nanoseconds : 0
     }
 
     /// Whole seconds since the clock's start.
-    @inlinable package var seconds: UInt64 { nanoseconds / 1_000_000_000 }
+    @inlinable public var seconds: UInt64 { nanoseconds / 1_000_000_000 }
 
+    /// Whether a moment is before another.
     @inlinable
-    package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
+    public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
 
     /// A later moment; it stops at the end of the clock.
     @inlinable
-    package static func + (left: MonotonicTime, right: Nanoseconds) -> MonotonicTime {
+    public static func + (left: MonotonicTime, right: Nanoseconds) -> MonotonicTime {
         let (sum, overflow) = left.nanoseconds.addingReportingOverflow(right.value)
         return MonotonicTime(nanoseconds: overflow ? .max : sum)
     }
 }
 
 /// A length of time.
-package struct Nanoseconds: Hashable, Comparable, Sendable {
-    package let value: UInt64
+public struct Nanoseconds: Hashable, Comparable, Sendable {
+    /// How many there are.
+    public let value: UInt64
 
+    /// Makes a length of so many nanoseconds.
     @inlinable
-    package init(_ value: UInt64) { self.value = value }
+    public init(_ value: UInt64) { self.value = value }
 
-    @inlinable package static func milliseconds(_ count: UInt64) -> Nanoseconds { Nanoseconds(count &* 1_000_000) }
-    @inlinable package static func seconds(_ count: UInt64) -> Nanoseconds { Nanoseconds(count &* 1_000_000_000) }
+    /// So many milliseconds.
+    @inlinable public static func milliseconds(_ count: UInt64) -> Nanoseconds { Nanoseconds(count &* 1_000_000) }
+    /// So many seconds.
+    @inlinable public static func seconds(_ count: UInt64) -> Nanoseconds { Nanoseconds(count &* 1_000_000_000) }
 
+    /// Whether a time is shorter than another.
     @inlinable
-    package static func < (left: Nanoseconds, right: Nanoseconds) -> Bool { left.value < right.value }
+    public static func < (left: Nanoseconds, right: Nanoseconds) -> Bool { left.value < right.value }
 }

@@ -1,5 +1,5 @@
 /// Why a packet was not carried; its raw value is its position in a row of counters.
-package enum DropReason: Int, CaseIterable, Sendable {
+public enum DropReason: Int, CaseIterable, Sendable {
     /// The bytes are no well-formed IPv4 or IPv6 packet, or lengths disagree.
     case malformed
     /// IPv4 options, which carry source routes and no use.
@@ -34,7 +34,7 @@ package enum DropReason: Int, CaseIterable, Sendable {
     case kernel
 
     /// The value of the metric's `reason` label.
-    package var label: String {
+    public var label: String {
         switch self {
         case .extensionHeader: "extension-header"
         case .clientToClient: "client-to-client"

@@ -1,9 +1,9 @@
-package import TendrilCore
+public import TendrilCore
 
 /// The headers of one packet inside the tunnel, read strictly: what is unusual is refused, not guessed at.
-package struct InnerPacket: Sendable {
+public struct InnerPacket: Sendable {
     /// The transports that are carried (IANA protocol numbers).
-    package enum Transport: UInt8, Sendable {
+    public enum Transport: UInt8, Sendable {
         case tcp = 6
         case udp = 17
         case icmp = 1
@@ -11,36 +11,45 @@ package struct InnerPacket: Sendable {
     }
 
     /// The bits of the TCP flags byte that decide something (RFC 9293 section 3.1).
-    package enum TCPFlag {
-        @inlinable package static var fin: UInt8 { 0x01 }
-        @inlinable package static var syn: UInt8 { 0x02 }
-        @inlinable package static var rst: UInt8 { 0x04 }
-        @inlinable package static var psh: UInt8 { 0x08 }
-        @inlinable package static var ack: UInt8 { 0x10 }
+    public enum TCPFlag {
+        /// The sender has no more data.
+        @inlinable public static var fin: UInt8 { 0x01 }
+        /// A connection is opened.
+        @inlinable public static var syn: UInt8 { 0x02 }
+        /// A connection is reset.
+        @inlinable public static var rst: UInt8 { 0x04 }
+        /// The data is to be handed on at once.
+        @inlinable public static var psh: UInt8 { 0x08 }
+        /// The acknowledgement number counts.
+        @inlinable public static var ack: UInt8 { 0x10 }
     }
 
-    package let source: IPAddress
-    package let destination: IPAddress
-    package let transport: Transport
+    /// The address of the sender.
+    public let source: IPAddress
+    /// The address of the receiver.
+    public let destination: IPAddress
+    /// What the packet carries.
+    public let transport: Transport
     /// The length of the whole packet in bytes.
-    package let length: Int
+    public let length: Int
     /// Where the transport header starts.
-    package let transportOffset: Int
+    public let transportOffset: Int
     /// Where the transport's payload starts.
-    package let payloadOffset: Int
+    public let payloadOffset: Int
     /// The source port; for ICMP echo the identifier; otherwise 0.
-    package let sourcePort: UInt16
+    public let sourcePort: UInt16
     /// The destination port; for ICMP echo the identifier; otherwise 0.
-    package let destinationPort: UInt16
+    public let destinationPort: UInt16
     /// The TCP flags, or the ICMP type; 0 for UDP.
-    package let kind: UInt8
+    public let kind: UInt8
     /// The ECN field of the IP header (RFC 3168): 0 where the sender does not speak it.
-    package let ecn: UInt8
+    public let ecn: UInt8
 
-    package var family: IPAddress.Family { source.family }
+    /// The family of its addresses.
+    public var family: IPAddress.Family { source.family }
 
     /// Reads a packet that fills `bytes` exactly.
-    package static func parse(_ bytes: borrowing Span<UInt8>) throws(PacketRefusal) -> InnerPacket {
+    public static func parse(_ bytes: borrowing Span<UInt8>) throws(PacketRefusal) -> InnerPacket {
         guard bytes.count >= 20 else { throw PacketRefusal(.malformed) }
         switch bytes[0] >> 4 {
         case 4: return try parseV4(bytes)
@@ -118,11 +127,13 @@ package struct InnerPacket: Sendable {
 }
 
 /// A packet was refused while it was read; sending it again cannot help.
-package struct PacketRefusal: Error, Hashable, Sendable {
-    package let reason: DropReason
+public struct PacketRefusal: Error, Hashable, Sendable {
+    /// What is wrong with it.
+    public let reason: DropReason
 
+    /// Makes a refusal.
     @inlinable
-    package init(_ reason: DropReason) { self.reason = reason }
+    public init(_ reason: DropReason) { self.reason = reason }
 }
 
 /// What the transport header says, in the terms of `InnerPacket`.
@@ -178,7 +189,7 @@ private struct TransportHead {
 
 extension InnerPacket {
     /// Whether this is an ICMP echo request or reply.
-    package var isEcho: Bool {
+    public var isEcho: Bool {
         switch transport {
         case .icmp: kind == 8 || kind == 0
         case .icmpv6: kind == 128 || kind == 129
@@ -187,7 +198,7 @@ extension InnerPacket {
     }
 
     /// Whether this is an ICMP error, which quotes the packet that caused it (RFC 1122, RFC 4443).
-    package var isICMPError: Bool {
+    public var isICMPError: Bool {
         switch transport {
         case .icmp: kind == 3 || kind == 11 || kind == 12
         case .icmpv6: (1...4).contains(kind)
@@ -196,7 +207,7 @@ extension InnerPacket {
     }
 
     /// Whether this opens a TCP connection.
-    package var opensConnection: Bool {
+    public var opensConnection: Bool {
         transport == .tcp && kind & (TCPFlag.syn | TCPFlag.ack) == TCPFlag.syn
     }
 }

@@ -4,40 +4,46 @@ import TendrilCore
 ///
 /// Layout and constants are those of `struct virtio_net_hdr` in linux/virtio_net.h; numbers are little-endian, as the
 /// kernel of a little-endian machine writes them.
-package struct VirtioHeader: Hashable, Sendable {
+public struct VirtioHeader: Hashable, Sendable {
     /// The length of the header in bytes.
-    @inlinable package static var byteCount: Int { 10 }
+    @inlinable public static var byteCount: Int { 10 }
 
     /// The most segments of a super-packet: 64 KiB at the smallest MSS that anybody uses, and no packet storm.
-    package static var maximumSegments: Int { 1024 }
+    public static var maximumSegments: Int { 1024 }
 
     /// VIRTIO_NET_HDR_F_NEEDS_CSUM: the transport checksum holds only the pseudo header's sum.
-    @inlinable package static var needsChecksum: UInt8 { 1 }
+    @inlinable public static var needsChecksum: UInt8 { 1 }
     /// VIRTIO_NET_HDR_F_DATA_VALID: the checksum was verified already.
-    @inlinable package static var dataValid: UInt8 { 2 }
+    @inlinable public static var dataValid: UInt8 { 2 }
 
     /// VIRTIO_NET_HDR_GSO_*: how the kernel is to cut the packet.
-    package enum Segmentation: UInt8, Sendable {
+    public enum Segmentation: UInt8, Sendable {
         case none = 0
         case tcpv4 = 1
         case tcpv6 = 4
         case udp = 5
     }
 
-    package var flags: UInt8 = 0
-    package var segmentation: Segmentation = .none
+    /// VIRTIO_NET_HDR_F_*.
+    public var flags: UInt8 = 0
+    /// How the kernel is to cut the packet.
+    public var segmentation: Segmentation = .none
     /// Whether the TCP super-packet carries ECN's CWR (VIRTIO_NET_HDR_GSO_ECN).
-    package var hasECN = false
-    package var headerLength: UInt16 = 0
+    public var hasECN = false
+    /// The length in bytes of the headers that every segment gets.
+    public var headerLength: UInt16 = 0
     /// The payload of each segment in bytes.
-    package var segmentSize: UInt16 = 0
-    package var checksumStart: UInt16 = 0
-    package var checksumOffset: UInt16 = 0
+    public var segmentSize: UInt16 = 0
+    /// Where the part begins over which a checksum is to be made.
+    public var checksumStart: UInt16 = 0
+    /// Where in that part the checksum stands.
+    public var checksumOffset: UInt16 = 0
 
-    package init() {}
+    /// Makes a header that asks nothing of the kernel.
+    public init() {}
 
     /// Reads the first 10 of `bytes`, or returns `nil` for an unknown way to segment.
-    package init?(_ bytes: borrowing Span<UInt8>) {
+    public init?(_ bytes: borrowing Span<UInt8>) {
         guard bytes.count >= Self.byteCount, let segmentation = Segmentation(rawValue: bytes[1] & 0x7F) else {
             return nil
         }
@@ -51,7 +57,7 @@ package struct VirtioHeader: Hashable, Sendable {
     }
 
     /// Writes the header to the first 10 of `bytes`.
-    package func write(to bytes: inout MutableSpan<UInt8>) {
+    public func write(to bytes: inout MutableSpan<UInt8>) {
         bytes[0] = flags
         bytes[1] = segmentation.rawValue | (hasECN ? 0x80 : 0)
         bytes.set(headerLength.byteSwapped, at: 2)
@@ -61,7 +67,7 @@ package struct VirtioHeader: Hashable, Sendable {
     }
 
     /// Whether nothing is asked of the kernel.
-    @inlinable package var isPlain: Bool { flags & Self.needsChecksum == 0 && segmentation == .none }
+    @inlinable public var isPlain: Bool { flags & Self.needsChecksum == 0 && segmentation == .none }
 
     /// Returns the header as it may go to the kernel with `packet`: what the packet's own headers say replaces what
     /// the peer said, and a contradiction is refused.
@@ -69,7 +75,7 @@ package struct VirtioHeader: Hashable, Sendable {
     /// - Parameter packet: the packet behind the header.
     /// - Returns: a header that the kernel may be given.
     /// - Throws: `PacketRefusal` with the reason `offload`.
-    package func validated(for packet: InnerPacket) throws(PacketRefusal) -> VirtioHeader {
+    public func validated(for packet: InnerPacket) throws(PacketRefusal) -> VirtioHeader {
         guard flags & ~(Self.needsChecksum | Self.dataValid) == 0 else { throw PacketRefusal(.offload) }
         var header = VirtioHeader()
         if flags & Self.needsChecksum != 0 {

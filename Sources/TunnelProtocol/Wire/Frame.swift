@@ -1,9 +1,9 @@
 /// The unit that lanes carry: a type, a length, and that many bytes.
 ///
 /// See docs/protocol.md.
-package struct FrameHeader: Hashable, Sendable {
+public struct FrameHeader: Hashable, Sendable {
     /// What a frame carries.
-    package enum Kind: UInt8, Sendable {
+    public enum Kind: UInt8, Sendable {
         /// Who speaks, and what it serves; the first frame in each direction.
         case hello = 1
         /// Asks for an echo; measures the round trip.
@@ -38,25 +38,27 @@ package struct FrameHeader: Hashable, Sendable {
         case streamMove = 39
 
         /// Whether it belongs to a stream.
-        @inlinable package var isStream: Bool { rawValue >= 32 }
+        @inlinable public var isStream: Bool { rawValue >= 32 }
     }
 
     /// The length of a frame's header in bytes.
-    @inlinable package static var byteCount: Int { 4 }
+    @inlinable public static var byteCount: Int { 4 }
     /// The longest payload: a virtio header and the largest IP packet.
-    @inlinable package static var maximumPayload: Int { VirtioHeader.byteCount + 65535 + 40 }
+    @inlinable public static var maximumPayload: Int { VirtioHeader.byteCount + 65535 + 40 }
 
-    package let kind: Kind
+    /// What it carries.
+    public let kind: Kind
     /// The number of bytes behind the header.
-    package let length: Int
+    public let length: Int
 
-    package init(kind: Kind, length: Int) {
+    /// Makes the header of a frame.
+    public init(kind: Kind, length: Int) {
         self.kind = kind
         self.length = length
     }
 
     /// Reads the first 4 of `bytes`; a type or a length that cannot be is a violation.
-    package init(_ bytes: borrowing Span<UInt8>) throws(ProtocolViolation) {
+    public init(_ bytes: borrowing Span<UInt8>) throws(ProtocolViolation) {
         guard bytes.count >= Self.byteCount, let kind = Kind(rawValue: bytes[0]) else {
             throw ProtocolViolation.unknownType
         }
@@ -67,7 +69,7 @@ package struct FrameHeader: Hashable, Sendable {
     }
 
     /// Writes the header to the first 4 of `bytes`.
-    package func write(to bytes: inout MutableSpan<UInt8>) {
+    public func write(to bytes: inout MutableSpan<UInt8>) {
         bytes[0] = kind.rawValue
         bytes[1] = UInt8(truncatingIfNeeded: length >> 16)
         bytes.set(UInt16(truncatingIfNeeded: length), at: 2)
@@ -95,7 +97,7 @@ package struct FrameHeader: Hashable, Sendable {
 }
 
 /// The peer broke the protocol; the lane is closed and trying the same again cannot help.
-package enum ProtocolViolation: String, Error, Sendable, CaseIterable {
+public enum ProtocolViolation: String, Error, Sendable, CaseIterable {
     case unknownType = "unknown frame type"
     case badLength = "impossible frame length"
     case unexpectedFrame = "frame out of order"
