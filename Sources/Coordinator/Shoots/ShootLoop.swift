@@ -138,16 +138,18 @@ package actor ShootLoop {
     }
 
     private func run() async {
-        while !Task.isCancelled {
-            guard let step = await Self.apart({ await self.pass() }) else { return }
-            let pause: Nanoseconds
-            switch step {
-            case .rest(let time): pause = time
-            case .look(let sight, let time):
-                let calm = await Self.apart { await self.look(sight) }
-                pause = time ?? calm
-            }
-            try? await Task.sleep(nanoseconds: pause.value)
+        // Nothing but the pause is kept meanwhile.
+        while !Task.isCancelled, let pause = await round() { try? await Task.sleep(nanoseconds: pause.value) }
+    }
+
+    /// One pass with what follows it, and how long to wait for the next; `nil` where there is none.
+    private func round() async -> Nanoseconds? {
+        switch await Self.apart({ await self.pass() }) {
+        case nil: return nil
+        case .rest(let time): return time
+        case .look(let sight, let time):
+            let calm = await Self.apart { await self.look(sight) }
+            return time ?? calm
         }
     }
 
