@@ -31,16 +31,14 @@ extension ShootLoop {
             try await store.save(records, spec: shoot.spec)
         }
         guard let outcome else { return nil }
+        var sight = Sight(work: work, records: outcome.records)
         guard outcome.errors.isEmpty else {
             // What was found done is not there any more.
             if outcome.errors.contains(where: { $0.code == .removed }) { unfinished = .thorough }
-            let lacksNodes = outcome.errors.contains {
+            sight.lacksNodes = outcome.errors.contains {
                 $0.code == .timeout && [TaskName.replacement, TaskName.nodesReady].contains($0.task)
             }
-            return .look(
-                Sight(work: work, records: outcome.records, lacksNodes: lacksNodes),
-                then: failures.wait()
-            )
+            return .look(sight, then: failures.wait())
         }
         remembered = (outcome.records, shoot.spec)
         lastSync = Clock.now()
@@ -48,13 +46,11 @@ extension ShootLoop {
         if isThorough { hasCaughtUp = true }
         // What the garden could not be told is found done after a while, and told.
         unfinished = hasToldOtherwise ? .changes : nil
-        guard unfinished == nil else {
-            return .look(Sight(work: work, records: outcome.records), then: failures.wait())
-        }
+        guard unfinished == nil else { return .look(sight, then: failures.wait()) }
         settled = shoot.metadata.generation
         failures.reset()
         if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .rest(.milliseconds(1)) }
-        return .look(Sight(work: work, records: outcome.records))
+        return .look(sight)
     }
 
     /// Says how far the exchange of credentials is before its next step begins.

@@ -104,7 +104,7 @@ struct Life {
     }
 
     private func hear(_ event: LogEvent) {
-        if event.message == "\(WorldServer.unread)" { server.gaveUp() }
+        if event.message == WorldServer.unread { server.gaveUp() }
         let task = event.metadata?["task"].map { "\($0)" }
         if event.message == "done", let task {
             let isKnown = isWrittenDown(task)
@@ -119,7 +119,7 @@ struct Life {
     }
 
     private func isComplaint(_ event: LogEvent) -> Bool {
-        event.level >= .warning && !(server.lacksGarden && event.message == "\(WorldServer.unread)")
+        event.level >= .warning && !(server.lacksGarden && event.message == WorldServer.unread)
     }
 
     /// Whether this is the end of a flow, or of all.

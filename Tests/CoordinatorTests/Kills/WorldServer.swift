@@ -2,6 +2,7 @@ import ClusterModel
 import FoundationEssentials
 import HTTPModel
 import LinuxSystem
+import Logging
 import TendrilCore
 
 /// Carries requests to a world, and keeps the world as it was after each of those that changed something.
@@ -30,7 +31,7 @@ final class WorldServer: TestAPI {
     }
 
     /// What a coordinator says whose report reaches nobody.
-    static let unread = "cannot write the status"
+    static let unread: Logger.Message = "cannot write the status"
 
     private let state: Guarded<State>
     /// Whether the garden was away at first.

@@ -98,5 +98,6 @@ in_ns() { local ns=$1; shift; ip netns exec "$RIG_NAME-$ns" "$@"; }
 
 PKI=$RIG/pki
 KUBECTL=$(PATH=$KUBERNETES_BIN:$PATH type -P kubectl || true)
-# Processes that live for a tenth of a second need not tidy up after themselves (GOGC).
-kubectl() { GOGC=off in_ns cp "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
+# kubectl_at NAMESPACE KUBECONFIG ARGUMENT...; what mostly lives for a tenth of a second need hardly tidy up after itself (GOGC)
+kubectl_at() { GOGC=400 in_ns "$1" "$KUBECTL" --kubeconfig "${@:2}"; }
+kubectl() { kubectl_at cp "$PKI/admin.kubeconfig" "$@"; }

@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 PKI=$RIG/seed-pki CONTROL_PLANE=$NET.21 SERVICES=10.97 SEED_PODS=10.245.0.0
 . "$HERE/pki.sh"
-k() { GOGC=off in_ns op "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
+k() { kubectl_at op "$PKI/admin.kubeconfig" "$@"; }
 PARTS=(etcd kube-apiserver kube-controller-manager kube-scheduler)
 
 # pod NAME FLAG...: a static pod in the machine's own network

@@ -13,7 +13,7 @@ succeeded() {
   [[ $state == Succeeded && $seen == "$wanted" && $operation == "${2:-$operation}" ]]
 }
 condition() { k -n demo get shoot "$1" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}"; }
-s() { GOGC=off in_ns op "$KUBECTL" --kubeconfig "$WORK/kubeconfig" "$@"; } # the shoot
+s() { kubectl_at op "$WORK/kubeconfig" "$@"; } # the shoot
 access() { mkdir -p "$WORK"; k -n demo get secret "$1.kubeconfig" -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/kubeconfig"; }
 
 for file in "$HERE"/shoots/*.sh; do . "$file"; done

@@ -233,7 +233,7 @@ authorities() { k -n shoot--demo--one get secret ca ca-client ca-kubelet ca-fron
 for s in json.load(sys.stdin)["items"]: print(s["metadata"]["name"], s["metadata"]["annotations"]["tendril.dev/credential"], s["metadata"]["annotations"].get("tendril.dev/other-credential", "-"), hashlib.sha256("".join(v for k, v in sorted(s["data"].items()) if not k.startswith("other-")).encode()).hexdigest())'; }
 
 # with KUBECONFIG COMMAND...: kubectl as somebody else
-with() { in_ns op "$KUBECTL" --kubeconfig "$@"; }
+with() { kubectl_at op "$@"; }
 # issued_by MACHINE FILE CA: the certificate was signed by the CA's key that is used now
 issued_by() {
   k -n shoot--demo--one get secret "$3" -o jsonpath='{.data.ca\.crt}' | base64 -d >"$WORK/issuer.crt"

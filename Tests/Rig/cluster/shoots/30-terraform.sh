@@ -96,7 +96,7 @@ YAML
 }
 
 # cloud_kubectl: kubectl for the shoot at AWS
-cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; in_ns op "$KUBECTL" --kubeconfig "$WORK/cloud.kubeconfig" "$@"; }
+cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; kubectl_at op "$WORK/cloud.kubeconfig" "$@"; }
 cloud_settled() { succeeded cloud; }
 # cloud_user_data: what machines of the pool `worker` start with
 cloud_user_data() { aws "template = next(t for t in ec2.describe_launch_templates()['LaunchTemplates'] if t['LaunchTemplateName'].endswith('-worker'))['LaunchTemplateId']
