@@ -7,17 +7,20 @@ OTHERS=(restored_etcd restored cloud cloud_replace cloud_fails kills overlay sha
 failed=() beside=() log=$(mktemp -d)
 trap 'kill "${beside[@]}" 2>/dev/null || true; wait; rm -rf "$log"' EXIT
 # rig NAME COMMAND...: in a rig of that name; its lines begin with it
-rig() { RIG_NAME=$1 RIG=/tmp/tendril-$1 "${@:2}" > >(sed -u "s/^/$1  /" | tee "$log/$1") 2>&1 || { touch "$log/$1.failed"; return 1; }; }
+rig() {
+  local code=0 began; began=$(now)
+  RIG_NAME=$1 RIG=/tmp/tendril-$1 "${@:2}" > >(sed -u "s/^/$1  /" | tee "$log/$1") 2>&1 || code=$?
+  say "rig $1: $(took "$began")s"
+  ((code == 0)) || { touch "$log/$1.failed"; return $code; }
+}
 
 "$HERE/prepare.sh"
 rig node "$HERE/node-test.sh" & beside+=($!)
 rig others "$HERE/shoot-test.sh" create link "${OTHERS[@]}" delete down & beside+=($!)
-"$HERE/shoot-test.sh" "${OTHERS[@]/#/-}" || failed+=(shoots)
+rig shoots "$HERE/shoot-test.sh" "${OTHERS[@]/#/-}" & beside+=($!)
 wait "${beside[@]}" || true
 beside=()
-for name in node others; do
-  [[ ! -e $log/$name.failed ]] || { failed+=("$name"); tail -80 "$log/$name" >&2; }
-done
+for name in node others shoots; do [[ ! -e $log/$name.failed ]] || failed+=("$name"); done
 # left: what a rig has left on this machine
 left() {
   compgen -G "/run/netns/$RIG_NAME-*" || true
@@ -28,4 +31,8 @@ left() {
 }
 { "$HERE/demo.sh" && DEMO_ONCE=1 "$HERE/demo.sh"; } || failed+=(demo)
 [[ -z $(left) ]] || { failed+=("demo: it leaves"); left >&2; }
-((${#failed[@]} == 0)) || { echo "error: failed: ${failed[*]}" >&2; exit 1; }
+((${#failed[@]} == 0)) && exit
+# Why, once more: of a long run often just the end is at hand.
+for name in "${failed[@]}"; do [[ ! -e $log/$name ]] || tail -40 "$log/$name" >&2; done
+echo "error: failed: ${failed[*]}" >&2
+exit 1
