@@ -10,12 +10,7 @@ ec2, groups = (boto3.client(name, endpoint_url='http://$CLOUD:5000') for name in
 $1"
 }
 vpcs() { aws "print(len([v for v in ec2.describe_vpcs()['Vpcs'] if not v['IsDefault']]))"; }
-# It starts anew when it ends, as a Deployment's pod does.
-cloud_coordinator() {
-  start cloud-coordinator ip netns exec "$RIG_NAME-op" sh -c '
-    trap "kill \$child; wait \$child; exit" TERM
-    while true; do "$0" run --config "$1" & child=$!; wait $child; sleep 1; done' "$TENDRIL_COORDINATOR" "$RIG/cloud/coordinator.yaml"
-}
+cloud_coordinator() { kept cloud-coordinator "$RIG/cloud/coordinator.yaml"; }
 cloud_shoot() { k -n demo get shoot cloud -o "jsonpath={.status.$1}"; }
 
 shoot_cloud() { # Terraform is killed in the middle and goes on where it was; the machine group's user data boots a node
