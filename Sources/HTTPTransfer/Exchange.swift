@@ -57,7 +57,10 @@ final class Exchange: @unchecked Sendable {
         set(CURLOPT_PROXY, security.proxy)
         set(CURLOPT_NOPROXY, security.noProxy)
         prepareTimes()
-        prepareSecurity()
+        guard prepareSecurity() else {
+            fail(.tls, "libcurl does not take the certificates or the key")
+            return false
+        }
         for (name, value) in request.headers { lines = curl_slist_append(lines, "\(name): \(value)") }
         // libcurl would wait for leave to send a large body. It signs this line too, though it does not send it.
         if !security.credential.isSignature { lines = curl_slist_append(lines, "Expect:") }
@@ -131,34 +134,47 @@ final class Exchange: @unchecked Sendable {
         }
     }
 
-    private func prepareSecurity() {
+    /// Sets whom to believe and how this side proves itself; whether all of it was taken.
+    private func prepareSecurity() -> Bool {
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        return prepareTrust() && prepareCredential()
+    }
+
+    private func prepareTrust() -> Bool {
         switch security.trust {
-        case .bundle(let bundle): tendril_curl_set_blob(handle, CURLOPT_CAINFO_BLOB, bundle, bundle.count)
-        case .system: break
+        case .bundle(let bundle):
+            // libcurl would believe the CAs of the system's directory beside the bundle.
+            return tendril_curl_set_text(handle, CURLOPT_CAPATH, nil) == CURLE_OK
+                && tendril_curl_set_blob(handle, CURLOPT_CAINFO_BLOB, bundle, bundle.count) == CURLE_OK
+        case .system: return true
         case .unproven:
             set(CURLOPT_SSL_VERIFYPEER, 0)
             set(CURLOPT_SSL_VERIFYHOST, 0)
+            return true
         }
+    }
+
+    private func prepareCredential() -> Bool {
         switch security.credential {
         case .none: break
         case .certificate(let chain, let key):
             set(CURLOPT_SSLCERTTYPE, "PEM")
             set(CURLOPT_SSLKEYTYPE, "PEM")
-            tendril_curl_set_blob(handle, CURLOPT_SSLCERT_BLOB, chain, chain.count)
-            key.withBytes { bytes in
-                bytes.withUnsafeBytes {
-                    _ = tendril_curl_set_blob(handle, CURLOPT_SSLKEY_BLOB, $0.baseAddress, $0.count)
+            return tendril_curl_set_blob(handle, CURLOPT_SSLCERT_BLOB, chain, chain.count) == CURLE_OK
+                && key.withBytes { bytes in
+                    bytes.withUnsafeBytes {
+                        tendril_curl_set_blob(handle, CURLOPT_SSLKEY_BLOB, $0.baseAddress, $0.count) == CURLE_OK
+                    }
                 }
-            }
         case .token(let token): add(token)
         // Without a token the request is one of nobody's, and is refused.
+        case .tokenFile(let path): add(Secret(((try? DurableFile.read(path)) ?? []).prefix { $0 > 0x20 }))
         case .awsSignature(let region, let service, let keyID, let key):
             set(CURLOPT_AWS_SIGV4, "aws:amz:\(region):\(service)")
             set(CURLOPT_USERNAME, keyID)
             set(CURLOPT_PASSWORD, key.text)
-        case .tokenFile(let path): add(Secret(((try? DurableFile.read(path)) ?? []).prefix { $0 > 0x20 }))
         }
+        return true
     }
 
     private func add(_ token: Secret) {

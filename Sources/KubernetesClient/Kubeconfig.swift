@@ -24,8 +24,11 @@ package struct Kubeconfig: Sendable {
         try self.init(try DurableFile.read(path), directory: path.lastIndex(of: "/").map { String(path[...$0]) } ?? "")
     }
 
-    /// Reads a document; relative paths in it begin at `directory`.
-    package init(_ bytes: [UInt8], directory: String) throws {
+    /// Reads a document that came over the network: it names no file of this machine, for whoever wrote it may not read those.
+    package init(remote bytes: [UInt8]) throws { try self.init(bytes, directory: nil) }
+
+    /// Reads a document; relative paths in it begin at `directory`, and without one it must name none.
+    private init(_ bytes: [UInt8], directory: String?) throws {
         let document = try YAMLParser.parse(bytes).json
         guard let current = document["current-context"]?.text,
             let context = Self.named(current, in: document["contexts"])?["context"],
@@ -53,8 +56,9 @@ package struct Kubeconfig: Sendable {
         } else if let token = user["token"]?.text {
             credential = .token(Secret(Array(token.utf8)))
         } else if let file = user["tokenFile"]?.text {
-            _ = try material.read(file)
-            credential = .tokenFile(material.path(file))
+            let path = try material.path(file)
+            _ = try DurableFile.read(path)
+            credential = .tokenFile(path)
         }
         namespace = context["namespace"]?.text
         self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
@@ -85,7 +89,7 @@ package struct Kubeconfig: Sendable {
     }
 
     private struct Material {
-        let directory: String
+        let directory: String?
 
         func bytes(_ fields: JSONValue, _ name: String) throws -> [UInt8]? {
             if let text = fields["\(name)-data"]?.text {
@@ -94,11 +98,14 @@ package struct Kubeconfig: Sendable {
                 }
                 return Array(data)
             }
-            return try fields[name]?.text.map(read)
+            return try fields[name]?.text.map { try DurableFile.read(path($0)) }
         }
 
-        func path(_ text: String) -> String { text.hasPrefix("/") ? text : directory + text }
-
-        func read(_ text: String) throws -> [UInt8] { try DurableFile.read(path(text)) }
+        func path(_ text: String) throws(KubeconfigError) -> String {
+            guard let directory else {
+                throw KubeconfigError(description: "the kubeconfig is not a file, and names one: \(text)")
+            }
+            return text.hasPrefix("/") ? text : directory + text
+        }
     }
 }

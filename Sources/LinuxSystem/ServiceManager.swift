@@ -1,5 +1,6 @@
 import CTendrilShims
 import Glibc
+package import TendrilCore
 
 /// Tells systemd how the service does (sd_notify(3): one datagram to $NOTIFY_SOCKET).
 package struct ServiceManager: Sendable {
@@ -15,6 +16,11 @@ package struct ServiceManager: Sendable {
         unsetenv("NOTIFY_SOCKET")
         unsetenv("WATCHDOG_USEC")
         unsetenv("WATCHDOG_PID")
+    }
+
+    /// Says that the service ends, and how long it may need for that, whatever its unit says (sd_notify(3), EXTEND_TIMEOUT_USEC).
+    package func stopping(within time: Nanoseconds) {
+        notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(time.value / 1000)")
     }
 
     /// Sends assignments such as `READY=1`; nothing happens outside systemd.

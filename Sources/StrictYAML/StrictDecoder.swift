@@ -116,8 +116,9 @@ extension YAMLNode {
         default: break
         }
         let digits = text.drop { $0 == "-" }
-        // A leading zero means a mode or an identifier to everyone who writes it.
-        guard let first = digits.utf8.first, (0x30...0x39).contains(first), digits.count == 1 || first != 0x30 else {
+        // A zero before other digits means a mode or an identifier to everyone who writes it.
+        let (first, second) = (digits.utf8.first, digits.utf8.dropFirst().first)
+        guard let first, (0x30...0x39).contains(first), first != 0x30 || !(0x30...0x39).contains(second ?? 0) else {
             return .string(text)
         }
         if let number = Int(text) { return .integer(number) }

@@ -3,6 +3,7 @@ import CommandSupport
 import Coordinator
 import FoundationEssentials
 import ShootPlan
+import TendrilCore
 
 /// The command `tendril-coordinator run`.
 struct RunCommand: AsyncParsableCommand {
@@ -14,13 +15,23 @@ struct RunCommand: AsyncParsableCommand {
     @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
     var config: String
 
+    @Option(name: .long, help: "ADDRESS:PORT for metrics and health, whatever the configuration says.")
+    var metrics: String?
+
     @Flag(name: .long, help: "Judge the configuration and end.")
     var check = false
+
+    func validate() throws {
+        guard metrics.map({ Endpoint($0) != nil }) ?? true else {
+            throw ValidationError("--metrics is not ADDRESS:PORT")
+        }
+    }
 
     func run() async throws {
         let service: CoordinatorService
         do {
-            let configuration = try CoordinatorService.read(config)
+            var configuration = try CoordinatorService.read(config)
+            configuration.metrics = metrics ?? configuration.metrics
             if check { return }
             service = try await CoordinatorService(configuration, variables: ProcessInfo.processInfo.environment)
         } catch {

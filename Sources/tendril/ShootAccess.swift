@@ -17,7 +17,7 @@ struct ShootAccess {
     init(_ name: String, in garden: Garden) async throws {
         let bytes = try await Self.kubeconfig(name, in: garden)
         do {
-            let kubeconfig = try Kubeconfig(bytes, directory: "")
+            let kubeconfig = try Kubeconfig(remote: bytes)
             client = KubernetesClient(
                 servers: [kubeconfig.server],
                 security: kubeconfig.security,

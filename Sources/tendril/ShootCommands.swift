@@ -178,7 +178,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         let shoot = try await garden.ask(name, .reconcile)
-        if let notice = shoot.pauseNotice { return print(notice) }
+        if let notice = shoot.pauseNotice { throw Failure(TextError(description: notice), exitCode: .configuration) }
         print("shoot \(garden.project)/\(name) is reconciled; see how far with: tendril shoot get \(name) --watch")
     }
 }

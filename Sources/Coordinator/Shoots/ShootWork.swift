@@ -81,7 +81,7 @@ package struct ShootWork: Sendable {
         guard let bytes = kubeconfig[SecretKey.kubeconfig] else {
             throw TaskFailure(.unknown, "the Secret \(Self.ownCredentials) holds no kubeconfig")
         }
-        let parsed = try Kubeconfig(bytes, directory: "")
+        let parsed = try Kubeconfig(remote: bytes)
         return KubernetesClient(
             servers: [parsed.server],
             security: parsed.security,

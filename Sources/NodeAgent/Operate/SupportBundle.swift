@@ -8,10 +8,14 @@ package enum SupportBundle {
     private static let runs: [(name: String, program: String, arguments: [String])] = [
         ("agent.log", "/usr/bin/journalctl", ["--no-pager", "--unit=tendril-agent", "--lines=2000"]),
         ("kubelet.log", "/usr/bin/journalctl", ["--no-pager", "--unit=kubelet", "--lines=2000"]),
+        ("tunnel.log", "/usr/bin/journalctl", ["--no-pager", "--unit=tendril-vpn", "--lines=2000"]),
         ("containerd.log", "/usr/bin/journalctl", ["--no-pager", "--unit=containerd", "--lines=500"]),
         ("cloud-init.log", "/usr/bin/journalctl", ["--no-pager", "--unit=cloud-final", "--lines=500"]),
         ("failed-units.txt", "/usr/bin/systemctl", ["--no-pager", "--failed"]),
-        ("units.txt", "/usr/bin/systemctl", ["--no-pager", "status", "tendril-agent", "kubelet", "containerd"]),
+        (
+            "units.txt", "/usr/bin/systemctl",
+            ["--no-pager", "status", "tendril-agent", "tendril-vpn", "kubelet", "containerd"]
+        ),
         ("addresses.txt", "/usr/sbin/ip", ["address"]),
         ("routes.txt", "/usr/sbin/ip", ["route", "show", "table", "all"]),
         ("disk.txt", "/usr/bin/df", ["-h"]),

@@ -74,7 +74,7 @@ enum APIServer {
             "sharedNetworks": [.string(networking.services)], "egressSocket": .string(egressSocket),
             "apiServer": "127.0.0.1:6443",
             "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),
-            "socket": "/run/tendril/vpn.sock", "metrics": "0.0.0.0:8133",
+            "metrics": "0.0.0.0:8133",
         ]
         return ["egress.json": try CanonicalJSON.text(egress), "vpn.json": try CanonicalJSON.text(tunnel)]
     }

@@ -76,6 +76,8 @@ final class ControlCore {
     /// Since when there are no streams any more; one that goes from a worker to another is nobody's for a moment.
     private var emptySince: MonotonicTime?
     private static var settlingTime: Nanoseconds { .milliseconds(20) }
+    /// What is left to do then takes no longer.
+    private static var goodbyeSeconds: UInt64 { 5 }
     /// Links whose peers are about to end.
     private var retiring: Set<Int> = []
 
@@ -304,7 +306,7 @@ final class ControlCore {
         for worker in workers { worker.mailbox.post(.retire) }
         let count = activeStreams
         if count > 0 { logger.notice("waiting for streams", metadata: ["streams": "\(count)"]) }
-        service.notify("STOPPING=1")
+        service.stopping(within: .seconds(UInt64(configuration.drainSeconds) + Self.goodbyeSeconds))
     }
 
     private func isDrained(at now: MonotonicTime) -> Bool {

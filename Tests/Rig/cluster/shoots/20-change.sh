@@ -151,7 +151,7 @@ shoot_webhook() { # the API server asks the coordinator before it stores a Shoot
 }
 
 # links POD: how many links the tunnel's server in it has
-links() { k -n shoot--demo--one exec "$1" -c tendril-vpn -- /usr/bin/tendril-vpn status --socket /run/tendril/vpn.sock --output json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["linksLive"])'; }
+links() { k -n shoot--demo--one exec "$1" -c tendril-vpn -- /usr/bin/tendril-vpn status --output json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["linksLive"])'; }
 all_linked() { local pods pod; pods=$(k -n shoot--demo--one get pods -l app.kubernetes.io/name=kube-apiserver --no-headers -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" { print $1 }'); [[ $(wc -w <<<"$pods") == 2 ]] || return 1; for pod in $pods; do [[ $(links "$pod") == "$1" ]] || return 1; done; }
 
 shoot_replicas() { # two of each part: every node links to both, and while all of them roll not one request is refused
