@@ -39,6 +39,12 @@ package enum APIError: Error, Sendable, CustomStringConvertible {
         return code == 410 || status.reason == "Expired"
     }
 
+    /// The answer is larger than what is read.
+    var isTooLarge: Bool {
+        guard case .transfer(let error) = self else { return false }
+        return error.kind == .tooLarge
+    }
+
     /// Whether the same request may succeed later.
     package var isRetryable: Bool {
         switch self {

@@ -27,7 +27,7 @@ extension KubernetesClient {
         }
     }
 
-    /// Reads a collection, page by page.
+    /// Reads a collection, page by page; pages that are too large are asked for in smaller ones.
     ///
     /// - Parameters:
     ///   - type: of which kind.
@@ -49,11 +49,14 @@ extension KubernetesClient {
     ) async throws(APIError) -> (items: [Object], version: String) {
         var items: [Object] = []
         var token = ""
+        let collection = Object.resource.path(namespace: namespace)
+        let choice = Self.choice(name, selector, field: field)
+        var reader = PageReader(listLimits)
         while true {
-            var query = "?limit=500" + Self.choice(name, selector, field: field)
-            if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
-            let path = Object.resource.path(namespace: namespace) + query
-            let response = try await perform(.get, path, bodyLimit: 64 << 20)
+            let path = token.isEmpty ? choice : choice + "&continue=\(ResourceKind.encoded(token))"
+            let response = try await reader.read { limit, bytes async throws(APIError) in
+                try await perform(.get, "\(collection)?limit=\(limit)\(path)", bodyLimit: bytes)
+            }
             let page: ObjectList<Object>
             if let skipping, let (rest, parts) = ListItems.split(response.body) {
                 page = try decode(rest)
@@ -67,7 +70,10 @@ extension KubernetesClient {
             } else {
                 page = try decode(response)
             }
-            items += page.items
+            items += listLimits.isWary ? page.items.map { $0.lean() } : page.items
+            guard items.count <= listLimits.objects else {
+                throw .malformed(request: "list \(collection)", reason: "more than \(listLimits.objects) objects")
+            }
             token = page.metadata.continue ?? ""
             if token.isEmpty { return (items, page.metadata.resourceVersion ?? "") }
         }

@@ -22,6 +22,7 @@ package final class KubernetesClient: Sendable {
         var writes = Nanoseconds.seconds(15)
         /// Whether what failed and changed nothing is sent again.
         var triesAgain = true
+        var lists = ListLimits()
     }
 
     private let servers: [String]
@@ -85,9 +86,19 @@ package final class KubernetesClient: Sendable {
         return KubernetesClient(servers, security.withLock { $0 }, transport, agent, mayWrite: mayWrite, limits)
     }
 
+    /// The same cluster for one who does not trust those who fill it with objects: what it holds of them stays small.
+    package func wary() -> KubernetesClient {
+        var limits = limits
+        limits.lists = .wary
+        return KubernetesClient(servers, security.withLock { $0 }, transport, agent, mayWrite: mayWrite, limits)
+    }
+
+    /// How much a list may bring.
+    var listLimits: ListLimits { limits.lists }
+
     /// The same cluster for one who needs an answer soon or none: each request is given up after the limit.
     package func hasty(_ limit: Nanoseconds, triesAgain: Bool) -> KubernetesClient {
-        let limits = Limits(reads: limit, writes: limit, triesAgain: triesAgain)
+        let limits = Limits(reads: limit, writes: limit, triesAgain: triesAgain, lists: limits.lists)
         return KubernetesClient(servers, security.withLock { $0 }, transport, agent, mayWrite: mayWrite, limits)
     }
 
@@ -185,7 +196,7 @@ package final class KubernetesClient: Sendable {
             throw .unsent(request: "\(method.rawValue) \(path)", reason: "another process leads")
         }
         var request = request(method, path)
-        request.bodyLimit = bodyLimit
+        request.bodyLimit = min(bodyLimit, limits.lists.pageBytes)
         request.timeout = method == .get ? limits.reads : limits.writes
         request.body = body
         if !body.isEmpty { request.headers.append(("Content-Type", type)) }

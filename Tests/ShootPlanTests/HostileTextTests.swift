@@ -50,13 +50,14 @@ struct HostileTextTests {
             let pool = TerraformConfiguration.pool(facts.spec.workers[0], image: text, userData: text)
             let machines = TerraformConfiguration.machines(
                 facts,
+                identity: "x",
                 subnets: [.string(text)],
                 securityGroup: .string(text),
                 pools: ["worker": pool],
                 isSimulated: false
             )
             return try shape(
-                [TerraformConfiguration.network(facts, zones: [text], isSimulated: false), machines],
+                [TerraformConfiguration.network(facts, identity: "x", zones: [text], isSimulated: false), machines],
                 text
             )
         }

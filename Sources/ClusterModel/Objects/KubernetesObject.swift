@@ -36,6 +36,9 @@ package struct ResourceKind: Hashable, Sendable {
 package protocol KubernetesObject: Codable, Sendable {
     static var resource: ResourceKind { get }
     var metadata: ObjectMetadata { get set }
+
+    /// The object without what nobody here reads, so that it is small whoever wrote it; never to be written back.
+    func lean() -> Self
 }
 
 /// What every object has (meta/v1 ObjectMeta).

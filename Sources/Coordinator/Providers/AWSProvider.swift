@@ -7,6 +7,9 @@ package import TendrilCore
 
 /// Networks and scaling groups at AWS, by Terraform or OpenTofu.
 package struct AWSProvider: InfrastructureProvider {
+    /// The Secret beside the control plane with what the cloud believed the owner by last.
+    private static let keptCredentials = "cloud-credentials"
+
     private let settings: CoordinatorConfiguration.Terraform
 
     /// Takes how Terraform is run.
@@ -29,10 +32,13 @@ package struct AWSProvider: InfrastructureProvider {
         Machine(name: prefix + String(address.map { $0 == "." ? "-" : $0 }), addresses: [address])
     }
 
-    package func inputs(_ work: ShootWork) throws -> JSONValue { try network(work) }
+    package func inputs(_ work: ShootWork) throws -> JSONValue { try network(work, "") }
 
     package func prepare(_ work: ShootWork) async throws -> JSONValue {
-        let made = try await terraform("network", work).apply(TerraformConfiguration.network, try network(work))
+        let made = try await terraform("network", work).apply(
+            TerraformConfiguration.network,
+            try network(work, try await identity(work))
+        )
         guard AWSInfrastructure.isWhole(made) else {
             throw TaskFailure(.unknown, "terraform output network: names no subnets or no security group")
         }
@@ -48,7 +54,7 @@ package struct AWSProvider: InfrastructureProvider {
         }
         let made = try await terraform("machines", work).apply(
             TerraformConfiguration.machines,
-            values(work, try pools(groups), infrastructure)
+            values(work, try await identity(work), try pools(groups), infrastructure)
         )
         return Self.present(made)
     }
@@ -58,7 +64,7 @@ package struct AWSProvider: InfrastructureProvider {
         // A shoot that never had machines is deleted also where its settings are wrong.
         guard try await Terraform.knows("machines", settings, work) else { return .names([]) }
         let pools = work.facts.spec.workers.map { ($0.name, TerraformConfiguration.pool($0, image: "", userData: "")) }
-        let values = values(work, Dictionary(pools) { first, _ in first }, [:])
+        let values = values(work, try await identity(work), Dictionary(pools) { first, _ in first }, [:])
         try await terraform("machines", work).destroy(TerraformConfiguration.machines, values)
         return .names([])
     }
@@ -90,7 +96,7 @@ package struct AWSProvider: InfrastructureProvider {
     package func look(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> MachinesSeen
     {
-        let values = values(work, try pools(groups), infrastructure)
+        let values = values(work, try await identity(work), try pools(groups), infrastructure)
         let made = try await terraform("machines", work).apply(TerraformConfiguration.machines, values)
         guard let present = Self.present(made) else { throw TaskFailure(.unknown, "terraform: no addresses") }
         return MachinesSeen(
@@ -137,12 +143,19 @@ package struct AWSProvider: InfrastructureProvider {
 
     package func remove(_ work: ShootWork) async throws {
         guard try await Terraform.knows("network", settings, work) else { return }
-        try await terraform("network", work).destroy(TerraformConfiguration.network, try network(work))
+        let values = try network(work, try await identity(work))
+        try await terraform("network", work).destroy(TerraformConfiguration.network, values)
     }
 
-    private func values(_ work: ShootWork, _ pools: [String: JSONValue], _ infrastructure: JSONValue) -> JSONValue {
+    private func values(
+        _ work: ShootWork,
+        _ identity: String,
+        _ pools: [String: JSONValue],
+        _ infrastructure: JSONValue
+    ) -> JSONValue {
         TerraformConfiguration.machines(
             work.facts,
+            identity: identity,
             subnets: infrastructure["subnets"] ?? [],
             securityGroup: infrastructure["securityGroup"] ?? "",
             pools: pools,
@@ -150,9 +163,23 @@ package struct AWSProvider: InfrastructureProvider {
         )
     }
 
-    private func network(_ work: ShootWork) throws -> JSONValue {
+    private func network(_ work: ShootWork, _ identity: String) throws -> JSONValue {
         let own = try infrastructure(work)
-        return TerraformConfiguration.network(work.facts, zones: own.zones, isSimulated: isSimulated)
+        return TerraformConfiguration.network(
+            work.facts,
+            identity: identity,
+            zones: own.zones,
+            isSimulated: isSimulated
+        )
+    }
+
+    /// What tells the shoot from one of the same name in another garden: its namespace in the seed comes first and goes last.
+    private func identity(_ work: ShootWork) async throws -> String {
+        let namespace = try await work.seed.document("/api/v1/namespaces/\(work.namespace)")
+        guard let uid = namespace["metadata"]?["uid"]?.text else {
+            throw TaskFailure(.unknown, "the namespace \(work.namespace) has no uid")
+        }
+        return uid
     }
 
     private func infrastructure(_ work: ShootWork) throws -> AWSInfrastructure {
@@ -164,16 +191,26 @@ package struct AWSProvider: InfrastructureProvider {
     }
 
     private func credentials(_ work: ShootWork) async throws -> (keyID: String, key: String) {
-        let secret = try infrastructure(work).credentials
-        // Only from the Shoot's own namespace, which its owner may read anyway.
-        let found = try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace)
-        guard let key = found?.text("accessKeyID"), let value = found?.text("secretAccessKey") else {
-            throw TaskFailure(
-                .configuration,
-                "spec.provider.infrastructure.credentials: the Secret \(secret) holds no accessKeyID and secretAccessKey"
-            )
+        func pair(_ secret: KubernetesSecret?) -> (keyID: String, key: String)? {
+            guard let keyID = secret?.text("accessKeyID"), let key = secret?.text("secretAccessKey") else { return nil }
+            return (keyID, key)
         }
-        return (key, value)
+        let secret = try infrastructure(work).credentials
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        // Only from the Shoot's own namespace, which its owner may read anyway.
+        if let found = pair(try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace)) {
+            try await store.write(
+                Self.keptCredentials,
+                ["accessKeyID": Array(found.keyID.utf8), "secretAccessKey": Array(found.key.utf8)]
+            )
+            return found
+        }
+        // A project that is being deleted loses its Secrets before its shoots, and nobody can make them again there.
+        if work.shoot.isBeingDeleted, let kept = pair(try await store.read(Self.keptCredentials)) { return kept }
+        throw TaskFailure(
+            .configuration,
+            "spec.provider.infrastructure.credentials: the Secret \(secret) holds no accessKeyID and secretAccessKey"
+        )
     }
 
     private func terraform(_ name: String, _ work: ShootWork) async throws -> Terraform {

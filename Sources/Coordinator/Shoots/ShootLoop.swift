@@ -174,8 +174,8 @@ package actor ShootLoop {
                 try await release(shoot)
                 return nil
             }
+            if shoot.isBeingDeleted { return try await delete(try await makeWork(try await asMade(shoot))) }
             let work = try await makeWork(shoot)
-            if shoot.isBeingDeleted { return try await delete(work) }
             let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
             let isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
             let isDue = needsRepair || !isQuiet && lastSync.map { Clock.now() >= $0 + sync } ?? false

@@ -87,7 +87,7 @@ package struct ShootWork: Sendable {
             security: parsed.security,
             transport: transport,
             agent: "tendril-coordinator/\(Version.text)"
-        ).fenced(limit: Membership.requestLimit, mayWrite)
+        ).fenced(limit: Membership.requestLimit, mayWrite).wary()
     }
 
     /// The image that a pool's machines start from.

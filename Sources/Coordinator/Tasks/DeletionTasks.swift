@@ -39,6 +39,9 @@ enum DeletionTasks {
             },
             task("delete-namespace", "Removing the control plane", after: ["delete-access", "delete-infrastructure"]) {
                 let path = "/api/v1/namespaces/\(work.namespace)"
+                guard let namespace = try await work.seed.findDocument(path),
+                    NamespaceTask.isOwn(namespace, of: work.shoot)
+                else { return }
                 try await work.seed.deleteDocument(path)
                 let _: Bool = try await Waiting.until(.seconds(300), for: "the namespace to go") {
                     try await work.seed.findDocument(path) == nil

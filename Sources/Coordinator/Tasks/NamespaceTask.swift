@@ -19,12 +19,7 @@ enum NamespaceTask {
                     throw TaskFailure(.cleanUp, "the namespace \(work.namespace) of an earlier shoot is still going")
                 }
                 // Who was there before may hold rights in it: nothing secret goes into a namespace that is not ours.
-                let labels = before?["metadata"]?["labels"]
-                guard
-                    before == nil
-                        || labels?["tendril.dev/shoot"]?.text == work.shoot.name
-                            && labels?["tendril.dev/project"]?.text == work.shoot.namespace
-                else {
+                guard before.map({ isOwn($0, of: work.shoot) }) ?? true else {
                     throw TaskFailure(
                         .configuration,
                         "the namespace \(work.namespace) is there, and is not this shoot's"
@@ -34,6 +29,15 @@ enum NamespaceTask {
                 return [:]
             }
         )
+    }
+}
+
+extension NamespaceTask {
+    /// Whether a namespace of the seed was made for a shoot, and is not somebody else's who came first.
+    static func isOwn(_ namespace: JSONValue, of shoot: Shoot) -> Bool {
+        let labels = namespace["metadata"]?["labels"]
+        return labels?["tendril.dev/shoot"]?.text == shoot.name
+            && labels?["tendril.dev/project"]?.text == shoot.namespace
     }
 }
 

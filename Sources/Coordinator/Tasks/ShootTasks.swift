@@ -65,11 +65,12 @@ enum NodeConfigurationsTask {
                 let shoot = try await work.shootClient()
                 let addresses = try work.addresses(records)
                 let (trust, keys) = try await trust(work)
+                let proofs = try keys.map { try $0.verifyingKey() }
                 let nodes = try await shoot.list(Node.self).items
                 let known = (try? records.output(TaskName.nodeConfigurations, as: [String: Int].self)) ?? [:]
                 var generations: [String: JSONValue] = [:]
                 for pool in work.facts.spec.workers {
-                    let published = try await published(pool.name, shoot)
+                    let published = try await published(pool.name, shoot, by: proofs)
                     func configuration(_ generation: Int) throws -> NodeConfiguration {
                         try render(work, pool, addresses, trust, generation: generation)
                     }
@@ -132,8 +133,12 @@ enum NodeConfigurationsTask {
         return (trust, try SigningKeys.signing(signing))
     }
 
-    /// What a pool's machines are told now.
-    private static func published(_ pool: String, _ shoot: KubernetesClient) async throws -> NodeConfiguration? {
+    /// What a pool's machines are told now; what these keys have not signed is not ours, and says nothing.
+    private static func published(
+        _ pool: String,
+        _ shoot: KubernetesClient,
+        by keys: [VerifyingKey]
+    ) async throws -> NodeConfiguration? {
         let pointer = try await shoot.find(
             ConfigMap.self,
             TendrilAPI.pointer(pool: pool),
@@ -141,7 +146,8 @@ enum NodeConfigurationsTask {
         )
         guard let name = pointer?.data?[TendrilAPI.pointerKey],
             let secret = try await shoot.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace),
-            let document = secret[TendrilAPI.documentKey]
+            let document = secret[TendrilAPI.documentKey],
+            DetachedSignatures(secret.text(TendrilAPI.signatureKey) ?? "").prove(document, by: keys)
         else { return nil }
         return try? JSONDecoder().decode(NodeConfiguration.self, from: Data(document))
     }

@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 package import NodePlan
 internal import StrictYAML
 package import TLSEngine
@@ -28,12 +27,9 @@ package struct ConfigurationReader: Sendable {
                 "the configuration in \(name) is larger than \(Self.maximumBytes) bytes"
             )
         }
-        let signatures = (secret.text(TendrilAPI.signatureKey) ?? "").split(separator: "\n").compactMap {
-            Data(base64Encoded: String($0))
-        }
+        let signatures = DetachedSignatures(secret.text(TendrilAPI.signatureKey) ?? "")
         guard !signatures.isEmpty else { throw AgentFailure(.forged, "the configuration in \(name) is not signed") }
-        guard signatures.contains(where: { signature in keys.contains { $0.isValid(Array(signature), of: document) } })
-        else {
+        guard signatures.prove(document, by: keys) else {
             throw AgentFailure(.forged, "the configuration in \(name) is signed by none of the keys that are believed")
         }
         let configuration = try read(document, name)

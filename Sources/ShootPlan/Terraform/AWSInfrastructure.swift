@@ -79,9 +79,21 @@ package enum TerraformConfiguration {
     package static var machines: [UInt8] { PackageResources.machines_tf }
 
     /// The network's values.
-    package static func network(_ cluster: ClusterFacts, zones: [String], isSimulated: Bool) -> JSONValue {
+    ///
+    /// - Parameters:
+    ///   - cluster: the shoot.
+    ///   - identity: of nobody else, also where another garden has a shoot of the same name.
+    ///   - zones: in their order.
+    ///   - isSimulated: whether the cloud is a simulator.
+    /// - Returns: what `network.tf` has variables for.
+    package static func network(
+        _ cluster: ClusterFacts,
+        identity: String,
+        zones: [String],
+        isSimulated: Bool
+    ) -> JSONValue {
         [
-            "name": .string(cluster.id), "region": .string(cluster.spec.region ?? ""),
+            "name": .string(cluster.id), "identity": .string(identity), "region": .string(cluster.spec.region ?? ""),
             "zones": .array(zones.map { .string($0) }), "nodes": .string(cluster.spec.networking.nodes),
             "simulated": .bool(isSimulated),
         ]
@@ -99,13 +111,15 @@ package enum TerraformConfiguration {
     /// The machines' values.
     package static func machines(
         _ cluster: ClusterFacts,
+        identity: String,
         subnets: JSONValue,
         securityGroup: JSONValue,
         pools: [String: JSONValue],
         isSimulated: Bool
     ) -> JSONValue {
         [
-            "name": .string(cluster.id), "region": .string(cluster.spec.region ?? ""), "subnets": subnets,
+            "name": .string(cluster.id), "identity": .string(identity),
+            "region": .string(cluster.spec.region ?? ""), "subnets": subnets,
             "securityGroup": securityGroup, "pools": .object(pools), "simulated": .bool(isSimulated),
         ]
     }

@@ -5,6 +5,8 @@ terraform {
   }
 }
 variable "name" { type = string }
+# Tells this shoot from one of the same name that another garden has in this account.
+variable "identity" { type = string }
 variable "region" { type = string }
 variable "subnets" { type = list(string) }
 variable "securityGroup" { type = string }
@@ -30,7 +32,11 @@ provider "aws" {
 }
 locals {
   # What the tag is on belongs to this shoot, and nothing else does.
-  own = { "kubernetes.io/cluster/${var.name}" = "1" }
+  own      = merge(local.cluster, { (local.identity) = var.identity })
+  cluster  = { "kubernetes.io/cluster/${var.name}" = "1" }
+  identity = "tendril.dev/identity"
+  # Machines are looked for where they are: tags of a group reach only those that it starts afterwards.
+  places = length(var.subnets) > 0 ? [var.subnets] : []
 }
 
 resource "aws_launch_template" "pool" {
@@ -80,14 +86,14 @@ resource "aws_autoscaling_group" "pool" {
 data "aws_resourcegroupstaggingapi_resources" "templates" {
   resource_type_filters = ["ec2:launch-template"]
   tag_filter {
-    key    = keys(local.own)[0]
-    values = values(local.own)
+    key    = local.identity
+    values = [var.identity]
   }
 }
 data "aws_autoscaling_groups" "there" {
   filter {
-    name   = "tag:${keys(local.own)[0]}"
-    values = values(local.own)
+    name   = "tag:${local.identity}"
+    values = [var.identity]
   }
 }
 import {
@@ -110,15 +116,29 @@ import {
 
 # The Nodes of machines that are gone are removed by this.
 data "aws_instances" "there" {
-  instance_tags        = local.own
+  instance_tags        = local.cluster
   instance_state_names = ["pending", "running"]
   depends_on           = [aws_autoscaling_group.pool]
+  dynamic "filter" {
+    for_each = local.places
+    content {
+      name   = "subnet-id"
+      values = filter.value
+    }
+  }
 }
 data "aws_instances" "pool" {
   for_each             = var.pools
-  instance_tags        = merge(local.own, { "tendril.dev/pool" = each.key })
+  instance_tags        = merge(local.cluster, { "tendril.dev/pool" = each.key })
   instance_state_names = ["pending", "running"]
   depends_on           = [aws_autoscaling_group.pool]
+  dynamic "filter" {
+    for_each = local.places
+    content {
+      name   = "subnet-id"
+      values = filter.value
+    }
+  }
 }
 
 output "addresses" { value = data.aws_instances.there.private_ips }

@@ -5,6 +5,8 @@ terraform {
   }
 }
 variable "name" { type = string }
+# Tells this shoot from one of the same name that another garden has in this account.
+variable "identity" { type = string }
 variable "region" { type = string }
 variable "zones" { type = list(string) }
 variable "nodes" { type = string }
@@ -20,7 +22,8 @@ provider "aws" {
 }
 locals {
   # What the tag is on belongs to this shoot, and nothing else does.
-  own = { "kubernetes.io/cluster/${var.name}" = "1" }
+  own      = { "kubernetes.io/cluster/${var.name}" = "1", (local.identity) = var.identity }
+  identity = "tendril.dev/identity"
   # One of eight parts of the range for each zone: a zone more changes nothing of those that there are.
   bits = 3
 }
@@ -76,8 +79,8 @@ data "aws_subnets" "there" {
 data "aws_resourcegroupstaggingapi_resources" "gateways" {
   resource_type_filters = ["ec2:internet-gateway"]
   tag_filter {
-    key    = keys(local.own)[0]
-    values = values(local.own)
+    key    = local.identity
+    values = [var.identity]
   }
 }
 import {

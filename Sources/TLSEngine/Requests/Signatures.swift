@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import FoundationEssentials
 package import TendrilCore
 
 /// A key that signs documents (Ed25519, RFC 8032).
@@ -81,5 +82,22 @@ package struct VerifyingKey: Hashable, Sendable {
         }
         return EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1
             && EVP_DigestVerify(context, signature, signature.count, document, document.count) == 1
+    }
+}
+
+/// Signatures that stand beside a document: base64, a line each.
+package struct DetachedSignatures: Sendable {
+    private let all: [[UInt8]]
+
+    /// Reads those that are base64; others are no signatures.
+    package init(_ text: String) {
+        all = text.split(separator: "\n").compactMap { Data(base64Encoded: String($0)).map(Array.init) }
+    }
+
+    package var isEmpty: Bool { all.isEmpty }
+
+    /// Whether one of them is one of these keys' over a document.
+    package func prove(_ document: [UInt8], by keys: [VerifyingKey]) -> Bool {
+        all.contains { signature in keys.contains { $0.isValid(signature, of: document) } }
     }
 }
