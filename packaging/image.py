@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""image.py OUT.tar NAME:TAG [--entrypoint A ...] [--user UID:GID] [--link TARGET=NAME ...] [--tree FOLDER ...] FILE[=PATH]...
+"""image.py OUT.tar NAME:TAG [--entrypoint A ...] [--user UID:GID] [--link TARGET=NAME ...] [--tree FOLDER[=PATH] ...] FILE[=PATH]...
 
 Packs files, with the shared libraries that they need, into an OCI image archive of one layer (OCI image specification,
 "Image Layout") that `ctr images import`, `podman load` and `skopeo` take. Equal input makes equal bytes.
@@ -21,9 +21,11 @@ def libraries(path):
 files = {}
 items = list(a.files)
 for tree in a.tree:
-    for folder, folders, names in os.walk(tree):
+    top, _, target = tree.partition("=")
+    for folder, folders, names in os.walk(top):
         folders[:] = [f for f in folders if f not in ("__pycache__", "test", "tests", "idlelib", "tkinter", "ensurepip")]
-        items += [os.path.join(folder, name) for name in names if os.path.isfile(os.path.join(folder, name))]
+        inside = (target or top) + folder[len(top):]
+        items += [f"{folder}/{name}={inside}/{name}" for name in names if os.path.isfile(f"{folder}/{name}")]
 for item in items:
     source, _, target = item.partition("=")
     files[target or source] = source

@@ -116,11 +116,10 @@ extension YAMLNode {
         default: break
         }
         let digits = text.drop { $0 == "-" }
-        // A zero before other digits means a mode or an identifier to everyone who writes it.
-        let (first, second) = (digits.utf8.first, digits.utf8.dropFirst().first)
-        guard let first, (0x30...0x39).contains(first), first != 0x30 || !(0x30...0x39).contains(second ?? 0) else {
-            return .string(text)
-        }
+        // A zero that begins anything but a fraction means a mode or an identifier to everyone who writes it.
+        guard let first = digits.utf8.first, (0x30...0x39).contains(first),
+            first != 0x30 || digits.utf8.count == 1 || digits.utf8.dropFirst().first == 0x2E
+        else { return .string(text) }
         if let number = Int(text) { return .integer(number) }
         guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || [0x2E, 0x65, 0x45, 0x2B, 0x2D].contains($0) }),
             let number = Double(text), number.isFinite

@@ -30,12 +30,23 @@ struct TerraformTests {
                 $0.spec.provider.infrastructure = ["zones": ["eu-central-1a"], "credentials": "aws"]
                 $0.spec.networking.type = .overlay
             }
+            api["/api/v1/namespaces/\(work.namespace)"] = ["metadata": ["uid": "u-1"]]
             try api.put(
                 KubernetesSecret(
                     ObjectMetadata(name: "aws", namespace: "demo"),
                     data: ["accessKeyID": Array("id".utf8), "secretAccessKey": Array("key".utf8)]
                 )
             )
+        }
+
+        /// The same shoot on its way out.
+        var leaving: ShootWork {
+            get throws {
+                try Works.work(api, work.configuration) {
+                    $0.spec = work.shoot.spec
+                    $0.metadata.deletionTimestamp = "2026-01-01T00:00:00Z"
+                }
+            }
         }
 
         deinit { try? FileManager.default.removeItem(atPath: workspace) }
@@ -186,6 +197,24 @@ struct TerraformTests {
         try scene.fail("show garbage")
         #expect(try await failure { try await scene.destroy() }.description.hasPrefix("terraform show network: "))
         #expect(scene.cloud.count == 2)
+    }
+
+    @Test("what is made carries whose it is, also beside a shoot of the same name in another garden")
+    func identity() async throws {
+        let scene = try Scene()
+        _ = try await scene.provider.prepare(scene.work)
+        let values = scene.lines("\(scene.work.namespace)/network/terraform.tfvars.json").joined()
+        #expect(JSONValue(bytes: Array(values.utf8))["identity"] == "u-1", "\(values)")
+    }
+
+    @Test("a shoot whose project has lost its Secrets already goes by the credentials that were good last")
+    func lostCredentials() async throws {
+        let scene = try Scene()
+        _ = try await scene.provider.prepare(scene.work)
+        scene.api["/api/v1/namespaces/demo/secrets/aws"] = nil
+        #expect(try await failure { _ = try await scene.provider.prepare(scene.work) }.code == .configuration)
+        try await scene.provider.remove(try scene.leaving)
+        #expect(scene.cloud == [])
     }
 
     @Test("machines are not ended because nothing is known of their network")

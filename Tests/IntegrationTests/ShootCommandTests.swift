@@ -27,12 +27,18 @@ struct ShootCommandTests {
     }
 
     /// Runs `tendril` where no coordinator takes care of the shoot.
-    private func run(_ words: String, generation: Int = 1, isPaused: Bool, seconds: Int = 100) throws -> Result {
+    private func run(
+        _ words: String,
+        generation: Int = 1,
+        isPaused: Bool,
+        seconds: Int = 100,
+        variables: [String] = []
+    ) throws -> Result {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "garden.py").path
         let program = try #require(Shipped.tendril.path)
         let outcome = try ChildProcess.run(
             "/usr/bin/env",
-            ["python3", script, "\(seconds)", Self.shoot(generation, isPaused: isPaused), program]
+            variables + ["python3", script, "\(seconds)", Self.shoot(generation, isPaused: isPaused), program]
                 + words.split(separator: " ").map(String.init),
             timeout: .seconds(200)
         )
@@ -45,7 +51,7 @@ struct ShootCommandTests {
 
     @Test(
         "keep what is wanted of one that is paused, say so, and do not wait",
-        arguments: ["hibernate one", "rotate one --start"]
+        arguments: ["hibernate one", "rotate one --start", "reconcile one"]
     )
     func paused(_ words: String) throws {
         let result = try run("shoot \(words)", isPaused: true)
@@ -54,16 +60,25 @@ struct ShootCommandTests {
         #expect(result.text.contains(Self.resume) && result.text.split(separator: "\n").count == 1, "\(result.text)")
         let isKept =
             result.shoot["spec"]?["hibernation"]?["enabled"] == true
-            || result.shoot["metadata"]?["annotations"]?["tendril.dev/operation"] == "rotate-start"
+            || ["rotate-start", "reconcile"].contains(
+                result.shoot["metadata"]?["annotations"]?["tendril.dev/operation"]
+            )
         #expect(isKept, "\(result.shoot)")
     }
 
     @Test("that only look say that it is paused, and end where nothing is missing")
     func pausedAndDone() throws {
-        for words in ["shoot get one", "shoot get one --watch", "shoot reconcile one"] {
+        for words in ["shoot get one", "shoot get one --watch"] {
             let result = try run(words, isPaused: true)
             #expect(result.code == 0 && result.text.contains(Self.resume), "\(words): \(result.text)")
         }
+    }
+
+    @Test("believe the CA that the kubeconfig names, and none of this machine's beside it")
+    func stranger() throws {
+        let result = try run("shoot get one", isPaused: false, variables: ["GARDEN_STRANGER=1"])
+        #expect(result.code == 69 && result.text.contains("could not reach https://127.0.0.1:"), "\(result.text)")
+        #expect(result.text.contains("certificate"), "\(result.text)")
     }
 
     @Test("that watch say that it is paused, once, and go on: somebody else may resume it")

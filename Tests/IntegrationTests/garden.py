@@ -2,11 +2,13 @@
 """Runs a program against a garden that holds one Shoot, and where no coordinator takes care of it.
 
 garden.py SECONDS SHOOT PROGRAM ARGUMENT...; SHOOT is JSON. Output and code are the program's (124 where SECONDS were not enough); a last
-line is the Shoot as it is then, or null.
+line is the Shoot as it is then, or null. With GARDEN_STRANGER in the environment the program is to believe another CA, and this machine's
+directory of CAs holds the garden's, for this program alone.
 """
 import http.server
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -67,10 +69,22 @@ class Garden(http.server.BaseHTTPRequestHandler):
 
 
 with tempfile.TemporaryDirectory() as directory:
-    key, certificate, kubeconfig = (os.path.join(directory, name) for name in ("key", "crt", "kubeconfig"))
-    subprocess.run(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=garden -addext subjectAltName=IP:127.0.0.1".split()
-        + ["-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+    key, certificate, kubeconfig, authorities = (os.path.join(directory, name) for name in ("key", "crt", "kubeconfig", "authorities"))
+
+    def authority(certificate):
+        subprocess.run(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=garden -addext subjectAltName=IP:127.0.0.1".split()
+            + ["-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+        return certificate
+
+    if "GARDEN_STRANGER" in os.environ:
+        os.mkdir(authorities)
+        believed = authority(os.path.join(directory, "other"))
+        shutil.copy(authority(certificate), f"{authorities}/garden.pem")
+        subprocess.run(["openssl", "rehash", authorities], check=True)
+        command = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', authorities, *command]
+    else:
+        believed = authority(certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Garden)
@@ -82,7 +96,7 @@ with tempfile.TemporaryDirectory() as directory:
             "apiVersion": "v1", "kind": "Config", "current-context": "a",
             "contexts": [{**named, "context": {"cluster": "a", "user": "a", "namespace": "demo"}}],
             "clusters": [{**named, "cluster": {
-                "server": f"https://127.0.0.1:{server.server_port}", "certificate-authority": certificate}}],
+                "server": f"https://127.0.0.1:{server.server_port}", "certificate-authority": believed}}],
             "users": [{**named, "user": {"token": "x"}}],
         }, file)
     program = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": kubeconfig})

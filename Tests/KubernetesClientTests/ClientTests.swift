@@ -99,6 +99,52 @@ struct ClientTests {
         await #expect(throws: APIError.self) { try await client(transport).list(Node.self) }
     }
 
+    @Test("A wary client asks for smaller pages where one is too large, and keeps little of what comes")
+    func wary() async throws {
+        let long = String(repeating: "x", count: 100_000)
+        let notes = #""tendril.dev/applied-generation":"7","a":"b","tendril.dev/long":"\#(long)""#
+        let status = #"{"conditions":[{"type":"Ready","status":"True","message":"\#(long)"}]}"#
+        let page = #"{"metadata":{},"items":[{"metadata":{"name":"n","annotations":{\#(notes)}},"status":\#(status)}]}"#
+        let transport = ScriptedTransport([.failure(.tooLarge), .response(200, page)])
+        let node = try #require(try await client(transport).wary().list(Node.self).items.first)
+        #expect(transport.requests == ["GET https://a/api/v1/nodes?limit=50", "GET https://a/api/v1/nodes?limit=6"])
+        #expect(node.metadata.annotations == ["tendril.dev/applied-generation": "7"] && node.isReady)
+        #expect((node.status?.conditions?.first?.message?.utf8.count ?? 0) == 512)
+        let whole = try await client(ScriptedTransport([.response(200, page)])).list(Node.self).items.first
+        #expect(whole?.metadata.annotations?.count == 3)
+    }
+
+    @Test("A wary client reads no list without an end")
+    func endless() async throws {
+        let items = (0..<500).map { #"{"metadata":{"name":"n\#($0)"}}"# }.joined(separator: ",")
+        let page = #"{"metadata":{"continue":"more"},"items":[\#(items)]}"#
+        let transport = ScriptedTransport(Array(repeating: .response(200, page), count: 100))
+        await #expect(throws: APIError.self) { try await client(transport).wary().list(Node.self) }
+        #expect(transport.requests.count == 21)
+    }
+
+    @Test(
+        "A kubeconfig that came over the network names no file of this machine",
+        arguments: [
+            #""tokenFile": "/etc/hostname""#, #""client-certificate": "/etc/hostname", "client-key": "/etc/hostname""#,
+        ]
+    )
+    func remoteKubeconfig(_ user: String) throws {
+        func document(_ cluster: String, _ user: String) -> [UInt8] {
+            Array(
+                """
+                {"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+                "clusters": [{"name": "a", "cluster": {"server": "https://a"\(cluster)}}], "users": [{"name": "a", "user": {\(user)}}]}
+                """.utf8
+            )
+        }
+        #expect(throws: KubeconfigError.self) { try Kubeconfig(remote: document("", user)) }
+        #expect(throws: KubeconfigError.self) {
+            try Kubeconfig(remote: document(#", "certificate-authority": "/etc/hostname""#, #""token": "x""#))
+        }
+        _ = try Kubeconfig(remote: document("", #""token": "x""#))
+    }
+
     @Test(
         "Knows where objects are",
         arguments: [

@@ -30,6 +30,23 @@ done
 [[ $(ls "$work/images" | wc -l) == 3 ]] || fail "there are not three images"
 echo "images: the same bytes twice"
 
+# The image with Terraform holds all that Terraform needs to begin, without a network.
+terraform=$(type -P terraform || type -P tofu || true)
+providers=${TF_PLUGINS:-$(compgen -G "/opt/*/registry.terraform.io" | head -1 | xargs -r dirname)}
+if [[ -n $terraform && -n $providers ]]; then
+  TERRAFORM=$terraform PROVIDERS=$providers packaging/images.sh "$programs" "$work/aws" >/dev/null
+  mkdir -p "$work/pod/tmp"
+  layer=$(tar -tvf "$work/aws/tendril-coordinator-terraform.tar" | sort -k3,3n | awk 'END { print $NF }')
+  tar -xOf "$work/aws/tendril-coordinator-terraform.tar" "$layer" | tar -x -C "$work/pod"
+  cp Sources/ShootPlan/Terraform/network.tf "$work/pod/tmp/main.tf"
+  chmod 777 "$work/pod/tmp"
+  TF_CLI_CONFIG_FILE=/etc/terraform/cli.tfrc HOME=/tmp unshare -n chroot --userspec=65532:65532 "$work/pod" /usr/bin/terraform -chdir=/tmp init -input=false -no-color >"$work/init" 2>&1 || fail "Terraform in the image: $(tail -5 "$work/init")"
+  rm -rf "$work/aws" "$work/pod"
+  echo "image with Terraform: it begins without a network"
+else
+  echo "image with Terraform: left out, for this machine lacks terraform or a mirror of providers (TF_PLUGINS)"
+fi
+
 # -o: the programs are there.
 make -s -o build install BIN="$programs" DESTDIR="$work/root" PREFIX=/usr
 [[ $(readlink "$work/root/usr/bin/kubectl-tendril") == tendril ]] || fail "kubectl tendril is no command"

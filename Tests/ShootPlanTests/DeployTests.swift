@@ -16,6 +16,53 @@ struct DeployTests {
         #expect(list["items"] == .array(try GardenManifests.all()), "print deploy/definitions/definitions.json anew")
     }
 
+    @Test("shows examples that are taken as they are, and go together")
+    func examples() throws {
+        func bytes(_ name: String) throws -> [UInt8] {
+            Array(try Data(contentsOf: Self.root.appending(path: "examples/\(name).yaml")))
+        }
+        func object<Kind: KubernetesObject>(_ type: Kind.Type, _ name: String, _ definition: ResourceDefinition) throws
+            -> Kind
+        {
+            let whole = definition.schema.fillingIn(try YAMLParser.parse(try bytes(name)).json)
+            return try StrictDecoder.decode(type, from: try CanonicalJSON.bytes(whole))
+        }
+        let configuration = try StrictDecoder.decode(
+            CoordinatorConfiguration.self,
+            from: try bytes("coordinator"),
+            judge: { $0.problems }
+        )
+        let seed = try object(Seed.self, "seed", try Seed.definition())
+        let shoot = try object(Shoot.self, "shoot", try Shoot.definition())
+        #expect(SeedInstallation.problems(configuration, seed: seed.name) == [])
+        #expect(ShootRules.problems(shoot) == [] && AWSInfrastructure.problems(shoot.spec) == [])
+        #expect(ShootRules.problems(shoot, seed: seed.spec, images: configuration.machineImages) == [])
+        #expect(SeedFit.reason(seed, against: shoot, hosted: 0) == nil)
+    }
+
+    @Test("gives a coordinator that runs Terraform an image that holds it, and places to write to", arguments: [true, false])
+    func terraform(_ isWanted: Bool) throws {
+        let path = Self.root.appending(path: "examples/coordinator.yaml")
+        var configuration = try StrictDecoder.decode(
+            CoordinatorConfiguration.self,
+            from: Array(try Data(contentsOf: path)),
+            judge: { $0.problems }
+        )
+        if !isWanted { configuration.terraform = nil }
+        let base = try SeedInstallation.texts.map { try YAMLParser.parse(Array($0.utf8)).json }
+        let installation = SeedInstallation(base, configuration, text: "", version: "1", replicas: 1)
+        let pod = try #require(installation.workload(configurationVersion: "1").first?["spec"]?["template"]?["spec"])
+        let container = try #require(pod["containers"]?.items.first)
+        let volumes = Set((pod["volumes"]?.items ?? []).compactMap { $0["name"]?.text })
+        let mounts = (container["volumeMounts"]?.items ?? []).compactMap { $0["mountPath"]?.text }
+        #expect(Set((container["volumeMounts"]?.items ?? []).compactMap { $0["name"]?.text }) == volumes)
+        #expect(mounts.contains("/etc/tendril") && mounts.contains("/tmp") == isWanted)
+        #expect(mounts.contains("/var/lib/tendril-terraform") == isWanted)
+        let name = isWanted ? "tendril-coordinator-terraform" : "tendril-coordinator"
+        #expect(container["image"]?.text == "ghcr.io/tendril/\(name):1")
+        #expect(container["resources"]?["limits"]?["memory"] == (isWanted ? "6Gi" : "1Gi"))
+    }
+
     /// What a role allows, a line each: what is done to what.
     private static func rules(of name: String) throws -> [String] {
         let documents = try SeedInstallation.texts.map { try YAMLParser.parse(Array($0.utf8)).json }

@@ -1,4 +1,5 @@
 import StrictYAML
+import TendrilCore
 import Testing
 
 @Suite("Strict YAML")
@@ -25,6 +26,18 @@ struct YAMLParserTests {
     )
     func refuses(text: String) {
         #expect(throws: YAMLError.self) { try YAMLParser.parse(Array(text.utf8)) }
+    }
+
+    @Test(
+        "takes a plain scalar for what everybody takes it for",
+        arguments: [
+            ("0", JSONValue.integer(0)), ("-7", .integer(-7)), ("0.9", .number(0.9)), ("-0.5", .number(-0.5)),
+            ("1.5", .number(1.5)), ("1e3", .number(1000)), ("0644", .string("0644")), ("0e5", .string("0e5")),
+            ("00", .string("00")), ("1.20.2", .string("1.20.2")), ("true", .bool(true)), ("~", .null), ("-", .string("-")),
+        ]
+    )
+    func scalars(_ text: String, _ value: JSONValue) throws {
+        #expect(try YAMLParser.parse(Array("a: [\(text)]".utf8)).json["a"] == .array([value]))
     }
 
     @Test("refuses a large file without reading it")

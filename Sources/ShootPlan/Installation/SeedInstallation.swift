@@ -62,14 +62,41 @@ package struct SeedInstallation: Sendable {
     /// - Returns: the Deployment.
     package func workload(configurationVersion: String) -> [JSONValue] {
         placed.filter { $0["kind"]?.text == "Deployment" }.map { deployment in
-            let containers = deployment["spec"]?["template"]?["spec"]?["containers"]?.items ?? []
-            let image = "\(configuration.images.tendril)/\(Self.name):\(version)"
+            let pod = deployment["spec"]?["template"]?["spec"]
+            let image = "\(configuration.images.tendril)/\(imageName):\(version)"
+            let containers = (pod?["containers"]?.items ?? []).map { container in
+                withTerraform(container.merging(["image": .string(image)]))
+            }
             let template: JSONValue = [
                 "metadata": ["annotations": .object([Self.configurationAnnotation: .string(configurationVersion)])],
-                "spec": ["containers": .array(containers.map { $0.merging(["image": .string(image)]) })],
+                "spec": [
+                    "containers": .array(containers),
+                    "volumes": .array((pod?["volumes"]?.items ?? []) + places.map { $0.volume }),
+                ],
             ]
             return deployment.merging(["spec": ["replicas": .integer(replicas), "template": template]])
         }
+    }
+
+    /// Which image holds all that the configuration names.
+    private var imageName: String { configuration.terraform == nil ? Self.name : "\(Self.name)-terraform" }
+
+    /// Where Terraform writes; nowhere without it.
+    private var places: [(volume: JSONValue, mount: JSONValue)] {
+        guard let terraform = configuration.terraform else { return [] }
+        return [("workspace", terraform.workspace), ("tmp", "/tmp")].map { name, path in
+            (
+                ["name": .string(name), "emptyDir": [:]],
+                ["name": .string(name), "mountPath": .string(path)]
+            )
+        }
+    }
+
+    /// A container that has what Terraform needs: each of its runs, ten at most at the same time, takes half a gigabyte.
+    private func withTerraform(_ container: JSONValue) -> JSONValue {
+        guard configuration.terraform != nil else { return container }
+        let mounts = (container["volumeMounts"]?.items ?? []) + places.map { $0.mount }
+        return container.merging(["volumeMounts": .array(mounts), "resources": ["limits": ["memory": "6Gi"]]])
     }
 
     /// The documents of `texts`, those that live in a namespace in the coordinator's.

@@ -104,6 +104,12 @@ struct World: Sendable {
         _ = seed.answer(request, Self.shootPath, query: "", change)
     }
 
+    /// Somebody with rights in the seed puts a document where he likes.
+    mutating func put(_ document: JSONValue, inSeed path: String) { seed[path] = document }
+
+    /// The owner of the shoot puts a document where he likes.
+    mutating func put(_ document: JSONValue, inShoot path: String) { shoot[path] = document }
+
     /// Somebody deletes it.
     mutating func delete() {
         change(["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
