@@ -142,6 +142,16 @@ MUTATIONS = [
      "RenderingTests"),
     ("Sources/ShootPlan/ControlPlane/APIServer.swift", '"ca-client-bundle", "ca-kubelet-bundle"', '"ca-client", "ca-client-bundle", "ca-kubelet-bundle"',
      "RenderingTests"),
+    ("Sources/HTTPTransfer/Exchange.swift", "tendril_curl_set_text(handle, CURLOPT_CAPATH, nil) == CURLE_OK", "true", "ShootCommandTests"),
+    ("Sources/KubernetesClient/Kubeconfig.swift", "guard let directory else {", "guard let directory = directory ?? \"\" as String? else {",
+     "ClientTests"),
+    ("Sources/KubernetesClient/KubernetesClient+Objects.swift", "guard items.count <= listLimits.objects",
+     "guard true || items.count <= listLimits.objects", "ClientTests"),
+    ("Sources/Coordinator/Tasks/ShootTasks.swift",
+     ".prove(document, by: keys)\n        else { return nil }", ".prove(document, by: keys) || true\n        else { return nil }", "HostileTests"),
+    ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "namespace.map { !NamespaceTask.isOwn($0, of: shoot) } ?? true", "namespace == nil",
+     "HostileTests"),
+    ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "        shoot.spec = made\n", "        _ = made\n", "HostileTests"),
 ]
 
 
