@@ -71,15 +71,15 @@ class Garden(http.server.BaseHTTPRequestHandler):
 with tempfile.TemporaryDirectory() as directory:
     key, certificate, kubeconfig, authorities = (os.path.join(directory, name) for name in ("key", "crt", "kubeconfig", "authorities"))
 
-    def authority(certificate):
+    def authority(certificate, name="garden"):
         subprocess.run(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=garden -addext subjectAltName=IP:127.0.0.1".split()
+            f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1".split()
             + ["-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
         return certificate
 
     if "GARDEN_STRANGER" in os.environ:
         os.mkdir(authorities)
-        believed = authority(os.path.join(directory, "other"))
+        believed = authority(os.path.join(directory, "other"), "other")
         shutil.copy(authority(certificate), f"{authorities}/garden.pem")
         subprocess.run(["openssl", "rehash", authorities], check=True)
         command = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', authorities, *command]
