@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 # EX_… of sysexits(3); docs/operations.md has those of single phases.
-EXITS = [(0, "All is well."), (64, "The command line is wrong."), (69, "Something does not answer, or is not well."),
+EXITS = [(0, "All is well."), (1, "Commands that show a status: it is not well."),
+         (20, "20 to 28, tendril-agent bootstrap: the phase that did not come to its end (see its help)."), (64, "The command line is wrong."), (69, "Something does not answer, or is not well."),
          (71, "The operating system refused."), (78, "A configuration, or what is asked for, cannot be used.")]
 
 

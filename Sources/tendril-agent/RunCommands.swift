@@ -44,13 +44,17 @@ struct BootstrapCommand: AsyncParsableCommand {
         abstract: "Run the phases of joining once and exit.",
         discussion: """
             Phases that are done are not done again. Exits with 0 when all are done; else with 20 to 28, one for each of \
-            preflight, trust, authenticate, identity, desired-state, apply, kubelet, ready and cleanup.
+            preflight, trust, authenticate, identity, desired-state, apply, kubelet, ready and cleanup. With --dry-run 69 \
+            says that the cluster does not answer.
             """
     )
 
     @OptionGroup var option: ConfigurationOption
 
-    @Flag(name: .long, help: "Only print what would be done to the machine; needs an identity or a token.")
+    @Flag(
+        name: .long,
+        help: "Only print what would be done to the machine; before it has an identity, just the phases."
+    )
     var dryRun = false
 
     func run() async throws {

@@ -10,7 +10,7 @@ struct ApproverCommand: AsyncParsableCommand {
         abstract: "Approve and sign the certificates of nodes, and deny all others with a reason."
     )
 
-    @Option(name: .long, help: "The kubeconfig of the shoot.")
+    @Option(name: .long, help: "A kubeconfig of the cluster; deploy/approver has the rights that it needs.")
     var kubeconfig: String
 
     @Option(name: .long, help: "The cluster's technical ID.")
@@ -25,7 +25,7 @@ struct ApproverCommand: AsyncParsableCommand {
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "A network that the machines' addresses lie in; may be given several times."
+        help: "A network that the machines' addresses lie in; may be given several times (default: any)."
     )
     var nodeNetwork: [String] = []
 

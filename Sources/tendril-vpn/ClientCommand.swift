@@ -29,7 +29,10 @@ struct ClientCommand: ParsableCommand {
 
     @Option(
         name: .long,
-        help: "ADDRESS:PORT at which pods reach the API server; the address is set up (default: none)."
+        help: """
+            ADDRESS:PORT at which pods reach the API server (default: none). Where nobody has the address the loopback \
+            device gets it, which needs CAP_NET_ADMIN.
+            """
     )
     var apiServerListen: String?
 

@@ -6,7 +6,7 @@ import TunnelDaemon
 
 /// The options that both roles have; each one replaces the setting of the same name in the file.
 struct CommonOptions: ParsableArguments {
-    @Option(name: .long, help: "A configuration file in YAML; flags go before what it says.")
+    @Option(name: .long, help: "A configuration file in YAML; flags override what it says.")
     var config: String?
 
     @Option(name: .long, help: "The CA bundle that the peer's certificate must lead to, in PEM.")
@@ -59,7 +59,10 @@ struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: "How long the end waits for open streams, in seconds: 0 to 3600 (default: 5).")
     var drainSeconds: Int?
 
-    @Flag(name: .long, help: "Carry no IP packets: no TUN device, no privileges.")
+    @Flag(
+        name: .long,
+        help: "Carry no IP packets: no TUN device, and no privileges but for a client's --api-server-listen."
+    )
     var noPackets = false
 
     @Option(name: .long, help: "Work left to the far kernel: auto, tcp or none (default: auto).")

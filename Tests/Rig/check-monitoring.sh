@@ -13,7 +13,7 @@ grep -qx 'groups:' "$work/rules.yaml" || fail "the rules are no file of rules"
 if command -v promtool >/dev/null; then promtool check rules "$work/rules.yaml" >/dev/null; else echo "promtool is not at hand: alert rules were not checked"; fi
 command -v kubectl >/dev/null && kubectl kustomize --help >/dev/null 2>&1 || { echo "kubectl is not at hand: nothing was put together"; exit; }
 kubectl kustomize . >"$work/all.yaml"
-diff <(grep '^kind:' "$work/all.yaml" | sort) <(printf 'kind: %s\n' ConfigMap PrometheusRule) || fail "deploy/monitoring holds something else"
+diff <(grep '^kind:' "$work/all.yaml" | sort) <(printf 'kind: %s\n' ConfigMap PodMonitor PodMonitor PrometheusRule) || fail "deploy/monitoring holds something else"
 for word in tendril-vpn.json tendril-coordinator.json 'grafana_dashboard: "1"' 'alert: TendrilNoLink'; do
   grep -qF "$word" "$work/all.yaml" || fail "deploy/monitoring has no $word"
 done

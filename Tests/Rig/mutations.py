@@ -73,7 +73,7 @@ MUTATIONS = [
     (A, "record.expiry > facts.now, !token.allowsRejoin {", "record.expiry > facts.now, false {", "ApprovalRulesTests"),
     (A, "guard facts.request.groups == [MachineIdentity.kubeletGroup] else", "guard true else", "ApprovalRulesTests"),
     (A, "guard addresses.isDisjoint(with: facts.foreignAddresses) else", "guard true else", "ApprovalRulesTests"),
-    ("Sources/NodeAgent/Apply/ConfigurationReader.swift", "keys.contains { $0.isValid(Array(signature), of: document) }",
+    ("Sources/TLSEngine/Requests/Signatures.swift", "keys.contains { $0.isValid(signature, of: document) }",
      "true || signature.isEmpty", "ConfigurationReaderTests"),
     ("Sources/NodeAgent/Apply/ConfigurationReader.swift", "guard configuration.metadata.pool == pool else",
      "guard true || pool.isEmpty else", "ConfigurationReaderTests"),

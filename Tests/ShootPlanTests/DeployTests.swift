@@ -40,7 +40,10 @@ struct DeployTests {
         #expect(SeedFit.reason(seed, against: shoot, hosted: 0) == nil)
     }
 
-    @Test("gives a coordinator that runs Terraform an image that holds it, and places to write to", arguments: [true, false])
+    @Test(
+        "gives a coordinator that runs Terraform an image that holds it, and places to write to",
+        arguments: [true, false]
+    )
     func terraform(_ isWanted: Bool) throws {
         let path = Self.root.appending(path: "examples/coordinator.yaml")
         var configuration = try StrictDecoder.decode(

@@ -33,7 +33,8 @@ struct YAMLParserTests {
         arguments: [
             ("0", JSONValue.integer(0)), ("-7", .integer(-7)), ("0.9", .number(0.9)), ("-0.5", .number(-0.5)),
             ("1.5", .number(1.5)), ("1e3", .number(1000)), ("0644", .string("0644")), ("0e5", .string("0e5")),
-            ("00", .string("00")), ("1.20.2", .string("1.20.2")), ("true", .bool(true)), ("~", .null), ("-", .string("-")),
+            ("00", .string("00")), ("1.20.2", .string("1.20.2")), ("true", .bool(true)), ("~", .null),
+            ("-", .string("-")),
         ]
     )
     func scalars(_ text: String, _ value: JSONValue) throws {

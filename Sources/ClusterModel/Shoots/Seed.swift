@@ -83,7 +83,7 @@ package struct Seed: KubernetesObject {
         "spec.networks.services": FieldRule("The range of its Services.", maximumCount: 43),
         "spec.networks.nodes": FieldRule("The range of its machines.", maximumCount: 43),
         "spec.exposure.type": FieldRule("How what runs in it is reached from outside.", default: "LoadBalancer"),
-        "spec.exposure.address": FieldRule("With NodePort: where its nodes are reached.", maximumCount: 253),
+        "spec.exposure.address": FieldRule("Required with NodePort: where its nodes are reached.", maximumCount: 253),
         "spec.storageClassName": FieldRule("For the volumes of etcd; the default class if missing.", maximumCount: 63),
         "spec.capacity": FieldRule("How many shoots it takes.", minimum: 0, maximum: 10000, default: 200),
         "spec.unschedulable": FieldRule("Whether new shoots are kept away.", default: false),

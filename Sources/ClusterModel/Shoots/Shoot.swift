@@ -199,38 +199,57 @@ extension Shoot {
 
     private static let rules: [String: FieldRule] = [
         "spec.seedName": FieldRule(
-            "The seed that hosts the control plane; chosen where it is missing.",
+            "The seed that hosts the control plane; chosen where it is missing, and not changed later.",
             maximumCount: 63
         ),
-        "spec.region": FieldRule("Where the machines are; has to be a seed's for it to be chosen.", maximumCount: 63),
+        "spec.region": FieldRule(
+            "Where the machines are; has to be a seed's for it to be chosen. Required with aws; cannot change later.",
+            maximumCount: 63
+        ),
         "spec.kubernetes.version": FieldRule(
-            "A release from 1.20 on, such as 1.20.2.",
+            "A release from 1.20 to 1.36, such as 1.20.2; changes by patches and one minor release up, never back.",
             pattern: #"^1\.[0-9]{2}\.[0-9]{1,3}$"#
         ),
-        "spec.networking": FieldRule("Address ranges; they cannot change later.", default: [:]),
-        "spec.networking.type": FieldRule("How pods get their network.", default: "routed"),
-        "spec.networking.pods": FieldRule("The range of pods.", maximumCount: 43, default: "100.96.0.0/11"),
-        "spec.networking.services": FieldRule("The range of Services.", maximumCount: 43, default: "100.64.0.0/13"),
-        "spec.networking.nodes": FieldRule("The range of machines.", maximumCount: 43, default: "10.250.0.0/16"),
+        "spec.networking": FieldRule(
+            "Address ranges (IPv4), apart from each other; they cannot change later.",
+            default: [:]
+        ),
+        "spec.networking.type": FieldRule("How pods get their network; with aws overlay or none.", default: "routed"),
+        "spec.networking.pods": FieldRule("The range of pods, /8 to /24.", maximumCount: 43, default: "100.96.0.0/11"),
+        "spec.networking.services": FieldRule(
+            "The range of Services, /12 to /26.",
+            maximumCount: 43,
+            default: "100.64.0.0/13"
+        ),
+        "spec.networking.nodes": FieldRule(
+            "The range of machines, /8 to /28.",
+            maximumCount: 43,
+            default: "10.250.0.0/16"
+        ),
         "spec.provider.type": FieldRule("Who makes the machines; cannot change later."),
         "spec.provider.infrastructure": FieldRule("What only this provider knows; see docs/configuration.md."),
         "spec.workers": FieldRule("Pools of alike machines.", maximumCount: 50),
         "spec.workers[].name": FieldRule("The pool's name.", pattern: label, maximumCount: 15),
         "spec.workers[].minimum": FieldRule("The least number of machines.", minimum: 0, maximum: 1000, default: 1),
-        "spec.workers[].maximum": FieldRule("The largest number of machines.", minimum: 0, maximum: 1000, default: 1),
+        "spec.workers[].maximum": FieldRule(
+            "The largest number of machines, not below the least.",
+            minimum: 0,
+            maximum: 1000,
+            default: 1
+        ),
         "spec.workers[].machineType": FieldRule(
-            "The provider's name of a size; another one replaces the pool's machines.",
+            "The provider's name of a size; another one replaces the pool's machines. Required with aws.",
             pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$",
             maximumCount: 63
         ),
         "spec.workers[].image": FieldRule(
-            "The name of a machine image that the coordinator knows; another one replaces the pool's machines.",
+            "The name of a machine image that the coordinator knows, `default` where it is missing; another one replaces the pool's machines.",
             maximumCount: 63
         ),
         "spec.workers[].labels": FieldRule("Labels of the pool's nodes."),
         "spec.workers[].taints": FieldRule("Taints of the pool's nodes.", maximumCount: 50),
         "spec.workers[].kubelet.maxPods": FieldRule("How many pods a node takes.", minimum: 1, maximum: 1000),
-        "spec.workers[].kubelet.configuration": FieldRule("Fields of KubeletConfiguration that go before ours."),
+        "spec.workers[].kubelet.configuration": FieldRule("Fields of KubeletConfiguration that override ours."),
         "spec.controlPlane": FieldRule("The control plane in the seed.", default: [:]),
         "spec.controlPlane.replicas": FieldRule(
             "How many of each stateless part run.",

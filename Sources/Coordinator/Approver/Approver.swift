@@ -29,7 +29,7 @@ package final class Approver: Sendable {
     /// Makes an approver.
     ///
     /// - Parameters:
-    ///   - client: speaks to the shoot with the rights of `manifests bootstrap`.
+    ///   - client: speaks to the cluster with the rights that `deploy/approver` lists.
     ///   - cluster: the technical ID.
     ///   - authority: signs agents' and tunnel clients' certificates.
     ///   - nodeNetworks: where machines' addresses lie; empty where that is not known.

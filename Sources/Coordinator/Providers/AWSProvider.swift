@@ -198,7 +198,8 @@ package struct AWSProvider: InfrastructureProvider {
         let secret = try infrastructure(work).credentials
         let store = SecretStore(seed: work.seed, namespace: work.namespace)
         // Only from the Shoot's own namespace, which its owner may read anyway.
-        if let found = pair(try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace)) {
+        if let found = pair(try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace))
+        {
             try await store.write(
                 Self.keptCredentials,
                 ["accessKeyID": Array(found.keyID.utf8), "secretAccessKey": Array(found.key.utf8)]

@@ -75,15 +75,18 @@ extension ShootLoop {
         return nil
     }
 
-    /// Whether nothing was ever made: the namespace comes first and goes last. One that was there before is not the shoot's.
+    /// Whether nothing was ever made: the namespace comes first and goes last.
+    ///
+    /// One that was there before is not the shoot's.
     func isUntouched(_ shoot: Shoot) async throws -> Bool {
         guard let id = TechnicalID(project: shoot.namespace, name: shoot.name) else { return true }
         let namespace = try await environment.seed.findDocument("/api/v1/namespaces/\(id)")
         return namespace.map { !NamespaceTask.isOwn($0, of: shoot) } ?? true
     }
 
-    /// A shoot that is to go as it was accepted last: by that what was made for it is found, and not by a later wish that cannot be.
-    /// Only the credentials may be newer.
+    /// A shoot that is to go, as it was accepted last.
+    ///
+    /// By that what was made for it is found, and not by a later wish that cannot be. Only the credentials may be newer.
     func asMade(_ shoot: Shoot) async throws -> Shoot {
         guard let id = TechnicalID(project: shoot.namespace, name: shoot.name),
             let made = try await FlowStore(seed: environment.seed, namespace: "\(id)").load().spec

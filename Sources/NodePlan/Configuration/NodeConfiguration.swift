@@ -129,7 +129,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var version: String
         /// Where the program is; `/usr/bin/kubelet` where this is missing.
         package var binary: String?
-        /// Fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that go before ours.
+        /// Fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that override ours.
         package var configuration: JSONValue?
         package var labels: [String: String]?
         package var taints: [Taint]?

@@ -19,7 +19,7 @@ package enum Addons {
     ///
     /// - Parameters:
     ///   - cluster: the shoot.
-    ///   - kubeProxy: fields of KubeProxyConfiguration that go before ours.
+    ///   - kubeProxy: fields of KubeProxyConfiguration that override ours.
     ///   - kubeconfig: kube-proxy's, in base64.
     ///   - digest: of that kubeconfig, and of what else pods read once: a new one makes new pods.
     /// - Returns: the add-ons with their objects.

@@ -74,7 +74,7 @@ enum APIServer {
             "sharedNetworks": [.string(networking.services)], "egressSocket": .string(egressSocket),
             "apiServer": "127.0.0.1:6443",
             "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),
-            "metrics": "0.0.0.0:8133",
+            "metrics": .string("0.0.0.0:\(PodParts.metricsPort)"),
         ]
         return ["egress.json": try CanonicalJSON.text(egress), "vpn.json": try CanonicalJSON.text(tunnel)]
     }
@@ -123,7 +123,7 @@ enum Controllers {
             "/usr/bin/tendril-coordinator", "approver", "--kubeconfig",
             PodParts.path("tendril-approver", "kubeconfig"), "--cluster", cluster.id, "--ca-certificate",
             PodParts.path("ca-vpn", "ca.crt"), "--ca-key", PodParts.path("ca-vpn", "ca.key"), "--node-network",
-            cluster.spec.networking.nodes, "--metrics", "0.0.0.0:8133",
+            cluster.spec.networking.nodes, "--metrics", "0.0.0.0:\(PodParts.metricsPort)",
         ]
     }
 }

@@ -55,6 +55,18 @@ package enum ControlPlane {
                 ]
             ),
             policy(
+                "metrics",
+                [
+                    "podSelector": everywhere, "policyTypes": ["Ingress"],
+                    "ingress": [
+                        [
+                            "from": [["namespaceSelector": ["matchLabels": ["tendril.dev/monitoring": "true"]]]],
+                            "ports": [["port": .integer(PodParts.metricsPort), "protocol": "TCP"]],
+                        ]
+                    ],
+                ]
+            ),
+            policy(
                 "names",
                 [
                     "podSelector": everywhere, "policyTypes": ["Egress"],
@@ -168,7 +180,7 @@ package enum ControlPlane {
             secrets: tunnelSecrets,
             requests: ("20m", "32Mi"),
             with: [
-                "volumeMounts": [shared, configuration],
+                "volumeMounts": [shared, configuration], "ports": PodParts.metricsPorts,
                 "readinessProbe": ["tcpSocket": ["port": 8132], "periodSeconds": 1],
             ]
         )
@@ -252,9 +264,10 @@ package enum ControlPlane {
                 ["tendril-approver", "ca-vpn"],
                 memory: "32Mi",
                 [
+                    "ports": PodParts.metricsPorts,
                     "livenessProbe": [
-                        "httpGet": ["path": "/healthz", "port": 8133], "periodSeconds": 10, "failureThreshold": 6,
-                    ]
+                        "httpGet": ["path": "/healthz", "port": "metrics"], "periodSeconds": 10, "failureThreshold": 6,
+                    ],
                 ]
             ),
         ]

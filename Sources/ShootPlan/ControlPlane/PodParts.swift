@@ -6,6 +6,11 @@ enum PodParts {
     /// Where the Secret of this name is seen in a container.
     static func path(_ secret: String, _ key: String) -> String { "/srv/tendril/\(secret)/\(key)" }
 
+    /// Where our own programs serve metrics and health.
+    static let metricsPort = 8133
+    /// The same as a container says it, by a name that PodMonitors ask for.
+    static var metricsPorts: JSONValue { [["name": "metrics", "containerPort": .integer(metricsPort)]] }
+
     static func labels(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
         [
             "app.kubernetes.io/name": .string(component), "app.kubernetes.io/part-of": .string(cluster.id),

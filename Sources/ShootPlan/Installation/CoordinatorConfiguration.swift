@@ -40,10 +40,10 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     package var namespace: String?
     package var images: ImageSource
     package var machineImages: [MachineImage]
-    /// Fields of KubeProxyConfiguration that go before ours.
+    /// Fields of KubeProxyConfiguration that override ours.
     package var kubeProxy: JSONValue?
     package var terraform: Terraform?
-    /// How many shoots are worked on at the same time; 20 where it is missing.
+    /// How many tasks of all shoots run at the same time; 20 where it is missing.
     package var concurrency: Int?
     /// After how many minutes a shoot is looked at as a whole although nothing changed; 60 where it is missing.
     package var syncMinutes: Int?

@@ -28,7 +28,7 @@ package struct MachineImage: Codable, Hashable, Sendable {
     package var isContainer: Bool?
     /// How long a machine has to prove itself with a new generation.
     package var health: NodeConfiguration.Health?
-    /// With the provider `aws`: the image's ID.
+    /// Required with the provider `aws`: the image's ID; its root device has to be /dev/sda1.
     package var ami: String?
 
     package init(name: String, program: UserDataConfiguration.Program) { (self.name, self.program) = (name, program) }

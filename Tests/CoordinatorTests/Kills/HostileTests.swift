@@ -13,7 +13,8 @@ struct HostileTests {
     /// The generation that the machines of the pool are led to.
     private func generation(_ world: World) throws -> Int? {
         let name = try #require(world.shoot[Self.pointer]?["data"]?[TendrilAPI.pointerKey]?.text)
-        let document = try #require(world.shoot["\(Self.system)/secrets/\(name)"]?["data"]?[TendrilAPI.documentKey]?.text)
+        let secret = world.shoot["\(Self.system)/secrets/\(name)"]
+        let document = try #require(secret?["data"]?[TendrilAPI.documentKey]?.text)
         let bytes = try #require(Data(base64Encoded: document))
         return try JSONDecoder().decode(NodeConfiguration.self, from: bytes).metadata.generation
     }
