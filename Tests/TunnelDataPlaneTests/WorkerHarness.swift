@@ -17,6 +17,7 @@ final class WorkerHarness {
     final class Reports: @unchecked Sendable {
         var ends: [LaneEnd] = []
         var refusals: [StreamRequest] = []
+        var retirements = 0
     }
 
     /// Makes a worker; one that is not alone is to be made acquainted with the others before its first turn.
@@ -42,6 +43,7 @@ final class WorkerHarness {
             switch event {
             case .ended(_, let end): reports.ends.append(end)
             case .refused(let request, _, _): reports.refusals.append(request)
+            case .retiring: reports.retirements += 1
             default: break
             }
         }
@@ -59,6 +61,9 @@ final class WorkerHarness {
     }
 
     var ends: [LaneEnd] { reports.ends }
+
+    /// How often it was reported that a peer is about to end.
+    var retirements: Int { reports.retirements }
 
     /// The requests that could not be opened since this was asked last.
     func takeRefusals() -> [StreamRequest] {
