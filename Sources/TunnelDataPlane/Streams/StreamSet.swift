@@ -38,6 +38,10 @@ final class StreamSet {
 
     /// Streams whose last word was said, to be ended.
     var finished: [Stream] = []
+    /// How many streams that are over still stand in a line.
+    private var spent = 0
+    /// How many of them there may be in any case.
+    private static var maximumSpent: Int { 256 }
     /// Resets that wait to be told of streams that are not there.
     var ghosts = 0
 
@@ -81,6 +85,21 @@ final class StreamSet {
         absences = departures.keys.filter { streams[$0] == nil } + namings
         resumes = isServer ? Array(streams.keys) : streams.values.filter { !$0.passage.isUnderWay }.map(\.id)
         (answers, sought) = ([], 0)
+    }
+
+    /// Forgets a stream that is over.
+    ///
+    /// A line that does not move keeps no more of those than of others; they leave together, so that each costs the same
+    /// however many there are.
+    func forget(_ stream: Stream) {
+        if streams[stream.id] === stream { streams[stream.id] = nil }
+        count()
+        guard stream.place != .idle else { return }
+        spent += 1
+        guard spent > max(Self.maximumSpent, streams.count) else { return }
+        urgent.removeAll(where: \.isGone)
+        bulk.removeAll(where: \.isGone)
+        spent = 0
     }
 
     /// Lets go of streams that leave.
@@ -143,6 +162,7 @@ final class StreamSet {
     func next() -> Stream? {
         guard let stream = urgent.popFirst() ?? bulk.popFirst() else { return nil }
         stream.place = .idle
+        if stream.isGone { spent -= 1 }
         return stream
     }
 

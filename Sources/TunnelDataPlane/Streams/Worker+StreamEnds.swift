@@ -69,8 +69,7 @@ extension Worker {
         withSocket(stream) { poller.unwatch($0.rawDescriptor) }
         stream.socket = nil
         streamTokens.release(stream)
-        if stream.set.streams[stream.id] === stream { stream.set.streams[stream.id] = nil }
-        stream.set.count()
+        stream.set.forget(stream)
         streamCounters.subtract(1, from: .active)
     }
 
