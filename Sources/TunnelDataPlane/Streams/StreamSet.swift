@@ -42,11 +42,13 @@ final class StreamSet {
     private var spent = 0
     /// How many of them there may be in any case.
     private static var maximumSpent: Int { 256 }
-    /// Resets that wait to be told of streams that are not there.
-    var ghosts = 0
-
-    /// The most resets that wait.
-    static var maximumGhosts: Int { 256 }
+    /// What is owed to the peer about streams that are not here, once for each; at most `maximumStreams`.
+    private var resets: [(id: UInt32, reset: StreamReset)] = []
+    private var disowned: Set<UInt32> = []
+    /// Whether more was owed than is kept: the peer hears it only where both say what they have, on another connection.
+    private(set) var hasLostResets = false
+    /// With so many before it, a reset has no words beside its reason.
+    private static var maximumExplained: Int { 256 }
 
     /// The most streams of one set.
     static var maximumStreams: Int { 16384 }
@@ -141,6 +143,20 @@ final class StreamSet {
         return (number, entries)
     }
 
+    /// Notes that the peer is to be told why a stream is not here.
+    func disown(_ id: UInt32, _ reset: StreamReset) {
+        guard resets.count < Self.maximumStreams else { return hasLostResets = true }
+        guard disowned.insert(id).inserted else { return }
+        resets.append((id, resets.count < Self.maximumExplained ? reset : StreamReset(reset.reason)))
+    }
+
+    /// Takes one of the resets that are owed.
+    func takeReset() -> (id: UInt32, reset: StreamReset)? {
+        guard let owed = resets.popLast() else { return nil }
+        disowned.remove(owed.id)
+        return owed
+    }
+
     /// Whether streams are to be named on this connection, or answered for.
     var owesMove: Bool { !namings.isEmpty || !answers.isEmpty }
 
@@ -168,14 +184,12 @@ final class StreamSet {
 
     /// Forgets what was to be told: the next connection begins with what there is.
     func forgetWords() {
-        urgent.removeAll(where: \.isGhost)
-        bulk.removeAll(where: \.isGhost)
-        ghosts = 0
+        (resets, disowned, hasLostResets) = ([], [], false)
         (namings, answers) = ([], [])
     }
 
     /// Whether something can be sent.
-    var hasWork: Bool { owesResume || owesMove || !urgent.isEmpty || !bulk.isEmpty }
+    var hasWork: Bool { owesResume || owesMove || !resets.isEmpty || !urgent.isEmpty || !bulk.isEmpty }
 }
 
 /// Names the streams of one lane number of one link.

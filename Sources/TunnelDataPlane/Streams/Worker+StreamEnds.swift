@@ -14,9 +14,7 @@ extension Worker {
     func discard(_ stream: Stream, because reset: StreamReset, tellPeer: Bool, at now: MonotonicTime) {
         guard !stream.isGone else { return }
         if stream.opening != .open { streamCounters.refused(reset.reason) } else { streamCounters.add(1, to: .broken) }
-        if tellPeer, stream.set.carrier != nil, stream.wasAsked || !stream.isOurs {
-            farewell(stream, reset)
-        }
+        if tellPeer, stream.wasAsked || !stream.isOurs { disown(stream.id, in: stream.set, reset) }
         if let request = stream.request, reset.reason != .cancelled, let socket = stream.socket.take() {
             // Whoever asked gets an answer, or another attempt.
             poller.unwatch(socket.rawDescriptor)
@@ -27,28 +25,10 @@ extension Worker {
         remove(stream)
     }
 
-    /// Has the peer told after the stream itself is forgotten.
-    private func farewell(_ stream: Stream, _ reset: StreamReset) {
-        disown(stream.id, in: stream.set, isOurs: stream.isOurs, reset, at: stream.openedAt)
-    }
-
     /// Has the peer told that a stream is not there.
-    func disown(_ id: UInt32, in set: StreamSet, isOurs: Bool, _ reset: StreamReset, at now: MonotonicTime) {
-        guard set.ghosts < StreamSet.maximumGhosts, let carrier = set.carrier else { return }
-        let ghost = Stream(
-            id,
-            to: .apiServer,
-            isOurs: isOurs,
-            opening: .open,
-            limit: 0,
-            in: set,
-            serial: takeSerial(),
-            chunks: chunks,
-            at: now
-        )
-        (ghost.isGhost, ghost.owesReset) = (true, reset)
-        set.ghosts += 1
-        set.enqueue(ghost)
+    func disown(_ id: UInt32, in set: StreamSet, _ reset: StreamReset) {
+        guard let carrier = set.carrier else { return }
+        set.disown(id, reset)
         markPending(carrier)
     }
 
@@ -115,6 +95,7 @@ extension Worker {
     }
 
     private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
+        if set.hasLostResets, let carrier = set.carrier { close(carrier, .notice(CloseNotice(.overloaded))) }
         guard let lostAt = set.lostAt, now >= lostAt + StreamMachine.resumeTime else { return }
         for stream in Array(set.streams.values) {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)

@@ -25,8 +25,7 @@ extension Worker {
             } else if set.carrier === lane, [.streamOpened, .streamData, .streamEnd].contains(kind) {
                 // It was given up here while its frames were under way. Of what still comes on a connection that was
                 // replaced the peer is told on its successor.
-                let id = StreamFrame.stream(payload)
-                disown(id, in: set, isOurs: !set.isPeers(id), StreamReset(.lost), at: now)
+                disown(StreamFrame.stream(payload), in: set, StreamReset(.lost))
             }
             if set.hasWork, let carrier = set.carrier { markPending(carrier) }
             return nil

@@ -153,8 +153,7 @@ extension Worker {
         for entry in entries {
             guard let stream = set.streams[entry.stream] else {
                 // It came to its end here while it was looked for.
-                let isOurs = !set.isPeers(entry.stream)
-                if !entry.isAbsent { disown(entry.stream, in: set, isOurs: isOurs, StreamReset(.lost), at: now) }
+                if !entry.isAbsent { disown(entry.stream, in: set, StreamReset(.lost)) }
                 continue
             }
             guard stream.passage.isAnswered(by: number) else { continue }
