@@ -94,8 +94,6 @@ package final class Worker: @unchecked Sendable {
     let chunks = ChunkStore()
     var streamSets: [StreamSetKey: StreamSet] = [:]
     var streamRules: StreamRules
-    /// What all streams hold in memory, in bytes.
-    var heldBytes = 0
     /// Streams whose sockets have more than a turn allows.
     var hungry: [Stream] = []
     /// Streams that the peer is told at leisure what has arrived of.

@@ -47,7 +47,7 @@ package struct StatusReport: Codable, Sendable {
         package let broken: UInt64
         /// Went on over another connection.
         package let resumed: UInt64
-        /// Bytes that wait in memory.
+        /// The memory that what waits takes.
         package let heldBytes: UInt64
         /// Could not be opened, by reason.
         package let refused: [String: UInt64]

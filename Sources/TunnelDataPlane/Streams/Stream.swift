@@ -98,8 +98,8 @@ final class Stream {
         return machine.isCreditDue || isAtLeisure || machine.sendable > 0 || machine.owesEnd
     }
 
-    /// Bytes that it holds in memory.
-    var held: Int { outbox.count + inbox.count }
+    /// What its bytes take of the machine's memory.
+    var held: Int { outbox.held + inbox.held }
 
     /// What is told to the peer where both go on after a loss.
     func takeEntry() -> StreamFrame.ResumeEntry {

@@ -43,7 +43,6 @@ extension Worker {
     func remove(_ stream: Stream) {
         guard !stream.isGone else { return }
         stream.isGone = true
-        heldBytes -= stream.held
         stream.outbox.drop(stream.outbox.count)
         stream.inbox.drop(stream.inbox.count)
         withSocket(stream) { poller.unwatch($0.rawDescriptor) }
@@ -68,9 +67,9 @@ extension Worker {
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
         timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
-        while heldBytes > Self.memoryBudget, relieve(at: now) {}
+        while chunks.held > Self.memoryBudget, relieve(at: now) {}
         if chunks.used == 0 { chunks.trim() }
-        streamCounters.set(.heldBytes, UInt64(max(heldBytes, 0)))
+        streamCounters.set(.heldBytes, UInt64(chunks.held))
     }
 
     private func checkTime(of stream: Stream, at now: MonotonicTime) {

@@ -62,7 +62,7 @@ extension Worker {
         case .streamReset:
             let reset = try StreamReset(StreamFrame.rest(payload, after: 4))
             if reset.reason == .lost, let freed = stream.machine.forgotten() {
-                release(freed, of: stream)
+                stream.outbox.drop(freed)
                 break
             }
             // Only this side knows whether whoever asked here has gone.
@@ -109,14 +109,8 @@ extension Worker {
         _ stream: Stream,
         at now: MonotonicTime
     ) throws(ProtocolViolation) {
-        release(try stream.machine.credit(received: received, limit: limit), of: stream)
+        stream.outbox.drop(try stream.machine.credit(received: received, limit: limit))
         if stream.canRead { readSocket(stream, at: now) }
-    }
-
-    /// Forgets bytes that the peer has.
-    private func release(_ count: Int, of stream: Stream) {
-        stream.outbox.drop(count)
-        heldBytes -= count
     }
 
     /// The peer says what it has of its streams, after a lane took the place of another.
@@ -152,7 +146,7 @@ extension Worker {
     ) throws(ProtocolViolation) {
         stream.awaitsResume = false
         if stream.passage.isUnderWay { stream.set.settled(stream) }
-        release(try stream.machine.resume(received: entry.received, limit: entry.limit), of: stream)
+        stream.outbox.drop(try stream.machine.resume(received: entry.received, limit: entry.limit))
         if stream.canRead { readSocket(stream, at: now) }
         guard !stream.isGone else { return }
         if entry.isOpen, stream.isOurs { opened(stream, at: now) }
@@ -166,7 +160,7 @@ extension Worker {
         stream.awaitsResume = false
         stream.passage.settle()
         if let freed = stream.machine.forgotten() {
-            release(freed, of: stream)
+            stream.outbox.drop(freed)
             settle(stream, at: now)
         } else if stream.isOurs, stream.opening == .requested {
             // It was never asked.

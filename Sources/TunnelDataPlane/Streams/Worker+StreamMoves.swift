@@ -179,7 +179,6 @@ extension Worker {
             withSocket(stream) { poller.unwatch($0.rawDescriptor) }
             streamTokens.release(stream)
             stream.token = 0
-            heldBytes -= stream.held
             stream.outbox.move(to: store)
             stream.inbox.move(to: store)
         }
@@ -213,7 +212,6 @@ extension Worker {
         (stream.set, stream.serial, stream.awaitsResume) = (set, takeSerial(), true)
         stream.outbox.move(to: chunks)
         stream.inbox.move(to: chunks)
-        heldBytes += stream.held
         streamCounters.add(1, to: .active)
         timed.append(stream)
         if !isTaken { set.streams[stream.id] = stream }

@@ -14,7 +14,7 @@ extension Worker {
     func open(_ request: StreamRequest, link: Int, lane: Int, at now: MonotonicTime) {
         let set = streamSet(link: link, lane: lane, at: now)
         guard set.carrier != nil else { return report(.refused(request, StreamReset(.linkDown), link: link)) }
-        guard heldBytes < Self.memoryBudget, let id = set.takeID(&lastStream) else {
+        guard chunks.held < Self.memoryBudget, let id = set.takeID(&lastStream) else {
             return report(.refused(request, StreamReset(.overloaded), link: link))
         }
         guard let socket = request.takeSocket() else { return }
@@ -36,7 +36,6 @@ extension Worker {
         request.early.withUnsafeBytes { early in
             stream.outbox.append(early)
             stream.machine.take(early.count)
-            heldBytes += early.count
         }
         guard adopt(socket, by: stream) else {
             return discard(stream, because: StreamReset(.overloaded, "descriptors"), tellPeer: false, at: now)
@@ -146,7 +145,6 @@ extension Worker {
             // The answer alone: who reads it takes what comes with it for an error.
             Self.established.withUnsafeBytes { stream.inbox.append($0) }
             stream.answerLeft = Self.established.count
-            heldBytes += Self.established.count
             flush(stream, at: now)
             if stream.machine.taken == 0 { stream.mutedUntil = now + Self.mutedTime }
         }
