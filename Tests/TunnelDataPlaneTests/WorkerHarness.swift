@@ -229,6 +229,16 @@ final class RawPeer {
         return frames
     }
 
+    /// The frame that asks for a stream.
+    static func open(_ id: UInt32, _ target: [UInt8], window: UInt32 = 1 << 20) -> [UInt8] {
+        frame(32, number(UInt64(id), 4) + number(UInt64(window), 4) + target)
+    }
+
+    /// A number as it stands in frames, in so many bytes.
+    static func number(_ value: UInt64, _ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - $0))) }
+    }
+
     /// A frame around a payload.
     static func frame(_ kind: UInt8, _ payload: [UInt8]) -> [UInt8] {
         [kind, UInt8(payload.count >> 16 & 0xFF), UInt8(payload.count >> 8 & 0xFF), UInt8(payload.count & 0xFF)]

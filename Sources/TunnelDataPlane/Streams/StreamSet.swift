@@ -52,6 +52,8 @@ final class StreamSet {
 
     /// The most streams of one set.
     static var maximumStreams: Int { 16384 }
+    /// The most streams that a server's client may ask for, on all lanes of its link together.
+    static var maximumOfClient: UInt64 { 1024 }
 
     /// A number that no stream of the link has: the two sides take odd and even ones, and each lane its own part of them.
     ///
@@ -72,6 +74,9 @@ final class StreamSet {
 
     /// Whether the client may name so many more streams before it takes answers.
     func mayName(_ count: Int) -> Bool { sought + answers.count + count <= Self.maximumStreams * Hello.maximumLanes }
+
+    /// What all of them take of the machine's memory.
+    var held: Int { streams.values.reduce(0) { $0 + $1.held } }
 
     /// Says on the connection how many there are.
     func count() { carrier?.counters.set(.streams, UInt64(streams.count)) }

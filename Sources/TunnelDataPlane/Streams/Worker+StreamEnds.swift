@@ -36,6 +36,7 @@ extension Worker {
         stream.set.streams[stream.id] = stream
         stream.set.count()
         streamCounters.add(1, to: .active)
+        if !stream.isOurs { laneMap.countAsked(1, on: stream.set.link) }
         if stream.deadline != nil || stream.opening != .open { timed.append(stream) }
     }
 
@@ -50,6 +51,7 @@ extension Worker {
         streamTokens.release(stream)
         stream.set.forget(stream)
         streamCounters.subtract(1, from: .active)
+        if !stream.isOurs { laneMap.countAsked(-1, on: stream.set.link) }
     }
 
     /// Holds streams to their deadlines, and tells at leisure what has arrived.
@@ -67,7 +69,7 @@ extension Worker {
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
         timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
-        while chunks.held > Self.memoryBudget, relieve(at: now) {}
+        if chunks.held > Self.memoryBudget { relieve(at: now) }
         if chunks.used == 0 { chunks.trim() }
         streamCounters.set(.heldBytes, UInt64(chunks.held))
     }
@@ -94,7 +96,9 @@ extension Worker {
     }
 
     private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
-        if set.hasLostResets, let carrier = set.carrier { close(carrier, .notice(CloseNotice(.overloaded))) }
+        if set.hasLostResets, let carrier = set.carrier {
+            close(carrier, .notice(CloseNotice(.overloaded, "too many resets wait")))
+        }
         guard let lostAt = set.lostAt, now >= lostAt + StreamMachine.resumeTime else { return }
         for stream in Array(set.streams.values) {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
@@ -102,12 +106,18 @@ extension Worker {
         streamSets[StreamSetKey(link: set.link, lane: set.lane)] = nil
     }
 
-    /// Ends the stream that holds the most, when all together hold too much; `false` where none holds anything.
-    private func relieve(at now: MonotonicTime) -> Bool {
-        let fattest = streamSets.values.lazy.flatMap(\.streams.values).max { $0.held < $1.held }
-        guard let fattest, fattest.held > 0 else { return false }
-        discard(fattest, because: StreamReset(.overloaded, "too much is held"), tellPeer: true, at: now)
-        return true
+    /// Ends streams until all together hold no more than they may: each time the fattest of the link that holds the most, so
+    /// that none costs others anything.
+    private func relieve(at now: MonotonicTime) {
+        let holders = streamSets.values.lazy.flatMap(\.streams.values).filter { $0.held > 0 }
+        var links = Dictionary(grouping: holders, by: \.set.link).mapValues { $0.sorted { $0.held < $1.held } }
+        var sums = links.mapValues { $0.reduce(0) { $0 + $1.held } }
+        while chunks.held > Self.memoryBudget, let link = sums.max(by: { $0.value < $1.value })?.key,
+            let fattest = links[link]?.popLast()
+        {
+            sums[link, default: 0] -= fattest.held
+            discard(fattest, because: StreamReset(.overloaded, "too much is held"), tellPeer: true, at: now)
+        }
     }
 
     /// Ends all streams of a link.

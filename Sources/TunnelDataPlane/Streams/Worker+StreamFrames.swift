@@ -85,6 +85,10 @@ extension Worker {
         // and it will be.
         guard set.streams[id] == nil, set.carrier != nil else { return }
         let target = try StreamTarget(StreamFrame.rest(payload, after: StreamFrame.openHead))
+        guard mayAsk(set) else {
+            streamCounters.refused(.overloaded)
+            return disown(id, in: set, StreamReset(.overloaded))
+        }
         let stream = Stream(
             id,
             to: target,
@@ -97,9 +101,6 @@ extension Worker {
             at: now
         )
         add(stream)
-        guard set.streams.count <= StreamSet.maximumStreams else {
-            return discard(stream, because: StreamReset(.overloaded), tellPeer: true, at: now)
-        }
         connect(stream, at: now)
     }
 

@@ -10,11 +10,29 @@ extension Worker {
     private static var mutedTime: Nanoseconds { .milliseconds(20) }
     /// How many names may be looked up at once: each takes a thread.
     private static var maximumLookUps: Int { 64 }
+
+    /// Whether there may be more streams; any thread may ask.
+    package var hasRoomForStreams: Bool { crew.activeStreams < UInt64(clamping: maximumStreams) }
+
+    /// Whether the peer may ask for another stream of a set.
+    func mayAsk(_ set: StreamSet) -> Bool {
+        set.streams.count < StreamSet.maximumStreams && hasRoomForStreams
+            && (!isServer || laneMap.askedCount(on: set.link) < StreamSet.maximumOfClient)
+    }
+
+    /// Whether a link may have more in memory: where that is short, it is those that hold more than their part who have to wait.
+    private func mayHold(_ link: Int) -> Bool {
+        guard chunks.held >= Self.memoryBudget else { return true }
+        let links = Set(streamSets.keys.lazy.map(\.link)).count
+        let held = streamSets.values.lazy.filter { $0.link == link }.reduce(0) { $0 + $1.held }
+        return held < Self.memoryBudget / max(links, 1)
+    }
+
     /// Asks the peer of a link for a stream, for a connection of this side.
     func open(_ request: StreamRequest, link: Int, lane: Int, at now: MonotonicTime) {
         let set = streamSet(link: link, lane: lane, at: now)
         guard set.carrier != nil else { return report(.refused(request, StreamReset(.linkDown), link: link)) }
-        guard chunks.held < Self.memoryBudget, let id = set.takeID(&lastStream) else {
+        guard mayHold(link), let id = set.takeID(&lastStream) else {
             return report(.refused(request, StreamReset(.overloaded), link: link))
         }
         guard let socket = request.takeSocket() else { return }
@@ -155,4 +173,9 @@ extension Worker {
     private static func reset(for error: SystemError, _ target: StreamTarget) -> StreamReset {
         StreamReset(error.isConnectionRefused ? .refused : .unreachable, "\(target)")
     }
+}
+
+extension [Worker] {
+    /// How many streams they have together; any thread may ask.
+    package var activeStreams: UInt64 { reduce(0) { $0 + $1.streamCounters[.active] } }
 }
