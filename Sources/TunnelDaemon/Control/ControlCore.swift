@@ -58,7 +58,7 @@ final class ControlCore {
 
     private let setup: TunnelSetup
     private let signals: SignalReader
-    private let statusSocket: StatusSocket
+    private var statusSocket: StatusSocket
     private let service = ServiceManager()
     private var greetings: [UInt64: Greeting] = [:]
     /// The lanes of each link that take streams: their numbers by generation.
@@ -95,7 +95,6 @@ final class ControlCore {
         let laneMap = LaneMap()
         for index in 0..<configuration.lanes {
             let queue = setup.queues.indices.contains(index) ? setup.queues[index].take() : nil
-            let report: @Sendable (Worker.Event) -> Void = { mailbox.post(.worker($0)) }
             workers.append(
                 try Worker(
                     index: index,
@@ -105,7 +104,7 @@ final class ControlCore {
                     side: side,
                     streamRules: streamRules,
                     maximumStreams: maximumStreams,
-                    report: report
+                    report: { mailbox.post(.worker($0)) }
                 )
             )
         }
@@ -287,7 +286,7 @@ final class ControlCore {
             case Token.signals: if readSignals() { beginDrain(at: then) }
             case Token.mailbox: for event in mailbox.drain() { handle(event, at: then) }
             case Token.status:
-                statusSocket.answer { (try? StatusReport(board, at: then).json()) ?? "{}" }
+                statusSocket.answer(token, self, at: then) { (try? StatusReport(board, at: then).json()) ?? "{}" }
             default:
                 if let greeting = greetings[token] {
                     finish(greeting, greeting.advance(), at: then)
@@ -296,6 +295,7 @@ final class ControlCore {
                 }
             }
         }
+        statusSocket.openIfDue(Token.status, self, at: then)
         if then >= nextSecond { second(at: then) }
         return !isDrained(at: then) && failure == nil
     }
