@@ -276,7 +276,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TunnelDaemonTests",
-            dependencies: ["TunnelDaemon", "TunnelProtocol", "TendrilCore"],
+            dependencies: ["TunnelDaemon", "TunnelProtocol", "LinuxSystem", "TendrilCore"],
             swiftSettings: common
         ),
         .testTarget(

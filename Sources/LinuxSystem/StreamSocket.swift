@@ -153,14 +153,17 @@ package struct StreamSocket: ~Copyable, Sendable {
     /// Sends small pieces at once, and finds out within a minute or two that the other end is gone without a word.
     ///
     /// Nothing happens to sockets that know neither.
-    package func tuneForStream() {
+    package func tuneForStream() { Self.tuneForStream(descriptor.rawValue) }
+
+    /// The same for a socket that somebody else closes.
+    package static func tuneForStream(_ descriptor: CInt) {
         let tcp = CInt(IPPROTO_TCP)
         let options = [
             (tcp, TCP_NODELAY, 1), (SOL_SOCKET, SO_KEEPALIVE, 1), (tcp, TCP_KEEPIDLE, 15), (tcp, TCP_KEEPINTVL, 15),
             (tcp, TCP_KEEPCNT, 4), (tcp, TCP_USER_TIMEOUT, 60_000),
         ]
         for (level, option, value) in options {
-            _ = tendril_setsockopt_int(descriptor.rawValue, level, option, CInt(value))
+            _ = tendril_setsockopt_int(descriptor, level, option, CInt(value))
         }
     }
 

@@ -44,6 +44,12 @@ public final class AtomicWords: @unchecked Sendable {
         }
     }
 
+    /// Counts up or down in a word that several threads change.
+    public func advance(by step: Int, at index: Int) {
+        precondition(index >= 0 && index < count, "no such word")
+        _ = unsafe words[index].wrappingAdd(UInt64(bitPattern: Int64(step)), ordering: .relaxed)
+    }
+
     /// Adds to a word that only the calling thread writes.
     @inlinable
     public func add(_ value: UInt64, at index: Int) { store(load(index) &+ value, at: index) }

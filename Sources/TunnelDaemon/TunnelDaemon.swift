@@ -39,6 +39,6 @@ package enum TunnelDaemon {
 
     /// Asks the daemon at the other end of a server's link for its status, over that link.
     package static func status(ofPeer name: String, socket: String) throws -> StatusReport {
-        try StatusReport(json: try PeerStatus.ask(name, socket: VPNConfiguration.peerSocket(beside: socket)))
+        try PeerStatus.ask(name, socket: VPNConfiguration.peerSocket(beside: socket))
     }
 }

@@ -63,7 +63,7 @@ package final class StreamCounters: Sendable {
         case broken
         /// Streams that went on over another connection.
         case resumed
-        /// Bytes that wait in memory.
+        /// What the bytes that wait take of the machine's memory.
         case heldBytes
     }
 

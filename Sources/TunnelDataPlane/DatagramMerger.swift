@@ -3,7 +3,7 @@ import TunnelProtocol
 
 /// Holds a datagram, and those of its flow that come right behind it, until something else comes or the batch is over.
 final class DatagramMerger {
-    private static let capacity = VirtioHeader.byteCount + 65535
+    private static let capacity = VirtioHeader.byteCount + DatagramMerge.maximumLength
 
     private let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
     private var first: InnerPacket?
@@ -34,8 +34,8 @@ final class DatagramMerger {
             return true
         }
         let (size, payload) = (first.length - first.payloadOffset, packet.length - packet.payloadOffset)
-        guard !isComplete, payload <= size, count < DatagramMerge.maximumCount, length + payload <= 65535,
-            packet.family == first.family, matches(start, packet)
+        guard !isComplete, payload <= size, count < DatagramMerge.maximumCount,
+            length + payload <= DatagramMerge.maximumLength, packet.family == first.family, matches(start, packet)
         else { return false }
         (memory + VirtioHeader.byteCount + length)
             .copyMemory(from: start + VirtioHeader.byteCount + packet.payloadOffset, byteCount: payload)

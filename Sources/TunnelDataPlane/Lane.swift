@@ -80,6 +80,8 @@ package final class Lane: @unchecked Sendable {
     var isPending = false
     var token: UInt64 = 0
     var wasAskedToRenew = false
+    /// Whether the peer has said that it is about to end.
+    var isRetiring = false
     var bytesUnderKey = 0
     /// What the kernel may hold unsent in bytes; 0 before it was limited.
     var unsentLimit = 0

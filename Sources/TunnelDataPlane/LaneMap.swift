@@ -1,13 +1,14 @@
 import TendrilCore
 import TunnelProtocol
 
-/// Which workers have a lane of which link, known to all workers.
+/// Which workers have a lane of which link, and how many streams each link's peer has asked for, known to all workers.
 ///
 /// The kernel gives a flow to whichever queue it likes; a worker without a lane of its own hands the packet to one that
 /// has, and so it does with streams. That is the exception, while lanes come and go, and the only way from one worker to
 /// another.
 package final class LaneMap: Sendable {
     private let words = AtomicWords(count: ServerRegistry.maximumLinks + 2)
+    private let asked = AtomicWords(count: ServerRegistry.maximumLinks + 2)
 
     package init() {}
 
@@ -16,6 +17,15 @@ package final class LaneMap: Sendable {
         guard link < words.count else { return }
         words.set(1 << UInt64(worker), to: hasLane, at: link)
     }
+
+    /// Counts a stream that a link's peer has asked for, or one less.
+    func countAsked(_ step: Int, on link: Int) {
+        guard link < asked.count else { return }
+        asked.advance(by: step, at: link)
+    }
+
+    /// How many streams a link's peer has asked for that are not over.
+    func askedCount(on link: Int) -> UInt64 { link < asked.count ? asked.load(link) : 0 }
 
     /// A worker that has a lane of the link.
     func worker(for link: Int) -> Int? {

@@ -98,7 +98,9 @@ extension Worker {
                 guard case .client = side else { return .violation(.unexpectedFrame) }
                 if !lane.wasAskedToRenew { requestRenewal(of: lane) }
                 lane.wasAskedToRenew = true
-            case .retiring: report(.retiring(lane.peer))
+            case .retiring:
+                if !lane.isRetiring { report(.retiring(lane.peer)) }
+                lane.isRetiring = true
             case .closed(let notice): return .closed(notice)
             }
             return nil

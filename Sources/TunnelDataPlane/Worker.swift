@@ -94,8 +94,6 @@ package final class Worker: @unchecked Sendable {
     let chunks = ChunkStore()
     var streamSets: [StreamSetKey: StreamSet] = [:]
     var streamRules: StreamRules
-    /// What all streams hold in memory, in bytes.
-    var heldBytes = 0
     /// Streams whose sockets have more than a turn allows.
     var hungry: [Stream] = []
     /// Streams that the peer is told at leisure what has arrived of.
@@ -123,6 +121,8 @@ package final class Worker: @unchecked Sendable {
     private var events: [(UInt64, Poller.Events)] = []
     let index: Int
     let laneMap: LaneMap
+    /// How many streams all workers may have together.
+    let maximumStreams: Int
     let report: @Sendable (Event) -> Void
     private var lastTurn = MonotonicTime(nanoseconds: .max)
 
@@ -135,6 +135,7 @@ package final class Worker: @unchecked Sendable {
     ///   - mergesDatagrams: whether the kernel takes UDP super-packets.
     ///   - side: the rules to begin with.
     ///   - streamRules: what is connected to for the peer, to begin with.
+    ///   - maximumStreams: how many streams all workers may have together.
     ///   - report: takes events; called on the worker's thread.
     /// - Throws: `SystemError` where the kernel gives no poller.
     package init(
@@ -144,6 +145,7 @@ package final class Worker: @unchecked Sendable {
         mergesDatagrams: Bool = false,
         side: PacketSide,
         streamRules: StreamRules = StreamRules(),
+        maximumStreams: Int = .max,
         report: @escaping @Sendable (Event) -> Void
     ) throws(SystemError) {
         mailbox = try Mailbox()
@@ -155,6 +157,7 @@ package final class Worker: @unchecked Sendable {
         self.report = report
         self.index = index
         self.laneMap = laneMap
+        self.maximumStreams = maximumStreams
         pending.reserveCapacity(64)
         events.reserveCapacity(64)
         hungry.reserveCapacity(64)
@@ -383,18 +386,4 @@ package final class Worker: @unchecked Sendable {
         guard let number = laneMap.worker(for: link), number != index, number < crew.count else { return nil }
         return crew[number]
     }
-}
-
-/// How many ICMP errors a worker may still send in this tenth of a second.
-struct ErrorAllowance {
-    private var left = 10
-
-    /// Takes one, if there is one.
-    mutating func take() -> Bool {
-        guard left > 0 else { return false }
-        left -= 1
-        return true
-    }
-
-    mutating func refill() { left = 10 }
 }

@@ -12,6 +12,7 @@
 #endif
 
 static __thread uint64_t count;
+static __thread int64_t held;
 
 // Whether an address lies in libcrypto, which allocates for itself: 40 bytes a record that it writes (OpenSSL 3.0).
 static uintptr_t crypto_start, crypto_end;
@@ -36,11 +37,14 @@ static void note(void *caller) {
 
 uint64_t tendril_test_allocation_count(void) { return count; }
 
+int64_t tendril_test_held_count(void) { return held; }
+
 #ifdef SANITIZED
 int tendril_test_counts_allocations(void) { return 0; }
 #else
 int tendril_test_counts_allocations(void) { return 1; }
 
+void __libc_free(void *);
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
@@ -48,27 +52,37 @@ void *__libc_memalign(size_t, size_t);
 
 void *malloc(size_t size) {
     note(__builtin_return_address(0));
+    held++;
     return __libc_malloc(size);
 }
 
 void *calloc(size_t number, size_t size) {
     note(__builtin_return_address(0));
+    held++;
     return __libc_calloc(number, size);
 }
 
 void *realloc(void *pointer, size_t size) {
     note(__builtin_return_address(0));
+    held += !pointer;
     return __libc_realloc(pointer, size);
 }
 
 int posix_memalign(void **result, size_t alignment, size_t size) {
     note(__builtin_return_address(0));
+    held++;
     *result = __libc_memalign(alignment, size);
     return *result ? 0 : 12;
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
     note(__builtin_return_address(0));
+    held++;
     return __libc_memalign(alignment, size);
+}
+
+void free(void *pointer) {
+    held -= pointer != NULL;
+    __libc_free(pointer);
 }
 #endif

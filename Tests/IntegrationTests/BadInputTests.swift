@@ -45,6 +45,26 @@ struct BadInputTests {
         #expect(client.wait() == 71 && client.text.contains("it is a server's, not a client's"))
     }
 
+    @Test("Whoever asks for the status while there are no descriptors waits, and the program does not turn in circles")
+    func noDescriptors() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", [])
+        try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
+        func limitDescriptors(to count: Int) throws {
+            _ = try Lab.run(["prlimit", "--pid", "\(server.identifier)", "--nofile=\(count)"])
+        }
+        try limitDescriptors(to: 3)
+        let program = try #require(Lab.program)
+        let visitor = try lab.start("seed", [program, "status", "--socket", "\(lab.directory)/server.sock"])
+        try lab.waitUntil("it cannot let the visitor in") { try lab.says(server, "out of descriptors") }
+        let before = server.processorTime
+        usleep(1_000_000)
+        #expect(server.processorTime - before < 0.3)
+        try limitDescriptors(to: 1024)
+        // Without a link, as the answer says.
+        #expect(visitor.wait() == 1, "\(visitor.text)")
+    }
+
     @Test("of strangers changes nothing: garbage, idle connections, no gate key")
     func strangers() throws {
         let lab = try Lab()

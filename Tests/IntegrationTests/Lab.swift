@@ -352,6 +352,14 @@ final class Program {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(identifier)/fd").count) ?? 0
     }
 
+    /// How long it has had a processor, in seconds.
+    var processorTime: Double {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8)) ?? ""
+        // Behind the name, which may hold anything.
+        let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+        return fields.dropFirst(12).prefix(2).reduce(0) { $0 + (Double($1) ?? 0) } / Double(sysconf(CInt(_SC_CLK_TCK)))
+    }
+
     /// Resident memory in KiB.
     var residentMemory: Int { Int(state("VmRSS").split(separator: " ").first ?? "") ?? 0 }
 }

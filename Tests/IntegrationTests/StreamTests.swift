@@ -177,6 +177,10 @@ struct StreamTests {
             "pod-s",
             ["timeout", "20", "bash", "-c", "exec 3<>/dev/tcp/10.1.0.1/8134; cat <&3"]
         )
+        // Who is gone without a word does not stay either.
+        try lab.waitUntil("the kernel asks whether it is still there") {
+            try lab.output("seed", ["ss", "-Htno", "sport = :8134"]).contains("timer:(keepalive,")
+        }
         func fetch(_ more: [String]) throws -> Int32 {
             let command =
                 [

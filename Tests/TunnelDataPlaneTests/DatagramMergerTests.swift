@@ -66,6 +66,41 @@ struct DatagramMergerTests {
         return TestPacket.packet(from, to, transport: 17, checksumAt: 6, datagram, ecn: random.next() % 20 == 0 ? 2 : 0)
     }
 
+    /// A virtio header that leaves the checksum of an IPv6 datagram to the kernel.
+    private static let unfinished = [1, 0, 0, 0, 0, 0, 40, 0, 6, 0] as [UInt8]
+
+    /// The largest that IPv6 has: 40 bytes more than IPv4 can have.
+    private static let largest = TestPacket.udp("fd01::1", "fd02::5", payload: 65527)
+
+    @Test("begin no packet of several where they are larger than one may be", arguments: [65487, 65488, 65527])
+    func bounds(payload: Int) throws {
+        let bytes = TestPacket.udp("fd01::1", "fd02::5", payload: payload)
+        let packet = try InnerPacket.parse(bytes.span)
+        let offered = VirtioHeader(Self.unfinished.span)
+        let header = try #require(offered).validated(for: packet)
+        #expect(DatagramMerge.canBegin(packet, header) == (payload == 65487))
+    }
+
+    @Test("of the largest size go as they came, between small ones that are put together")
+    func largest() throws {
+        let (harness, peer) = try start()
+        let small = TestPacket.udp("fd01::1", "fd02::5", payload: 100)
+        let sent = [small, small, Self.largest, Self.largest, small, small]
+        try peer.write(
+            sent.flatMap { RawPeer.frame(16, Self.unfinished + TestPacket.withPartialChecksum($0)) }
+        )
+        var (got, writes): ([[UInt8]], Int) = ([], 0)
+        for _ in 0..<10_000 where !peer.flush() || got.count < sent.count && harness.ends.isEmpty {
+            _ = harness.worker.turn(isWaiting: false)
+            while let whole = harness.receiveWhole() {
+                writes += 1
+                got += Self.cut(whole)
+            }
+        }
+        #expect(harness.ends.isEmpty, "\(harness.ends)")
+        #expect(got == sent && writes == 4, "\(got.map(\.count)), \(writes) writes")
+    }
+
     @Test("are put together, and cut again are what came, in its order", arguments: 1...20 as ClosedRange<UInt64>)
     func areWhatCame(seed: UInt64) throws {
         let (harness, peer) = try start()

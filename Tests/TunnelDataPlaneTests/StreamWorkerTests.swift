@@ -21,7 +21,8 @@ struct StreamWorkerTests {
         )
     }
 
-    private static func pair(
+    /// A worker with a peer that is linked.
+    static func pair(
         _ side: PacketSide,
         _ rules: StreamRules,
         run: UInt128? = nil
@@ -33,17 +34,12 @@ struct StreamWorkerTests {
         return (harness, RawPeer(pair.0, try sessions.takeClient()))
     }
 
-    private func open(_ id: UInt32, _ target: [UInt8], window: UInt32 = 1 << 20) -> [UInt8] {
-        let head = [id, window].flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
-        return RawPeer.frame(32, head + target)
-    }
-
     private func say(_ frames: [[UInt8]], awaiting count: Int = 0) throws -> [(kind: UInt8, payload: [UInt8])] {
         try Self.say(frames, to: harness, from: peer, awaiting: count)
     }
 
     /// Says something and returns what is answered: so many refusals, for which others than the worker may have to do something.
-    private static func say(
+    static func say(
         _ frames: [[UInt8]],
         to harness: WorkerHarness,
         from peer: RawPeer,
@@ -70,7 +66,7 @@ struct StreamWorkerTests {
             .address(try #require(IPAddress("::1")), port: 22), .name("localhost", port: 22),
             .name("kube-apiserver", port: 443), .service("status"), .service("etcd"),
         ]
-        let opens = targets.enumerated().map { open(UInt32($0 * 2 + 1), $1.bytes) }
+        let opens = targets.enumerated().map { RawPeer.open(UInt32($0 * 2 + 1), $1.bytes) }
         let answers = try say(opens, awaiting: targets.count).filter { $0.kind == 37 }
         #expect(answers.count == targets.count)
         for answer in answers {
@@ -79,7 +75,7 @@ struct StreamWorkerTests {
         }
         #expect(harness.ends.isEmpty)
         // The service itself is dialled: here nobody listens at it.
-        let service = try say([open(101, StreamTarget.apiServer.bytes)], awaiting: 1).filter { $0.kind == 37 }
+        let service = try say([RawPeer.open(101, StreamTarget.apiServer.bytes)], awaiting: 1).filter { $0.kind == 37 }
         #expect(try StreamReset(Array(try #require(service.first).payload[4...])).reason == .refused)
     }
 
@@ -99,7 +95,7 @@ struct StreamWorkerTests {
             .address(try #require(IPAddress("169.254.169.254")), port: 80),
             .address(try #require(IPAddress("10.3.0.1")), port: 80), .name("localhost", port: 22), .apiServer,
         ]
-        let opens = targets.enumerated().map { open(UInt32($0 * 2 + 2), $1.bytes) }
+        let opens = targets.enumerated().map { RawPeer.open(UInt32($0 * 2 + 2), $1.bytes) }
         let answers = try Self.say(opens, to: harness, from: peer, awaiting: targets.count).filter { $0.kind == 37 }
         #expect(answers.count == targets.count)
         for answer in answers { #expect(try StreamReset(Array(answer.payload[4...])).reason == .forbidden) }
@@ -150,7 +146,7 @@ struct StreamWorkerTests {
         let rules = StreamRules(services: [StreamTarget.apiServer.description: try #require(address)])
         let side = PacketSide.server(ServerPolicy(shoot: RouteTable()), FlowTable())
         let (harness, owner) = try Self.pair(side, rules, run: 1)
-        _ = try Self.say([open(33, StreamTarget.apiServer.bytes)], to: harness, from: owner)
+        _ = try Self.say([RawPeer.open(33, StreamTarget.apiServer.bytes)], to: harness, from: owner)
         #expect(harness.worker.streamCounters[.active] == 1)
         let sessions = try SessionPair()
         let ends = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
@@ -169,7 +165,7 @@ struct StreamWorkerTests {
     func movingViolations() throws {
         for (frame, moves) in [
             (named(33), false), (named(33, flag: 2), true), (named(33, flag: 3), true),
-            (open(35, StreamTarget.apiServer.bytes), true),
+            (RawPeer.open(35, StreamTarget.apiServer.bytes), true),
         ] {
             let (harness, peer) = moves ? try movingPair() : (self.harness, self.peer)
             _ = try Self.say([frame], to: harness, from: peer)
@@ -212,7 +208,7 @@ struct StreamWorkerTests {
         for _ in 0..<200 where harness.ends.isEmpty {
             var frame: [UInt8]
             if Bool.random(using: &random) {
-                frame = open(UInt32.random(in: 0...9, using: &random), StreamTarget.apiServer.bytes)
+                frame = RawPeer.open(UInt32.random(in: 0...9, using: &random), StreamTarget.apiServer.bytes)
             } else {
                 let count = [1, 8, 12, 20, 22, 30].randomElement(using: &random) ?? 1
                 let payload = (0..<count).map { index in

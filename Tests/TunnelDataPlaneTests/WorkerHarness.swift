@@ -17,6 +17,7 @@ final class WorkerHarness {
     final class Reports: @unchecked Sendable {
         var ends: [LaneEnd] = []
         var refusals: [StreamRequest] = []
+        var retirements = 0
     }
 
     /// Makes a worker; one that is not alone is to be made acquainted with the others before its first turn.
@@ -42,6 +43,7 @@ final class WorkerHarness {
             switch event {
             case .ended(_, let end): reports.ends.append(end)
             case .refused(let request, _, _): reports.refusals.append(request)
+            case .retiring: reports.retirements += 1
             default: break
             }
         }
@@ -59,6 +61,9 @@ final class WorkerHarness {
     }
 
     var ends: [LaneEnd] { reports.ends }
+
+    /// How often it was reported that a peer is about to end.
+    var retirements: Int { reports.retirements }
 
     /// The requests that could not be opened since this was asked last.
     func takeRefusals() -> [StreamRequest] {
@@ -222,6 +227,16 @@ final class RawPeer {
             bytes.removeFirst(4 + length)
         }
         return frames
+    }
+
+    /// The frame that asks for a stream.
+    static func open(_ id: UInt32, _ target: [UInt8], window: UInt32 = 1 << 20) -> [UInt8] {
+        frame(32, number(UInt64(id), 4) + number(UInt64(window), 4) + target)
+    }
+
+    /// A number as it stands in frames, in so many bytes.
+    static func number(_ value: UInt64, _ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - $0))) }
     }
 
     /// A frame around a payload.

@@ -100,6 +100,17 @@ struct HostileClientTests {
         }
     }
 
+    @Test("tells control code once that a peer is about to end, however often the peer says so")
+    func tellsOnce() throws {
+        let (harness, peer) = try start()
+        for _ in 0..<3 {
+            try peer.write((0..<1000).flatMap { _ in RawPeer.frame(7, []) })
+            while !peer.flush() { _ = harness.worker.turn(isWaiting: false) }
+            _ = harness.worker.turn(isWaiting: false)
+        }
+        #expect(harness.retirements == 1 && harness.ends.isEmpty, "\(harness.retirements), \(harness.ends)")
+    }
+
     @Test("never traps on an authenticated peer's random frames", arguments: 1...40 as ClosedRange<UInt64>)
     func survivesRandomFrames(seed: UInt64) throws {
         let (harness, peer) = try start()

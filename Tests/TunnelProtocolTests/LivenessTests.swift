@@ -306,6 +306,33 @@ struct ServerRegistryTests {
         #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.2.1.9")) == nil)
     }
 
+    @Test("lets no client claim single addresses of what Nodes have or share: they are others' soon, or everybody's")
+    func judgesClaims() throws {
+        func networks(_ texts: String...) -> [IPPrefix] { texts.compactMap { IPPrefix($0) } }
+        var registry = ServerRegistry(
+            tunnels: networks("10.98.0.0/24"),
+            own: [TestPacket.address("10.98.0.1")],
+            pool: networks("10.2.0.0/16", "10.3.0.0/16"),
+            bindings: [:],
+            followingNodesBut: networks("10.3.0.0/16")
+        )
+        _ = registry.follow(["a": networks("10.2.1.0/24"), "b": networks("10.2.2.0/24")])
+        var links: [String: Int] = [:]
+        for (name, addresses) in [("b", ["10.98.0.3"]), ("a", ["10.98.0.2", "10.2.1.7", "10.3.0.7"])] {
+            let hello = hello(UInt128(links.count), addresses, ["10.2.0.0/16", "10.3.0.0/16"])
+            if case .accepted(let link, _, _) = registry.admit(name, hello, generation: 1) { links[name] = link }
+        }
+        let (a, b) = (try #require(links["a"]), try #require(links["b"]))
+        func route(_ address: String) -> Int? {
+            registry.policy(services: []).routes.lookup(TestPacket.address(address))
+        }
+        #expect(route("10.2.1.7") == a && route("10.98.0.2") == a && route("10.3.0.7") == b && route("10.3.0.8") == b)
+        // Its Node is gone, and another one has its range.
+        let bounds = registry.follow(["b": networks("10.2.2.0/24", "10.2.1.0/24")])
+        #expect(route("10.2.1.7") == b && bounds[a]?.contains(TestPacket.address("10.2.1.7")) == false)
+        #expect(route("10.98.0.2") == a && bounds[a]?.contains(TestPacket.address("10.98.0.2")) == true)
+    }
+
     @Test("lets a new run of a client replace the old one")
     func replaces() {
         var registry = registry()

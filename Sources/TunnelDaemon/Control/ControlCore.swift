@@ -58,13 +58,12 @@ final class ControlCore {
 
     private let setup: TunnelSetup
     private let signals: SignalReader
-    private let statusSocket: StatusSocket
+    private var statusSocket: StatusSocket
     private let service = ServiceManager()
     private var greetings: [UInt64: Greeting] = [:]
     /// The lanes of each link that take streams: their numbers by generation.
     private var streamLanes: [Int: [UInt64: Int]] = [:]
     private var streamTurn = 0
-    private let descriptorLimit = Privileges.raiseDescriptorLimit()
     private var nextToken = Token.firstDynamic
     private var nextGeneration: UInt64 = 0
     private var nextSecond = MonotonicTime(nanoseconds: 0)
@@ -91,10 +90,11 @@ final class ControlCore {
         let poller = try Poller()
         statusSocket = try StatusSocket(path: configuration.socket)
         var workers: [Worker] = []
+        // Beside all else that has descriptors.
+        let maximumStreams = Privileges.raiseDescriptorLimit() / 8 * 7
         let laneMap = LaneMap()
         for index in 0..<configuration.lanes {
             let queue = setup.queues.indices.contains(index) ? setup.queues[index].take() : nil
-            let report: @Sendable (Worker.Event) -> Void = { mailbox.post(.worker($0)) }
             workers.append(
                 try Worker(
                     index: index,
@@ -103,7 +103,8 @@ final class ControlCore {
                     mergesDatagrams: setup.features.contains(.datagramSegmentation),
                     side: side,
                     streamRules: streamRules,
-                    report: report
+                    maximumStreams: maximumStreams,
+                    report: { mailbox.post(.worker($0)) }
                 )
             )
         }
@@ -285,7 +286,7 @@ final class ControlCore {
             case Token.signals: if readSignals() { beginDrain(at: then) }
             case Token.mailbox: for event in mailbox.drain() { handle(event, at: then) }
             case Token.status:
-                statusSocket.answer { (try? StatusReport(board, at: then).json()) ?? "{}" }
+                statusSocket.answer(token, self, at: then) { (try? StatusReport(board, at: then).json()) ?? "{}" }
             default:
                 if let greeting = greetings[token] {
                     finish(greeting, greeting.advance(), at: then)
@@ -294,6 +295,7 @@ final class ControlCore {
                 }
             }
         }
+        statusSocket.openIfDue(Token.status, self, at: then)
         if then >= nextSecond { second(at: then) }
         return !isDrained(at: then) && failure == nil
     }
@@ -304,14 +306,14 @@ final class ControlCore {
         guard drainDeadline == nil else { return drainDeadline = now }
         drainDeadline = now + .seconds(UInt64(configuration.drainSeconds))
         for worker in workers { worker.mailbox.post(.retire) }
-        let count = activeStreams
+        let count = workers.activeStreams
         if count > 0 { logger.notice("waiting for streams", metadata: ["streams": "\(count)"]) }
         service.stopping(within: .seconds(UInt64(configuration.drainSeconds) + Self.goodbyeSeconds))
     }
 
     private func isDrained(at now: MonotonicTime) -> Bool {
         guard let drainDeadline else { return false }
-        guard activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0 else {
+        guard workers.activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0 else {
             emptySince = nil
             return now >= drainDeadline
         }
@@ -321,9 +323,7 @@ final class ControlCore {
     }
 
     /// Whether descriptors are left for more streams beside all else.
-    var hasRoomForStreams: Bool { activeStreams < UInt64(descriptorLimit) / 8 * 7 }
-
-    private var activeStreams: UInt64 { workers.reduce(0) { $0 + $1.streamCounters[.active] } }
+    var hasRoomForStreams: Bool { workers.first?.hasRoomForStreams ?? false }
 
     /// Whether a link's peer is about to end, so that others go first.
     func isRetiring(_ link: Int) -> Bool { retiring.contains(link) }

@@ -171,7 +171,7 @@ enum Metrics {
         add("opened_total", .counter, "Streams that were opened.", board.streams.reduce(0) { $0 + $1.openings.count })
         add("broken_total", .counter, "Streams that ended before their time.", sum(.broken))
         add("resumed_total", .counter, "Streams that went on over another connection.", sum(.resumed))
-        add("held_bytes", .gauge, "Bytes of streams that wait in memory.", sum(.heldBytes))
+        add("held_bytes", .gauge, "Memory that waiting bytes of streams take.", sum(.heldBytes))
         text.add(
             "tendril_vpn_streams_refused_total",
             .counter,

@@ -4,11 +4,31 @@ import TendrilCore
 import TunnelProtocol
 
 /// How a server's operator reads a client's status: a stream to the service of this name, which every client has.
+///
+/// Whatever comes was written by the client's machine, and is believed nothing.
 enum PeerStatus {
     static let service = StreamTarget.service("status")
+    /// What an answer may have at most, in bytes.
+    private static let maximumAnswer = 1 << 20
 
     /// Asks a server's peer socket for the status of the client called `name`.
-    static func ask(_ name: String, socket path: String) throws -> [UInt8] {
+    ///
+    /// - Parameters:
+    ///   - name: the client's.
+    ///   - path: of the peer socket.
+    /// - Returns: what it tells.
+    /// - Throws: where nobody answers, or with what cannot be read.
+    static func ask(_ name: String, socket path: String) throws -> StatusReport {
+        let bytes = try answer(of: name, socket: path)
+        do {
+            return try StatusReport(json: bytes)
+        } catch {
+            // The decoder names what it stumbled over, in the client's words.
+            throw PeerStatusError("the answer cannot be read: \(error)")
+        }
+    }
+
+    private static func answer(of name: String, socket path: String) throws -> [UInt8] {
         guard let address = SocketAddress(path: path) else {
             throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
         }
@@ -19,17 +39,24 @@ enum PeerStatus {
         }
         var answer: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
-        while case let count = recv(socket.rawValue, &chunk, chunk.count, 0), count > 0 { answer += chunk[..<count] }
+        while case let count = recv(socket.rawValue, &chunk, chunk.count, 0), count > 0 {
+            answer += chunk[..<count]
+            guard answer.count <= maximumAnswer else { throw PeerStatusError("the answer has more than 1 MiB") }
+        }
         guard let end = answer.firstIndex(of: 0x0A), answer.starts(with: Array("HTTP/1.1 ".utf8)) else {
-            throw PeerStatusError(description: "the daemon gave no answer")
+            throw PeerStatusError("the daemon gave no answer")
         }
         let line = String(decoding: answer[9..<end], as: UTF8.self)
         guard line.hasPrefix("200"), let body = answer.firstIndex(of: UInt8(ascii: "{")) else {
-            throw PeerStatusError(description: line.split(separator: "\r").first.map(String.init) ?? line)
+            throw PeerStatusError(line.split(separator: "\r").first.map(String.init) ?? line)
         }
         return Array(answer[body...])
     }
 }
 
-/// Why a peer's status cannot be had.
-struct PeerStatusError: Error, CustomStringConvertible { let description: String }
+/// Why a peer's status cannot be had; printable, whoever wrote it.
+struct PeerStatusError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ reason: String) { description = PrintableText.make(reason.utf8) }
+}

@@ -47,7 +47,7 @@ package struct StatusReport: Codable, Sendable {
         package let broken: UInt64
         /// Went on over another connection.
         package let resumed: UInt64
-        /// Bytes that wait in memory.
+        /// The memory that what waits takes.
         package let heldBytes: UInt64
         /// Could not be opened, by reason.
         package let refused: [String: UInt64]
@@ -99,11 +99,21 @@ package struct StatusReport: Codable, Sendable {
         lastError = state.lastError
     }
 
-    /// The report as JSON with sorted keys.
+    /// The report as JSON with sorted keys, in printable ASCII: what a peer has written does nothing to a terminal.
     package func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+        let bytes = try encoder.encode(self)
+        let text = String(decoding: bytes, as: UTF8.self)
+        return bytes.allSatisfy { Self.isPlain(UInt16($0)) } ? text : text.utf16.map(Self.escaped).joined()
+    }
+
+    private static func isPlain(_ unit: UInt16) -> Bool { unit == 0x0A || (0x20...0x7E).contains(unit) }
+
+    /// A unit of UTF-16 as it may stand in a string of JSON (RFC 8259, section 7), beside which nothing needs this.
+    private static func escaped(_ unit: UInt16) -> String {
+        if isPlain(unit) { return String(decoding: [unit], as: UTF16.self) }
+        return "\\u" + String(UInt32(unit) + 0x10000, radix: 16).dropFirst()
     }
 
     /// Reads what a daemon answered.

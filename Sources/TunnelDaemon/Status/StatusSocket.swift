@@ -5,6 +5,7 @@ import TendrilCore
 /// The UNIX socket on which a daemon tells its status: whoever connects is sent one JSON document.
 struct StatusSocket: ~Copyable {
     private let local: LocalListener
+    private var latch = DoorLatch()
 
     /// Listens at `path`, which only the owner may connect to.
     init(path: String) throws(SystemError) { local = try LocalListener(path: path, mode: 0o600, backlog: 16) }
@@ -13,11 +14,22 @@ struct StatusSocket: ~Copyable {
     var descriptor: CInt { local.socket.rawDescriptor }
 
     /// Sends the answer to everyone who has connected.
-    func answer(_ text: () -> String) {
-        while case .some(let visitor) = try? local.socket.accept() {
-            let socket = OwnedDescriptor(owning: visitor.descriptor)
+    ///
+    /// - Parameters:
+    ///   - token: by which the socket is watched.
+    ///   - core: watches it.
+    ///   - now: the time.
+    ///   - text: makes the answer.
+    mutating func answer(_ token: UInt64, _ core: ControlCore, at now: MonotonicTime, _ text: () -> String) {
+        while let descriptor = latch.accept(at: local.socket, token, core, at: now) {
+            let socket = OwnedDescriptor(owning: descriptor)
             Self.send(Array(text().utf8), to: socket.rawValue)
         }
+    }
+
+    /// Lets visitors in again for whom there were no descriptors a moment ago.
+    mutating func openIfDue(_ token: UInt64, _ core: ControlCore, at now: MonotonicTime) {
+        latch.openIfDue(descriptor, token, core, at: now)
     }
 
     /// Sends all of an answer, waiting for its reader for half a second at most.

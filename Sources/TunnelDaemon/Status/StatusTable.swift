@@ -1,6 +1,9 @@
+import TunnelProtocol
+
 /// The status as a table for people.
 package enum StatusTable {
-    /// Renders a report for a terminal of any width.
+    /// Renders a report for a terminal of any width; what is not printable ASCII in it, such as a peer's escape sequences, is
+    /// replaced.
     ///
     /// - Parameters:
     ///   - report: what a daemon told.
@@ -30,7 +33,7 @@ package enum StatusTable {
         }
         if count > 0 { lines += ["", "last log lines:"] + report.log.suffix(count) }
         if let error = report.lastError { lines += ["", "last error: \(error)"] }
-        return lines.joined(separator: "\n")
+        return lines.lazy.map { PrintableText.make($0.utf8) }.joined(separator: "\n")
     }
 
     private static func rows(_ link: StatusReport.Link) -> [[String]] {
@@ -71,7 +74,7 @@ package enum StatusTable {
 
     /// Bytes per second as bits per second.
     private static func bits(_ rate: UInt64) -> String {
-        let bits = rate * 8
+        let bits = min(rate, .max / 8) * 8
         if bits < 10_000 { return "\(bits) bit/s" }
         if bits < 1_000_000 { return "\(bits / 1000) kbit/s" }
         if bits < 1_000_000_000 { return "\(decimal(bits, per: 1_000_000)) Mbit/s" }

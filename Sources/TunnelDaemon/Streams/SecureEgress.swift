@@ -94,6 +94,7 @@ final class SecureEgress: @unchecked Sendable {
     }
 
     private func accept(_ descriptor: CInt) {
+        StreamSocket.tuneForStream(descriptor)
         let options = CInt(BEV_OPT_CLOSE_ON_FREE.rawValue)
         guard visitors.count < Self.maximumVisitors, let session = currentSessions().make() else {
             close(descriptor)

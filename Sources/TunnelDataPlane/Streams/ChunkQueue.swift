@@ -1,39 +1,57 @@
 import LinuxSystem
 import TendrilCore
 
+/// A piece of memory.
+struct Chunk {
+    let memory: UnsafeMutableRawPointer
+    /// So much of it was written at any time, in bytes of whole pages: what it takes of the machine's memory.
+    var touched = 0
+}
+
 /// Pieces of memory of one size that the streams of a worker share; a few free ones are kept at hand.
 final class ChunkStore {
     /// The size of a piece in bytes; pages that are never touched cost nothing.
     static var chunkSize: Int { 64 * 1024 }
+    static var pageSize: Int { 4096 }
     private static var reserve: Int { 64 }
 
-    private var free: [UnsafeMutableRawPointer] = []
+    private var free: [Chunk] = []
     /// Pieces that are in use.
     private(set) var used = 0
+    /// What the pieces in use take of the machine's memory, in bytes, however little of it still means anything.
+    private(set) var held = 0
 
     init() { free.reserveCapacity(Self.reserve) }
 
     deinit { trim() }
 
-    func take() -> UnsafeMutableRawPointer {
+    func take() -> Chunk {
+        let chunk = free.popLast() ?? Chunk(memory: Pages.take(Self.chunkSize))
         used += 1
-        return free.popLast() ?? Pages.take(Self.chunkSize)
+        held += chunk.touched
+        return chunk
     }
 
-    func give(_ chunk: UnsafeMutableRawPointer) {
+    func give(_ chunk: Chunk) {
         used -= 1
-        if free.count < Self.reserve { free.append(chunk) } else { Pages.give(chunk, Self.chunkSize) }
+        held -= chunk.touched
+        if free.count < Self.reserve { free.append(chunk) } else { Pages.give(chunk.memory, Self.chunkSize) }
     }
 
-    /// Counts pieces that another store counts no more.
-    func take(_ count: Int, from other: ChunkStore) {
+    /// Notes that more of a piece in use was written.
+    func touched(_ bytes: Int) { held += bytes }
+
+    /// Counts pieces that another store counts no more, and the memory that they take.
+    func take(_ count: Int, holding bytes: Int, from other: ChunkStore) {
         other.used -= count
+        other.held -= bytes
         used += count
+        held += bytes
     }
 
     /// Gives what is kept at hand back to the system.
     func trim() {
-        for chunk in free { Pages.give(chunk, Self.chunkSize) }
+        for chunk in free { Pages.give(chunk.memory, Self.chunkSize) }
         free.removeAll(keepingCapacity: true)
     }
 }
@@ -46,10 +64,12 @@ struct ChunkQueue: ~Copyable {
     private static var kept: Int { 32 }
 
     private var store: ChunkStore
-    private var chunks: [UnsafeMutableRawPointer] = []
+    private var chunks: [Chunk] = []
     /// Offset of the first byte in the first piece.
     private var start = 0
     private(set) var count = 0
+    /// What its pieces take of the machine's memory, in bytes.
+    private(set) var held = 0
 
     init(_ store: ChunkStore) { self.store = store }
 
@@ -62,17 +82,31 @@ struct ChunkQueue: ~Copyable {
         let end = start + count
         let index = end / ChunkStore.chunkSize
         if chunks.isEmpty { chunks.reserveCapacity(Self.usual) }
-        if index == chunks.count { chunks.append(store.take()) }
+        if index == chunks.count { grow() }
         let offset = end % ChunkStore.chunkSize
         return UnsafeMutableRawBufferPointer(
-            start: chunks[index] + offset,
+            start: chunks[index].memory + offset,
             count: min(ChunkStore.chunkSize - offset, limit)
         )
     }
 
+    private mutating func grow() {
+        let chunk = store.take()
+        held += chunk.touched
+        chunks.append(chunk)
+    }
+
     mutating func filled(_ bytes: Int) {
         count += bytes
-        if count == 0 { releaseAll() }
+        guard count > 0 else { return releaseAll() }
+        let last = start + count - 1
+        let index = last / ChunkStore.chunkSize
+        let touched = (last % ChunkStore.chunkSize / ChunkStore.pageSize + 1) * ChunkStore.pageSize
+        let more = touched - chunks[index].touched
+        guard more > 0 else { return }
+        chunks[index].touched = touched
+        held += more
+        store.touched(more)
     }
 
     /// Copies bytes in.
@@ -88,7 +122,7 @@ struct ChunkQueue: ~Copyable {
 
     /// Makes what it holds that of another store.
     mutating func move(to other: ChunkStore) {
-        other.take(chunks.count, from: store)
+        other.take(chunks.count, holding: held, from: store)
         store = other
     }
 
@@ -99,7 +133,7 @@ struct ChunkQueue: ~Copyable {
         let length = min(ChunkStore.chunkSize - position % ChunkStore.chunkSize, limit, count - offset)
         guard length > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         let chunk = chunks[position / ChunkStore.chunkSize]
-        return UnsafeRawBufferPointer(start: chunk + position % ChunkStore.chunkSize, count: length)
+        return UnsafeRawBufferPointer(start: chunk.memory + position % ChunkStore.chunkSize, count: length)
     }
 
     /// A copy of all bytes.
@@ -116,7 +150,9 @@ struct ChunkQueue: ~Copyable {
         count -= bytes
         if count == 0 { return releaseAll() }
         while start >= ChunkStore.chunkSize {
-            store.give(chunks.removeFirst())
+            let chunk = chunks.removeFirst()
+            held -= chunk.touched
+            store.give(chunk)
             start -= ChunkStore.chunkSize
         }
     }
@@ -125,6 +161,6 @@ struct ChunkQueue: ~Copyable {
     private mutating func releaseAll() {
         for chunk in chunks { store.give(chunk) }
         chunks.removeAll(keepingCapacity: chunks.capacity <= Self.kept)
-        start = 0
+        (start, held) = (0, 0)
     }
 }

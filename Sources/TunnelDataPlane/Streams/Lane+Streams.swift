@@ -22,23 +22,25 @@ extension Lane {
             try putMove(of: set)
             return true
         }
+        if let owed = set.takeReset() {
+            try put(owed.reset, of: owed.id)
+            return true
+        }
         guard let stream = set.next() else { return false }
         try put(stream, of: set, at: now)
         return true
     }
 
+    private func put(_ reset: StreamReset, of stream: UInt32) throws(TLSError) {
+        let bytes = reset.bytes
+        try frame(.streamReset, length: 4 + bytes.count) { span in
+            StreamFrame.write(stream: stream, to: &span)
+            for index in bytes.indices { span[4 + index] = bytes[index] }
+        }
+    }
+
     private func put(_ stream: Stream, of set: StreamSet, at now: MonotonicTime) throws(TLSError) {
         guard !stream.isGone else { return }
-        if let reset = stream.owesReset {
-            stream.owesReset = nil
-            if stream.isGhost { set.ghosts -= 1 }
-            let bytes = reset.bytes
-            try frame(.streamReset, length: 4 + bytes.count) { span in
-                StreamFrame.write(stream: stream.id, to: &span)
-                for index in bytes.indices { span[4 + index] = bytes[index] }
-            }
-            return
-        }
         // The peer has it somewhere else still.
         guard !stream.passage.isUnderWay else { return }
         if stream.owesOpen {

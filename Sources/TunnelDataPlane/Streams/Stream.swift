@@ -54,10 +54,7 @@ final class Stream {
     var owesOpen = false
     /// Whether the peer may know of it.
     var wasAsked = false
-    /// Whether it only stands for a reset that is to be told.
-    var isGhost = false
     var owesOpened = false
-    var owesReset: StreamReset?
     var isAtLeisure = false
     /// Whether the peer has still to say what it has, after a lane took the place of another.
     var awaitsResume = false
@@ -95,15 +92,14 @@ final class Stream {
 
     /// Whether something of it can be sent now.
     var hasWork: Bool {
-        if owesReset != nil { return true }
         guard !passage.isUnderWay else { return false }
         if owesOpen || owesOpened { return true }
         guard !awaitsResume, opening == .open || !isOurs else { return false }
         return machine.isCreditDue || isAtLeisure || machine.sendable > 0 || machine.owesEnd
     }
 
-    /// Bytes that it holds in memory.
-    var held: Int { outbox.count + inbox.count }
+    /// What its bytes take of the machine's memory.
+    var held: Int { outbox.held + inbox.held }
 
     /// What is told to the peer where both go on after a loss.
     func takeEntry() -> StreamFrame.ResumeEntry {

@@ -38,14 +38,22 @@ final class StreamSet {
 
     /// Streams whose last word was said, to be ended.
     var finished: [Stream] = []
-    /// Resets that wait to be told of streams that are not there.
-    var ghosts = 0
-
-    /// The most resets that wait.
-    static var maximumGhosts: Int { 256 }
+    /// How many streams that are over still stand in a line.
+    private var spent = 0
+    /// How many of them there may be in any case.
+    private static var maximumSpent: Int { 256 }
+    /// What is owed to the peer about streams that are not here, once for each; at most `maximumStreams`.
+    private var resets: [(id: UInt32, reset: StreamReset)] = []
+    private var disowned: Set<UInt32> = []
+    /// Whether more was owed than is kept: the peer hears it only where both say what they have, on another connection.
+    private(set) var hasLostResets = false
+    /// With so many before it, a reset has no words beside its reason.
+    private static var maximumExplained: Int { 256 }
 
     /// The most streams of one set.
     static var maximumStreams: Int { 16384 }
+    /// The most streams that a server's client may ask for, on all lanes of its link together.
+    static var maximumOfClient: UInt64 { 1024 }
 
     /// A number that no stream of the link has: the two sides take odd and even ones, and each lane its own part of them.
     ///
@@ -67,6 +75,9 @@ final class StreamSet {
     /// Whether the client may name so many more streams before it takes answers.
     func mayName(_ count: Int) -> Bool { sought + answers.count + count <= Self.maximumStreams * Hello.maximumLanes }
 
+    /// What all of them take of the machine's memory.
+    var held: Int { streams.values.reduce(0) { $0 + $1.held } }
+
     /// Says on the connection how many there are.
     func count() { carrier?.counters.set(.streams, UInt64(streams.count)) }
 
@@ -81,6 +92,21 @@ final class StreamSet {
         absences = departures.keys.filter { streams[$0] == nil } + namings
         resumes = isServer ? Array(streams.keys) : streams.values.filter { !$0.passage.isUnderWay }.map(\.id)
         (answers, sought) = ([], 0)
+    }
+
+    /// Forgets a stream that is over.
+    ///
+    /// A line that does not move keeps no more of those than of others; they leave together, so that each costs the same
+    /// however many there are.
+    func forget(_ stream: Stream) {
+        if streams[stream.id] === stream { streams[stream.id] = nil }
+        count()
+        guard stream.place != .idle else { return }
+        spent += 1
+        guard spent > max(Self.maximumSpent, streams.count) else { return }
+        urgent.removeAll(where: \.isGone)
+        bulk.removeAll(where: \.isGone)
+        spent = 0
     }
 
     /// Lets go of streams that leave.
@@ -122,6 +148,20 @@ final class StreamSet {
         return (number, entries)
     }
 
+    /// Notes that the peer is to be told why a stream is not here.
+    func disown(_ id: UInt32, _ reset: StreamReset) {
+        guard resets.count < Self.maximumStreams else { return hasLostResets = true }
+        guard disowned.insert(id).inserted else { return }
+        resets.append((id, resets.count < Self.maximumExplained ? reset : StreamReset(reset.reason)))
+    }
+
+    /// Takes one of the resets that are owed.
+    func takeReset() -> (id: UInt32, reset: StreamReset)? {
+        guard let owed = resets.popLast() else { return nil }
+        disowned.remove(owed.id)
+        return owed
+    }
+
     /// Whether streams are to be named on this connection, or answered for.
     var owesMove: Bool { !namings.isEmpty || !answers.isEmpty }
 
@@ -143,19 +183,18 @@ final class StreamSet {
     func next() -> Stream? {
         guard let stream = urgent.popFirst() ?? bulk.popFirst() else { return nil }
         stream.place = .idle
+        if stream.isGone { spent -= 1 }
         return stream
     }
 
     /// Forgets what was to be told: the next connection begins with what there is.
     func forgetWords() {
-        urgent.removeAll(where: \.isGhost)
-        bulk.removeAll(where: \.isGhost)
-        ghosts = 0
+        (resets, disowned, hasLostResets) = ([], [], false)
         (namings, answers) = ([], [])
     }
 
     /// Whether something can be sent.
-    var hasWork: Bool { owesResume || owesMove || !urgent.isEmpty || !bulk.isEmpty }
+    var hasWork: Bool { owesResume || owesMove || !resets.isEmpty || !urgent.isEmpty || !bulk.isEmpty }
 }
 
 /// Names the streams of one lane number of one link.

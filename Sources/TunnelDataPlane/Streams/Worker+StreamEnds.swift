@@ -14,9 +14,7 @@ extension Worker {
     func discard(_ stream: Stream, because reset: StreamReset, tellPeer: Bool, at now: MonotonicTime) {
         guard !stream.isGone else { return }
         if stream.opening != .open { streamCounters.refused(reset.reason) } else { streamCounters.add(1, to: .broken) }
-        if tellPeer, stream.set.carrier != nil, stream.wasAsked || !stream.isOurs {
-            farewell(stream, reset)
-        }
+        if tellPeer, stream.wasAsked || !stream.isOurs { disown(stream.id, in: stream.set, reset) }
         if let request = stream.request, reset.reason != .cancelled, let socket = stream.socket.take() {
             // Whoever asked gets an answer, or another attempt.
             poller.unwatch(socket.rawDescriptor)
@@ -27,28 +25,10 @@ extension Worker {
         remove(stream)
     }
 
-    /// Has the peer told after the stream itself is forgotten.
-    private func farewell(_ stream: Stream, _ reset: StreamReset) {
-        disown(stream.id, in: stream.set, isOurs: stream.isOurs, reset, at: stream.openedAt)
-    }
-
     /// Has the peer told that a stream is not there.
-    func disown(_ id: UInt32, in set: StreamSet, isOurs: Bool, _ reset: StreamReset, at now: MonotonicTime) {
-        guard set.ghosts < StreamSet.maximumGhosts, let carrier = set.carrier else { return }
-        let ghost = Stream(
-            id,
-            to: .apiServer,
-            isOurs: isOurs,
-            opening: .open,
-            limit: 0,
-            in: set,
-            serial: takeSerial(),
-            chunks: chunks,
-            at: now
-        )
-        (ghost.isGhost, ghost.owesReset) = (true, reset)
-        set.ghosts += 1
-        set.enqueue(ghost)
+    func disown(_ id: UInt32, in set: StreamSet, _ reset: StreamReset) {
+        guard let carrier = set.carrier else { return }
+        set.disown(id, reset)
         markPending(carrier)
     }
 
@@ -56,6 +36,7 @@ extension Worker {
         stream.set.streams[stream.id] = stream
         stream.set.count()
         streamCounters.add(1, to: .active)
+        if !stream.isOurs { laneMap.countAsked(1, on: stream.set.link) }
         if stream.deadline != nil || stream.opening != .open { timed.append(stream) }
     }
 
@@ -63,15 +44,14 @@ extension Worker {
     func remove(_ stream: Stream) {
         guard !stream.isGone else { return }
         stream.isGone = true
-        heldBytes -= stream.held
         stream.outbox.drop(stream.outbox.count)
         stream.inbox.drop(stream.inbox.count)
         withSocket(stream) { poller.unwatch($0.rawDescriptor) }
         stream.socket = nil
         streamTokens.release(stream)
-        if stream.set.streams[stream.id] === stream { stream.set.streams[stream.id] = nil }
-        stream.set.count()
+        stream.set.forget(stream)
         streamCounters.subtract(1, from: .active)
+        if !stream.isOurs { laneMap.countAsked(-1, on: stream.set.link) }
     }
 
     /// Holds streams to their deadlines, and tells at leisure what has arrived.
@@ -89,9 +69,9 @@ extension Worker {
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
         timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay) }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
-        while heldBytes > Self.memoryBudget, relieve(at: now) {}
+        if chunks.held > Self.memoryBudget { relieve(at: now) }
         if chunks.used == 0 { chunks.trim() }
-        streamCounters.set(.heldBytes, UInt64(max(heldBytes, 0)))
+        streamCounters.set(.heldBytes, UInt64(chunks.held))
     }
 
     private func checkTime(of stream: Stream, at now: MonotonicTime) {
@@ -116,6 +96,9 @@ extension Worker {
     }
 
     private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
+        if set.hasLostResets, let carrier = set.carrier {
+            close(carrier, .notice(CloseNotice(.overloaded, "too many resets wait")))
+        }
         guard let lostAt = set.lostAt, now >= lostAt + StreamMachine.resumeTime else { return }
         for stream in Array(set.streams.values) {
             discard(stream, because: StreamReset(.linkDown), tellPeer: false, at: now)
@@ -123,12 +106,18 @@ extension Worker {
         streamSets[StreamSetKey(link: set.link, lane: set.lane)] = nil
     }
 
-    /// Ends the stream that holds the most, when all together hold too much; `false` where none holds anything.
-    private func relieve(at now: MonotonicTime) -> Bool {
-        let fattest = streamSets.values.lazy.flatMap(\.streams.values).max { $0.held < $1.held }
-        guard let fattest, fattest.held > 0 else { return false }
-        discard(fattest, because: StreamReset(.overloaded, "too much is held"), tellPeer: true, at: now)
-        return true
+    /// Ends streams until all together hold no more than they may: each time the fattest of the link that holds the most, so
+    /// that none costs others anything.
+    private func relieve(at now: MonotonicTime) {
+        let holders = streamSets.values.lazy.flatMap(\.streams.values).filter { $0.held > 0 }
+        var links = Dictionary(grouping: holders, by: \.set.link).mapValues { $0.sorted { $0.held < $1.held } }
+        var sums = links.mapValues { $0.reduce(0) { $0 + $1.held } }
+        while chunks.held > Self.memoryBudget, let link = sums.max(by: { $0.value < $1.value })?.key,
+            let fattest = links[link]?.popLast()
+        {
+            sums[link, default: 0] -= fattest.held
+            discard(fattest, because: StreamReset(.overloaded, "too much is held"), tellPeer: true, at: now)
+        }
     }
 
     /// Ends all streams of a link.

@@ -25,8 +25,7 @@ extension Worker {
             } else if set.carrier === lane, [.streamOpened, .streamData, .streamEnd].contains(kind) {
                 // It was given up here while its frames were under way. Of what still comes on a connection that was
                 // replaced the peer is told on its successor.
-                let id = StreamFrame.stream(payload)
-                disown(id, in: set, isOurs: !set.isPeers(id), StreamReset(.lost), at: now)
+                disown(StreamFrame.stream(payload), in: set, StreamReset(.lost))
             }
             if set.hasWork, let carrier = set.carrier { markPending(carrier) }
             return nil
@@ -63,7 +62,7 @@ extension Worker {
         case .streamReset:
             let reset = try StreamReset(StreamFrame.rest(payload, after: 4))
             if reset.reason == .lost, let freed = stream.machine.forgotten() {
-                release(freed, of: stream)
+                stream.outbox.drop(freed)
                 break
             }
             // Only this side knows whether whoever asked here has gone.
@@ -86,6 +85,10 @@ extension Worker {
         // and it will be.
         guard set.streams[id] == nil, set.carrier != nil else { return }
         let target = try StreamTarget(StreamFrame.rest(payload, after: StreamFrame.openHead))
+        guard mayAsk(set) else {
+            streamCounters.refused(.overloaded)
+            return disown(id, in: set, StreamReset(.overloaded))
+        }
         let stream = Stream(
             id,
             to: target,
@@ -98,9 +101,6 @@ extension Worker {
             at: now
         )
         add(stream)
-        guard set.streams.count <= StreamSet.maximumStreams else {
-            return discard(stream, because: StreamReset(.overloaded), tellPeer: true, at: now)
-        }
         connect(stream, at: now)
     }
 
@@ -110,14 +110,8 @@ extension Worker {
         _ stream: Stream,
         at now: MonotonicTime
     ) throws(ProtocolViolation) {
-        release(try stream.machine.credit(received: received, limit: limit), of: stream)
+        stream.outbox.drop(try stream.machine.credit(received: received, limit: limit))
         if stream.canRead { readSocket(stream, at: now) }
-    }
-
-    /// Forgets bytes that the peer has.
-    private func release(_ count: Int, of stream: Stream) {
-        stream.outbox.drop(count)
-        heldBytes -= count
     }
 
     /// The peer says what it has of its streams, after a lane took the place of another.
@@ -153,7 +147,7 @@ extension Worker {
     ) throws(ProtocolViolation) {
         stream.awaitsResume = false
         if stream.passage.isUnderWay { stream.set.settled(stream) }
-        release(try stream.machine.resume(received: entry.received, limit: entry.limit), of: stream)
+        stream.outbox.drop(try stream.machine.resume(received: entry.received, limit: entry.limit))
         if stream.canRead { readSocket(stream, at: now) }
         guard !stream.isGone else { return }
         if entry.isOpen, stream.isOurs { opened(stream, at: now) }
@@ -167,7 +161,7 @@ extension Worker {
         stream.awaitsResume = false
         stream.passage.settle()
         if let freed = stream.machine.forgotten() {
-            release(freed, of: stream)
+            stream.outbox.drop(freed)
             settle(stream, at: now)
         } else if stream.isOurs, stream.opening == .requested {
             // It was never asked.

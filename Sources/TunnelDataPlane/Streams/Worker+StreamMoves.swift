@@ -153,8 +153,7 @@ extension Worker {
         for entry in entries {
             guard let stream = set.streams[entry.stream] else {
                 // It came to its end here while it was looked for.
-                let isOurs = !set.isPeers(entry.stream)
-                if !entry.isAbsent { disown(entry.stream, in: set, isOurs: isOurs, StreamReset(.lost), at: now) }
+                if !entry.isAbsent { disown(entry.stream, in: set, StreamReset(.lost)) }
                 continue
             }
             guard stream.passage.isAnswered(by: number) else { continue }
@@ -180,7 +179,6 @@ extension Worker {
             withSocket(stream) { poller.unwatch($0.rawDescriptor) }
             streamTokens.release(stream)
             stream.token = 0
-            heldBytes -= stream.held
             stream.outbox.move(to: store)
             stream.inbox.move(to: store)
         }
@@ -214,7 +212,6 @@ extension Worker {
         (stream.set, stream.serial, stream.awaitsResume) = (set, takeSerial(), true)
         stream.outbox.move(to: chunks)
         stream.inbox.move(to: chunks)
-        heldBytes += stream.held
         streamCounters.add(1, to: .active)
         timed.append(stream)
         if !isTaken { set.streams[stream.id] = stream }

@@ -10,11 +10,29 @@ extension Worker {
     private static var mutedTime: Nanoseconds { .milliseconds(20) }
     /// How many names may be looked up at once: each takes a thread.
     private static var maximumLookUps: Int { 64 }
+
+    /// Whether there may be more streams; any thread may ask.
+    package var hasRoomForStreams: Bool { crew.activeStreams < UInt64(clamping: maximumStreams) }
+
+    /// Whether the peer may ask for another stream of a set.
+    func mayAsk(_ set: StreamSet) -> Bool {
+        set.streams.count < StreamSet.maximumStreams && hasRoomForStreams
+            && (!isServer || laneMap.askedCount(on: set.link) < StreamSet.maximumOfClient)
+    }
+
+    /// Whether a link may have more in memory: where that is short, it is those that hold more than their part who have to wait.
+    private func mayHold(_ link: Int) -> Bool {
+        guard chunks.held >= Self.memoryBudget else { return true }
+        let links = Set(streamSets.keys.lazy.map(\.link)).count
+        let held = streamSets.values.lazy.filter { $0.link == link }.reduce(0) { $0 + $1.held }
+        return held < Self.memoryBudget / max(links, 1)
+    }
+
     /// Asks the peer of a link for a stream, for a connection of this side.
     func open(_ request: StreamRequest, link: Int, lane: Int, at now: MonotonicTime) {
         let set = streamSet(link: link, lane: lane, at: now)
         guard set.carrier != nil else { return report(.refused(request, StreamReset(.linkDown), link: link)) }
-        guard heldBytes < Self.memoryBudget, let id = set.takeID(&lastStream) else {
+        guard mayHold(link), let id = set.takeID(&lastStream) else {
             return report(.refused(request, StreamReset(.overloaded), link: link))
         }
         guard let socket = request.takeSocket() else { return }
@@ -36,7 +54,6 @@ extension Worker {
         request.early.withUnsafeBytes { early in
             stream.outbox.append(early)
             stream.machine.take(early.count)
-            heldBytes += early.count
         }
         guard adopt(socket, by: stream) else {
             return discard(stream, because: StreamReset(.overloaded, "descriptors"), tellPeer: false, at: now)
@@ -146,7 +163,6 @@ extension Worker {
             // The answer alone: who reads it takes what comes with it for an error.
             Self.established.withUnsafeBytes { stream.inbox.append($0) }
             stream.answerLeft = Self.established.count
-            heldBytes += Self.established.count
             flush(stream, at: now)
             if stream.machine.taken == 0 { stream.mutedUntil = now + Self.mutedTime }
         }
@@ -157,4 +173,9 @@ extension Worker {
     private static func reset(for error: SystemError, _ target: StreamTarget) -> StreamReset {
         StreamReset(error.isConnectionRefused ? .refused : .unreachable, "\(target)")
     }
+}
+
+extension [Worker] {
+    /// How many streams they have together; any thread may ask.
+    package var activeStreams: UInt64 { reduce(0) { $0 + $1.streamCounters[.active] } }
 }

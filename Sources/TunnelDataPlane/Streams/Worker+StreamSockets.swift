@@ -6,7 +6,7 @@ import TunnelProtocol
 extension Worker {
     /// How much is read of one socket before others have their turn.
     private static var readPerTurn: Int { 256 * 1024 }
-    /// What the streams of a worker may hold in memory.
+    /// What the bytes of a worker's streams may take of the machine's memory.
     static var memoryBudget: Int { 32 << 20 }
 
     /// Lends a stream's socket, while it has one.
@@ -70,7 +70,6 @@ extension Worker {
             stream.outbox.filled(count)
             stream.machine.take(count)
             stream.mutedUntil = nil
-            heldBytes += count
             left -= count
             // A short read has emptied the socket, and the next bytes bring an event; an end that came along does not.
             if count < room.count, !stream.hasSeenEnd { stream.canRead = false }
@@ -115,7 +114,6 @@ extension Worker {
         }
         guard !rest.isEmpty else { return }
         stream.inbox.append(rest)
-        heldBytes += rest.count
     }
 
     /// Gives what was kept to the socket.
@@ -127,7 +125,6 @@ extension Worker {
             case .bytes(let count):
                 if count < piece.count { stream.canWrite = false }
                 stream.inbox.drop(count)
-                heldBytes -= count
                 delivered(count, of: stream, at: now)
             case .wouldBlock: stream.canWrite = false
             case .ended, .failed:
@@ -148,7 +145,7 @@ extension Worker {
             count - own,
             at: now,
             roundTrip: roundTrip,
-            mayGrow: heldBytes < Self.memoryBudget / 4 * 3
+            mayGrow: chunks.held < Self.memoryBudget / 4 * 3
         )
     }
 

@@ -210,7 +210,9 @@ package struct ServerRegistry: Sendable {
     private func isBound(_ address: IPAddress, to name: String) -> Bool {
         let binding = bindings[name]
         if let binding, !binding.addresses.isEmpty { return binding.addresses.contains(address) }
-        return (tunnels + allowance(of: name)).contains { $0.contains(address) }
+        // What a Node has may be another's tomorrow, and what all share is nobody's alone.
+        let allowed = nodes == nil ? tunnels + allowance(of: name) : tunnels
+        return allowed.contains { $0.contains(address) }
     }
 
     /// What a client may speak for.

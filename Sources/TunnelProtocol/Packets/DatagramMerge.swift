@@ -5,6 +5,8 @@ import TendrilCore
 package enum DatagramMerge {
     /// The most datagrams in one (UDP_MAX_SEGMENTS of Linux before 6.9).
     package static var maximumCount: Int { 64 }
+    /// The most bytes of a packet of several, and of one that others may be put behind: an IPv6 packet may have 40 more.
+    package static var maximumLength: Int { 65535 }
 
     /// Whether others may be put behind a packet.
     ///
@@ -17,7 +19,7 @@ package enum DatagramMerge {
     @inline(__always)
     package static func canBegin(_ packet: InnerPacket, _ header: VirtioHeader) -> Bool {
         packet.transport == .udp && header.segmentation == .none && header.flags & VirtioHeader.needsChecksum != 0
-            && packet.length > packet.payloadOffset
+            && packet.length > packet.payloadOffset && packet.length <= maximumLength
     }
 
     /// Whether a packet belongs to the same flow as another and differs from it in nothing that merging would lose.
@@ -48,7 +50,7 @@ package enum DatagramMerge {
     /// Makes a packet with the payloads of several behind its headers one that the kernel cuts again.
     ///
     /// - Parameters:
-    ///   - bytes: the first packet, and behind it the payloads of the others; at most 65 535.
+    ///   - bytes: the first packet, and behind it the payloads of the others; at most `maximumLength`.
     ///   - packet: what the headers of the first say.
     /// - Returns: the virtio header to go with it.
     package static func finish(_ bytes: inout MutableSpan<UInt8>, _ packet: InnerPacket) -> VirtioHeader {
