@@ -39,7 +39,10 @@ package enum PresentMachines: Sendable {
 package struct Machine: Sendable {
     /// The name that its Node has, or would have.
     let name: String
-    var addresses: [String] = []
+    let addresses: [String]
+
+    /// Takes what it is called, and its addresses where the provider knows it by those.
+    package init(name: String, addresses: [String] = []) { (self.name, self.addresses) = (name, addresses) }
 }
 
 extension Node {
@@ -103,7 +106,13 @@ package protocol InfrastructureProvider: Sendable {
     func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws
 
     /// Takes back what `grow` did, where it is left over once nothing is to be replaced any more.
-    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws
+    ///
+    /// - Parameters:
+    ///   - work: whose machines they are.
+    ///   - pool: in which nothing is to be replaced.
+    ///   - look: what `look` returns, for those who need it.
+    /// - Throws: where that cannot be found out, or taken back.
+    func settle(_ work: ShootWork, _ pool: Shoot.Worker, _ look: () async throws -> MachinesSeen) async throws
 
     /// Ends one machine of a pool; another one comes in its place unless the pool `shrinks`.
     func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)

@@ -38,7 +38,11 @@ enum ReplacementTask {
             return nodes.contains { $0.pool == pool.name && ($0.isOutdated(wanted: wanted) || $0.isBeingReplaced) }
         }
         let pools = work.facts.spec.workers
-        for pool in pools where !needs(pool) { try await provider.settle(work, pool) }
+        for pool in pools where !needs(pool) {
+            try await provider.settle(work, pool) {
+                try await MachineReplacer(work, provider, shoot, records).see()
+            }
+        }
         guard pools.contains(where: needs) else { return }
         let replacer = try await MachineReplacer(work, provider, shoot, records)
         // One pool after the other: their pods are each other's guests.
@@ -95,7 +99,7 @@ private struct MachineReplacer {
             }
             switch plan.next {
             case .done:
-                try await provider.settle(work, pool)
+                try await provider.settle(work, pool) { seen }
                 let seconds = Clock.now().since(start) / 1_000_000_000
                 return await work.tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
             case .wait: break
