@@ -44,6 +44,16 @@ struct ApprovalRulesTests {
         #expect(!record.isGone(at: 3000, hasNode: true))
     }
 
+    @Test("A machine that its provider does not know has ended, unless it has a Node or may have come just now")
+    func endedMachines() {
+        let issued: UInt64 = 1_000_000
+        let expiry = issued + ApprovalRules.agentLifetime
+        let record = MachineRecord(machine: "w1", pool: "worker", keyDigest: "key", request: "uid", expiry: expiry)
+        #expect(record.hasEnded(at: issued + 600, hasNode: false) && record.hasEnded(at: expiry, hasNode: false))
+        #expect(!record.hasEnded(at: issued + 599, hasNode: false) && !record.hasEnded(at: 0, hasNode: false))
+        #expect(!record.hasEnded(at: expiry, hasNode: true))
+    }
+
     @Test("Signers that are not ours are left alone")
     func foreignSigner() {
         var facts = Cases.agent()

@@ -59,6 +59,19 @@ package struct MachineRecord: Hashable, Sendable {
     ///
     /// A certificate that is still valid keeps the name: whoever has it would get the rights of the next of that name.
     package func isGone(at now: UInt64, hasNode: Bool) -> Bool { mayBeGone(at: now) && !hasNode }
+
+    /// For so many seconds after its certificate was issued a machine may not be known to its provider yet.
+    private static let settling: UInt64 = 600
+
+    /// Whether it is worth a look whether there is a Node of a machine that its provider does not know.
+    package func mayHaveEnded(at now: UInt64) -> Bool {
+        expiry <= now + (ApprovalRules.agentLifetime - Self.settling)
+    }
+
+    /// Whether a machine that its provider does not know has ended, and its name is free for another.
+    ///
+    /// Its certificate may still be valid: whoever kept the key of a machine that has ended can pass for the next of that name.
+    package func hasEnded(at now: UInt64, hasNode: Bool) -> Bool { mayHaveEnded(at: now) && !hasNode }
 }
 
 /// Who asks for what, and all that is known about it.

@@ -80,7 +80,7 @@ package struct AWSProvider: InfrastructureProvider {
     }
 
     private static func present(_ made: JSONValue) -> PresentMachines? {
-        made["addresses"].map { .addresses(Set($0.items.compactMap(\.text))) }
+        made["addresses"].map { .addressed($0.items.compactMap(\.text).map(machine)) }
     }
 
     // MARK: - Single machines

@@ -20,17 +20,26 @@ package enum PresentMachines: Sendable {
     /// All of them, by the names that their Nodes have.
     case names(Set<String>)
     /// By their addresses; a machine that came a moment ago may be missing.
-    case addresses(Set<String>)
+    case addressed([Machine])
 
     /// Whether the machine of a Node is gone.
     func isGone(_ node: Node) -> Bool {
         switch self {
         case .names(let names): return !names.contains(node.metadata.name ?? "")
-        case .addresses(let addresses):
+        case .addressed(let machines):
+            let addresses = machines.flatMap(\.addresses)
             let own = (node.status?.addresses ?? []).filter { $0.type == "InternalIP" }.map(\.address)
             // A Node that is well has a machine, whoever says what; one without an address was never one of ours.
             // An answer without any machine is rather a wrong one.
-            return !node.isReady && !own.isEmpty && !addresses.isEmpty && addresses.isDisjoint(with: own)
+            return !node.isReady && !own.isEmpty && !addresses.isEmpty && Set(addresses).isDisjoint(with: own)
+        }
+    }
+
+    /// Whether the machine of a name is gone, which is no Node.
+    func isGone(_ machine: String) -> Bool {
+        switch self {
+        case .names(let names): !names.contains(machine)
+        case .addressed(let machines): !machines.isEmpty && !machines.contains { $0.name == machine }
         }
     }
 }

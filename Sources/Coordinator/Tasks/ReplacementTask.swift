@@ -129,7 +129,9 @@ private struct MachineReplacer {
 
     private func look(_ pool: Shoot.Worker, _ wanted: String) async throws -> Look {
         let nodes = try await shoot.list(Node.self).items
-        let seen = try await provider.look(work, groups, infrastructure)
+        let seen = try await see()
+        // The one that comes next may have the name of one that has ended.
+        try await EndedMachines.forget(work, provider, seen.present, shoot, at: Clock.unixTime())
         let plan = PoolReplacement(
             pool,
             wanted: wanted,
