@@ -154,13 +154,14 @@ package final class KubernetesClient: Sendable {
         _ path: String,
         body: [UInt8] = [],
         type: String = "application/json",
+        accept: String = "application/json",
         bodyLimit: Int = 8 << 20
     ) async throws(APIError) -> HTTPResponse {
         var backoff = Backoff(start: .milliseconds(200), limit: .seconds(5))
         var attempts = 1
         while true {
             do throws(APIError) {
-                return try await attempt(method, path, body: body, type: type, bodyLimit: bodyLimit)
+                return try await attempt(method, path, body: body, type: type, accept: accept, bodyLimit: bodyLimit)
             } catch {
                 guard limits.triesAgain, method == .get || isUntouched(error), error.isRetryable,
                     attempts < 2 + servers.count
@@ -190,12 +191,13 @@ package final class KubernetesClient: Sendable {
         _ path: String,
         body: [UInt8],
         type: String,
+        accept: String,
         bodyLimit: Int
     ) async throws(APIError) -> HTTPResponse {
         guard method == .get || mayWrite() else {
             throw .unsent(request: "\(method.rawValue) \(path)", reason: "another process leads")
         }
-        var request = request(method, path)
+        var request = request(method, path, accept: accept)
         request.bodyLimit = min(bodyLimit, limits.lists.pageBytes)
         request.timeout = method == .get ? limits.reads : limits.writes
         request.body = body
@@ -213,8 +215,12 @@ package final class KubernetesClient: Sendable {
         return response
     }
 
-    private func request(_ method: HTTPRequest.Method, _ path: String) -> HTTPRequest {
-        HTTPRequest(method, path, headers: [("Accept", "application/json"), ("User-Agent", agent)])
+    private func request(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        accept: String = "application/json"
+    ) -> HTTPRequest {
+        HTTPRequest(method, path, headers: [("Accept", accept), ("User-Agent", agent)])
     }
 
     private func address(_ path: String) -> (url: String, index: Int) {

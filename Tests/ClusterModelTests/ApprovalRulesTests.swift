@@ -44,6 +44,16 @@ struct ApprovalRulesTests {
         #expect(!record.isGone(at: 3000, hasNode: true))
     }
 
+    @Test("A machine that its provider does not know has ended, unless it has a Node or may have come just now")
+    func endedMachines() {
+        let issued: UInt64 = 1_000_000
+        let expiry = issued + ApprovalRules.agentLifetime
+        let record = MachineRecord(machine: "w1", pool: "worker", keyDigest: "key", request: "uid", expiry: expiry)
+        #expect(record.hasEnded(at: issued + 600, hasNode: false) && record.hasEnded(at: expiry, hasNode: false))
+        #expect(!record.hasEnded(at: issued + 599, hasNode: false) && !record.hasEnded(at: 0, hasNode: false))
+        #expect(!record.hasEnded(at: expiry, hasNode: true))
+    }
+
     @Test("Signers that are not ours are left alone")
     func foreignSigner() {
         var facts = Cases.agent()
@@ -163,10 +173,13 @@ private enum Oracle {
         guard facts.record != nil, let node = facts.node, facts.requestorGroups.contains("system:nodes"),
             !(node.hosts.isEmpty && node.addresses.isEmpty),
             facts.foreignAddresses.intersection(node.addresses).isEmpty,
+            !node.addresses.contains(where: { $0.description.hasPrefix("::ffff:") }),
             facts.nodeNetworks.isEmpty
                 || node.addresses.allSatisfy({ a in facts.nodeNetworks.contains { $0.contains(a) } })
         else { return [] }
-        return Cases.machines.map { machine in
+        return Cases.machines.filter { machine in
+            node.hosts.allSatisfy { owner(of: $0, among: facts.foreignNodes.union([machine])) == machine }
+        }.map { machine in
             Wanted(
                 requestors: ["system:node:\(machine)"],
                 usages: [
@@ -178,6 +191,13 @@ private enum Oracle {
                 addresses: node.addresses
             )
         }
+    }
+
+    /// The Node with most of the labels that a host begins with.
+    private static func owner(of host: String, among nodes: Set<String>) -> String? {
+        let labels = host.split(separator: ".")
+        let above = nodes.filter { labels.starts(with: $0.split(separator: ".")) }
+        return above.max { $0.split(separator: ".").count < $1.split(separator: ".").count }
     }
 }
 
@@ -265,8 +285,10 @@ enum Cases {
         let pool = pick(["worker", "worker", "other"])
         let signer = pick(Signer.allCases)
         let network = IPPrefix("10.250.0.0/24")
-        let addresses = [IPAddress("10.250.0.11"), IPAddress("10.250.0.12"), IPAddress("192.168.1.1")].compactMap { $0 }
+        let texts = ["10.250.0.11", "10.250.0.12", "192.168.1.1", "::ffff:10.250.0.12"]
+        let addresses = texts.compactMap { IPAddress($0) }
         let own = mostly() ? addresses[0] : pick(addresses)
+        let host = mostly() ? machine : pick(["\(machine).internal", "\(machine).w2", "kubernetes.default.svc", "w2"])
         var request = RequestFacts(user: nil, keyDigest: "key")
         var requestor = mostly() ? "system:node:\(other)" : "tendril:agent:\(other)"
         var usages = signer.usages.sorted()
@@ -286,7 +308,7 @@ enum Cases {
             if !mostly() { usages.append("key encipherment") }
         case .kubeletServing:
             (request.user, request.groups) = ("system:node:\(machine)", ["system:nodes"])
-            (request.hosts, request.addresses) = ([machine], [own])
+            (request.hosts, request.addresses) = ([host], [own])
             usages.append("key encipherment")
         }
         if !mostly() { request.groups.append(pick(["system:masters", "system:nodes"])) }
@@ -330,9 +352,13 @@ enum Cases {
             )
         }
         let hasNode = signer == .agent ? !mostly() : mostly()
-        if hasNode { facts.node = .init(hosts: [machine], addresses: [mostly() ? own : pick(addresses)]) }
+        if hasNode {
+            let claimed = mostly() ? host : pick([machine, "w2"])
+            facts.node = .init(hosts: [claimed], addresses: [mostly() ? own : pick(addresses)])
+        }
         facts.nodeNetworks = mostly() ? [network].compactMap { $0 } : []
         facts.foreignAddresses = mostly() ? [] : [pick(addresses)]
+        facts.foreignNodes = Set(machines + (mostly() ? [] : ["\(machine).internal"])).subtracting([machine])
         return facts
     }
 }

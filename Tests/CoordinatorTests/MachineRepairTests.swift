@@ -167,6 +167,28 @@ struct MachineRepairTests {
         #expect(try scene.machines == "a,b" && scene.events.isEmpty)
     }
 
+    @Test("what was kept and granted for one that has ended goes, and its name is free; nothing of any other goes")
+    func ended() async throws {
+        let prefix = LocalProvider().namePrefix(try Scene(machines: "").work.namespace, pool: "worker")
+        let scene = try Scene(machines: "\(prefix)1,\(prefix)2")
+        let (now, long): (UInt64, UInt64) = (1_000_000, 86400)
+        for number in 1...4 { try scene.api.put(Records.map("\(prefix)\(number)", expiry: now + long)) }
+        try scene.api.put(Records.map("\(prefix)5", expiry: now + ApprovalRules.agentLifetime - 599))
+        try scene.api.put(Records.map("mine", expiry: now + long))
+        scene.addNode("\(prefix)3")
+        let role = ClusterRole.resource.path(namespace: nil, name: "tendril:agent:\(prefix)")
+        for number in 1...5 {
+            scene.api[role + "\(number)"] = [:]
+            try scene.say("\(prefix)\(number)", since: now, .done)
+        }
+        await scene.repair.attend(at: now, isCertain: true)
+        // One that runs, one with a Node, one that has just come, and somebody's own are left.
+        #expect(Set(Records.machines(scene.api)) == Set([1, 2, 3, 5].map { "\(prefix)\($0)" } + ["mine"]))
+        #expect(scene.api.paths(role) == [1, 2, 3, 5].map { "\(role)\($0)" })
+        #expect(try scene.api.find(NodeBootstrap.self, "\(prefix)4") == nil)
+        #expect(try scene.api.find(NodeBootstrap.self, "\(prefix)5") != nil)
+    }
+
     @Test("one more than the least number that does not come is found where a flow waited for it in vain")
     func surge() async throws {
         let scene = try Scene(machines: "a,b", minimum: 1)

@@ -24,6 +24,11 @@ final class MemoryAPI: TestAPI {
         set { state.withLock { $0.objects[path] = newValue } }
     }
 
+    /// Where there are documents, as far as that begins so, in order.
+    func paths(_ start: String) -> [String] {
+        state.withLock { $0.objects.documents.keys.filter { $0.hasPrefix(start) }.sorted() }
+    }
+
     /// Puts an object there.
     func put<Object: KubernetesObject>(_ object: Object) throws {
         let path = Object.resource.path(namespace: object.metadata.namespace, name: object.metadata.name ?? "")

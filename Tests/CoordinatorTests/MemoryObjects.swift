@@ -105,6 +105,7 @@ struct MemoryObjects: Sendable {
             guard let slash = key.lastIndex(of: "/") else { return false }
             let folder = String(key[..<slash])
             guard folder == path || Self.withoutNamespace(folder) == path else { return false }
+            guard Self.hasType(document, query) else { return false }
             guard let label else { return true }
             guard let value = document["metadata"]?["labels"]?[label.name]?.text else { return false }
             return label.value.map { $0 == value } ?? true
@@ -116,6 +117,16 @@ struct MemoryObjects: Sendable {
         let parts = folder.split(separator: "/", omittingEmptySubsequences: false)
         guard let index = parts.firstIndex(of: "namespaces"), parts.count > index + 2 else { return nil }
         return (parts[..<index] + parts[(index + 2)...]).joined(separator: "/")
+    }
+
+    /// Whether a document is of the type that a query selects by, or of none but that.
+    private static func hasType(_ document: JSONValue, _ query: String) -> Bool {
+        let name = "fieldSelector=type"
+        guard let part = query.split(separator: "&").first(where: { $0.hasPrefix(name) }) else { return true }
+        let codes = [("%2F", "/"), ("%21", "!"), ("%3D", "=")]
+        let choice = codes.reduce(String(part.dropFirst(name.count))) { $0.replacing($1.0, with: $1.1) }
+        let isSame = document["type"]?.text == String(choice.drop { "!=".contains($0) })
+        return choice.hasPrefix("!") != isSame
     }
 
     /// The one label that a query selects by, with its value where that matters, too.

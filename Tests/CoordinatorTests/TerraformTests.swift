@@ -1,6 +1,7 @@
 import ClusterModel
 import Coordinator
 import Foundation
+import HTTPModel
 import KubernetesClient
 import LinuxSystem
 import NodePlan
@@ -13,22 +14,26 @@ import Testing
 struct TerraformTests {
     /// A shoot, a workspace, and a program that stands for Terraform and its cloud.
     private final class Scene: Sendable {
-        let api = MemoryAPI()
+        let api: MemoryAPI
         let workspace: String
         let work: ShootWork
 
-        init() throws {
+        init(_ api: MemoryAPI = MemoryAPI()) throws {
+            self.api = api
             let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tendril-\(UUID())")
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
             workspace = directory.path
             let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
                 .appendingPathComponent("terraform.sh").path
-            let settings: JSONValue = ["program": .string(script), "workspace": .string(workspace)]
+            let settings: JSONValue = [
+                "program": .string(script), "workspace": .string(workspace), "endpoint": "https://api",
+            ]
             work = try Works.work(api, try Works.configuration(["terraform": settings])) {
                 $0.spec.region = "eu-central-1"
                 $0.spec.provider.type = .aws
                 $0.spec.provider.infrastructure = ["zones": ["eu-central-1a"], "credentials": "aws"]
                 $0.spec.networking.type = .overlay
+                ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (2, 3)
             }
             api["/api/v1/namespaces/\(work.namespace)"] = ["metadata": ["uid": "u-1"]]
             try api.put(
@@ -72,6 +77,18 @@ struct TerraformTests {
         /// How commands fail from now on.
         func fail(_ faults: String...) throws {
             try faults.joined(separator: "\n").write(toFile: "\(workspace)/faults", atomically: true, encoding: .utf8)
+        }
+
+        /// What there is of a scaling group from now on.
+        func show(desired: Int, addresses: [String]) throws {
+            let outputs: [String: JSONValue] = [
+                "desired": ["worker": .integer(desired)], "groups": ["worker": "the-group"],
+                "addresses": .array(addresses.map { .string($0) }),
+                "machines": ["worker": .array(addresses.map { .string($0) })],
+                "instances": .object(Dictionary(uniqueKeysWithValues: addresses.map { ($0, .string("i-\($0)")) })),
+            ]
+            let text = try CanonicalJSON.text(outputs.mapValues { ["value": $0] as JSONValue })
+            try text.write(toFile: "\(workspace)/outputs", atomically: true, encoding: .utf8)
         }
 
         func lines(_ file: String) -> [String] {
@@ -226,6 +243,70 @@ struct TerraformTests {
         let group = MachineGroup(pool: scene.work.facts.spec.workers[0], image: image, userData: [])
         _ = try await failure { _ = try await scene.provider.scale(scene.work, [group], [:]) }
         #expect(scene.log == before)
+    }
+
+    @Test("one machine more than before is taken back where it is left over, and never one that is not known of")
+    func surge() async throws {
+        let calls = Guarded<[String]>([])
+        let api = MemoryAPI { request in
+            guard request.url == "https://api/" else { return nil }
+            calls.withLock { $0.append(String(decoding: request.body, as: UTF8.self)) }
+            return HTTPResponse(status: 200)
+        }
+        let scene = try Scene(api)
+        let (provider, work, pool) = (try scene.provider, scene.work, scene.work.facts.spec.workers[0])
+        /// What is asked of the cloud, in which the group has so many machines, while something is done.
+        func asked(_ desired: Int, _ body: (MachinesSeen) async throws -> Void) async throws -> [String] {
+            calls.withLock { $0 = [] }
+            try scene.show(desired: desired, addresses: ["10.250.0.7"])
+            try await body(try await provider.look(work, [], [:]))
+            return calls.withLock { $0 }
+        }
+        func capacity(_ count: Int) -> [String] {
+            [
+                "Action=SetDesiredCapacity&AutoScalingGroupName=the-group&DesiredCapacity=\(count)&Version=2011-01-01"
+            ]
+        }
+        func settle(_ seen: MachinesSeen) async throws { try await provider.settle(work, pool) { seen } }
+        func grow(_ seen: MachinesSeen) async throws { try await provider.grow(work, pool, to: 3, seen) }
+        // What an autoscaler wants stays, and nobody even looks.
+        try await provider.settle(work, pool) { throw TaskFailure(.unknown, "looked") }
+        #expect(try await asked(2, grow) == capacity(3))
+        #expect(try await asked(3, settle) == capacity(2))
+        #expect(try await asked(3, settle) == [])
+        // Who ends the last machine without a successor may be stopped before that is noted.
+        #expect(try await asked(2, grow) == capacity(3))
+        #expect(try await asked(2, settle) == [])
+        #expect(try await asked(3, settle) == [])
+        #expect(try await asked(2, grow) == capacity(3))
+        let ended = try await asked(3) {
+            try await provider.end(
+                work,
+                Machine(name: "ip-10-250-0-7", addresses: ["10.250.0.7"]),
+                of: pool,
+                shrinks: true,
+                $0
+            )
+        }
+        #expect(ended.count == 1 && ended[0].contains("ShouldDecrementDesiredCapacity=true"))
+        #expect(try await asked(3, settle) == [])
+    }
+
+    @Test("a name that is an address is free again once its machine has ended")
+    func names() async throws {
+        let scene = try Scene()
+        try scene.show(desired: 2, addresses: ["10.250.0.7"])
+        let now: UInt64 = 1_000_000
+        for machine in ["ip-10-250-0-7", "ip-10-250-0-8", "mine"] {
+            try scene.api.put(Records.map(machine, expiry: now + 86400))
+        }
+        let repair = MachineRepair(scene.work, try scene.provider, scene.api.client, [:]) { [] }
+        await repair.attend(at: now, isCertain: true)
+        #expect(Records.machines(scene.api) == ["ip-10-250-0-7", "mine"])
+        // An answer without any machine is rather a wrong one.
+        try scene.show(desired: 2, addresses: [])
+        await repair.attend(at: now, isCertain: true)
+        #expect(Records.machines(scene.api) == ["ip-10-250-0-7", "mine"])
     }
 
     @Test("other shoots have its place while it runs")

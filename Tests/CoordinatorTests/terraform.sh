@@ -45,7 +45,8 @@ case $command in
     [ "$fault" != forget ] || kill -KILL $$
     remember "$(cat "$cloud")"
     ;;
-  output) printf '{"subnets":{"value":["s"]},"securityGroup":{"value":"g"},"machines":{"value":{}}}' ;;
+  output) [ ! -e "$workspace/outputs" ] || { cat "$workspace/outputs"; exit 0; }
+    printf '{"subnets":{"value":["s"]},"securityGroup":{"value":"g"},"machines":{"value":{}}}' ;;
   destroy)
     known >"$directory/known"
     grep -vxFf "$directory/known" "$cloud" >"$cloud.new" || true

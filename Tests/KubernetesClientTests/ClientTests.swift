@@ -15,11 +15,14 @@ final class ScriptedTransport: HTTPTransport {
 
     private let answers: Guarded<[Answer]>
     private let log = Guarded<[String]>([])
+    private let forms = Guarded<Set<String>>([])
 
     init(_ answers: [Answer]) { self.answers = Guarded(answers) }
 
     /// The requests that came, as method and URL.
     var requests: [String] { log.withLock { $0 } }
+    /// The forms in which answers were asked for.
+    var accepted: Set<String> { forms.withLock { $0 } }
 
     func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
         switch next(request) {
@@ -49,6 +52,7 @@ final class ScriptedTransport: HTTPTransport {
 
     private func next(_ request: HTTPRequest) -> Answer {
         log.withLock { $0.append("\(request.method.rawValue) \(request.url)") }
+        forms.withLock { $0.formUnion(request.headers.filter { $0.name == "Accept" }.map { $0.value }) }
         return answers.withLock { $0.isEmpty ? .failure(.connect) : $0.removeFirst() }
     }
 }
@@ -143,6 +147,27 @@ struct ClientTests {
             try Kubeconfig(remote: document(#", "certificate-authority": "/etc/hostname""#, #""token": "x""#))
         }
         _ = try Kubeconfig(remote: document("", #""token": "x""#))
+    }
+
+    @Test("Reads what identifies objects page by page, and goes on where a page's version is gone")
+    func metadata() async throws {
+        func page(_ names: [String], then token: String) -> ScriptedTransport.Answer {
+            let items = names.map { #"{"metadata":{"name":"\#($0)"},"data":{"x":7}}"# }.joined(separator: ",")
+            return .response(200, #"{"metadata":{"continue":"\#(token)"},"items":[\#(items)]}"#)
+        }
+        let gone = #"{"kind":"Status","reason":"Expired","code":410,"metadata":{"continue":"t2"}}"#
+        let transport = ScriptedTransport([page(["a", "b"], then: "t/1"), .response(410, gone), page(["c"], then: "")])
+        var names: [String?] = []
+        try await client(transport).forEachMetadata(KubernetesSecret.self, field: "type!=x") { names.append($0.name) }
+        #expect(names == ["a", "b", "c"])
+        let url = "GET https://a/api/v1/secrets?limit=40&fieldSelector=type%21%3Dx"
+        #expect(transport.requests == [url, url + "&continue=t%2F1", url + "&continue=t2"])
+        #expect(transport.accepted == ["application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"])
+        // Without a word on how to go on there is no going on.
+        let silent = ScriptedTransport([page(["a"], then: "t"), .response(410, #"{"reason":"Expired"}"#)])
+        await #expect(throws: APIError.self) {
+            try await client(silent).forEachMetadata(KubernetesSecret.self) { _ in }
+        }
     }
 
     @Test(

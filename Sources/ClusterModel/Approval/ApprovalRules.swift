@@ -59,6 +59,19 @@ package struct MachineRecord: Hashable, Sendable {
     ///
     /// A certificate that is still valid keeps the name: whoever has it would get the rights of the next of that name.
     package func isGone(at now: UInt64, hasNode: Bool) -> Bool { mayBeGone(at: now) && !hasNode }
+
+    /// For so many seconds after its certificate was issued a machine may not be known to its provider yet.
+    private static let settling: UInt64 = 600
+
+    /// Whether it is worth a look whether there is a Node of a machine that its provider does not know.
+    package func mayHaveEnded(at now: UInt64) -> Bool {
+        expiry <= now + (ApprovalRules.agentLifetime - Self.settling)
+    }
+
+    /// Whether a machine that its provider does not know has ended, and its name is free for another.
+    ///
+    /// Its certificate may still be valid: whoever kept the key of a machine that has ended can pass for the next of that name.
+    package func hasEnded(at now: UInt64, hasNode: Bool) -> Bool { mayHaveEnded(at: now) && !hasNode }
 }
 
 /// Who asks for what, and all that is known about it.
@@ -91,6 +104,8 @@ package struct ApprovalCase: Sendable {
     package var nodeNetworks: [IPPrefix]
     /// Addresses of the other Nodes.
     package var foreignAddresses: Set<IPAddress>
+    /// Names of the other Nodes.
+    package var foreignNodes: Set<String>
     /// Seconds since 1970.
     package var now: UInt64
 
@@ -106,7 +121,7 @@ package struct ApprovalCase: Sendable {
     ) {
         (self.cluster, self.signer, self.usages, self.uid) = (cluster, signer, usages, uid)
         (self.requestor, self.requestorGroups, self.request, self.now) = (requestor, requestorGroups, request, now)
-        (nodeNetworks, foreignAddresses) = ([], [])
+        (nodeNetworks, foreignAddresses, foreignNodes) = ([], [], [])
     }
 
     /// The machine that the request is about, as its subject says; `nil` where it says none.
@@ -286,6 +301,14 @@ package enum ApprovalRules {
             Set(request.hosts) == node.hosts, addresses == node.addresses,
             request.hosts.count == node.hosts.count, request.addresses.count == node.addresses.count
         else { return .deny(denial("WrongNames", "the names are not exactly the addresses of the Node")) }
+        guard request.hosts.allSatisfy({ ServingHosts.isOwn($0, of: machine, beside: facts.foreignNodes) }) else {
+            let reason = "\(list(request.hosts)): a host is neither \(machine) nor below it alone"
+            return .deny(denial("ForeignHost", reason, isAlarm: true))
+        }
+        // Of two notations of one address only one is compared with those of other Nodes.
+        guard addresses.allSatisfy(\.isRoutableUnicast) else {
+            return .deny(denial("UnroutableAddress", "an address is none that a machine is reached by", isAlarm: true))
+        }
         guard
             addresses.allSatisfy({ address in
                 facts.nodeNetworks.isEmpty || facts.nodeNetworks.contains { $0.contains(address) }

@@ -81,15 +81,15 @@ package struct OwnerReference: Codable, Hashable, Sendable {
     }
 }
 
+/// Where a watch may go on, and the next page's token.
+package struct ListMetadata: Codable, Hashable, Sendable {
+    package var resourceVersion: String?
+    package var `continue`: String?
+}
+
 /// A page of a collection.
 package struct ObjectList<Item: KubernetesObject>: Codable, Sendable {
-    /// Where a watch may go on, and the next page's token.
-    package struct Metadata: Codable, Sendable {
-        package var resourceVersion: String?
-        package var `continue`: String?
-    }
-
-    package var metadata: Metadata
+    package var metadata: ListMetadata
     package var items: [Item]
 }
 
@@ -105,6 +105,7 @@ package struct APIStatus: Codable, Hashable, Sendable {
     package var reason: String?
     package var code: Int?
     package var details: Details?
+    package var metadata: ListMetadata?
 
     package init() {}
 }

@@ -287,6 +287,7 @@ package final class Approver: Sendable {
                 facts.node = known
             } else {
                 facts.foreignAddresses.formUnion(known.addresses)
+                if let name = node.metadata.name { facts.foreignNodes.insert(name) }
             }
         }
     }

@@ -30,11 +30,7 @@ struct MachineCleanUp: Sendable {
         for record in try await records.all() where record.mayBeGone(at: now) {
             let node = try await client.find(Node.self, record.machine)
             guard record.isGone(at: now, hasNode: node != nil) else { continue }
-            let identity = MachineIdentity(cluster: cluster, machine: record.machine, pool: record.pool)
-            for grant in MachineGrants.all(identity).reversed() { try await grant.remove(client) }
-            try await client.delete(NodeBootstrap.self, record.machine)
-            // Last: what a stop leaves is found again by it.
-            try await records.remove(record.machine)
+            guard try await records.forget(record, of: cluster) else { continue }
             logger.info("machine is gone", metadata: ["machine": "\(record.machine)", "pool": "\(record.pool)"])
         }
     }

@@ -25,9 +25,21 @@ struct MachineRecords: Sendable {
         return maps.items.compactMap(Self.record)
     }
 
-    /// Removes a machine's record.
-    func remove(_ machine: String) async throws(APIError) {
-        try await client.delete(ConfigMap.self, Self.name(machine), namespace: TendrilAPI.namespace)
+    /// Removes what was kept and granted for a machine that is gone.
+    ///
+    /// - Parameters:
+    ///   - record: as it was when it was judged; who has the name by now keeps it.
+    ///   - cluster: the technical ID.
+    /// - Returns: whether it was still the same.
+    /// - Throws: `APIError`.
+    func forget(_ record: MachineRecord, of cluster: String) async throws(APIError) -> Bool {
+        guard let (newest, version) = try await find(record.machine), newest == record else { return false }
+        let identity = MachineIdentity(cluster: cluster, machine: record.machine, pool: record.pool)
+        for grant in MachineGrants.all(identity).reversed() { try await grant.remove(client) }
+        try await client.delete(NodeBootstrap.self, record.machine)
+        // Last: what a stop leaves is found again by it.
+        let name = Self.name(record.machine)
+        return try await client.delete(ConfigMap.self, name, namespace: TendrilAPI.namespace, ifVersion: version)
     }
 
     private static let manager = (label: "app.kubernetes.io/managed-by", name: "tendril-coordinator")

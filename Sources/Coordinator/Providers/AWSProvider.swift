@@ -66,6 +66,7 @@ package struct AWSProvider: InfrastructureProvider {
         let pools = work.facts.spec.workers.map { ($0.name, TerraformConfiguration.pool($0, image: "", userData: "")) }
         let values = values(work, try await identity(work), Dictionary(pools) { first, _ in first }, [:])
         try await terraform("machines", work).destroy(TerraformConfiguration.machines, values)
+        try await SurgeNotes(work).clear()
         return .names([])
     }
 
@@ -85,7 +86,7 @@ package struct AWSProvider: InfrastructureProvider {
     }
 
     private static func present(_ made: JSONValue) -> PresentMachines? {
-        made["addresses"].map { .addresses(Set($0.items.compactMap(\.text))) }
+        made["addresses"].map { .addressed($0.items.compactMap(\.text).map(machine)) }
     }
 
     // MARK: - Single machines
@@ -113,11 +114,23 @@ package struct AWSProvider: InfrastructureProvider {
         guard let group = seen.groups[pool.name] else {
             throw TaskFailure(.unknown, "the pool \(pool.name) has no scaling group")
         }
+        // Ahead of what is done: a number that the group never had is not taken back.
+        try await SurgeNotes(work).write(count, for: pool)
         try await autoScaling(work).setDesiredCapacity(of: group, to: count)
     }
 
-    /// Nothing is left over: what a group has beyond its minimum may be an autoscaler's.
-    package func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {}
+    /// Only what was noted is taken back: what else a group has beyond its minimum may be an autoscaler's.
+    package func settle(_ work: ShootWork, _ pool: Shoot.Worker, _ look: () async throws -> MachinesSeen)
+        async throws
+    {
+        let notes = SurgeNotes(work)
+        guard let count = try await notes.read(pool) else { return }
+        let seen = try await look()
+        if let group = seen.groups[pool.name], seen.desired[pool.name] == count, count > pool.minimum {
+            try await autoScaling(work).setDesiredCapacity(of: group, to: count - 1)
+        }
+        try await notes.write(nil, for: pool)
+    }
 
     package func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)
         async throws
@@ -128,6 +141,7 @@ package struct AWSProvider: InfrastructureProvider {
             throw TaskFailure(.unknown, "the instances have no addresses")
         }
         try await autoScaling(work).terminate(instance, shrinks: shrinks)
+        if shrinks { try await SurgeNotes(work).write(nil, for: pool) }
     }
 
     private func autoScaling(_ work: ShootWork) async throws -> AWSAutoScaling {

@@ -20,17 +20,26 @@ package enum PresentMachines: Sendable {
     /// All of them, by the names that their Nodes have.
     case names(Set<String>)
     /// By their addresses; a machine that came a moment ago may be missing.
-    case addresses(Set<String>)
+    case addressed([Machine])
 
     /// Whether the machine of a Node is gone.
     func isGone(_ node: Node) -> Bool {
         switch self {
         case .names(let names): return !names.contains(node.metadata.name ?? "")
-        case .addresses(let addresses):
+        case .addressed(let machines):
+            let addresses = machines.flatMap(\.addresses)
             let own = (node.status?.addresses ?? []).filter { $0.type == "InternalIP" }.map(\.address)
             // A Node that is well has a machine, whoever says what; one without an address was never one of ours.
             // An answer without any machine is rather a wrong one.
-            return !node.isReady && !own.isEmpty && !addresses.isEmpty && addresses.isDisjoint(with: own)
+            return !node.isReady && !own.isEmpty && !addresses.isEmpty && Set(addresses).isDisjoint(with: own)
+        }
+    }
+
+    /// Whether the machine of a name is gone, which is no Node.
+    func isGone(_ machine: String) -> Bool {
+        switch self {
+        case .names(let names): !names.contains(machine)
+        case .addressed(let machines): !machines.isEmpty && !machines.contains { $0.name == machine }
         }
     }
 }
@@ -39,7 +48,10 @@ package enum PresentMachines: Sendable {
 package struct Machine: Sendable {
     /// The name that its Node has, or would have.
     let name: String
-    var addresses: [String] = []
+    let addresses: [String]
+
+    /// Takes what it is called, and its addresses where the provider knows it by those.
+    package init(name: String, addresses: [String] = []) { (self.name, self.addresses) = (name, addresses) }
 }
 
 extension Node {
@@ -103,7 +115,13 @@ package protocol InfrastructureProvider: Sendable {
     func grow(_ work: ShootWork, _ pool: Shoot.Worker, to count: Int, _ seen: MachinesSeen) async throws
 
     /// Takes back what `grow` did, where it is left over once nothing is to be replaced any more.
-    func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws
+    ///
+    /// - Parameters:
+    ///   - work: whose machines they are.
+    ///   - pool: in which nothing is to be replaced.
+    ///   - look: what `look` returns, for those who need it.
+    /// - Throws: where that cannot be found out, or taken back.
+    func settle(_ work: ShootWork, _ pool: Shoot.Worker, _ look: () async throws -> MachinesSeen) async throws
 
     /// Ends one machine of a pool; another one comes in its place unless the pool `shrinks`.
     func end(_ work: ShootWork, _ machine: Machine, of pool: Shoot.Worker, shrinks: Bool, _ seen: MachinesSeen)

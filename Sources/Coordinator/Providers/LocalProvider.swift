@@ -97,7 +97,9 @@ package struct LocalProvider: InfrastructureProvider {
         try await note([Self.surge: .string("\(surge)"), Self.desired: .string("\(count)")], on: pool, work)
     }
 
-    package func settle(_ work: ShootWork, _ pool: Shoot.Worker) async throws {
+    package func settle(_ work: ShootWork, _ pool: Shoot.Worker, _ look: () async throws -> MachinesSeen)
+        async throws
+    {
         let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
         let notes = group.metadata.annotations ?? [:]
         // Whoever saw the machine end may have been stopped then; another one of that name is not to follow it.

@@ -186,7 +186,8 @@ private actor Fleet {
         shoots[key] = nil
         missed.remove(key)
         environment.places.forget(key)
-        await leave(key)?.stop()
+        // Who makes one of that name at once waits, too: two flows at a time would be of one namespace.
+        await end([key])
     }
 
     /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.

@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import KubernetesClient
 internal import ShootPlan
+internal import TLSEngine
 internal import TendrilCore
 
 /// What was installed in a shoot, and how each object was left.
@@ -23,12 +24,14 @@ struct InstalledObjects: Codable, Sendable {
     /// Notes an object that was sent, and what it became.
     mutating func note(_ object: JSONValue, as applied: JSONValue) {
         guard let path = ObjectPath.path(of: object) else { return }
-        marks[path] = ObjectMark.text(of: applied) ?? ""
+        marks[path] = Self.mark(applied) ?? ""
     }
 
     /// Whether an object has the mark that it had.
     func isAsLeft(_ object: JSONValue, at path: String) -> Bool {
         guard let mark = marks[path], !mark.isEmpty else { return true }
-        return mark == ObjectMark.text(of: object)
+        return mark == Self.mark(object)
     }
+
+    private static func mark(_ object: JSONValue) -> String? { ObjectMark.text(of: object, digest: Digest.hex) }
 }

@@ -2,8 +2,8 @@ internal import ClusterModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
-internal import ShootPlan
-internal import TendrilCore
+package import ShootPlan
+package import TendrilCore
 
 /// Says of other seeds that nothing is heard of them, and of their shoots that nobody knows how they are.
 ///
@@ -22,18 +22,22 @@ package struct SeedWatch: Sendable {
         var pulse = SeedPulse()
         while !Task.isCancelled {
             do {
-                let seeds = try await garden.list(Seed.self).items
-                let silent = pulse.silent(seeds, at: Clock.now()).subtracting([environment.configuration.seed])
-                if environment.mayWrite() {
-                    if !silent.isEmpty { try await tell(silent, seeds) }
-                    let known = Set(seeds.map(\.name)).union([environment.configuration.seed])
-                    for shoot in environment.places.lost(among: known) { try await tellLost(shoot) }
-                }
+                try await look(&pulse, at: Clock.now())
             } catch {
                 environment.logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
             }
             try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
         }
+    }
+
+    /// Looks once, and says what is to be said.
+    package func look(_ pulse: inout SeedPulse, at now: MonotonicTime) async throws {
+        let seeds = try await garden.list(Seed.self).items
+        let silent = pulse.silent(seeds, at: now).subtracting([environment.configuration.seed])
+        guard environment.mayWrite() else { return }
+        if !silent.isEmpty { try await tell(silent, seeds) }
+        let known = Set(seeds.map(\.name)).union([environment.configuration.seed])
+        for shoot in environment.places.lost(among: known) { try await tellLost(shoot) }
     }
 
     /// Says of a shoot that the seed that it names is none; nobody else would.
@@ -73,7 +77,10 @@ package struct SeedWatch: Sendable {
             let conditions = try CanonicalJSON.value(merged)
             try await garden.patch(Seed.self, seed.name, subresource: "status", ["status": ["conditions": conditions]])
         }
-        for shoot in try await garden.list(Shoot.self).items {
+        let shoots = try await garden.list(Shoot.self) { error in
+            environment.logger.warning("cannot read a shoot", metadata: ["reason": "\(error)"])
+        }
+        for shoot in shoots.items {
             // Of one that is paused its own coordinator would not say again how it is.
             guard let seed = shoot.spec.seedName, silent.contains(seed), !shoot.isPaused else { continue }
             let unknown = ShootCondition.unknown(seed: seed)

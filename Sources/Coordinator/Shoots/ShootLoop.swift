@@ -103,16 +103,11 @@ package actor ShootLoop {
         if work == nil || isNews { restart() }
     }
 
-    /// Ends without touching the shoot.
-    func stop() {
-        work?.cancel()
-        work = nil
-    }
-
-    /// The same, and waits until nothing is under way.
+    /// Ends without touching the shoot, and waits until nothing is under way.
     package func end() async {
         let last = work
-        stop()
+        last?.cancel()
+        work = nil
         await last?.value
     }
 

@@ -78,6 +78,7 @@ package struct MachineRepair {
             }
             guard isWorthIt else { return true }
             let seen = try await provider.look(work, try await groups(), infrastructure)
+            try await EndedMachines.forget(work, provider, seen.present, shoot, at: now)
             return try await attend(before, seen, nodes, bootstraps, at: now)
         } catch {
             work.logger.warning("cannot look after machines that are no nodes", metadata: ["reason": "\(error)"])

@@ -53,7 +53,7 @@ enum MachinesTask {
         let present = try await provider.scale(work, groups, records[TaskName.infrastructure] ?? [:])
         if let present {
             do {
-                try await removeNodes(work, except: present)
+                try await removeNodes(work, provider, except: present)
             } catch  where work.facts.isHibernated {
                 // The API server may sleep already; Nodes without machines go when it wakes up.
                 work.logger.info("Nodes stay while the shoot sleeps", metadata: ["reason": "\(error)"])
@@ -80,12 +80,17 @@ enum MachinesTask {
         return groups
     }
 
-    private static func removeNodes(_ work: ShootWork, except present: PresentMachines) async throws {
+    private static func removeNodes(
+        _ work: ShootWork,
+        _ provider: any InfrastructureProvider,
+        except present: PresentMachines
+    ) async throws {
         let shoot = try await work.shootClient()
         let nodes = try await shoot.list(Node.self).items
         for node in nodes where present.isGone(node) {
             if let name = node.metadata.name { try await removeNode(name, shoot) }
         }
+        try await EndedMachines.forget(work, provider, present, shoot, at: Clock.unixTime())
         // What a machine said of itself that never became a node, and is gone.
         guard case .names(let names) = present else { return }
         let known = names.union(nodes.compactMap(\.metadata.name))

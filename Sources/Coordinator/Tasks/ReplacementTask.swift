@@ -38,7 +38,11 @@ enum ReplacementTask {
             return nodes.contains { $0.pool == pool.name && ($0.isOutdated(wanted: wanted) || $0.isBeingReplaced) }
         }
         let pools = work.facts.spec.workers
-        for pool in pools where !needs(pool) { try await provider.settle(work, pool) }
+        for pool in pools where !needs(pool) {
+            try await provider.settle(work, pool) {
+                try await MachineReplacer(work, provider, shoot, records).see()
+            }
+        }
         guard pools.contains(where: needs) else { return }
         let replacer = try await MachineReplacer(work, provider, shoot, records)
         // One pool after the other: their pods are each other's guests.
@@ -57,6 +61,8 @@ private struct MachineReplacer {
     private static let joining = Nanoseconds.seconds(1200)
     /// How long the pods of a node may take to leave it.
     private static let draining = Nanoseconds.seconds(1800)
+    /// How long the Node of a machine that is gone may take to go, too.
+    private static let forgetting = Nanoseconds.seconds(1200)
 
     private typealias Look = (plan: PoolReplacement, seen: MachinesSeen)
 
@@ -77,10 +83,11 @@ private struct MachineReplacer {
         infrastructure = records[TaskName.infrastructure] ?? [:]
     }
 
-    /// Takes one step after the other until none is left; more replacements than the limit are an error.
+    /// Takes one step after the other until none is left; more replacements than the limit are an error, and so are more
+    /// Nodes without machines.
     func run(_ pool: Shoot.Worker, wanted: String, limit: Int) async throws {
         let start = Clock.now()
-        var replaced = 0
+        var (replaced, forgotten) = (0, 0)
         while true {
             let (plan, seen): Look = try await Waiting.until(
                 Self.joining,
@@ -92,13 +99,18 @@ private struct MachineReplacer {
             }
             switch plan.next {
             case .done:
-                try await provider.settle(work, pool)
+                try await provider.settle(work, pool) { seen }
                 let seconds = Clock.now().since(start) / 1_000_000_000
                 return await work.tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
             case .wait: break
             case .restore(let node): try await mark(node, isLeaving: false)
             case .grow(let count): try await provider.grow(work, pool, to: count, seen)
-            case .forget(let node): try await MachinesTask.removeNode(node, shoot)
+            case .forget(let node):
+                guard forgotten < limit else {
+                    throw TaskFailure(.unknown, "pool \(pool.name): Nodes come again whose machines are gone: \(node)")
+                }
+                try await forget(node)
+                forgotten += 1
             case .replace(let node, let shrinks):
                 guard replaced < limit else {
                     throw TaskFailure(.configuration, "pool \(pool.name): new machines are of an old class as well")
@@ -109,7 +121,7 @@ private struct MachineReplacer {
                 try await drain(node)
                 let leaver = try await shoot.get(Node.self, node)
                 try await provider.end(work, leaver.machine, of: pool, shrinks: shrinks, seen)
-                try await MachinesTask.removeNode(node, shoot)
+                try await forget(node)
                 replaced += 1
             }
         }
@@ -117,7 +129,9 @@ private struct MachineReplacer {
 
     private func look(_ pool: Shoot.Worker, _ wanted: String) async throws -> Look {
         let nodes = try await shoot.list(Node.self).items
-        let seen = try await provider.look(work, groups, infrastructure)
+        let seen = try await see()
+        // The one that comes next may have the name of one that has ended.
+        try await EndedMachines.forget(work, provider, seen.present, shoot, at: Clock.unixTime())
         let plan = PoolReplacement(
             pool,
             wanted: wanted,
@@ -126,6 +140,21 @@ private struct MachineReplacer {
             gone: Set(nodes.filter(seen.present.isGone).compactMap(\.metadata.name))
         )
         return (plan, seen)
+    }
+
+    /// What the provider knows of the machines now.
+    func see() async throws -> MachinesSeen { try await provider.look(work, groups, infrastructure) }
+
+    /// Removes the Node of a machine that is gone, and waits for whoever has a finalizer on it.
+    private func forget(_ name: String) async throws {
+        try await MachinesTask.removeNode(name, shoot)
+        let _: Bool = try await Waiting.until(Self.forgetting, every: provider.pause, for: "the Node \(name) to go") {
+            guard let node = try await shoot.find(Node.self, name), node.metadata.deletionTimestamp != nil else {
+                return .success(true)
+            }
+            let finalizers = node.metadata.finalizers ?? []
+            return .failure(.init("finalizers \(finalizers.joined(separator: ", "))"))
+        }
     }
 
     /// Keeps new pods away from a node, or lets them come again.

@@ -19,36 +19,40 @@ enum SecretsTask {
             perform: { _ in
                 let shoot = try await work.shootClient()
                 var failures: [String] = []
-                for secret in try await shoot.list(KubernetesSecret.self).items {
-                    do throws(APIError) {
-                        try await rewrite(secret, shoot, rotation)
-                    } catch {
-                        let name = "\(secret.metadata.namespace ?? "")/\(secret.metadata.name ?? "")"
-                        failures.append("the Secret \(name) of the shoot cannot be written: \(error)")
+                for (isToken, field) in [(true, "type=\(tokenType)"), (false, "type!=\(tokenType)")] {
+                    try await shoot.forEachMetadata(KubernetesSecret.self, field: field) { secret in
+                        do throws(APIError) {
+                            try await rewrite(secret, isToken: isToken, shoot, rotation)
+                        } catch {
+                            try Task.checkCancellation()
+                            guard failures.count < 3 else { return }
+                            let name = "\(secret.namespace ?? "")/\(secret.name ?? "")"
+                            failures.append("the Secret \(name) of the shoot cannot be written: \(error)")
+                        }
                     }
                 }
-                guard failures.isEmpty else {
-                    throw TaskFailure(.cleanUp, failures.prefix(3).joined(separator: "; "))
-                }
+                guard failures.isEmpty else { throw TaskFailure(.cleanUp, failures.joined(separator: "; ")) }
                 return [:]
             }
         )
     }
 
     /// Has a Secret written anew: the API server encrypts with the first key whatever it writes, also what did not change.
-    private static func rewrite(_ secret: KubernetesSecret, _ shoot: KubernetesClient, _ rotation: Rotation)
-        async throws(APIError)
-    {
-        guard let name = secret.metadata.name else { return }
+    private static func rewrite(
+        _ secret: ObjectMetadata,
+        isToken: Bool,
+        _ shoot: KubernetesClient,
+        _ rotation: Rotation
+    ) async throws(APIError) {
+        guard let name = secret.name else { return }
         let number = "\(rotation.number)"
-        let isToken = secret.type == tokenType
-        let isDone = isToken && secret.metadata.annotations?[annotation] == number
+        let isDone = isToken && secret.annotations?[annotation] == number
         // A token that is missing is made anew (kube-controller-manager's token controller), and kubelets bring it to pods.
         let change: JSONValue =
             isToken && !isDone
             ? ["metadata": ["annotations": .object([annotation: .string(number)])], "data": ["token": .null]] : [:]
         do throws(APIError) {
-            try await shoot.patch(KubernetesSecret.self, name, namespace: secret.metadata.namespace, change)
+            try await shoot.patch(KubernetesSecret.self, name, namespace: secret.namespace, change)
         } catch {
             guard error.isNotFound else { throw error }
         }

@@ -64,6 +64,16 @@ struct KillTests {
         check(world, whole.world, "\(lives) lives")
     }
 
+    @Test("nowhere waits for whoever has a finalizer on the Node of a machine that is gone, and deletes it but once")
+    func heldNodes() async throws {
+        var world = try await Wish.otherMachines.asked()
+        world.hold()
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, until: Wish.otherMachines.isDone)
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.nodeDeletions.values.sorted() == [1, 1], "\(server.world.nodeDeletions)")
+    }
+
     @Test("while it makes a shoot, which is deleted then: nothing is left of it")
     func halfMade() async throws {
         for moment in Self.chosen(try await Wish.create.granted(in: try await Wish.create.asked()).moments) {

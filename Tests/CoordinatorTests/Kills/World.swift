@@ -32,6 +32,9 @@ struct World: Sendable {
     /// Where in garden and seed they have changed or told something.
     private(set) var touched: Set<String> = []
     private var machines: [String: Machine] = [:]
+    private static let nodes = "/api/v1/nodes"
+    /// How often the deletion of each Node was asked for, by its path.
+    private(set) var nodeDeletions: [String: Int] = [:]
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
 
@@ -88,6 +91,7 @@ struct World: Sendable {
         let response =
             isOfShoot
             ? shoot.answer(request, path, query: query, body) : seed.answer(request, path, query: query, body)
+        if isOfShoot, path.hasPrefix(Self.nodes) { release(request, path) }
         guard request.method != .get, response.status < 300 else { return (response, nil) }
         // What is made is told its name by the answer.
         let made = request.method == .post ? JSONValue(bytes: response.body)["metadata"]?["name"]?.text : nil
@@ -114,6 +118,21 @@ struct World: Sendable {
     mutating func delete() {
         change(["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
         _ = seed.answer(HTTPRequest(.delete, ""), Self.shootPath, query: "", .null)
+    }
+
+    /// Somebody has a finalizer on every Node that there is, which goes once the Node was seen to be deleted.
+    mutating func hold() {
+        for (path, node) in shoot.documents where path.hasPrefix(Self.nodes) {
+            shoot[path] = node.merging(["metadata": ["finalizers": ["example.com/hold"]]])
+        }
+    }
+
+    private mutating func release(_ request: HTTPRequest, _ path: String) {
+        if request.method == .delete { nodeDeletions[path, default: 0] += 1 }
+        guard request.method == .get else { return }
+        for (path, node) in shoot.documents where path.hasPrefix(Self.nodes) {
+            if node["metadata"]?["deletionTimestamp"] != nil { shoot[path] = nil }
+        }
     }
 
     /// Whatever a coordinator has done does not count from here on.

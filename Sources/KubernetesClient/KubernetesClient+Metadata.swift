@@ -1,0 +1,63 @@
+package import ClusterModel
+internal import HTTPModel
+
+/// What identifies objects, without what they hold.
+extension KubernetesClient {
+    /// A page (meta/v1 PartialObjectMetadataList).
+    private struct Page: Decodable {
+        struct Item: Decodable { let metadata: ObjectMetadata }
+
+        let metadata: ListMetadata
+        let items: [Item]
+    }
+
+    /// So many of the largest objects that etcd takes, 1.5 MiB each, are within a page's bound.
+    private static let pageSize = 40
+
+    /// Reads the metadata of a collection's objects, a page at a time: a page is forgotten before the next one comes.
+    ///
+    /// Where that takes longer than the API server keeps a version, later pages are of a newer one.
+    ///
+    /// - Parameters:
+    ///   - type: of which kind.
+    ///   - field: a selector of a field, such as `spec.nodeName=a`; `nil` for all.
+    ///   - body: does something with one after the other.
+    /// - Throws: `APIError`, and what the body throws.
+    package func forEachMetadata<Object: KubernetesObject>(
+        _ type: Object.Type,
+        field: String? = nil,
+        _ body: (ObjectMetadata) async throws -> Void
+    ) async throws {
+        var token = ""
+        repeat {
+            var query = "?limit=\(Self.pageSize)" + Self.choice(nil, "", field: field)
+            if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
+            let page: Page
+            do throws(APIError) {
+                page = try decode(
+                    await perform(
+                        .get,
+                        Object.resource.path(namespace: nil) + query,
+                        accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+                        bodyLimit: 64 << 20
+                    )
+                )
+            } catch {
+                // The answer says how to go on without that version (Kubernetes API Concepts, "Retrieving large results").
+                guard error.isGone, let next = error.continuation, next != token else { throw error }
+                token = next
+                continue
+            }
+            for item in page.items { try await body(item.metadata) }
+            token = page.metadata.continue ?? ""
+        } while !token.isEmpty
+    }
+}
+
+extension APIError {
+    /// The token of the page that may be asked for instead.
+    fileprivate var continuation: String? {
+        guard case .status(_, _, let status, _) = self, let token = status.metadata?.continue else { return nil }
+        return token.isEmpty ? nil : token
+    }
+}
