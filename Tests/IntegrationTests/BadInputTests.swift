@@ -51,7 +51,7 @@ struct BadInputTests {
         let server = try lab.startStreams("seed", "server", [])
         try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
         func limitDescriptors(to count: Int) throws {
-            _ = try Lab.run(["prlimit", "--pid", "\(server.identifier)", "--nofile=\(count)"])
+            _ = try Lab.run(["prlimit", "--pid", "\(server.identifier)", "--nofile=\(count):"])
         }
         try limitDescriptors(to: 3)
         let program = try #require(Lab.program)

@@ -21,8 +21,7 @@ struct StreamWorkerTests {
         )
     }
 
-    /// A worker with a peer that is linked.
-    static func pair(
+    private static func pair(
         _ side: PacketSide,
         _ rules: StreamRules,
         run: UInt128? = nil
