@@ -243,7 +243,7 @@ let package = Package(
             name: "NodeAgentTests",
             dependencies: [
                 "NodeAgent", "NodePlan", "ClusterModel", "TendrilCore", "LinuxSystem", "TLSEngine", "TestSupport",
-                "HTTPModel", "KubernetesClient",
+                "HTTPModel", "KubernetesClient", logging,
             ],
             swiftSettings: common
         ),

@@ -19,11 +19,26 @@ package struct AgentContext: Sendable {
     package let logger: Logger
     package let service: ServiceManager
 
-    package init(_ configuration: AgentConfiguration, transport: any HTTPTransport, logger: Logger) throws {
+    /// Makes a context.
+    ///
+    /// - Parameters:
+    ///   - configuration: has no problems.
+    ///   - transport: carries the requests.
+    ///   - logger: takes what the agent tells.
+    ///   - root: the directory that all paths of files begin at.
+    ///   - units: the machine's systemd.
+    /// - Throws: `AgentFailure` or `SystemError` where the machine has no name, or its files cannot be reached.
+    package init(
+        _ configuration: AgentConfiguration,
+        transport: any HTTPTransport,
+        logger: Logger,
+        root: String = "/",
+        units: any UnitControl = Systemctl()
+    ) throws {
         self.configuration = configuration
         identity = try Self.identity(configuration)
-        files = try ConfinedFiles()
-        units = Systemctl()
+        files = try ConfinedFiles(root: root)
+        self.units = units
         self.transport = transport
         self.logger = logger
         service = ServiceManager()

@@ -74,11 +74,11 @@ package enum NodeAgent {
                 "pool": "\(context.identity.pool)",
             ]
         )
-        try serveMetrics(configuration)
         context.service.notify("READY=1")
         let work = Task {
             await withDiscardingTaskGroup { group in
                 group.addTask { await keepWatchdogCalm(context.service) }
+                group.addTask { await serveMetrics(context) }
                 group.addTask { await join(context) }
             }
         }
@@ -87,23 +87,9 @@ package enum NodeAgent {
         work.cancel()
     }
 
-    private static func serveMetrics(_ configuration: AgentConfiguration) throws {
-        guard let text = configuration.metrics, let address = Endpoint(text) else { return }
-        let endpoint = try HTTPEndpoint(address) { path in
-            let status = try? StatusFile.read()
-            switch path {
-            case "/metrics": return HTTPEndpoint.Response(AgentMetrics.text(status))
-            case "/healthz": return HTTPEndpoint.Response("ok\n")
-            case "/readyz":
-                let isReady = status?.phase == .done && status?.error == nil
-                return HTTPEndpoint.Response(
-                    status: isReady ? 200 : 503,
-                    isReady ? "ok\n" : "\(status?.error ?? "joining")\n"
-                )
-            default: return nil
-            }
-        }
-        try WorkerThread(name: "metrics") { endpoint.serve() }.detach()
+    private static func serveMetrics(_ context: AgentContext) async {
+        guard let text = context.configuration.metrics, let address = Endpoint(text) else { return }
+        await AgentMetrics.serve(address, logger: context.logger)
     }
 
     private static func join(_ context: AgentContext) async {

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NodePlan
 import StrictYAML
 import TendrilCore
@@ -42,6 +43,37 @@ struct UserDataTests {
             from: Array((files["/etc/tendril/agent.yaml"] ?? "").utf8)
         )
         #expect(agent.cluster == "shoot--a--b" && agent.problems.isEmpty)
+    }
+
+    @Test(
+        "A program that is fetched is put where the system can be written to, and run from there",
+        arguments: zip(UserData.Format.allCases, ["/usr/bin", "/opt/bin"])
+    )
+    func fetchedProgram(format: UserData.Format, directory: String) throws {
+        let sha = String(repeating: "0", count: 64)
+        for program in [
+            UserDataConfiguration.Program(url: "https://a/b", sha256: sha), .init(image: "a/b", sha256: sha),
+        ] {
+            var configuration = try Self.configuration()
+            configuration.program = program
+            #expect(configuration.problems.isEmpty)
+            let files = try Self.files(UserData.render(configuration, as: format, unit: AgentUnit.text))
+            let agent = try #require(files["/etc/systemd/system/tendril-agent.service"])
+            #expect(agent.contains("\nExecStart=\(directory)/tendril-agent run\n"))
+            let fetch = try #require(files["/etc/systemd/system/tendril-fetch.service"])
+            #expect(fetch.contains("\nConditionPathExists=!\(directory)/tendril-agent\n"))
+            let script = try #require(files["/etc/tendril/fetch-program"])
+            #expect(script.contains("\nprogram=\(directory)/tendril-agent\n"))
+            #expect(script.contains("\"$mount/usr/bin/tendril-agent\""), "where it is in the image")
+        }
+    }
+
+    @Test("A program of the machine's image is run from there", arguments: UserData.Format.allCases)
+    func bakedProgram(format: UserData.Format) throws {
+        let files = try Self.files(UserData.render(Self.configuration(), as: format, unit: AgentUnit.text))
+        let agent = try #require(files["/etc/systemd/system/tendril-agent.service"])
+        #expect(agent.contains("\nExecStart=/usr/bin/tendril-agent run\n"))
+        #expect(files["/etc/systemd/system/tendril-fetch.service"] == nil)
     }
 
     @Test("is refused beyond sixteen KiB")
@@ -105,9 +137,23 @@ struct UserDataTests {
         #expect(places.contains(change.place), "\(places)")
     }
 
+    /// The files and units of user data of either form, by path.
     private static func files(_ bytes: [UInt8]) throws -> [String: String] {
-        guard case .array(let files)? = try YAMLParser.parse(bytes).json["write_files"] else { return [:] }
-        return Dictionary(files.map { ($0["path"]?.text ?? "", $0["content"]?.text ?? "") }) { $1 }
+        let tree = try YAMLParser.parse(bytes).json
+        if case .array(let files)? = tree["write_files"] {
+            return Dictionary(files.map { ($0["path"]?.text ?? "", $0["content"]?.text ?? "") }) { $1 }
+        }
+        guard case .array(let files)? = tree["storage"]?["files"], case .array(let units)? = tree["systemd"]?["units"]
+        else { return [:] }
+        let encoded = files.map { file in
+            let source = file["contents"]?["source"]?.text?.dropFirst("data:;base64,".count) ?? ""
+            let text = Data(base64Encoded: String(source)).map { String(decoding: $0, as: UTF8.self) }
+            return (file["path"]?.text ?? "", text ?? "")
+        }
+        let plain = units.map { unit in
+            ("/etc/systemd/system/\(unit["name"]?.text ?? "")", unit["contents"]?.text ?? "")
+        }
+        return Dictionary(encoded + plain) { $1 }
     }
 }
 

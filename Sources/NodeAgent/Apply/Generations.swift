@@ -8,11 +8,6 @@ internal import NodePlan
 internal import TLSEngine
 internal import TendrilCore
 
-/// A generation on its way.
-package struct PendingGeneration: Codable, Hashable, Sendable {
-    package var configuration: SignedConfiguration
-}
-
 /// Brings generations into force, one at a time: what is on its way is kept until it has proven itself, and what was in
 /// force until then can be brought back as a whole.
 package struct Generations: Sendable {
@@ -29,16 +24,22 @@ package struct Generations: Sendable {
     package func applied() throws -> SignedConfiguration? {
         try store.load(SignedConfiguration.self, AgentPaths.applied)
     }
-    package func pending() throws -> SignedConfiguration? {
-        try store.load(PendingGeneration.self, AgentPaths.pending)?.configuration
-    }
+    package func pending() throws -> SignedConfiguration? { try onItsWay()?.configuration }
     package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
+
+    private func onItsWay() throws -> PendingGeneration? {
+        try store.load(PendingGeneration.self, AgentPaths.pending)
+    }
+
+    /// Whether nothing was changed on the machine yet for what is on its way.
+    package func isUntouched() throws -> Bool { try onItsWay().map { $0.isBegun == false } ?? true }
 
     /// Takes a proven configuration as the next generation, unless it is the one in force; whether it did.
     package func accept(_ new: SignedConfiguration) throws(AgentFailure) -> Bool {
         do {
-            let newest = try pending() ?? applied()
-            if newest?.checksum == new.checksum { return try pending() != nil }
+            let older = try onItsWay()
+            let newest = try older?.configuration ?? applied()
+            if newest?.checksum == new.checksum { return older != nil }
             let kept = try rejections()
             if let rejection = kept.first(where: { $0.checksum == new.checksum }) {
                 throw Self.takenBack(new.generation, rejection.reason)
@@ -49,7 +50,12 @@ package struct Generations: Sendable {
                     "generation \(new.generation) is not newer than \(newest.generation), which is here already"
                 )
             }
-            try store.save(PendingGeneration(configuration: new), AgentPaths.pending)
+            let pending = PendingGeneration(
+                configuration: new,
+                authority: older?.authority ?? Data(membership.authority),
+                isBegun: older.map { $0.isBegun ?? true } ?? false
+            )
+            try store.save(pending, AgentPaths.pending)
             return true
         } catch {
             throw AgentFailure(error, doing: "take generation \(new.generation)")
@@ -89,58 +95,137 @@ package struct Generations: Sendable {
     ///   - permit: asked for leave before units are restarted or stopped.
     /// - Returns: what it came to.
     /// - Throws: `AgentFailure`; what was done stays, and the next attempt goes on from there.
-    func apply(
+    package func apply(
         _ configuration: SignedConfiguration,
         permit: (Change) async -> Bool
     ) async throws(AgentFailure) -> Outcome {
-        let document = try document(configuration)
+        let spec = try document(configuration).spec
         let plan = try await plan(configuration)
-        let applier = Applier(files: context.files, units: context.units)
+        let isFollowing = !plan.written.isEmpty && plan.written.isSubset(of: spec.followedPaths)
+        let change: Change = isFollowing ? .following : .other
+        if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
+        let images = ImageFiles(context)
         do {
-            // First: a stop after the plan was carried out must not leave the agent with the old CA.
-            if let authority = document.spec.certificateAuthority { try adopt(Array(authority.utf8)) }
+            // Before anything is changed: what cannot be had keeps nothing half done.
+            if !plan.isEmpty { try await Blocking.run("fetch") { try images.fetch(for: plan) } }
+            // A stop after the plan was carried out must not leave the agent with the old CA.
+            if let authority = spec.certificateAuthority { try await adopt(Array(authority.utf8)) }
             guard !plan.isEmpty else { return .nothingToDo }
-            let isFollowing = !plan.written.isEmpty && plan.written.isSubset(of: document.spec.followedPaths)
-            let change: Change = isFollowing ? .following : .other
-            if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
-            context.logger.info(
-                "applying",
-                metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
-            )
+            try begin(configuration)
+        } catch {
+            throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
+        }
+        try await carryOut(plan, of: configuration)
+        return .changed(units: plan.disrupted, change)
+    }
+
+    /// Brings the generation in force back as a whole, also where nobody answers.
+    ///
+    /// What can be had from nowhere stays as it stands on the machine; later passes bring it.
+    ///
+    /// - Throws: `AgentFailure`; it can be tried again.
+    package func restore(_ configuration: SignedConfiguration) async throws(AgentFailure) {
+        var document = try document(configuration)
+        let plan: Plan
+        do {
+            // It was proven when it was adopted, and may be what the API server is reached by.
+            let authority = try onItsWay()?.authority ?? document.spec.certificateAuthority.map { Data($0.utf8) }
+            if let authority { try membership.believe(Array(authority), context) }
+            let client = membership.client.hasty(.seconds(5), triesAgain: false)
+            let contents = try await ForeignContents(context, client).fetchOrKeep(&document.spec)
+            let whole = try await self.plan(document, contents)
             let images = ImageFiles(context)
+            plan = try await Blocking.run("fetch") { images.obtainable(of: whole) }
+        } catch {
+            throw AgentFailure(error, doing: "bring back generation \(configuration.generation)")
+        }
+        try await carryOut(plan, of: configuration)
+    }
+
+    private func carryOut(_ plan: Plan, of configuration: SignedConfiguration) async throws(AgentFailure) {
+        context.logger.info(
+            "applying",
+            metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
+        )
+        let (images, applier) = (ImageFiles(context), Applier(files: context.files, units: context.units))
+        do {
             try await Blocking.run("apply") {
-                // Before anything is changed: what cannot be had keeps nothing half done.
-                try images.fetch(for: plan)
                 try applier.carryOut(plan)
                 images.tidy()
             }
-            return .changed(units: plan.disrupted, change)
         } catch {
             throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
         }
     }
 
+    /// Has files follow what they come from while another generation is on its way that wants them all the same.
+    ///
+    /// Only those that no unit waits for: who reads them notices by itself, and what lives for a day does not wait for leave.
+    ///
+    /// - Returns: the paths of those that have changed.
+    package func follow() async -> [String] {
+        guard let pending = try? pending(), let applied = try? applied(),
+            let old = try? document(applied).spec, let new = try? document(pending).spec
+        else { return [] }
+        let files = old.followedFiles.filter { file in
+            new.followedFiles.contains(file) && !old.isWaitedFor(file.path) && !new.isWaitedFor(file.path)
+        }
+        var changed: [String] = []
+        for file in files {
+            do {
+                if try await follow(file) { changed.append(file.path) }
+            } catch {
+                // What keeps the other generation from coming into force is told already.
+                context.logger.debug("cannot follow", metadata: ["path": "\(file.path)", "reason": "\(error)"])
+            }
+        }
+        return changed
+    }
+
+    private func follow(_ file: NodeConfiguration.File) async throws -> Bool {
+        guard let mode = FileMode(file.mode ?? "0600"), let old = try context.files.read(file.path) else {
+            return false
+        }
+        let new = try await ForeignContents(context, membership.client).fetch(file, issuer: nil)
+        guard new != old else { return false }
+        try context.files.replace(file.path, new, mode: mode.bits)
+        return true
+    }
+
     /// The way from what is to what a proven configuration wants.
     func plan(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Plan {
         let document = try document(configuration)
-        var secrets = try await fetchSecrets(document)
-        if let path = document.spec.tunnelCertificate?.path {
-            // Only what is on its way: one that was taken back asks for nothing of what it was to bring.
-            let isPending = (try? pending())??.checksum == configuration.checksum
-            let issuer = isPending ? document.spec.certificateIssuers?.agent : nil
-            secrets[path] = try await TunnelCertificate(context, membership.client).current(issuer: issuer)
-        }
+        // Only what is on its way: one that was taken back asks for nothing of what it was to bring.
+        let isPending = (try? pending())??.checksum == configuration.checksum
+        let issuer = isPending ? document.spec.certificateIssuers?.agent : nil
+        let contents = try await ForeignContents(context, membership.client).fetch(document.spec, issuer: issuer)
+        return try await plan(document, contents)
+    }
+
+    private func plan(
+        _ document: NodeConfiguration,
+        _ contents: [String: [UInt8]]
+    ) async throws(AgentFailure) -> Plan {
         let applier = Applier(files: context.files, units: context.units)
         do {
-            let desired = try DesiredNode(document, on: context.host, secrets: secrets) { Digest.hex($0) }
+            let desired = try DesiredNode(document, on: context.host, secrets: contents) { Digest.hex($0) }
             return try await Blocking.run("plan") { try applier.plan(to: desired) }
         } catch {
-            throw AgentFailure(error, doing: "plan generation \(configuration.generation)")
+            throw AgentFailure(error, doing: "plan generation \(document.metadata.generation)")
         }
     }
 
+    /// Notes that the machine is changed for the pending generation from now on.
+    private func begin(_ configuration: SignedConfiguration) throws {
+        guard var pending = try onItsWay(), pending.configuration.checksum == configuration.checksum,
+            pending.isBegun != true
+        else { return }
+        pending.isBegun = true
+        try store.save(pending, AgentPaths.pending)
+    }
+
     /// Puts the pending generation into force.
-    func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
+    package func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
         do {
             try store.save(configuration, AgentPaths.applied)
             try store.remove(AgentPaths.pending)
@@ -176,35 +261,28 @@ package struct Generations: Sendable {
         return document
     }
 
-    private func adopt(_ authority: [UInt8]) throws {
-        guard try context.files.read(AgentPaths.authority) != authority else { return }
-        try context.files.replace(AgentPaths.authority, authority, mode: 0o600)
-        membership.client.use(context.security(.bundle(authority), membership.credential))
+    /// Believes another CA bundle, once the API server is seen to have a certificate of it.
+    private func adopt(_ authority: [UInt8]) async throws {
+        if authority != membership.authority { try await prove(authority) }
+        try membership.believe(authority, context)
     }
 
-    private func fetchSecrets(_ document: NodeConfiguration) async throws(AgentFailure) -> [String: [UInt8]] {
-        var contents: [String: [UInt8]] = [:]
-        for file in document.spec.files ?? [] {
-            guard let reference = file.content.secretRef else { continue }
-            let secret: KubernetesSecret
-            do {
-                secret = try await membership.client.get(
-                    KubernetesSecret.self,
-                    reference.name,
-                    namespace: TendrilAPI.namespace
-                )
-            } catch {
-                throw AgentFailure(error, doing: "read the Secret \(reference.name) for \(file.path)")
-            }
-            // Never put an empty credential in the place of a good one.
-            guard let bytes = secret[reference.key], !bytes.isEmpty else {
-                throw AgentFailure(
-                    .badDesiredState,
-                    "the Secret \(reference.name) has nothing under \(reference.key) for \(file.path)"
-                )
-            }
-            contents[file.path] = bytes
+    private func prove(_ authority: [UInt8]) async throws(AgentFailure) {
+        let field = "spec.certificateAuthority"
+        guard let facts = try? CertificateFacts.bundle(authority, field), !facts.isEmpty else {
+            throw AgentFailure(.badDesiredState, "\(field) holds no certificate that can be read")
         }
-        return contents
+        let client = membership.client.with(context.security(.bundle(authority), membership.credential))
+        do throws(APIError) {
+            _ = try await client.raw("/version")
+        } catch {
+            // Whatever was answered: who answers has shown a certificate that is believed.
+            guard case .transfer(let transfer) = error else { return }
+            guard transfer.kind == .untrusted || transfer.kind == .tls else {
+                throw AgentFailure(error, doing: "prove \(field)")
+            }
+            // Tried again, for it may be the API server that is to follow.
+            throw AgentFailure(.badDesiredState, "\(field) does not lead to the API server: \(transfer.reason)")
+        }
     }
 }

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import LinuxSystem
+internal import Logging
 internal import NodePlan
 internal import TLSEngine
 internal import TendrilCore
@@ -24,6 +25,22 @@ struct ImageFiles: Sendable {
             guard case .image(let image) = file.source else { continue }
             try fetch(image)
         }
+    }
+
+    /// A plan without the files of images that cannot be had; it fetches all others.
+    func obtainable(of plan: Plan) -> Plan {
+        var plan = plan
+        plan.steps.removeAll { step in
+            guard case .write(let path, let file) = step, case .image(let image) = file.source else { return false }
+            do throws(AgentFailure) {
+                try fetch(image)
+                return false
+            } catch {
+                context.logger.warning("\(error.message)", metadata: ["instead": "what stands at \(path)"])
+                return true
+            }
+        }
+        return plan
     }
 
     /// Removes what was downloaded.

@@ -39,20 +39,24 @@ package struct UnitReport: Hashable, Sendable {
 
 /// Speaks to systemd through systemctl.
 package struct Systemctl: UnitControl {
-    static let path = "/usr/bin/systemctl"
+    package static let path = "/usr/bin/systemctl"
 
-    /// How long systemd may take for what it only has to look up.
-    private static let answerTime = Nanoseconds.seconds(5)
-
+    private let program: String
+    /// How long a change may take.
     private let timeout: Nanoseconds
+    /// How long systemd may take for what it only has to look up.
+    private let answerTime: Nanoseconds
 
-    /// Waits for each call at most `seconds`.
-    package init(timeoutSeconds seconds: UInt64 = 90) { timeout = .seconds(seconds) }
+    /// Waits for each call at most so many seconds; `program` is systemctl.
+    package init(timeoutSeconds: UInt64 = 90, answerSeconds: UInt64 = 5, program: String = Self.path) {
+        (timeout, answerTime) = (.seconds(timeoutSeconds), .seconds(answerSeconds))
+        self.program = program
+    }
 
     package func observe(_ units: [String]) throws -> [String: UnitReport] {
         guard !units.isEmpty else { return [:] }
         let arguments = ["show", "--property=Id,LoadState,ActiveState,SubState,UnitFileState", "--"] + units
-        let output = try run(arguments, atMost: Self.answerTime)
+        let output = try run(arguments, isLookUp: true)
         // One block a unit, in the order asked for; Id may be another name of it.
         let blocks = output.split(separator: "\n\n", omittingEmptySubsequences: true)
         var reports: [String: UnitReport] = [:]
@@ -77,7 +81,7 @@ package struct Systemctl: UnitControl {
     package func perform(_ verb: UnitVerb, _ unit: String) throws {
         if verb == .restart || verb == .start {
             // A unit that failed too often is not started again without this.
-            _ = try? run(["reset-failed", "--", unit], atMost: Self.answerTime)
+            _ = try? run(["reset-failed", "--", unit], isLookUp: true)
         }
         try change([verb.rawValue, "--", unit])
     }
@@ -85,28 +89,31 @@ package struct Systemctl: UnitControl {
     private func change(_ arguments: [String]) throws {
         // What is under way when systemd hangs looks like a unit that does not start.
         guard isAnswering() else { throw AgentFailure(.systemd, "systemd does not answer") }
-        _ = try run(arguments, atMost: timeout)
+        _ = try run(arguments, isLookUp: false)
     }
 
-    private func run(_ arguments: [String], atMost timeout: Nanoseconds) throws -> String {
-        let what = "systemctl \(arguments[0]) \(arguments.last ?? "")"
+    private func run(_ arguments: [String], isLookUp: Bool) throws -> String {
+        let limit = isLookUp ? answerTime : timeout
         let outcome: ChildProcess.Outcome
+        let reason: String
         do throws(SystemError) {
-            outcome = try ChildProcess.run(Self.path, arguments, timeout: timeout, limit: 256 * 1024)
+            outcome = try ChildProcess.run(program, arguments, timeout: limit, limit: 256 * 1024)
+            if outcome.isSuccess { return outcome.output }
+            reason = String(outcome.output.split(separator: "\n").first ?? "exit code \(outcome.code)")
         } catch {
-            guard isAnswering() else { throw AgentFailure(.systemd, "systemd does not answer: \(error)") }
-            throw AgentFailure(.unit, "\(what): \(error)")
+            // A look-up waits for no unit: what it takes too long for is systemd's own affair.
+            guard error.isTimeout, !isLookUp else {
+                throw AgentFailure(.systemd, "systemd does not answer: \(error)")
+            }
+            reason = "\(error)"
         }
-        guard outcome.isSuccess else {
-            let reason = outcome.output.split(separator: "\n").first ?? "exit code \(outcome.code)"
-            throw AgentFailure(.unit, "\(what): \(reason)")
-        }
-        return outcome.output
+        guard isAnswering() else { throw AgentFailure(.systemd, "systemd does not answer: \(reason)") }
+        throw AgentFailure(.unit, "systemctl \(arguments[0]) \(arguments.last ?? ""): \(reason)")
     }
 
     /// Whether systemd itself answers; it does so at once, or not at all.
     package func isAnswering() -> Bool {
         let arguments = ["show", "--property=Version"]
-        return (try? ChildProcess.run(Self.path, arguments, timeout: Self.answerTime))?.isSuccess == true
+        return (try? ChildProcess.run(program, arguments, timeout: answerTime))?.isSuccess == true
     }
 }

@@ -1,9 +1,49 @@
 internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+package import Logging
 internal import Observability
+package import TendrilCore
 
 /// The agent's state as Prometheus text.
-enum AgentMetrics {
-    static func text(_ status: AgentStatus?) -> String {
+package enum AgentMetrics {
+    /// Answers `/metrics`, `/healthz` and `/readyz` once the address can be had, until the process ends.
+    ///
+    /// An agent without metrics is worth more than none.
+    ///
+    /// - Parameters:
+    ///   - address: of this host.
+    ///   - logger: is told while the address cannot be had.
+    ///   - pause: how long the first wait is; later ones are up to a minute.
+    package static func serve(_ address: Endpoint, logger: Logger, pause: Nanoseconds = .seconds(1)) async {
+        var backoff = Backoff(start: pause, limit: .seconds(60))
+        while !Task.isCancelled {
+            do {
+                let endpoint = try HTTPEndpoint(address, respond: answer)
+                return try WorkerThread(name: "metrics") { endpoint.serve() }.detach()
+            } catch {
+                logger.error("\(error)")
+                try? await Task.sleep(nanoseconds: backoff.wait().value)
+            }
+        }
+    }
+
+    private static func answer(_ path: String) -> HTTPEndpoint.Response? {
+        let status = try? StatusFile.read()
+        switch path {
+        case "/metrics": return HTTPEndpoint.Response(text(status))
+        case "/healthz": return HTTPEndpoint.Response("ok\n")
+        case "/readyz":
+            let isReady = status?.phase == .done && status?.error == nil
+            return HTTPEndpoint.Response(
+                status: isReady ? 200 : 503,
+                isReady ? "ok\n" : "\(status?.error ?? "joining")\n"
+            )
+        default: return nil
+        }
+    }
+
+    private static func text(_ status: AgentStatus?) -> String {
         guard let status else { return "" }
         func gauge(_ name: String, _ help: String, _ value: Int, _ labels: String = "") -> String {
             "# HELP \(name) \(help)\n# TYPE \(name) gauge\n\(name)\(labels) \(value)\n"

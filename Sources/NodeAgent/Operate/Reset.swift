@@ -41,7 +41,9 @@ package struct Reset {
         }
         for directory in [KubeletPaths.certificates, "/var/lib/kubelet", AgentPaths.state]
         where Program.exists(directory) {
-            change("empty \(directory)") { FileTree.removeContents(of: directory) }
+            var left: [String] = []
+            change("empty \(directory)") { left = FileTree.removeContents(of: directory) }
+            lines += left.map { "leave \($0), for something is still mounted there" }
         }
         change("remove \(AgentPaths.status)") { try? files.remove(AgentPaths.status) }
         return lines

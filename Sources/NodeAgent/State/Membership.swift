@@ -9,31 +9,47 @@ internal import TLSEngine
 ///
 /// Certificates change while it runs.
 package final class Membership: Sendable {
+    private struct Kept: Sendable {
+        var authority: [UInt8]
+        var identity: AgentIdentity
+    }
+
     package let client: KubernetesClient
-    package let authority: [UInt8]
-    private let kept: Guarded<AgentIdentity>
+    private let kept: Guarded<Kept>
 
-    init(client: KubernetesClient, authority: [UInt8], identity: AgentIdentity) {
-        (self.client, self.authority) = (client, authority)
-        kept = Guarded(identity)
+    package init(client: KubernetesClient, authority: [UInt8], identity: AgentIdentity) {
+        self.client = client
+        kept = Guarded(Kept(authority: authority, identity: identity))
     }
 
-    package var identity: AgentIdentity {
-        get { kept.withLock { $0 } }
-        set { kept.withLock { $0 = newValue } }
-    }
+    /// The CA bundle in PEM that is in force.
+    package var authority: [UInt8] { kept.withLock { $0.authority } }
+    package var identity: AgentIdentity { kept.withLock { $0.identity } }
+    package var credential: HTTPSecurity.Credential { identity.credential }
 
     /// Asks for another certificate, and is known by it from then on.
     func renew(_ context: AgentContext) async throws(AgentFailure) {
         let renewed = try await IdentityRequest.agent(context, client)
-        identity = renewed
-        let authority = (try? context.files.read(AgentPaths.authority)) ?? authority
-        client.use(context.security(.bundle(authority), renewed.credential))
+        change(context) { $0.identity = renewed }
         context.logger.notice(
             "certificate renewed",
             metadata: ["expiry": "\(KubernetesTime.text(seconds: renewed.facts.expiry))"]
         )
     }
 
-    package var credential: HTTPSecurity.Credential { identity.credential }
+    /// Believes this CA bundle from now on, also after a stop.
+    func believe(_ authority: [UInt8], _ context: AgentContext) throws {
+        if try context.files.read(AgentPaths.authority) != authority {
+            try context.files.replace(AgentPaths.authority, authority, mode: 0o600)
+        }
+        if self.authority != authority { change(context) { $0.authority = authority } }
+    }
+
+    /// Changes what is kept, and how the client speaks, at once: a certificate and a bundle may change at the same time.
+    private func change(_ context: AgentContext, _ body: (inout Kept) -> Void) {
+        kept.withLock { kept in
+            body(&kept)
+            client.use(context.security(.bundle(kept.authority), kept.identity.credential))
+        }
+    }
 }

@@ -33,6 +33,15 @@ package struct SignedConfiguration: Codable, Hashable, Sendable {
     }
 }
 
+/// A generation on its way.
+package struct PendingGeneration: Codable, Hashable, Sendable {
+    package var configuration: SignedConfiguration
+    /// The CA bundle that was believed before it, and before all that it took the place of; `nil` where that is not known.
+    package var authority: Data?
+    /// Whether the machine is no longer as the generation in force wants it.
+    package var isBegun: Bool?
+}
+
 /// A generation that was taken back.
 package struct Rejection: Codable, Hashable, Sendable {
     package var checksum: String

@@ -77,8 +77,8 @@ extension Supervisor {
         var lastUnits: [String]?
         while !Task.isCancelled {
             try? await Task.sleep(nanoseconds: 20_000_000_000)
-            // While a generation is on its way its own judge decides.
-            guard let applied = try? generations.applied(), (try? generations.pending()) == .some(nil),
+            // Once the machine is changed for a generation on its way, its own judge decides.
+            guard let applied = try? generations.applied(), (try? generations.isUntouched()) == true,
                 let document = try? generations.document(applied)
             else { continue }
             let problem = document.spec.kubelet == nil ? nil : await LocalHealth.kubelet(context.transport)

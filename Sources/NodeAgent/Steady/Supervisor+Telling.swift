@@ -35,6 +35,10 @@ extension Supervisor {
         context.service.notify("STATUS=" + (failure?.message ?? "the node is as it is wanted"))
     }
 
+    func tellFollowed() async {
+        await report.event("SecretsFollowed", "files follow Secrets that have changed", isWarning: false)
+    }
+
     func tellApplied(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async {
         do throws(APIError) {
             try await markNode(configuration, document)

@@ -119,7 +119,12 @@ final class Supervisor: Sendable {
         if try load({ try self.generations.rejections() }).contains(where: { $0.checksum == pending.checksum }) {
             throw try await rollBack(pending, "it was being taken back when the agent stopped")
         }
-        try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
+        do throws(AgentFailure) {
+            try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
+        } catch {
+            if !(await generations.follow()).isEmpty { await tellFollowed() }
+            throw error
+        }
     }
 
     /// Puts back what has changed on the machine, and follows what has changed in Secrets.
@@ -134,7 +139,7 @@ final class Supervisor: Sendable {
             case .nothingToDo: break
             case .deferred(let units): throw Self.waiting(applied, units)
             case .changed(_, .following):
-                await self.report.event("SecretsFollowed", "files follow Secrets that have changed", isWarning: false)
+                await self.tellFollowed()
             case .changed:
                 await self.report.event("DriftRepaired", "what had changed was put back", isWarning: false)
             }
@@ -213,7 +218,7 @@ final class Supervisor: Sendable {
         try generations.reject(pending, reason)
         if let applied = try load({ try self.generations.applied() }) {
             // Back to what worked: nobody is asked for leave, for what is there now does not work.
-            _ = try await generations.apply(applied) { _ in true }
+            try await generations.restore(applied)
         }
         try generations.dropPending()
         let failure = Generations.takenBack(pending.generation, reason)

@@ -171,6 +171,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var path: String
 
         package init(path: String) { self.path = path }
+
+        /// The file; its content comes from the agent.
+        package var file: File { File(path: path, mode: "0600", content: Content()) }
     }
 
     /// By which keys the machine's certificates are to be signed: subject key identifiers of CAs in hexadecimal digits
@@ -216,10 +219,17 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         package var secretNames: Set<String> { Set((files ?? []).compactMap { $0.content.secretRef?.name }) }
 
         /// The files whose content changes without a new generation.
-        package var followedPaths: Set<String> {
-            var paths = Set((files ?? []).filter { $0.content.secretRef != nil }.map(\.path))
-            if let path = tunnelCertificate?.path { paths.insert(path) }
-            return paths
+        package var followedFiles: [File] {
+            (files ?? []).filter { $0.content.secretRef != nil } + (tunnelCertificate.map { [$0.file] } ?? [])
+        }
+
+        /// Where the files are whose content changes without a new generation.
+        package var followedPaths: Set<String> { Set(followedFiles.map(\.path)) }
+
+        /// Whether a change of this file restarts a unit, or is one of a unit itself.
+        package func isWaitedFor(_ path: String) -> Bool {
+            let triggers = (units ?? []).flatMap { $0.restartOn ?? [] } + (kubelet.map(KubeletRendering.triggers) ?? [])
+            return path.hasPrefix(UnitName.directory + "/") || triggers.contains(path)
         }
 
         /// The container runtime's unit.
@@ -227,7 +237,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
 
         /// The units that have to be active for all to be well.
         package var supervisedUnits: [String] {
-            let own = (units ?? []).filter { ($0.state ?? .started) == .started && !$0.isOneShot }.map(\.name)
+            let own = (units ?? []).filter { ($0.state ?? .started) == .started && !$0.mayEnd }.map(\.name)
             return own + (kubelet == nil ? [] : [KubeletPaths.unit, runtimeUnit])
         }
     }
@@ -255,8 +265,8 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
 
 extension NodeConfiguration.Unit {
     /// Whether it is well after it has ended.
-    var isOneShot: Bool {
-        content.map { text in UnitText.meaning(text).contains { $0.lowercased() == "type=oneshot" } }
-            ?? !name.hasSuffix(".service")
-    }
+    var mayEnd: Bool { content.map(UnitText.isOneShot) ?? !name.hasSuffix(".service") }
+
+    /// Whether systemd does not show afterwards that it has run.
+    var isForgotten: Bool { content.map { UnitText.isOneShot($0) && !UnitText.remainsAfterExit($0) } ?? false }
 }

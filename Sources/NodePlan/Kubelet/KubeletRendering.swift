@@ -61,8 +61,7 @@ package enum KubeletRendering {
         )
         let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let arguments = flags(kubelet, traits, endpoint, host) + (kubelet.extraArguments ?? [])
-        let binary = kubelet.binary ?? "/usr/bin/kubelet"
-        let command = ([binary] + arguments).map(UnitText.argument).joined(
+        let command = ([binary(kubelet)] + arguments).map(UnitText.argument).joined(
             separator: " \\\n  "
         )
         let variables = host.proxyEnvironment.merging(kubelet.environment ?? [:]) { _, own in own }
@@ -91,10 +90,17 @@ package enum KubeletRendering {
                 """,
             enabled: true,
             state: .started,
-            restartOn: [KubeletPaths.configuration, KubeletPaths.authority, binary]
+            restartOn: triggers(kubelet)
         )
         return ([file], unit)
     }
+
+    /// The files whose change restarts the kubelet.
+    static func triggers(_ kubelet: NodeConfiguration.Kubelet) -> [String] {
+        [KubeletPaths.configuration, KubeletPaths.authority, binary(kubelet)]
+    }
+
+    private static func binary(_ kubelet: NodeConfiguration.Kubelet) -> String { kubelet.binary ?? "/usr/bin/kubelet" }
 
     private static func defaults(
         _ kubelet: NodeConfiguration.Kubelet,
@@ -178,6 +184,23 @@ package enum UnitText {
             }
         }
         return quoted + "\""
+    }
+
+    /// Whether a unit runs to its end and is no longer active then (systemd.service(5), `Type=oneshot`).
+    static func isOneShot(_ text: String) -> Bool { value(of: "Type", in: text) == "oneshot" }
+
+    /// Whether a unit stays active after its end.
+    static func remainsAfterExit(_ text: String) -> Bool {
+        ["1", "yes", "y", "true", "t", "on"].contains(value(of: "RemainAfterExit", in: text))
+    }
+
+    /// What a setting is at last, in lower case; `nil` where it is not there.
+    private static func value(of setting: String, in text: String) -> String? {
+        let values = meaning(text).compactMap { line -> String? in
+            let parts = line.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " && $0 != "\t" } }
+            return parts.count == 2 && parts[0] == setting ? parts[1].lowercased() : nil
+        }
+        return values.last
     }
 
     /// What of a unit means something: without comments, empty lines and space at the ends of lines.

@@ -38,6 +38,8 @@ package struct DesiredUnit: Hashable, Sendable {
     package let state: NodeConfiguration.UnitState
     /// Files whose change restarts it, besides its own.
     package let triggers: Set<String>
+    /// Whether systemd does not show afterwards that it has run: it is started once, and again when it changes.
+    package let isForgotten: Bool
 }
 
 /// All that a generation wants of a machine.
@@ -75,9 +77,7 @@ package struct DesiredNode: Hashable, Sendable {
             let content = NodeConfiguration.Content(inline: authority)
             files.append(NodeConfiguration.File(path: KubeletPaths.authority, mode: "0644", content: content))
         }
-        if let path = configuration.spec.tunnelCertificate?.path {
-            files.append(NodeConfiguration.File(path: path, mode: "0600", content: NodeConfiguration.Content()))
-        }
+        if let certificate = configuration.spec.tunnelCertificate { files.append(certificate.file) }
         self.files = [:]
         self.units = []
         for file in files {
@@ -105,7 +105,8 @@ package struct DesiredNode: Hashable, Sendable {
                     name: unit.name,
                     enabled: unit.enabled,
                     state: unit.state ?? .started,
-                    triggers: Set(unit.restartOn ?? [])
+                    triggers: Set(unit.restartOn ?? []),
+                    isForgotten: unit.isForgotten
                 )
             )
         }
@@ -166,6 +167,8 @@ package struct Manifest: Codable, Hashable, Sendable {
     package var units: [String: UnitOriginal]
     /// Units whose restart is owed: something of theirs was changed, or was about to be.
     package var owedRestarts: Set<String>
+    /// Units that have run to their end, of those that do not show it; `nil` where there are none.
+    package var finished: Set<String>?
 
     package init() { (files, units, owedRestarts) = ([:], [:], []) }
 }

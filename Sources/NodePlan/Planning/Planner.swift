@@ -169,12 +169,13 @@ package enum Planner {
             let isDue =
                 isTouched(unit.name, changed) || !unit.triggers.isDisjoint(with: changed)
                 || manifest.owedRestarts.contains(unit.name)
+                || (unit.isForgotten && !now.isActive && manifest.finished?.contains(unit.name) != true)
             switch unit.state {
             case .untouched: break
             case .stopped: if now.isActive { after.append(.stop(unit.name)) }
             case .started:
                 if isDue { plan.ahead.owedRestarts.insert(unit.name) }
-                if isDue || !now.isActive {
+                if isDue || (!now.isActive && !unit.isForgotten) {
                     let step: Step = isDue && now.isActive ? .restart(unit.name) : .start(unit.name)
                     // Everything else stands before the kubelet asks for it.
                     if unit.name == KubeletPaths.unit { last.append(step) } else { after.append(step) }
@@ -182,6 +183,8 @@ package enum Planner {
             }
         }
         plan.behind.owedRestarts = []
+        let finished = desired.units.filter { $0.isForgotten && $0.state == .started }.map(\.name)
+        plan.behind.finished = finished.isEmpty ? nil : Set(finished)
         plan.steps += after + last
     }
 

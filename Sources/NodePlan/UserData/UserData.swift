@@ -8,6 +8,9 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
 
     /// Where the agent's program comes from; exactly one of the ways.
     package struct Program: Codable, Hashable, Sendable {
+        /// Where it is in images of machines and of OCI.
+        static let path = "/usr/bin/tendril-agent"
+
         /// It is in the machine's image, at /usr/bin/tendril-agent.
         package var baked: Bool?
         /// `https://…` of the program itself.
@@ -75,6 +78,14 @@ package enum UserData {
         case cloudConfig = "cloud-config"
         /// Ignition 3.3.0.
         case ignition
+
+        /// Where a program is put that is fetched: systems that read Ignition cannot write to /usr.
+        var fetchedProgram: String {
+            switch self {
+            case .cloudConfig: UserDataConfiguration.Program.path
+            case .ignition: "/opt/bin/tendril-agent"
+            }
+        }
     }
 
     /// User data that is too large or cannot be encoded.
@@ -111,8 +122,10 @@ package enum UserData {
         if let source = configuration.program.url ?? configuration.program.image {
             let values = [source, configuration.program.sha256 ?? ""].joined(separator: "\n") + "\n"
             files.append(File(path: "/etc/tendril/program", mode: 0o600, text: values))
-            files.append(File(path: "/etc/tendril/fetch-program", mode: 0o700, text: FetchProgram.script))
-            units.append(("tendril-fetch.service", FetchProgram.unit))
+            let fetch = FetchProgram(path: format.fetchedProgram)
+            files.append(File(path: "/etc/tendril/fetch-program", mode: 0o700, text: fetch.script))
+            let own = unit.replacing(UserDataConfiguration.Program.path, with: fetch.path)
+            units = [("tendril-agent.service", own), ("tendril-fetch.service", fetch.unit)]
         }
         let bytes =
             switch format {
@@ -170,15 +183,19 @@ package enum UserData {
 
 /// Brings the agent's program to a machine whose image lacks it.
 ///
-/// The text is always the same; what differs between machines it reads from a file.
-private enum FetchProgram {
-    static let unit = """
+/// The text is the same for all machines of a kind; what differs between machines it reads from a file.
+private struct FetchProgram {
+    /// Where it is put.
+    let path: String
+
+    var unit: String {
+        """
         [Unit]
         Description=Fetch tendril-agent
         After=network-online.target containerd.service
         Wants=network-online.target
         Before=tendril-agent.service
-        ConditionPathExists=!/usr/bin/tendril-agent
+        ConditionPathExists=!\(path)
 
         [Service]
         Type=oneshot
@@ -191,20 +208,24 @@ private enum FetchProgram {
         WantedBy=multi-user.target
 
         """
+    }
 
-    static let script = """
+    var script: String {
+        """
         #!/bin/sh
         # Fetches tendril-agent by URL or from an OCI image, and checks its digest before it is put in place.
         set -eu
         { read -r source; read -r sha256; } </etc/tendril/program
-        new=/usr/bin/.tendril-agent.new
+        program=\(path)
+        new=${program%/*}/.tendril-agent.new
+        mkdir -p -m 0755 "${program%/*}"
         case $source in
         https://*) curl -fsS --proto =https --max-time 300 -o "$new" "$source" ;;
         *)
           ctr -n tendril images pull --hosts-dir /etc/containerd/certs.d "$source" >/dev/null
           mount=$(mktemp -d)
           ctr -n tendril images mount "$source" "$mount" >/dev/null
-          cp "$mount/usr/bin/tendril-agent" "$new"
+          cp "$mount\(UserDataConfiguration.Program.path)" "$new"
           ctr -n tendril images unmount --rm "$mount" >/dev/null
           rmdir "$mount"
           ;;
@@ -212,8 +233,9 @@ private enum FetchProgram {
         echo "$sha256  $new" | sha256sum -c --quiet -
         chmod 0755 "$new"
         sync "$new"
-        mv "$new" /usr/bin/tendril-agent
+        mv "$new" "$program"
         systemctl --no-block restart tendril-agent.service
 
         """
+    }
 }
