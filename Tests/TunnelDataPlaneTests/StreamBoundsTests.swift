@@ -72,7 +72,7 @@ final class StreamBoundsTests {
                 try peer.write(RawPeer.open(id, target))
                 id += 2
             }
-            while !peer.flush(), harness.ends.isEmpty { _ = harness.worker.turn(isWaiting: false) }
+            repeat { _ = harness.worker.turn(isWaiting: false) } while !peer.flush() && harness.ends.isEmpty
             usleep(5000)
         }
         guard case .notice(let notice) = harness.ends.first else {
