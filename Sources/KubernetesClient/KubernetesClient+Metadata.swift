@@ -11,7 +11,7 @@ extension KubernetesClient {
         let items: [Item]
     }
 
-    /// So many of the largest objects that etcd takes, 1.5 MiB each, are within a page's bound.
+    /// At once, where pages do not turn out too large.
     private static let pageSize = 40
 
     /// Reads the metadata of a collection's objects, a page at a time: a page is forgotten before the next one comes.
@@ -29,18 +29,22 @@ extension KubernetesClient {
         _ body: (ObjectMetadata) async throws -> Void
     ) async throws {
         var token = ""
+        let collection = Object.resource.path(namespace: nil)
+        let choice = Self.choice(nil, "", field: field)
         repeat {
-            var query = "?limit=\(Self.pageSize)" + Self.choice(nil, "", field: field)
-            if !token.isEmpty { query += "&continue=\(ResourceKind.encoded(token))" }
+            let query = token.isEmpty ? choice : choice + "&continue=\(ResourceKind.encoded(token))"
+            var reader = PageReader(listLimits, page: Self.pageSize)
             let page: Page
             do throws(APIError) {
                 page = try decode(
-                    await perform(
-                        .get,
-                        Object.resource.path(namespace: nil) + query,
-                        accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-                        bodyLimit: 64 << 20
-                    )
+                    await reader.read { limit, bytes async throws(APIError) in
+                        try await perform(
+                            .get,
+                            "\(collection)?limit=\(limit)\(query)",
+                            accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+                            bodyLimit: bytes
+                        )
+                    }
                 )
             } catch {
                 // The answer says how to go on without that version (Kubernetes API Concepts, "Retrieving large results").

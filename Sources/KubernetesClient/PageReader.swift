@@ -24,9 +24,10 @@ struct PageReader {
     private var page: Int
     private var left: Int
 
-    init(_ limits: ListLimits) {
+    /// Begins with pages of at most so many objects.
+    init(_ limits: ListLimits, page: Int = .max) {
         self.limits = limits
-        (page, left) = (limits.page, limits.bytes)
+        (self.page, left) = (min(page, limits.page), limits.bytes)
     }
 
     /// Asks for the next page, and for a smaller one where it turns out too large.
