@@ -67,7 +67,7 @@ struct KillTests {
     @Test("nowhere waits for whoever has a finalizer on the Node of a machine that is gone, and deletes it but once")
     func heldNodes() async throws {
         var world = try await Wish.otherMachines.asked()
-        world.hold()
+        world.holdNode()
         let server = WorldServer(world)
         let outcome = try await Life.run(server, until: Wish.otherMachines.isDone)
         #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")

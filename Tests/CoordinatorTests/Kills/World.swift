@@ -120,18 +120,18 @@ struct World: Sendable {
         _ = seed.answer(HTTPRequest(.delete, ""), Self.shootPath, query: "", .null)
     }
 
-    /// Somebody has a finalizer on every Node that there is, which goes once the Node was seen to be deleted.
-    mutating func hold() {
-        for (path, node) in shoot.documents where path.hasPrefix(Self.nodes) {
-            shoot[path] = node.merging(["metadata": ["finalizers": ["example.com/hold"]]])
-        }
+    /// Somebody has a finalizer on a Node, which goes once Nodes were asked for twice after it was deleted.
+    mutating func holdNode() {
+        guard let path = shoot.documents.keys.filter({ $0.hasPrefix(Self.nodes) }).min() else { return }
+        shoot[path] = shoot[path]?.merging(["metadata": ["finalizers": ["example.com/hold"]]])
     }
 
     private mutating func release(_ request: HTTPRequest, _ path: String) {
         if request.method == .delete { nodeDeletions[path, default: 0] += 1 }
         guard request.method == .get else { return }
         for (path, node) in shoot.documents where path.hasPrefix(Self.nodes) {
-            if node["metadata"]?["deletionTimestamp"] != nil { shoot[path] = nil }
+            guard node["metadata"]?["deletionTimestamp"] != nil else { continue }
+            shoot[path] = node["seen"] == nil ? node.merging(["seen": true]) : nil
         }
     }
 
