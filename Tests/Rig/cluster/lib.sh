@@ -62,7 +62,7 @@ until_ok() {
   local begin=$SECONDS end=$((SECONDS + $1 * PATIENCE)) pause; shift
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || { say "timed out: $*"; return 1; }
-    case $((SECONDS - begin)) in [0-2]) pause=0.2 ;; [3-9]) pause=0.5 ;; *) pause=1 ;; esac
+    case $((SECONDS - begin)) in [0-2]) pause=0.2 ;; [3-9]) pause=0.5 ;; 1? | 2?) pause=1 ;; *) pause=2 ;; esac
     sleep $pause
   done
 }
