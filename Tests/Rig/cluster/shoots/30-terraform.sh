@@ -130,15 +130,15 @@ assert '$instance' not in there and group['DesiredCapacity'] == 1" || fail "$(k 
 
 shoot_cloud_fails() { # what the cloud refuses is told with its code; a deletion removes what Terraform made, and only then the rest
   [[ -e $RIG/run/cloud-coordinator.pid ]] || { say "  left out with cloud"; return 0; }
-  local node; node=$(cd "$RIG/machines" && compgen -G "ip-250-*" | head -1)
-  "$HERE/machine.sh" down "$node"
   local zones='{"spec":{"provider":{"infrastructure":{"zones":["eu-central-1a","eu-central-1b"ZONE]}}}}'
   k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/,\"eu-central-1z\"}" >/dev/null
   until_ok 60 eval '[[ $(cloud_shoot lastErrors) == *ERR_CONFIGURATION_PROBLEM*terraform*network*eu-central-1z* ]]' || fail "$(cloud_shoot lastErrors)"
   k -n demo patch shoot cloud --type=merge -p "${zones/ZONE/}" >/dev/null
   until_ok 120 cloud_settled || fail "$(cloud_shoot lastOperation)"
   [[ -z $(cloud_shoot lastErrors) ]] || fail "the error stays"
-  # The machine has ended, and the cloud knows nothing of it: its Node goes with the next look at everything.
+  # A machine ends, and the cloud knows nothing of it: its Node goes with the next look at everything.
+  local node; node=$(cd "$RIG/machines" && compgen -G "ip-250-*" | head -1)
+  "$HERE/machine.sh" down "$node"
   until_ok 90 eval '[[ $(cloud_kubectl get node $node -o jsonpath="{.status.conditions[?(@.type==\"Ready\")].status}") == Unknown ]]' || fail "$(cloud_kubectl get nodes)"
   k -n demo annotate shoot cloud tendril.dev/operation=reconcile >/dev/null
   until_ok 90 eval '! cloud_kubectl get node $node' || fail "$(cloud_kubectl get nodes)"
