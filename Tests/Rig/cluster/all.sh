@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # all.sh: the shoots' scenarios, and beside them, in rigs of their own, first the node's and then those of coordinators besides the seed's
-# own one, the cloud's among them. Most of their time all wait for machines to boot and for Kubernetes; three at a time are no faster, for
+# own one, the cloud's among them. Most of their time all wait for machines to boot and for Kubernetes; three at a time are hardly faster, for
 # who waits asks, and what has to come within a time comes late. The demo comes last, by itself, and once more over itself. What failed
 # stands at the end of standard error.
 . "$(dirname "$0")/lib.sh"
