@@ -16,26 +16,9 @@ struct FileTreeTests {
     )
     func table(text: String, points: [String]) { #expect(MountTable.points(Array(text.utf8)) == points) }
 
-    /// A directory that is removed in the end.
-    private final class Directory {
-        let path: String
-
-        init() throws {
-            var template = Array("/tmp/tendril-tree-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { throw SystemError("make a directory", code: errno) }
-            path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
-
-        func make(_ directory: String) { mkdir("\(path)/\(directory)", 0o700) }
-        func write(_ name: String) throws { try DurableFile.write([1], to: "\(path)/\(name)", mode: 0o600) }
-        func has(_ name: String) -> Bool { access("\(path)/\(name)", F_OK) == 0 }
-
-        deinit { FileTree.removeContents(of: path); rmdir(path) }
-    }
-
     @Test("Everything goes, and links are not followed, but for one that leads to the directory itself")
     func links() throws {
-        let (inside, outside) = (try Directory(), try Directory())
+        let (inside, outside) = (try TestDirectory(), try TestDirectory())
         try outside.write("kept")
         inside.make("a")
         try inside.write("a/file")
@@ -51,7 +34,7 @@ struct FileTreeTests {
         arguments: [true, false]
     )
     func mounts(isUnmounted: Bool) throws {
-        let (top, volume) = (try Directory(), try Directory())
+        let (top, volume) = (try TestDirectory(), try TestDirectory())
         try volume.write("data")
         top.make("pod")
         try top.write("pod/file")
@@ -72,4 +55,10 @@ struct FileTreeTests {
         #expect(top.has("pod/other file system/data") == !isUnmounted && top.has("pod") == !isUnmounted)
         #expect(!top.has("pod/file"))
     }
+}
+
+extension TestDirectory {
+    fileprivate func make(_ directory: String) { mkdir("\(path)/\(directory)", 0o700) }
+    fileprivate func write(_ name: String) throws { try DurableFile.write([1], to: "\(path)/\(name)", mode: 0o600) }
+    fileprivate func has(_ name: String) -> Bool { access("\(path)/\(name)", F_OK) == 0 }
 }

@@ -41,10 +41,7 @@ struct SystemctlTests {
 
     @Test("Only what a unit does not do is the unit's fault", arguments: cases)
     func causes(_ given: Case) throws {
-        var template = Array("/tmp/tendril-systemctl-XXXXXX".utf8CString)
-        #expect(mkdtemp(&template) != nil)
-        let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer { FileTree.removeContents(of: directory); rmdir(directory) }
+        let directory = try TestDirectory()
         let script = """
             #!/bin/sh
             case "$1 $2" in
@@ -53,8 +50,8 @@ struct SystemctlTests {
             *) \(given.change) ;;
             esac
             """
-        try DurableFile.write(Array((script + "\n").utf8), to: "\(directory)/systemctl", mode: 0o700)
-        let units = Systemctl(timeoutSeconds: 2, answerSeconds: 1, program: "\(directory)/systemctl")
+        try DurableFile.write(Array((script + "\n").utf8), to: "\(directory.path)/systemctl", mode: 0o700)
+        let units = Systemctl(timeoutSeconds: 2, answerSeconds: 1, program: "\(directory.path)/systemctl")
         #expect(cause { _ = try units.observe(["a.service"]) } == given.observing)
         #expect(cause { try units.reload() } == given.changing)
     }

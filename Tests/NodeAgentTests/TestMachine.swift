@@ -59,7 +59,7 @@ struct RunningUnits: UnitControl {
 
 /// A machine that has joined, with files of its own below a directory.
 final class TestMachine {
-    let root: String
+    private let directory: TestDirectory
     let server = SecretServer()
     let context: AgentContext
     /// Signs what the machine shows.
@@ -70,9 +70,7 @@ final class TestMachine {
     private(set) var generations: Generations
 
     init() throws {
-        var template = Array("/tmp/tendril-machine-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("make a directory", code: errno) }
-        root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        directory = try TestDirectory()
         var configuration = AgentConfiguration(
             cluster: "shoot--a--b",
             pool: "worker",
@@ -84,7 +82,7 @@ final class TestMachine {
             configuration,
             transport: server,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            root: root,
+            root: directory.path,
             units: RunningUnits()
         )
         let ca = try CertificateIssuer(name: "first", days: 1)
@@ -95,8 +93,6 @@ final class TestMachine {
         server.state.withLock { $0.authorities = [authority] }
         try write(AgentPaths.authority, authority)
     }
-
-    deinit { FileTree.removeContents(of: root); rmdir(root) }
 
     private static func membership(
         _ context: AgentContext,

@@ -90,16 +90,22 @@ struct ServerRegistryTests {
         #expect(reason(registry.admit("a", hello(1, ["10.98.0.5"], ["10.2.5.0/24"]), generation: 1)) == nil)
     }
 
-    @Test("believes a client what its Node has, and what all share, as soon as Nodes are known")
-    func followsNodes() throws {
-        func networks(_ texts: String...) -> [IPPrefix] { texts.compactMap { IPPrefix($0) } }
-        var registry = ServerRegistry(
+    private func networks(_ texts: String...) -> [IPPrefix] { texts.compactMap { IPPrefix($0) } }
+
+    /// A registry by which Nodes are followed, and of which a part is everybody's.
+    private func followingNodes() -> ServerRegistry {
+        ServerRegistry(
             tunnels: networks("10.98.0.0/24"),
             own: [TestPacket.address("10.98.0.1")],
             pool: networks("10.2.0.0/16", "10.3.0.0/16"),
             bindings: [:],
             followingNodesBut: networks("10.3.0.0/16")
         )
+    }
+
+    @Test("believes a client what its Node has, and what all share, as soon as Nodes are known")
+    func followsNodes() throws {
+        var registry = followingNodes()
         var links: [String: Int] = [:]
         for (index, name) in ["a", "b"].enumerated() {
             let hello = hello(UInt128(index), ["10.98.0.\(2 + index)", "10.2.2.9"], ["10.2.0.0/16", "10.3.0.0/16"])
@@ -138,14 +144,7 @@ struct ServerRegistryTests {
 
     @Test("lets no client claim single addresses of what Nodes have or share: they are others' soon, or everybody's")
     func judgesClaims() throws {
-        func networks(_ texts: String...) -> [IPPrefix] { texts.compactMap { IPPrefix($0) } }
-        var registry = ServerRegistry(
-            tunnels: networks("10.98.0.0/24"),
-            own: [TestPacket.address("10.98.0.1")],
-            pool: networks("10.2.0.0/16", "10.3.0.0/16"),
-            bindings: [:],
-            followingNodesBut: networks("10.3.0.0/16")
-        )
+        var registry = followingNodes()
         _ = registry.follow(["a": networks("10.2.1.0/24"), "b": networks("10.2.2.0/24")])
         var links: [String: Int] = [:]
         for (name, addresses) in [("b", ["10.98.0.3"]), ("a", ["10.98.0.2", "10.2.1.7", "10.3.0.7"])] {
