@@ -18,17 +18,17 @@ struct Follower {
     /// Follows until what the shoot is now is done, or says that it is wanted where nobody waits.
     func follow(_ shoot: Shoot, _ waiting: WaitOptions, orSay what: String) async throws {
         guard waiting.wait else { return try leave(shoot, what) }
-        try await follow(until: shoot.metadata.generation ?? 0)
+        let (generation, earlier) = (shoot.metadata.generation ?? 0, shoot.status?.lastOperation)
+        try await follow { ShootProgress($0, until: generation, since: earlier) }
     }
 
-    /// Follows until this generation is done, has failed for good, or is not begun.
-    func follow(until generation: Int) async throws {
-        try await follow { ShootProgress($0, until: generation) }
-    }
+    /// Follows until nothing is under way, it has failed for good, or what was being deleted is gone.
+    func followToRest() async throws { try await follow { ShootProgress(ofRest: $0) } }
 
-    /// Follows until the exchange of credentials is so far, has failed for good, or does not go on.
-    func follow(untilRotationIs goal: RotationPhase) async throws {
-        try await follow { ShootProgress($0, untilRotationIs: goal) }
+    /// Follows until the exchange of credentials that was asked of the shoot is so far, has failed for good, or does not go on.
+    func follow(_ asked: Shoot, untilRotationIs goal: RotationPhase) async throws {
+        let earlier = asked.status?.lastOperation
+        try await follow { ShootProgress($0, untilRotationIs: goal, since: earlier) }
         say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
@@ -48,8 +48,13 @@ struct Follower {
 
     private func follow(_ progress: (Shoot) -> ShootProgress) async throws {
         var last = ""
+        var isLeaving = false
         while true {
-            let shoot = try await garden.shoot(name)
+            guard let shoot = try await garden.findShoot(name) else {
+                guard isLeaving else { throw failure("shoot \(garden.project)/\(name) is gone") }
+                return sayGone()
+            }
+            isLeaving = shoot.isBeingDeleted
             let progress = progress(shoot)
             // The error says what would be shown.
             if case .paused(let notice) = progress, !isPatient { throw failure(notice) }
@@ -71,14 +76,14 @@ struct Follower {
     /// Follows until the shoot is gone.
     func followToTheEnd() async throws {
         var last = ""
-        while true {
-            let shoot = try await answered { () async throws(APIError) in
-                try await garden.client.find(Shoot.self, name, namespace: garden.project)
-            }
-            guard let shoot else { break }
+        while let shoot = try await garden.findShoot(name) {
             try show(shoot, &last)
             try await Task.sleep(nanoseconds: 500_000_000)
         }
+        sayGone()
+    }
+
+    private func sayGone() {
         end()
         say("shoot \(garden.project)/\(name) is gone")
     }

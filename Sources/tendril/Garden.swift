@@ -5,6 +5,7 @@ import FoundationEssentials
 import HTTPModel
 import HTTPTransfer
 import KubernetesClient
+import ShootPlan
 import TendrilCore
 
 /// Which cluster is meant.
@@ -75,16 +76,36 @@ struct Garden {
     let client: KubernetesClient
     let project: String
 
-    func shoots() async throws -> [Shoot] {
+    func shoots(ofAllProjects isAll: Bool) async throws -> [Shoot] {
         try await answered { () async throws(APIError) in
-            try await client.list(Shoot.self, namespace: project).items.sorted { $0.name < $1.name }
+            try await client.list(Shoot.self, namespace: isAll ? nil : project).items.sorted { $0.key < $1.key }
         }
     }
 
+    /// A shoot that is there, or the reason why there is none.
     func shoot(_ name: String) async throws -> Shoot {
-        try await answered { () async throws(APIError) in
-            try await client.get(Shoot.self, name, namespace: project)
+        guard let shoot = try await findShoot(name) else {
+            let reason = "there is no shoot \(name) in the project \(project); another project: -n"
+            throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
+        return shoot
+    }
+
+    func findShoot(_ name: String) async throws -> Shoot? {
+        try await answered { () async throws(APIError) in
+            try await client.find(Shoot.self, name, namespace: project)
+        }
+    }
+
+    /// The shoot as it is, if there is one; refuses what it cannot become.
+    func present(for wanted: Shoot) async throws -> Shoot? {
+        guard let present = try await findShoot(wanted.name) else { return nil }
+        guard let accepted = present.acceptedSpec else { return present }
+        var next = wanted.spec
+        next.seedName = next.seedName ?? present.spec.seedName
+        let problems = ShootRules.problems(changing: accepted, to: next, finished: present.status?.kubernetesVersion)
+        guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
+        return present
     }
 
     /// Changes a shoot; what it is then.

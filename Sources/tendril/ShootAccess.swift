@@ -4,6 +4,7 @@ import CommandSupport
 import HTTPModel
 import HTTPTransfer
 import KubernetesClient
+import ShootPlan
 import TendrilCore
 
 /// A shoot's own API, as its owner comes into it.
@@ -32,13 +33,24 @@ struct ShootAccess {
     /// The kubeconfig as it stands in the garden.
     static func kubeconfig(_ name: String, in garden: Garden) async throws -> [UInt8] {
         let secret = try await answered { () async throws(APIError) in
-            try await garden.client.get(KubernetesSecret.self, Self.secret(name), namespace: garden.project)
+            try await garden.client.find(KubernetesSecret.self, Self.secret(name), namespace: garden.project)
+        }
+        guard let secret else {
+            let state = try await obstacle(name, in: garden) ?? "see how far it is: tendril shoot get \(name) --watch"
+            throw Failure(TextError(description: "shoot \(name) has no kubeconfig yet: \(state)"), exitCode: .unavailable)
         }
         guard let bytes = secret["kubeconfig"] else {
             let reason = "the Secret \(Self.secret(name)) holds no kubeconfig"
             throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
         return bytes
+    }
+
+    /// What keeps people out of a shoot as its status says it; `nil` where that says nothing.
+    static func obstacle(_ name: String, in garden: Garden) async throws -> String? {
+        let shoot = try await garden.shoot(name)
+        if shoot.isHibernated { return "it sleeps; wake it up: tendril shoot wake \(name)" }
+        return shoot.pauseNotice
     }
 }
 
@@ -56,7 +68,13 @@ struct ShootStatusOptions: ParsableArguments {
     ) {
         let garden = try garden.garden()
         let shoot = try await ShootAccess(name, in: garden).client
-        let value = try await answered { () async throws(APIError) in try await request(shoot) }
-        return (value, shoot)
+        do throws(APIError) {
+            return (try await request(shoot), shoot)
+        } catch {
+            guard let obstacle = try await ShootAccess.obstacle(name, in: garden) else {
+                throw Failure(error, exitCode: .unavailable)
+            }
+            throw Failure(TextError(description: "\(error); \(obstacle)"), exitCode: .unavailable)
+        }
     }
 }

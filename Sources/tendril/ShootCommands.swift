@@ -34,6 +34,7 @@ struct CreateCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         let written = try WrittenFile(shoot: file, project: garden.project)
+        _ = try await garden.present(for: written.object)
         try await answered { () async throws(APIError) in
             _ = try await garden.client.serverSideApply(written.document, manager: "tendril")
         }
@@ -53,6 +54,8 @@ struct GetCommand: AsyncParsableCommand {
     @OptionGroup var options: GardenOptions
     @Argument(help: "The shoot's name (default: all).")
     var name: String?
+    @Flag(name: [.customShort("A"), .long], help: "The shoots of all projects.")
+    var allProjects = false
     @Flag(name: .shortAndLong, help: "Go on showing how far it is, until it is done.")
     var watch = false
     @Option(name: .shortAndLong, help: "table, json or yaml.")
@@ -60,21 +63,21 @@ struct GetCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !watch || name != nil else { throw ValidationError("--watch needs the name of a shoot") }
+        guard !allProjects || name == nil else { throw ValidationError("--all-projects names no shoot") }
     }
 
     func run() async throws {
         let garden = try options.garden()
         if watch, let name {
-            let generation = try await garden.shoot(name).metadata.generation ?? 0
-            let follower = Follower(garden: garden, name: name, output: output, isPatient: true)
-            return try await follower.follow(until: generation)
+            _ = try await garden.shoot(name)
+            return try await Follower(garden: garden, name: name, output: output, isPatient: true).followToRest()
         }
         if let name {
             let shoot = try await garden.shoot(name)
             return print(try output.text(shoot) { ShootTable.details(shoot) }, terminator: "")
         }
-        let shoots = try await garden.shoots()
-        print(try output.text(shoots) { ShootTable.text(shoots) }, terminator: "")
+        let shoots = try await garden.shoots(ofAllProjects: allProjects)
+        print(try output.text(shoots) { ShootTable.text(shoots, withProjects: allProjects) }, terminator: "")
     }
 }
 
@@ -96,19 +99,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         let wanted = try WrittenFile(shoot: file, project: garden.project).object
-        let present = try await answered { () async throws(APIError) in
-            try await garden.client.find(Shoot.self, wanted.name, namespace: garden.project)
-        }
-        if let present, let accepted = present.acceptedSpec {
-            var next = wanted.spec
-            next.seedName = next.seedName ?? present.spec.seedName
-            let problems = ShootRules.problems(
-                changing: accepted,
-                to: next,
-                finished: present.status?.kubernetesVersion
-            )
-            guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
-        }
+        let present = try await garden.present(for: wanted)
         let seen = present == nil ? .unknown : await machines(wanted.name, garden)
         let preview = ShootPreview(from: present?.spec, to: wanted.spec, machines: seen)
         print(try output.text(preview) { preview.lines.joined(separator: "\n") }, terminator: "")
@@ -171,15 +162,12 @@ struct ReconcileCommand: AsyncParsableCommand {
         abstract: "Do everything for a shoot again, also what did not change and what failed for good."
     )
 
-    @OptionGroup var options: GardenOptions
-    @Argument(help: "The shoot's name.")
-    var name: String
+    @OptionGroup var options: ChangeOptions
 
     func run() async throws {
-        let garden = try options.garden()
-        let shoot = try await garden.ask(name, .reconcile)
-        if let notice = shoot.pauseNotice { throw Failure(TextError(description: notice), exitCode: .configuration) }
-        print("shoot \(garden.project)/\(name) is reconciled; see how far with: tendril shoot get \(name) --watch")
+        let garden = try options.garden.garden()
+        let shoot = try await garden.ask(options.name, .reconcile)
+        try await options.follower(garden).follow(shoot, options.following.waiting, orSay: "is to be made anew")
     }
 }
 
@@ -232,15 +220,17 @@ struct RotateCommand: AsyncParsableCommand {
         let asked = try await garden.ask(name, operation)
         let follower = options.follower(garden)
         guard options.following.waiting.wait else { return try follower.leave(asked, half.words) }
-        try await follower.follow(untilRotationIs: goal)
+        try await follower.follow(asked, untilRotationIs: goal)
     }
 
     private func refusal(_ shoot: Shoot) -> String? {
         if shoot.isHibernated { return "it sleeps; wake it up first" }
-        let isPrepared = shoot.status?.credentialRotation?.phase == .prepared
-        switch half {
-        case .start: return isPrepared ? "a rotation is prepared already; end it with --complete" : nil
-        case .complete: return isPrepared ? nil : "no rotation is prepared; begin one with --start"
+        switch (half, shoot.status?.credentialRotation?.phase) {
+        case (.start, .prepared): return "a rotation is prepared already; end it with --complete"
+        case (.start, .completing): return "a rotation is being completed; see how far: tendril shoot get \(shoot.name) --watch"
+        case (.complete, .preparing): return "a rotation is being prepared; see how far: tendril shoot get \(shoot.name) --watch"
+        case (.complete, .completed), (.complete, nil): return "no rotation is prepared; begin one with --start"
+        case (.start, _), (.complete, _): return nil
         }
     }
 }

@@ -5,11 +5,11 @@ import ShootPlan
 /// Shoots for people.
 enum ShootTable {
     /// One line a shoot.
-    static func text(_ shoots: [Shoot]) -> String {
-        let head = ["NAME", "VERSION", "SEED", "OPERATION", "PROGRESS", "API", "PLANE", "NODES", "SYSTEM"]
+    static func text(_ shoots: [Shoot], withProjects: Bool = false) -> String {
+        let head = (withProjects ? ["PROJECT"] : []) + ["NAME", "VERSION", "SEED", "OPERATION", "PROGRESS", "API", "PLANE", "NODES", "SYSTEM"]
         let rows = shoots.map { shoot -> [String] in
             let operation = shoot.status?.lastOperation
-            return [
+            return (withProjects ? [shoot.namespace] : []) + [
                 shoot.name, shoot.spec.kubernetes.version, shoot.status?.seedName ?? shoot.spec.seedName ?? "-",
                 operation.map { "\($0.type.rawValue) \($0.state.rawValue)" } ?? "-",
                 operation.map { "\($0.progress) %" } ?? "-",
@@ -28,10 +28,11 @@ enum ShootTable {
         for error in shoot.status?.lastErrors ?? [] {
             lines.append("\(shown(error.code.rawValue, .bad))  \(error.task): \(error.description)")
         }
-        for condition in shoot.status?.conditions ?? []
-        where condition.status != "True" || condition.type == ShootCondition.authoritiesExpire {
-            let shade: Shade = condition.status == "False" ? .bad : .uncertain
-            lines.append("\(shown(condition.type, shade)): \(condition.message ?? "")")
+        for condition in shoot.status?.conditions ?? [] {
+            let isWell = condition.status == "True" && condition.type != ShootCondition.authoritiesExpire
+            let shade: Shade = condition.status == "False" ? .bad : isWell ? .good : .uncertain
+            let since = condition.lastTransitionTime.map { " (since \($0))" } ?? ""
+            lines.append("\(shown(condition.type, shade)): \(condition.message ?? "")\(since)")
         }
         if let rotation = shoot.status?.credentialRotation, rotation.phase != .completed {
             lines.append("credential rotation: \(rotation.phase.rawValue), begun at \(rotation.startTime ?? "?")")

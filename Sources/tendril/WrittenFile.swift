@@ -22,6 +22,9 @@ struct WrittenFile<Kind: KubernetesObject> {
     /// - Throws: where the file cannot be read, is no YAML, or is none of the kind.
     init(_ path: String, _ definition: ResourceDefinition, over base: JSONValue = [:]) throws {
         document = base.merging(try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json)
+        if let kind = document["kind"]?.text, kind != definition.kind {
+            throw ConfigurationError([ConfigurationProblem("kind", "is \(kind), not \(definition.kind)")])
+        }
         let whole = definition.schema.fillingIn(document)
         object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
     }

@@ -99,7 +99,7 @@ struct ShootCommandTests {
         arguments: [
             ("hibernate one", "is to sleep"), ("wake one", "is to be awake"),
             ("rotate one --start", "is to have new CAs and keys"), ("delete one --confirm one", "is to be gone"),
-            ("create --file \(file)", "is wanted"),
+            ("create --file \(file)", "is wanted"), ("reconcile one", "is to be made anew"),
         ]
     )
     func noWait(_ words: String, _ told: String) throws {
@@ -124,10 +124,34 @@ struct ShootCommandTests {
         #expect(paused.code == 0 && !paused.text.contains("is paused (annotation"), "\(paused.text)")
     }
 
+    @Test(
+        "refuse a file before anything is written, with its field",
+        arguments: [
+            ("overlay", "routed", "spec.networking.type: cannot be changed from overlay"),
+            ("kind: Shoot", "kind: Seed", "kind: is Seed, not Shoot"),
+            ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
+        ]
+    )
+    func refused(_ part: String, _ other: String, _ reason: String) throws {
+        let file = Self.file + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let text = Self.written.replacingOccurrences(of: part, with: other)
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let result = try run("shoot create --file \(file)", isPaused: false)
+        #expect(result.code == 78 && result.text.contains(reason), "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == 1)
+    }
+
+    @Test("say what keeps people out of a shoot", arguments: [("one", "resumed"), ("other", "no shoot other in the project")])
+    func obstacle(_ name: String, _ reason: String) throws {
+        let result = try run("kubeconfig \(name)", isPaused: true)
+        #expect(result.code == 69 && result.text.contains(reason), "\(result.text)")
+    }
+
     private static let file = NSTemporaryDirectory() + "shoot-\(UUID().uuidString)"
 
     private static let written = """
         {apiVersion: tendril.dev/v1alpha1, kind: Shoot, metadata: {name: one},
-        spec: {kubernetes: {version: 1.20.2}, provider: {type: local}, workers: [{name: w, minimum: 1, maximum: 1}]}}
+        spec: {kubernetes: {version: 1.20.2}, networking: {type: overlay}, provider: {type: local}, workers: [{name: w, minimum: 1, maximum: 1}]}}
         """
 }

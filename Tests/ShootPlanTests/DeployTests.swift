@@ -66,6 +66,20 @@ struct DeployTests {
         #expect(container["resources"]?["limits"]?["memory"] == (isWanted ? "6Gi" : "1Gi"))
     }
 
+    @Test("takes away with a seed all that was made, but for what coordinators of other seeds need")
+    func removed() throws {
+        let base = try SeedInstallation.texts.map { try YAMLParser.parse(Array($0.utf8)).json }
+        func names(_ others: Bool) -> [String] {
+            SeedInstallation.removed(base, others: others).map {
+                "\($0["kind"]?.text ?? "") \($0["metadata"]?["name"]?.text ?? "")"
+            }
+        }
+        let all = names(false)
+        #expect(Set(all).count == base.count + 1 && all.first == "ConfigMap tendril-coordinator")
+        let kept = Set(all).subtracting(names(true))
+        #expect(kept == ["Namespace tendril-system", "ClusterRole tendril:coordinator-garden"])
+    }
+
     /// What a role allows, a line each: what is done to what.
     private static func rules(of name: String) throws -> [String] {
         let documents = try SeedInstallation.texts.map { try YAMLParser.parse(Array($0.utf8)).json }

@@ -47,6 +47,33 @@ struct ShootProgressTests {
         #expect(ShootProgress(try shoot(nil), until: 2) == .underWay)
     }
 
+    @Test("It is not done while somebody's wish stands there, and what failed before that wish says nothing of it")
+    func wishes() throws {
+        func asked(_ state: ShootStatus.OperationState) throws -> Shoot {
+            try shoot(state) { $0.metadata.annotations = [ShootAnnotation.operation: "reconcile"] }
+        }
+        #expect(ShootProgress(try asked(.succeeded), until: 2) == .underWay)
+        let failed = try asked(.failed)
+        #expect(ShootProgress(failed, until: 2, since: failed.status?.lastOperation) == .underWay)
+        #expect(ShootProgress(failed, untilRotationIs: .prepared, since: failed.status?.lastOperation) == .underWay)
+        #expect(ShootProgress(failed, until: 2, since: try asked(.succeeded).status?.lastOperation) == .failed("why"))
+    }
+
+    @Test("It rests when nothing is under way: a rotation goes on by itself until people are to do something")
+    func rest() throws {
+        for (phase, progress) in [
+            (RotationPhase.preparing, ShootProgress.underWay), (.prepared, .done), (.completing, .underWay),
+            (.completed, .done),
+        ] {
+            let shoot = try shoot(.succeeded) {
+                $0.status?.credentialRotation = .init(phase: phase, startTime: nil, completionTime: nil)
+            }
+            #expect(ShootProgress(ofRest: shoot) == progress, "\(phase)")
+        }
+        let leaving = try shoot(.succeeded) { $0.metadata.deletionTimestamp = "2026-01-01T00:00:00Z" }
+        #expect(ShootProgress(ofRest: leaving) == .underWay)
+    }
+
     @Test("What is wanted of one that is paused does not come by itself, and it says who ends that")
     func paused() throws {
         let fresh = try shoot(nil, pause)

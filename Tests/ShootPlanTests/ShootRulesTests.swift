@@ -194,4 +194,52 @@ struct ShootRulesTests {
         seed.networks.pods = "10.245.0.0/15"
         #expect(ShootRules.problems(try Samples.shoot(), seed: seed).map(\.path) == ["spec.seedName"])
     }
+
+    @Test("A node gets no more pods than it has addresses, but where somebody else gives them")
+    func pods() throws {
+        func paths(_ most: Int, _ type: Shoot.NetworkType, isField: Bool) throws -> [String] {
+            ShootRules.problems(
+                try Samples.shoot {
+                    $0.spec.networking.type = type
+                    $0.spec.workers[0].kubelet =
+                        isField ? .init(maxPods: most) : .init(configuration: ["maxPods": .integer(most)])
+                }
+            ).map(\.path)
+        }
+        #expect(try paths(250, .overlay, isField: true) == [] && paths(1000, .none, isField: true) == [])
+        #expect(try paths(251, .routed, isField: true) == ["spec.workers[0].kubelet.maxPods"])
+        #expect(try paths(251, .overlay, isField: false) == ["spec.workers[0].kubelet.configuration.maxPods"])
+    }
+
+    @Test("What a provider does not know is refused wherever a Shoot is judged")
+    func provider() throws {
+        let local = try Samples.shoot { $0.spec.provider.infrastructure = ["zones": ["a"]] }
+        #expect(ShootRules.problems(local).map(\.path) == ["spec.provider.infrastructure"])
+        let aws = try Samples.shoot { $0.spec.provider.type = .aws }
+        #expect(Set(ShootRules.problems(aws).map(\.path)).isSuperset(of: ["spec.provider.infrastructure"]))
+    }
+}
+
+@Suite("Rules of seeds")
+struct SeedRulesTests {
+    private func paths(_ change: (inout Seed.Spec) -> Void) throws -> [String] {
+        var spec = try Samples.seed
+        change(&spec)
+        let object: JSONValue = ["metadata": ["name": "here"], "spec": try CanonicalJSON.value(spec)]
+        return SeedRules.problems(try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))).map(\.path)
+    }
+
+    @Test("Networks are networks and apart from one another, and node ports have an address")
+    func refuses() throws {
+        #expect(try paths { _ in } == [])
+        #expect(try paths { $0.networks.pods = "nonsense" } == ["spec.networks.pods"])
+        #expect(try paths { $0.networks.nodes = $0.networks.pods } == ["spec.networks.nodes"])
+        #expect(try paths { $0.exposure.address = nil } == ["spec.exposure.address"])
+        #expect(
+            try paths {
+                $0.exposure.address = nil
+                $0.exposure.type = .loadBalancer
+            } == []
+        )
+    }
 }

@@ -17,8 +17,6 @@ package struct AWSProvider: InfrastructureProvider {
 
     private var isSimulated: Bool { settings.endpoint != nil }
 
-    package func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] { AWSInfrastructure.problems(spec) }
-
     package func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] {
         AWSInfrastructure.problems(changing: made, to: spec)
     }

@@ -82,9 +82,6 @@ package struct MachinesSeen: Sendable {
 
 /// Makes networks and machines.
 package protocol InfrastructureProvider: Sendable {
-    /// What is wrong with a shoot for this provider.
-    func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem]
-
     /// What forbids a change, beside what `prepare` made last.
     func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem]
 

@@ -24,13 +24,6 @@ package struct LocalProvider: InfrastructureProvider {
     /// Makes one; whatever it knows stands in the seed.
     package init() {}
 
-    package func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
-        guard spec.provider.infrastructure == nil else {
-            return [ConfigurationProblem("spec.provider.infrastructure", "is nothing that local machines have")]
-        }
-        return []
-    }
-
     package func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] { [] }
 
     /// Different for any two pools of any two shoots.

@@ -78,8 +78,9 @@ package struct CoordinatorEnvironment: Sendable {
     /// - Returns: the problems.
     /// - Throws: `TaskFailure` where nobody here makes such machines.
     func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?) throws -> [ConfigurationProblem] {
-        ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
-            + (try provider(shoot.spec.provider.type).problems(shoot.spec)) + Self.changeProblems(shoot, before)
+        _ = try provider(shoot.spec.provider.type)
+        return ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
+            + Self.changeProblems(shoot, before)
     }
 
     private static func changeProblems(_ shoot: Shoot, _ before: Shoot.Spec?) -> [ConfigurationProblem] {

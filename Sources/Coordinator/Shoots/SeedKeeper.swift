@@ -44,12 +44,16 @@ struct SeedKeeper: Sendable {
         environment.ownSeed.withLock { $0 = seed }
         guard environment.mayWrite() else { return }
         let now = Clock.unixTime()
-        var ready = Condition(
-            Seed.ready,
-            status: "True",
-            reason: "CoordinatorWorks",
-            message: "a coordinator takes care of it"
-        )
+        let problems = SeedRules.problems(seed)
+        var ready =
+            problems.isEmpty
+            ? Condition(Seed.ready, status: "True", reason: "CoordinatorWorks", message: "a coordinator takes care of it")
+            : Condition(
+                Seed.ready,
+                status: "False",
+                reason: "ConfigurationProblem",
+                message: problems.map(\.description).joined(separator: "; ")
+            )
         let before = seed.status?.conditions?.first { $0.type == ready.type }
         ready.lastTransitionTime =
             before?.status == ready.status ? before?.lastTransitionTime : KubernetesTime.text(seconds: now)

@@ -11,21 +11,37 @@ package enum ShootProgress: Hashable, Sendable {
     /// It does not come nearer before somebody changes it; why.
     case failed(String)
 
-    /// How far it is from being what its `generation` says.
-    package init(_ shoot: Shoot, until generation: Int) {
+    /// How far it is from being what its `generation` says, with nothing left that somebody has asked for.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is now.
+    ///   - generation: of what somebody wanted.
+    ///   - earlier: what had become of the shoot when that was said: a failure that was there already says nothing of it.
+    package init(_ shoot: Shoot, until generation: Int, since earlier: ShootStatus.Operation? = nil) {
         let operation = shoot.status?.lastOperation
+        let isDone =
+            operation?.state == .succeeded && shoot.status?.observedGeneration ?? 0 >= generation
+            && shoot.operation == nil && !shoot.isBeingDeleted
         self.init(
             shoot,
-            isDone: operation?.state == .succeeded && shoot.status?.observedGeneration ?? 0 >= generation,
+            isDone: isDone,
             // An older failure is what this change is to mend.
-            counts: operation?.generation ?? generation >= generation
+            counts: operation?.generation ?? generation >= generation && operation != earlier
         )
     }
 
-    /// How far the exchange of its credentials is from this phase.
-    package init(_ shoot: Shoot, untilRotationIs goal: RotationPhase) {
+    /// How far the exchange of its credentials is from this phase; `earlier` as above.
+    package init(_ shoot: Shoot, untilRotationIs goal: RotationPhase, since earlier: ShootStatus.Operation? = nil) {
         let isDone = shoot.status?.credentialRotation?.phase == goal && shoot.operation == nil
-        self.init(shoot, isDone: isDone, counts: true)
+        self.init(shoot, isDone: isDone, counts: shoot.status?.lastOperation != earlier)
+    }
+
+    /// How far it is from where it stays as it is until somebody wants something else.
+    package init(ofRest shoot: Shoot) {
+        let progress = ShootProgress(shoot, until: shoot.metadata.generation ?? 0)
+        let phase = shoot.status?.credentialRotation?.phase
+        let isRotating = !shoot.isHibernated && (phase == .preparing || phase == .completing)
+        self = progress == .done && isRotating ? .underWay : progress
     }
 
     /// Judges by whether it is done, and whether a failure that it tells of counts.

@@ -12,6 +12,7 @@ package struct SeedInstallation: Sendable {
     package static let configurationAnnotation = "tendril.dev/configuration"
     private static let clusterKinds: Set = ["Namespace", "ClusterRole", "ClusterRoleBinding"]
     private static let name = "tendril-coordinator"
+    private static let gardenRole = "tendril:coordinator-garden"
 
     /// Of `base`, in the coordinator's namespace.
     private let placed: [JSONValue]
@@ -44,16 +45,40 @@ package struct SeedInstallation: Sendable {
 
     /// Where the Deployment is.
     package static let deployment = "/apis/apps/v1/namespaces/\(namespace)/deployments/\(name)"
+    /// Where the ConfigMap is.
+    package static let configurationMap = "/api/v1/namespaces/\(namespace)/configmaps/\(name)"
+    /// The key of the ConfigMap's only file.
+    package static let configurationFile = "coordinator.yaml"
 
     /// What stands before the Deployment: namespace, rights, and the ConfigMap, which is the last of them.
     package var foundation: [JSONValue] {
-        placed.filter { $0["kind"]?.text != "Deployment" } + [
-            [
-                "apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": ["name": .string(Self.name), "namespace": .string(Self.namespace)],
-                "data": ["coordinator.yaml": .string(configurationText)],
-            ]
+        placed.filter { $0["kind"]?.text != "Deployment" } + [Self.configurationMap(configurationText)]
+    }
+
+    private static func configurationMap(_ text: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": ["name": .string(name), "namespace": .string(namespace)],
+            "data": [configurationFile: .string(text)],
         ]
+    }
+
+    /// What is taken away with the seed, in that order.
+    ///
+    /// - Parameters:
+    ///   - base: the documents of `texts`.
+    ///   - others: whether the garden has other seeds: their coordinators have accounts in this namespace, and one of these roles.
+    /// - Returns: at least what makes and configures the coordinator, and lets it do something.
+    package static func removed(_ base: [JSONValue], others: Bool) -> [JSONValue] {
+        let all = [configurationMap("")] + placed(base).reversed()
+        guard others else { return all }
+        return all.filter { document in
+            switch document["kind"]?.text {
+            case "Namespace": false
+            case "ClusterRole": document["metadata"]?["name"]?.text != gardenRole
+            default: true
+            }
+        }
     }
 
     /// The coordinator itself.

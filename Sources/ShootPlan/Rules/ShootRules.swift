@@ -20,7 +20,7 @@ package enum ShootRules {
         images: [MachineImage]? = nil
     ) -> [ConfigurationProblem] {
         var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
-        problems += MaintenanceWindow.problems(shoot.spec)
+        problems += MaintenanceWindow.problems(shoot.spec) + provider(shoot.spec)
         if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
             problems.append(
                 ConfigurationProblem(
@@ -40,6 +40,9 @@ package enum ShootRules {
         }
         return problems
     }
+
+    /// Of a node's /24 the first address is its own and the last nobody's; a few are on their way from one pod to the next.
+    private static let podsOfNode = 250
 
     /// What is remembered of a shoot holds its spec, and has to fit into a ConfigMap (Kubernetes documentation: 1 MiB).
     private static let largestSpec = 256 << 10
@@ -90,6 +93,15 @@ package enum ShootRules {
             return [ConfigurationProblem(path, "\(after) skips a minor release: \(before) runs")]
         }
         return []
+    }
+
+    private static func provider(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
+        switch spec.provider.type {
+        case .aws: return AWSInfrastructure.problems(spec)
+        case .local:
+            guard spec.provider.infrastructure != nil else { return [] }
+            return [ConfigurationProblem("spec.provider.infrastructure", "is nothing that local machines have")]
+        }
     }
 
     private static func names(_ shoot: Shoot) -> [ConfigurationProblem] {
@@ -172,7 +184,12 @@ package enum ShootRules {
                     "is none of NoSchedule, PreferNoSchedule, NoExecute"
                 )
             }
-            check(pool.kubelet?.maxPods.map { (1...1000).contains($0) } ?? true, "kubelet.maxPods", "is not 1 to 1000")
+            let most = spec.networking.type.isOurs ? Self.podsOfNode : 1000
+            let reason = "is not 1 to \(most): with \(spec.networking.type.rawValue) a node has 256 addresses"
+            check(pool.kubelet?.maxPods.map { (1...most).contains($0) } ?? true, "kubelet.maxPods", reason)
+            if case .integer(let pods)? = pool.kubelet?.configuration?["maxPods"] {
+                check((1...most).contains(pods), "kubelet.configuration.maxPods", reason)
+            }
             check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
         }
         return problems

@@ -11,7 +11,10 @@ struct DownCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "down",
         abstract: "Take away what `tendril up` made; refused as long as the seed has shoots.",
-        discussion: "Our kinds stay while there is another Seed, or any Shoot."
+        discussion: """
+            Our kinds, the namespace and the coordinators' role stay while there is another Seed; our kinds also while there is \
+            any Shoot.
+            """
     )
 
     @OptionGroup var cluster: ClusterOptions
@@ -20,15 +23,20 @@ struct DownCommand: AsyncParsableCommand {
 
     func run() async throws {
         let installer = Installer(client: try cluster.connect().client)
-        let hosted = try await installer.shoots.filter { $0.spec.seedName == seed }
+        if let served = try await installer.served, served != seed {
+            throw refusal("--seed: is \(seed), and the coordinator of this cluster takes care of \(served)")
+        }
+        let hosted = try await installer.shoots(of: seed)
         guard hosted.isEmpty else {
             let names = hosted.map(\.key).sorted().prefix(5).joined(separator: ", ")
-            let text =
+            throw refusal(
                 "the seed \(seed) has \(hosted.count) shoots, which nobody would look after: delete them first: \(names)"
-            throw Failure(TextError(description: text), exitCode: .configuration)
+            )
         }
         try await installer.remove(try SeedInstallation.base(), seed: seed)
     }
+
+    private func refusal(_ text: String) -> Failure { Failure(TextError(description: text), exitCode: .configuration) }
 }
 
 extension SeedInstallation {

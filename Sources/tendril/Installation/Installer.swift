@@ -3,6 +3,7 @@ import CommandSupport
 import KubernetesClient
 import LinuxSystem
 import ShootPlan
+import StrictYAML
 import TendrilCore
 
 /// Puts a coordinator into a cluster, and takes it out again; says each step.
@@ -14,9 +15,20 @@ struct Installer {
 
     init(client: KubernetesClient) { self.client = client }
 
-    /// All shoots of the garden; none where there is no such kind.
-    var shoots: [Shoot] {
-        get async throws { try await all(Shoot.self) }
+    /// The shoots that a seed hosts; none where there is no such kind.
+    func shoots(of seed: String) async throws -> [Shoot] {
+        try await all(Shoot.self).filter { $0.spec.seedName == seed }
+    }
+
+    /// The seed that the coordinator in this cluster takes care of; `nil` where there is none.
+    var served: String? {
+        get async throws {
+            let found = try await answered { () async throws(APIError) in
+                try await client.findDocument(SeedInstallation.configurationMap)
+            }
+            guard let text = found?["data"]?[SeedInstallation.configurationFile]?.text else { return nil }
+            return try? YAMLParser.parse(Array(text.utf8)).json["seed"]?.text
+        }
     }
 
     /// Applies everything; what is there already becomes what is said.
@@ -52,21 +64,27 @@ struct Installer {
             let ready = try await answered { () async throws(APIError) in try await client.get(Seed.self, seed) }
                 .status?.conditions?.first { $0.type == Seed.ready }
             let heartbeat = ready?.lastHeartbeatTime.flatMap { KubernetesTime.seconds($0) } ?? 0
-            return ready?.status == "True" && heartbeat >= begin ? nil : "no coordinator has said so yet"
+            guard heartbeat >= begin else { return "no coordinator has said so yet" }
+            return ready?.status == "True" ? nil : ready?.message ?? ""
         }
     }
 
     /// Takes away the coordinator, its rights, the Seed, and our kinds where nobody else uses them.
     func remove(_ base: [JSONValue], seed: String) async throws {
-        for document in SeedInstallation.placed(base).reversed() { try await delete(document) }
-        let namespace = "/api/v1/namespaces/\(SeedInstallation.namespace)"
-        try await until("the coordinator, its rights and the namespace \(SeedInstallation.namespace) are gone") {
-            let found = try await answered { () async throws(APIError) in try await client.findDocument(namespace) }
-            return found == nil ? nil : "it is still there"
+        let others = try await all(Seed.self).map(\.name).filter { $0 != seed }.sorted()
+        let removed = SeedInstallation.removed(base, others: !others.isEmpty)
+        for document in removed { try await delete(document) }
+        try await until("the coordinator and its rights are gone") {
+            for document in removed where try await isThere(document) { return "\(document["kind"]?.text ?? "") is still there" }
+            return nil
         }
-        try await answered { () async throws(APIError) in _ = try await client.delete(Seed.self, seed) }
-        progress.say("the Seed \(seed) is gone")
-        guard try await shoots.isEmpty, try await all(Seed.self).isEmpty else {
+        if !others.isEmpty {
+            let users = others.joined(separator: ", ")
+            progress.say("the namespace \(SeedInstallation.namespace) and the role of coordinators stay: other seeds use them: \(users)")
+        }
+        let wasThere = try await answered { () async throws(APIError) in try await client.delete(Seed.self, seed) }
+        progress.say(wasThere ? "the Seed \(seed) is gone" : "there is no Seed \(seed)")
+        guard try await all(Shoot.self).isEmpty, try await all(Seed.self).isEmpty else {
             return progress.say("the kinds Shoot and Seed stay: they are used")
         }
         let definitions = try GardenManifests.all()

@@ -36,17 +36,27 @@ struct UpCommand: AsyncParsableCommand {
         let name = seed.object.name
         let installation = try readInstallation(for: name)
         let installer = Installer(client: try cluster.connect().client)
+        try await keepOtherSeed(than: name, installer)
         try await installer.install(installation, seed: seed.document)
         guard waiting.wait else { return print("a coordinator for the seed \(name) is wanted") }
         try await installer.await(name)
     }
 
+    /// Refuses to make the coordinator another seed's as long as somebody needs it.
+    private func keepOtherSeed(than name: String, _ installer: Installer) async throws {
+        guard let served = try await installer.served, served != name else { return }
+        let count = try await installer.shoots(of: served).count
+        guard count == 0 else {
+            let reason = "is \(name), and the coordinator of this cluster takes care of \(served), which has \(count) shoots"
+            throw Failure(ConfigurationError([ConfigurationProblem("metadata.name", reason)]), exitCode: .configuration)
+        }
+    }
+
     private func readSeed() throws -> WrittenFile<Seed> {
         do {
             let written = try WrittenFile<Seed>(seed, try Seed.definition())
-            guard !written.object.name.isEmpty else {
-                throw ConfigurationError([ConfigurationProblem("metadata.name", "is missing")])
-            }
+            let problems = SeedRules.problems(written.object)
+            guard problems.isEmpty else { throw ConfigurationError(problems) }
             return written
         } catch {
             throw Failure(TextError(description: "\(seed): \(error)"), exitCode: .configuration)
