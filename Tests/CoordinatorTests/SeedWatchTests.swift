@@ -1,5 +1,6 @@
 import ClusterModel
 import Coordinator
+import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -28,5 +29,46 @@ struct SeedWatchTests {
             #expect(conditions.count == ShootCondition.allCases.count, "\(name)")
             #expect(conditions.allSatisfy { $0["reason"] == "SeedSilent" }, "\(name)")
         }
+    }
+
+    @Test("are in the metrics, and so are shoots that wait for somebody")
+    func metrics() throws {
+        let counts = CoordinatorCounts()
+        func seed(_ name: String) throws -> Seed {
+            let object: JSONValue = [
+                "metadata": ["name": .string(name)], "spec": try CanonicalJSON.value(try Samples.seed),
+                "status": ["shoots": 7],
+            ]
+            return try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))
+        }
+        counts.saw([try seed("here"), try seed("far")], silent: ["far"])
+        func shoot(_ name: String, _ seed: String?, isPaused: Bool = false) throws -> Shoot {
+            let status: JSONValue = [
+                "lastOperation": [
+                    "type": "Create", "state": "Failed", "progress": 0, "description": "",
+                    "lastUpdateTime": "2026-01-01T00:00:00Z",
+                ]
+            ]
+            let known = try JSONDecoder().decode(ShootStatus.self, from: JSONEncoder().encode(status))
+            return try Samples.shoot {
+                ($0.metadata.name, $0.spec.seedName, $0.status) = (name, seed, known)
+                if isPaused { $0.metadata.annotations = [ShootAnnotation.pause: "true"] }
+            }
+        }
+        for seen in [try shoot("a", "here"), try shoot("b", "here", isPaused: true), try shoot("c", nil)] {
+            counts.saw(seen, seed: "here")
+        }
+        // Another coordinator's.
+        counts.saw(try shoot("d", "far"), seed: "here")
+        let lines = Set(counts.text(coordinators: 1).split(separator: "\n").map(String.init))
+        let wanted: Set = [
+            "tendril_coordinator_seed_silent{seed=\"far\"} 1", "tendril_coordinator_seed_silent{seed=\"here\"} 0",
+            "tendril_coordinator_seed_shoots{seed=\"here\"} 7", "tendril_coordinator_seed_capacity{seed=\"far\"} 200",
+            "tendril_coordinator_shoots 2", "tendril_coordinator_shoots_paused 1",
+            "tendril_coordinator_shoots_by_state{operation=\"Create\",state=\"Failed\"} 3",
+        ]
+        #expect(lines.isSuperset(of: wanted), "\(wanted.subtracting(lines))")
+        counts.forget(try shoot("a", "here").key)
+        #expect(counts.text(coordinators: 1).contains("tendril_coordinator_shoots 1\n"))
     }
 }

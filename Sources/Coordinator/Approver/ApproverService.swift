@@ -141,16 +141,17 @@ package struct ApproverService: Sendable {
 /// The approver's counters as Prometheus text.
 enum ApproverMetrics {
     static func text(_ counts: Approver.Counts) -> String {
-        func lines(_ name: String, _ help: String, _ label: String, _ values: [String: UInt64]) -> String {
-            let rows = values.sorted { $0.key < $1.key }.map { "\(name){\(label)=\"\($0.key)\"} \($0.value)\n" }
-            return "# HELP \(name) \(help)\n# TYPE \(name) counter\n" + rows.joined()
+        var text = MetricsText()
+        func add(_ name: String, _ help: String, _ samples: [MetricsText.Sample]) {
+            text.add("tendril_approver_\(name)", .counter, help, samples)
         }
-        func line(_ name: String, _ help: String, _ value: UInt64) -> String {
-            "# HELP \(name) \(help)\n# TYPE \(name) counter\n\(name) \(value)\n"
+        func samples(_ label: String, _ values: [String: UInt64]) -> [MetricsText.Sample] {
+            values.sorted { $0.key < $1.key }.map { .init($0.value, [(label, $0.key)]) }
         }
-        return lines("tendril_approver_approved_total", "Requests approved.", "signer", counts.approved)
-            + lines("tendril_approver_denied_total", "Requests denied.", "reason", counts.denied)
-            + line("tendril_approver_alarms_total", "Denied requests that somebody should look at.", counts.alarms)
-            + line("tendril_approver_failures_total", "Attempts to judge that failed.", counts.failures)
+        add("approved_total", "Requests approved.", samples("signer", counts.approved))
+        add("denied_total", "Requests denied.", samples("reason", counts.denied))
+        add("alarms_total", "Denied requests that somebody should look at.", [.init(counts.alarms)])
+        add("failures_total", "Attempts to judge that failed.", [.init(counts.failures)])
+        return text.text
     }
 }

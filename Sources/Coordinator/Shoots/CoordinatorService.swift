@@ -178,7 +178,7 @@ private actor Fleet {
         missed.remove(newest.key)
         let loop = loops[newest.key]?.loop ?? ShootLoop(newest, environment.fenced(for: claim))
         loops[newest.key] = (loop, claim)
-        environment.counts.know(loops.count)
+        environment.counts.saw(newest, seed: environment.configuration.seed)
         await loop.observe(newest)
     }
 
@@ -215,7 +215,6 @@ private actor Fleet {
     private func leave(_ key: String) -> ShootLoop? {
         let loop = loops.removeValue(forKey: key)?.loop
         environment.counts.forget(key)
-        environment.counts.know(loops.count)
         return loop
     }
 }

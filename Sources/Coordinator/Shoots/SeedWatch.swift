@@ -34,6 +34,7 @@ package struct SeedWatch: Sendable {
     package func look(_ pulse: inout SeedPulse, at now: MonotonicTime) async throws {
         let seeds = try await garden.list(Seed.self).items
         let silent = pulse.silent(seeds, at: now).subtracting([environment.configuration.seed])
+        environment.counts.saw(seeds, silent: silent)
         guard environment.mayWrite() else { return }
         if !silent.isEmpty { try await tell(silent, seeds) }
         let known = Set(seeds.map(\.name)).union([environment.configuration.seed])
