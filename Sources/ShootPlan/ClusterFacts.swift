@@ -25,7 +25,7 @@ package struct ImageSource: Codable, Hashable, Sendable {
 package struct ClusterFacts: Hashable, Sendable {
     /// The technical ID, which is the namespace in the seed.
     package let id: String
-    package let spec: Shoot.Spec
+    package private(set) var spec: Shoot.Spec
     package let version: KubernetesVersion
     package let images: ImageSource
     package let seed: Seed.Spec
@@ -50,6 +50,14 @@ package struct ClusterFacts: Hashable, Sendable {
 
     /// Whether there are machines at all.
     package var hasNodes: Bool { spec.workers.contains { $0.minimum > 0 } }
+
+    /// The same cluster with all that it could want in its kube-system.
+    package var withEveryAddon: ClusterFacts {
+        var copy = self
+        (copy.spec.addons.kubeProxy, copy.spec.addons.dns) = (true, true)
+        (copy.spec.addons.metrics, copy.spec.addons.dashboard) = (true, true)
+        return copy
+    }
 
     package var isHibernated: Bool { spec.hibernation.enabled }
 

@@ -117,6 +117,8 @@ package enum KubeletRendering {
             "authorization": ["mode": "Webhook"],
             "cgroupDriver": .string(traits.cgroupDriver),
             "clusterDomain": "cluster.local",
+            // What the kubelet, the container runtime and our own programs need is not given to pods.
+            "kubeReserved": ["cpu": "80m", "memory": "300Mi", "ephemeral-storage": "1Gi"],
             "protectKernelDefaults": false,
             "readOnlyPort": 0,
             "rotateCertificates": true,

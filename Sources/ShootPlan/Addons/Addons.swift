@@ -53,23 +53,23 @@ package enum Addons {
                 )
             )
         }
-        func add(_ name: String, _ workload: String, _ objects: (Int) -> [JSONValue]) {
+        func add(_ name: String, _ workload: String, _ objects: (Pods) -> [JSONValue]) {
             let isMissing = cluster.images.missing?.contains(name) ?? false
             addons.append(
                 Addon(
                     name: name,
-                    objects: objects(isMissing ? 0 : 1),
+                    objects: objects(Pods(cluster, digest: digest, isMissing: isMissing)),
                     workload: isMissing ? nil : workload,
                     isLeftOut: isMissing
                 )
             )
         }
-        if cluster.spec.addons.dns { add("coredns", "deployments/coredns") { DNS.objects(cluster, replicas: $0) } }
+        if cluster.spec.addons.dns { add("coredns", "deployments/coredns") { DNS.objects(cluster, $0) } }
         if cluster.spec.addons.metrics {
-            add("metrics-server", "deployments/metrics-server") { MetricsServer.objects(cluster, replicas: $0) }
+            add("metrics-server", "deployments/metrics-server") { MetricsServer.objects(cluster, $0) }
         }
         if cluster.spec.addons.dashboard {
-            add("dashboard", "deployments/kubernetes-dashboard") { Dashboard.objects(cluster, replicas: $0) }
+            add("dashboard", "deployments/kubernetes-dashboard") { Dashboard.objects(cluster, $0) }
         }
         return addons
     }
@@ -110,7 +110,9 @@ package enum Addons {
         ]
     }
 
-    private static let managed: JSONValue = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
+    /// By this label what is ours is told from what an owner has made under the same name.
+    package static let ownerLabel = (key: "app.kubernetes.io/managed-by", value: "tendril-coordinator")
+    private static let managed: JSONValue = .object([ownerLabel.key: .string(ownerLabel.value)])
 
     static func metadata(_ name: String) -> JSONValue {
         [
@@ -161,9 +163,64 @@ package enum Addons {
         ]
     }
 
-    /// A Deployment of one container.
+    /// What the pods of an add-on have in common with those of others.
+    struct Pods {
+        /// None where the image is not at hand.
+        let replicas: Int
+        /// More where one node that goes must not take the last.
+        let replicasAcrossNodes: Int
+        /// What the cluster's CA and credentials are: client libraries read a CA once, so that another one needs new pods.
+        let digest: String
+        let tolerations: JSONValue
+
+        init(_ cluster: ClusterFacts, digest: String, isMissing: Bool) {
+            replicas = isMissing ? 0 : 1
+            let nodes = cluster.spec.workers.reduce(0) { min($0 + $1.maximum, 2) }
+            replicasAcrossNodes = isMissing ? 0 : max(nodes, 1)
+            self.digest = digest
+            tolerations = .array([["key": "CriticalAddonsOnly", "operator": "Exists"]] + Self.tolerations(cluster))
+        }
+
+        /// Where no pool takes everybody, add-ons go to all of them.
+        private static func tolerations(_ cluster: ClusterFacts) -> [JSONValue] {
+            let taints = cluster.spec.workers.filter { $0.maximum > 0 }
+                .map { ($0.taints ?? []).filter { $0.effect != "PreferNoSchedule" } }
+            guard !taints.contains(where: \.isEmpty) else { return [] }
+            let keys = Set(taints.joined().map { [$0.key, $0.effect] }).sorted { $0.joined() < $1.joined() }
+            return keys.map { ["key": .string($0[0]), "operator": "Exists", "effect": .string($0[1])] }
+        }
+    }
+
+    /// What a container without any privilege is.
+    ///
+    /// - Parameters:
+    ///   - user: whose processes it has.
+    ///   - capabilities: those that its program cannot be started without.
+    static func restricted(user: Int, adding capabilities: [JSONValue] = []) -> JSONValue {
+        var kept: [String: JSONValue] = ["drop": ["ALL"]]
+        if !capabilities.isEmpty { kept["add"] = .array(capabilities) }
+        return [
+            "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+            "runAsUser": .integer(user), "capabilities": .object(kept),
+        ]
+    }
+
+    /// A pod of this on every node; `notes` change what is to be new pods.
+    static func daemonSet(_ name: String, notes: JSONValue, pod: JSONValue) -> JSONValue {
+        let labels: JSONValue = ["k8s-app": .string(name)]
+        return [
+            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata(name),
+            "spec": [
+                "selector": ["matchLabels": labels], "updateStrategy": ["type": "RollingUpdate"],
+                "template": ["metadata": ["labels": labels, "annotations": notes], "spec": pod],
+            ],
+        ]
+    }
+
+    /// A Deployment of one container; a new pod is ready before an old one ends.
     static func deployment(
         _ name: String,
+        _ pods: Pods,
         replicas: Int,
         container: JSONValue,
         volumes: JSONValue = [],
@@ -171,18 +228,23 @@ package enum Addons {
     ) -> JSONValue {
         let labels: JSONValue = ["k8s-app": .string(name)]
         let critical: JSONValue = ["priorityClassName": "system-cluster-critical", "serviceAccountName": .string(name)]
-        let tolerations: JSONValue = [["key": "CriticalAddonsOnly", "operator": "Exists"]]
-        let pod = critical.merging([
-            "tolerations": tolerations, "volumes": volumes, "containers": .array([container]),
+        var pod = critical.merging([
+            "tolerations": pods.tolerations, "volumes": volumes, "containers": .array([container]),
             "dnsPolicy": .string(dnsPolicy),
             "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
         ])
+        if replicas > 1 {
+            pod = pod.merging(["topologySpreadConstraints": SpreadConstraints.across(["kubernetes.io/hostname"], labels)])
+        }
         return [
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(name),
             "spec": [
                 "replicas": .integer(replicas), "selector": ["matchLabels": labels],
-                "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 1]],
-                "template": ["metadata": ["labels": labels], "spec": pod],
+                "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 0, "maxSurge": 1]],
+                "template": [
+                    "metadata": ["labels": labels, "annotations": ["tendril.dev/secrets": .string(pods.digest)]],
+                    "spec": pod,
+                ],
             ],
         ]
     }

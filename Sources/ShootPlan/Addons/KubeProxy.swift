@@ -35,7 +35,6 @@ enum KubeProxy {
     }
 
     private static func daemonSet(_ cluster: ClusterFacts, notes: JSONValue) -> JSONValue {
-        let labels: JSONValue = ["k8s-app": .string(name)]
         let container: JSONValue = [
             "name": .string(name), "image": .string(cluster.kubernetesImage(name)), "imagePullPolicy": "IfNotPresent",
             "command": [
@@ -63,12 +62,6 @@ enum KubeProxy {
                 ["name": "modules", "hostPath": ["path": "/lib/modules", "type": "DirectoryOrCreate"]],
             ],
         ]
-        return [
-            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": Addons.metadata(name),
-            "spec": [
-                "selector": ["matchLabels": labels], "updateStrategy": ["type": "RollingUpdate"],
-                "template": ["metadata": ["labels": labels, "annotations": notes], "spec": spec],
-            ],
-        ]
+        return Addons.daemonSet(name, notes: notes, pod: spec)
     }
 }

@@ -18,7 +18,6 @@ enum PodNetwork {
     }
 
     private static func daemonSet(_ cluster: ClusterFacts, notes: JSONValue) -> JSONValue {
-        let labels: JSONValue = ["k8s-app": .string(name)]
         let command = [
             "/usr/bin/tendril-agent", "routes", "--node", "$(NODE_NAME)", "--pods", cluster.spec.networking.pods,
         ]
@@ -44,12 +43,6 @@ enum PodNetwork {
             "tolerations": [["operator": "Exists"]], "containers": [container],
             "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
         ]
-        return [
-            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": Addons.metadata(name),
-            "spec": [
-                "selector": ["matchLabels": labels], "updateStrategy": ["type": "RollingUpdate"],
-                "template": ["metadata": ["labels": labels, "annotations": notes], "spec": spec],
-            ],
-        ]
+        return Addons.daemonSet(name, notes: notes, pod: spec)
     }
 }

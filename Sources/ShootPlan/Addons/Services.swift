@@ -3,7 +3,6 @@ import TendrilCore
 /// The cluster's DNS.
 enum DNS {
     private static let name = "coredns"
-    /// The tenth address of Services, which kubelets tell their pods.
     private static let corefile = """
         .:8053 {
             errors
@@ -24,17 +23,16 @@ enum DNS {
 
         """
 
-    static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
+    static func objects(_ cluster: ClusterFacts, _ pods: Addons.Pods) -> [JSONValue] {
         let container: JSONValue = [
             "name": .string(name), "image": .string(cluster.kubernetesImage(tagged: cluster.traits.coreDNS)),
             "args": ["-conf", "/etc/coredns/Corefile"], "imagePullPolicy": "IfNotPresent",
             "resources": ["requests": ["cpu": "50m", "memory": "30Mi"], "limits": ["memory": "500Mi"]],
             "readinessProbe": ["httpGet": ["path": "/ready", "port": 8181]],
             "livenessProbe": ["httpGet": ["path": "/health", "port": 8080], "failureThreshold": 5],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
-                "runAsUser": 65532, "capabilities": ["drop": ["ALL"]],
-            ],
+            // From 1.11 on the official image's program carries this capability, and without it cannot be started
+            // (coredns/coredns, Dockerfile).
+            "securityContext": Addons.restricted(user: 65532, adding: ["NET_BIND_SERVICE"]),
             "volumeMounts": [["name": "configuration", "mountPath": "/etc/coredns", "readOnly": true]],
         ]
         let role = "tendril:coredns"
@@ -60,7 +58,8 @@ enum DNS {
             ],
             Addons.deployment(
                 name,
-                replicas: replicas,
+                pods,
+                replicas: pods.replicasAcrossNodes,
                 container: container,
                 volumes: [["name": "configuration", "configMap": ["name": .string(name)]]],
                 // Names outside the cluster are asked where the node asks: its own Service would be a circle.
@@ -72,8 +71,14 @@ enum DNS {
                 port: 53,
                 target: 8053,
                 protocols: ["UDP", "TCP"],
+                // Which kubelets tell their pods.
                 address: cluster.serviceAddress(10).map { "\($0)" }
             ),
+            [
+                "apiVersion": .string(cluster.traits.budgetVersion), "kind": "PodDisruptionBudget",
+                "metadata": Addons.metadata(name),
+                "spec": ["maxUnavailable": 1, "selector": ["matchLabels": ["k8s-app": .string(name)]]],
+            ],
         ]
     }
 }
@@ -82,7 +87,7 @@ enum DNS {
 enum MetricsServer {
     private static let name = "metrics-server"
 
-    static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
+    static func objects(_ cluster: ClusterFacts, _ pods: Addons.Pods) -> [JSONValue] {
         let container: JSONValue = [
             "name": .string(name),
             "image": .string(cluster.kubernetesImage(tagged: cluster.traits.metricsServer)),
@@ -93,10 +98,7 @@ enum MetricsServer {
             ],
             "resources": ["requests": ["cpu": "50m", "memory": "60Mi"]],
             "readinessProbe": ["httpGet": ["path": "/readyz", "port": 8443, "scheme": "HTTPS"]],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
-                "runAsUser": 65532, "capabilities": ["drop": ["ALL"]],
-            ],
+            "securityContext": Addons.restricted(user: 65532),
             "volumeMounts": [["name": "temporary", "mountPath": "/tmp"]],
         ]
         let role = "tendril:metrics-server"
@@ -118,14 +120,15 @@ enum MetricsServer {
             ),
             Addons.deployment(
                 name,
-                replicas: replicas,
+                pods,
+                replicas: pods.replicas,
                 container: container,
                 volumes: [["name": "temporary", "emptyDir": [:]]]
             ),
             Addons.service(name, selector: name, port: 443, target: 8443, protocols: ["TCP"], address: nil),
         ]
         // A group that nobody serves would make every client's discovery slow.
-        if replicas > 0 {
+        if pods.replicas > 0 {
             objects.append(
                 [
                     "apiVersion": .string(cluster.traits.apiServiceVersion), "kind": "APIService",
@@ -146,16 +149,13 @@ enum MetricsServer {
 enum Dashboard {
     private static let name = "kubernetes-dashboard"
 
-    static func objects(_ cluster: ClusterFacts, replicas: Int) -> [JSONValue] {
+    static func objects(_ cluster: ClusterFacts, _ pods: Addons.Pods) -> [JSONValue] {
         let container: JSONValue = [
             "name": .string(name), "image": .string("\(cluster.images.dashboard)/\(cluster.traits.dashboard)"),
             "imagePullPolicy": "IfNotPresent",
             "args": ["--auto-generate-certificates", "--namespace=kube-system"],
             "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
-                "runAsUser": 1001, "capabilities": ["drop": ["ALL"]],
-            ],
+            "securityContext": Addons.restricted(user: 1001),
             "volumeMounts": [
                 ["name": "temporary", "mountPath": "/tmp"], ["name": "certificates", "mountPath": "/certs"],
             ],
@@ -186,7 +186,8 @@ enum Dashboard {
             Addons.localBinding(role, role: role, Addons.subject(account: name)),
             Addons.deployment(
                 name,
-                replicas: replicas,
+                pods,
+                replicas: pods.replicas,
                 container: container,
                 volumes: [["name": "temporary", "emptyDir": [:]], ["name": "certificates", "emptyDir": [:]]]
             ),

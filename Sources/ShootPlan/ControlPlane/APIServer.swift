@@ -49,17 +49,17 @@ enum APIServer {
 
     /// Files that are no secrets.
     static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
+        let connection: JSONValue = [
+            "proxyProtocol": "HTTPConnect", "transport": ["uds": ["udsName": .string(egressSocket)]],
+        ]
         let egress: JSONValue = [
             "apiVersion": .string(cluster.traits.egressSelectorVersion),
             "kind": "EgressSelectorConfiguration",
-            "egressSelections": [
-                [
-                    "name": "cluster",
-                    "connection": [
-                        "proxyProtocol": "HTTPConnect", "transport": ["uds": ["udsName": .string(egressSocket)]],
-                    ],
-                ]
-            ],
+            // The second is for webhooks that are named by URLs: what a tenant writes there is not to be asked from the seed
+            // (KEP-1281; apiserver, util/webhook/authentication.go).
+            "egressSelections": .array(
+                ["cluster", "controlplane"].map { ["name": .string($0), "connection": connection] }
+            ),
         ]
         let networking = cluster.spec.networking
         let tunnel: JSONValue = [

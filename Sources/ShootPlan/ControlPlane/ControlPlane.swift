@@ -66,13 +66,6 @@ package enum ControlPlane {
                     ],
                 ]
             ),
-            policy(
-                "names",
-                [
-                    "podSelector": everywhere, "policyTypes": ["Egress"],
-                    "egress": [["ports": [["port": 53, "protocol": "UDP"], ["port": 53, "protocol": "TCP"]]]],
-                ]
-            ),
         ]
     }
 
@@ -107,12 +100,13 @@ package enum ControlPlane {
             "--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
             "--initial-cluster=etcd-0=http://127.0.0.1:2380", "--listen-metrics-urls=http://0.0.0.0:2381",
             "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
-            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m", "--quota-backend-bytes=8589934592",
+            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m",
+            // Twice of it, for defragmentation and a snapshot, is there on the volume.
+            "--quota-backend-bytes=4294967296",
         ]
-        let health: JSONValue = [
-            "httpGet": ["path": "/health", "port": 2381], "periodSeconds": 5, "failureThreshold": 6,
-            "timeoutSeconds": 5,
-        ]
+        func probe(_ question: JSONValue, period: Int) -> JSONValue {
+            question.merging(["periodSeconds": .integer(period), "failureThreshold": 6, "timeoutSeconds": 5])
+        }
         let container = PodParts.container(
             "etcd",
             image: cluster.kubernetesImage(tagged: cluster.traits.etcd),
@@ -120,8 +114,9 @@ package enum ControlPlane {
             secrets: secrets,
             requests: ("50m", "150Mi"),
             with: [
-                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]], "livenessProbe": health,
-                "readinessProbe": health.merging(["periodSeconds": 1]),
+                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]],
+                "livenessProbe": PodParts.patient(probe(cluster.traits.etcdLiveness, period: 5)),
+                "readinessProbe": probe(KubernetesTraits.etcdReadiness, period: 1),
             ]
         )
         var claim: [String: JSONValue] = [
@@ -133,6 +128,8 @@ package enum ControlPlane {
                 "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": PodParts.metadata(cluster, "etcd"),
                 "spec": [
                     "replicas": .integer(cluster.isHibernated ? 0 : 1), "serviceName": "etcd",
+                    // A pod that never gets ready gives way to a template that mends it (kubernetes/kubernetes#67250).
+                    "podManagementPolicy": "Parallel",
                     "selector": ["matchLabels": PodParts.selector(cluster, "etcd")],
                     "template": PodParts.template(
                         cluster,
@@ -169,7 +166,7 @@ package enum ControlPlane {
                 // From 1.21 on the official image's program carries this capability, and without it cannot be started
                 // (build/server-image/kube-apiserver/Dockerfile).
                 "securityContext": ["capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]]],
-                "livenessProbe": PodParts.probe("/livez", port: 6443, failures: 8),
+                "livenessProbe": PodParts.patient(PodParts.probe("/livez", port: 6443, failures: 8)),
                 "readinessProbe": PodParts.probe("/readyz", port: 6443, failures: 2, period: 1),
             ]
         )

@@ -1,4 +1,5 @@
 package import NodePlan
+package import TendrilCore
 
 /// What differs between the releases of Kubernetes for a control plane and its add-ons, each with its source; nothing else
 /// asks, and no image or version of an API stands anywhere else.
@@ -20,6 +21,14 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// Holds a pod's namespaces and is the same for all releases (build/pause/CHANGELOG.md); another one would restart each
     /// node's runtime.
     package let pause = "pause:3.9"
+
+    // MARK: - Probes
+
+    /// Whether etcd can be asked for what it has room for although its database is full: `exclude` is there from 3.5 on and was
+    /// brought to 3.4 after 3.4.13 (etcd-io/etcd#12880). Who is full has to live, or nobody could make room.
+    package let etcdLiveness: JSONValue
+    /// Where etcd does not know `exclude` one that is full is not ready.
+    static let etcdReadiness: JSONValue = ["httpGet": ["path": "/health?exclude=NOSPACE", "port": 2381]]
 
     // MARK: - Versions of APIs
 
@@ -44,6 +53,10 @@ package struct KubernetesTraits: Hashable, Sendable {
     package let encryptionProvider = "secretbox"
 
     package init(_ version: KubernetesVersion) {
+        etcdLiveness =
+            version.minor < 22
+            ? ["tcpSocket": ["port": 2381]]
+            : ["httpGet": ["path": "/health?exclude=NOSPACE&serializable=true", "port": 2381]]
         evictionVersion = version.minor >= 22 ? "policy/v1" : "policy/v1beta1"
         budgetVersion = version.minor >= 21 ? "policy/v1" : "policy/v1beta1"
         etcd =

@@ -34,6 +34,10 @@ enum PodParts {
         ]
     }
 
+    /// The same of what may take this long to start, with much data or beside many others: kubeadm gives four minutes. A
+    /// startup probe would have the readiness of those that are fast found later.
+    static func patient(_ probe: JSONValue) -> JSONValue { probe.merging(["initialDelaySeconds": 240]) }
+
     /// A container without any privilege.
     static func container(
         _ name: String,
@@ -79,11 +83,12 @@ enum PodParts {
         let mounted = names.map { name -> JSONValue in
             ["name": .string(name), "secret": ["secretName": .string(name), "defaultMode": .integer(0o440)]]
         }
-        return [
-            "metadata": [
-                "labels": labels(cluster, component), "annotations": notes,
-            ],
-            "spec": [
+        var apart: JSONValue = [:]
+        if cluster.spec.controlPlane.replicas > 1 {
+            let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+            apart = ["topologySpreadConstraints": SpreadConstraints.across(keys, selector(cluster, component))]
+        }
+        let spec: JSONValue = [
                 "automountServiceAccountToken": false, "enableServiceLinks": false,
                 "terminationGracePeriodSeconds": .integer(graceSeconds),
                 "securityContext": [
@@ -91,8 +96,8 @@ enum PodParts {
                     "seccompProfile": ["type": "RuntimeDefault"],
                 ],
                 "containers": .array(containers), "volumes": .array(mounted + volumes),
-            ],
-        ]
+            ]
+        return ["metadata": ["labels": labels(cluster, component), "annotations": notes], "spec": spec.merging(apart)]
     }
 
     /// A Deployment: one pod after the other where there are several, and never two where there is one.

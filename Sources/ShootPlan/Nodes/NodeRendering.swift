@@ -171,6 +171,7 @@ package enum NodeRendering {
         Description=Tendril's link to the control plane
         After=network-online.target
         Wants=network-online.target
+        StartLimitIntervalSec=0
         [Service]
         Type=notify
         ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json

@@ -68,6 +68,9 @@ resource "aws_autoscaling_group" "pool" {
   max_size                  = each.value.maximum
   vpc_zone_identifier       = var.subnets
   wait_for_capacity_timeout = "0"
+  # Who ends has been emptied first; what the group ends by itself, because it got smaller, is what came last.
+  suspended_processes  = ["AZRebalance"]
+  termination_policies = ["NewestInstance"]
   launch_template {
     id      = aws_launch_template.pool[each.key].id
     version = aws_launch_template.pool[each.key].latest_version

@@ -1,0 +1,103 @@
+import ClusterModel
+import FoundationEssentials
+import ShootPlan
+import ShootSamples
+import TendrilCore
+import Testing
+
+@Suite("A control plane")
+struct ControlPlaneTests {
+    private func pod(_ objects: [JSONValue], _ name: String) throws -> JSONValue {
+        let found = objects.first { $0["metadata"]?["name"]?.text == name && $0["spec"]?["template"] != nil }
+        return try #require(found?["spec"]?["template"]?["spec"])
+    }
+
+    private func container(_ objects: [JSONValue], _ name: String) throws -> JSONValue {
+        try #require(try pod(objects, name)["containers"]?.items.first)
+    }
+
+    @Test("lets an etcd live that is full, and all parts take their time to start", arguments: [20, 21, 22, 36])
+    func probes(_ minor: Int) throws {
+        let facts = try #require(try Samples.facts { $0.spec.kubernetes.version = "1.\(minor).0" })
+        let etcd = try container(ControlPlane.etcd(facts, digests: [:]), "etcd")
+        let liveness = try #require(etcd["livenessProbe"])
+        if minor < 22 {
+            #expect(liveness["tcpSocket"]?["port"] == 2381)
+        } else {
+            #expect(liveness["httpGet"]?["path"]?.text?.contains("exclude=NOSPACE") == true)
+        }
+        #expect(etcd["readinessProbe"]?["httpGet"]?["path"]?.text?.contains("exclude=NOSPACE") == true)
+        let server = try container(
+            try ControlPlane.apiServer(facts, Samples.addresses, digests: [:]),
+            "kube-apiserver"
+        )
+        for probe in [liveness, try #require(server["livenessProbe"])] {
+            #expect(probe["initialDelaySeconds"]?.number ?? 0 >= 240)
+        }
+    }
+
+    @Test("has room on its volume for the database and for what makes it smaller")
+    func room() throws {
+        let facts = try #require(try Samples.facts())
+        let set = try #require(ControlPlane.etcd(facts, digests: [:]).first)
+        let command = try container([set], "etcd")["command"]?.items.compactMap(\.text) ?? []
+        let quota = command.compactMap { $0.wholeMatch(of: /--quota-backend-bytes=([0-9]+)/)?.1 }.first.flatMap { Int($0) }
+        let claim = set["spec"]?["volumeClaimTemplates"]?.items.first?["spec"]?["resources"]?["requests"]?["storage"]
+        #expect(claim == "10Gi")
+        #expect(try #require(quota) * 2 <= 10 << 30)
+    }
+
+    @Test("goes everywhere by the link: to the cluster, and to webhooks that a tenant names by URLs")
+    func egress() throws {
+        let facts = try #require(try Samples.facts())
+        let objects = try ControlPlane.apiServer(facts, Samples.addresses, digests: [:])
+        let text = try #require(objects.first { $0["kind"] == "ConfigMap" }?["data"]?["egress.json"]?.text)
+        let document = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        let selections = document["egressSelections"]?.items ?? []
+        #expect(selections.compactMap { $0["name"]?.text } == ["cluster", "controlplane"])
+        for selection in selections {
+            #expect(selection["connection"]?["transport"]?["uds"]?["udsName"]?.text?.hasSuffix("egress.sock") == true)
+        }
+    }
+
+    @Test("may speak with nobody outside of its namespace")
+    func closed() throws {
+        let facts = try #require(try Samples.facts())
+        let objects = ControlPlane.namespace(facts, project: "demo", name: "one")
+        let ways = objects.filter { $0["kind"] == "NetworkPolicy" }.flatMap { $0["spec"]?["egress"]?.items ?? [] }
+        #expect(ways == [["to": [["podSelector": [:]]]]])
+    }
+
+    @Test("stands on several nodes and in several zones where there are several of a part")
+    func spread() throws {
+        for replicas in [1, 3] {
+            let facts = try #require(try Samples.facts { $0.spec.controlPlane.replicas = replicas })
+            let objects = try ControlPlane.apiServer(facts, Samples.addresses, digests: [:])
+            let keys = (try pod(objects, "kube-apiserver")["topologySpreadConstraints"]?.items ?? [])
+                .compactMap { $0["topologyKey"]?.text }
+            #expect(keys == (replicas == 1 ? [] : ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]))
+        }
+    }
+
+    @Test("is believed under the names that it had before, the last few of them")
+    func formerHosts() throws {
+        func addresses(_ host: String) -> ControlPlaneAddresses {
+            var addresses = Samples.addresses
+            addresses.frontDoor.host = host
+            return addresses
+        }
+        let facts = try #require(try Samples.facts())
+        let moved = addresses("b.example").following(addresses("192.0.2.9"))
+        let server = try #require(CredentialPlan.leaves(facts, moved).first { $0.name == "kube-apiserver" })
+        #expect(server.hosts.contains("b.example") && server.addresses.contains(try #require(IPAddress("192.0.2.9"))))
+        #expect(addresses("a").following(addresses("a")).former == nil)
+        #expect(addresses("a").following(addresses("b").following(addresses("a"))).former == ["b"])
+        let many = ["c", "d", "e", "f", "g"].reduce(addresses("a")) { addresses($1).following($0) }
+        #expect(many.former == ["c", "d", "e", "f"])
+    }
+}
+
+extension JSONValue {
+    /// The number that this is.
+    fileprivate var number: Int? { if case .integer(let value) = self { value } else { nil } }
+}
