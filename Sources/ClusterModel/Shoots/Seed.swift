@@ -73,7 +73,7 @@ package struct Seed: KubernetesObject {
                 .init("Capacity", ".spec.capacity", type: "integer"),
                 .init("Ready", ".status.conditions[?(@.type==\"Ready\")].status"),
             ],
-            schema: try Schema(of: Seed.self, rules: rules)
+            schema: try Schema(of: Seed.self, rules: rules.merging(StatusRules.seed) { own, _ in own })
         )
     }
 

@@ -187,9 +187,12 @@ extension Shoot {
                 .init("Operation", ".status.lastOperation.type"), .init("State", ".status.lastOperation.state"),
                 .init("Progress", ".status.lastOperation.progress", type: "integer"),
                 .init("API", ".status.conditions[?(@.type==\"APIServerAvailable\")].status"),
+                .init("Plane", ".status.conditions[?(@.type==\"ControlPlaneHealthy\")].status"),
                 .init("Nodes", ".status.conditions[?(@.type==\"EveryNodeReady\")].status"),
+                .init("System", ".status.conditions[?(@.type==\"SystemComponentsHealthy\")].status"),
+                .init("Paused", ".metadata.annotations.tendril\\.dev/pause"),
             ],
-            schema: try Schema(of: Shoot.self, rules: rules)
+            schema: try Schema(of: Shoot.self, rules: rules.merging(StatusRules.shoot) { own, _ in own })
         )
     }
 
