@@ -2,6 +2,7 @@ import ClusterModel
 import Coordinator
 import HTTPModel
 import LinuxSystem
+import ShootPlan
 import ShootSamples
 import TendrilCore
 import Testing
@@ -85,5 +86,38 @@ struct StatusTests {
         try await watch(environment) { api.bodies(read).count > before }
         #expect(api.bodies(Self.status).count == 1)
         #expect(api.bodies("PATCH").count == 1)
+    }
+
+    /// The conditions of a shoot whose coredns has no pod that is ready.
+    private func conditions(isAsleep: Bool = false, _ change: (inout Shoot) -> Void) async throws -> [String: Condition] {
+        let api = MemoryAPI { $0.url.hasSuffix("/readyz") ? HTTPResponse(status: 200) : nil }
+        api["/apis/apps/v1/namespaces/kube-system/deployments/coredns"] = [
+            "metadata": ["generation": 1], "spec": ["replicas": 1],
+            "status": ["observedGeneration": 1, "replicas": 1, "updatedReplicas": 1],
+        ]
+        api["/api/v1/namespaces/default/endpoints/kubernetes"] = [
+            "subsets": [["addresses": [["ip": .string(ReservedNetwork.apiServer)]]]]
+        ]
+        var records = FlowRecords()
+        records.tasks[TaskName.addons] = .init(
+            inputs: "x",
+            output: ["workloads": ["deployments/coredns"], "leftOut": [], "paths": []]
+        )
+        let work = try Works.work(api, try Works.configuration(), change)
+        let check = HealthCheck(work: work, records: records, board: WorkloadBoard(), isAsleep: isAsleep) { work.seed }
+        return Dictionary(uniqueKeysWithValues: await check.conditions().map { ($0.type, $0) })
+    }
+
+    @Test("pods that have no node to run on are missed only where there are to be nodes", arguments: [0, 1])
+    func withoutNodes(_ minimum: Int) async throws {
+        let all = try await conditions { $0.spec.workers[0].minimum = minimum }
+        let system = try #require(all[ShootCondition.systemComponentsHealthy.rawValue])
+        #expect(system.status == (minimum == 0 ? "True" : "False"), "\(system.message ?? "")")
+    }
+
+    @Test("that it sleeps is said once it does", arguments: [true, false])
+    func asleep(_ isAsleep: Bool) async throws {
+        let all = try await conditions(isAsleep: isAsleep) { $0.spec.hibernation.enabled = true }
+        #expect(all.count == 4 && all.values.allSatisfy { $0.status == (isAsleep ? "True" : "Unknown") })
     }
 }

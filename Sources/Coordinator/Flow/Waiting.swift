@@ -8,10 +8,10 @@ enum Waiting {
     /// Asks again and again until the answer is there.
     ///
     /// - Parameters:
-    ///   - limit: for how long.
+    ///   - limit: for how long, and anew whenever less is left.
     ///   - pause: between two questions.
     ///   - what: for the failure: "etcd to be ready".
-    ///   - ask: `nil` for "not yet"; an error of the API is the same, and the last one is told.
+    ///   - ask: the answer, or why it is not there; an error of the API is the same, and the last one is told.
     /// - Returns: the answer.
     /// - Throws: `TaskFailure` when time is up, or `CancellationError`.
     static func until<Answer>(
@@ -20,13 +20,16 @@ enum Waiting {
         for what: String,
         _ ask: () async throws -> Result<Answer, NotYet>
     ) async throws -> Answer {
-        let deadline = Clock.now() + limit
+        var deadline = Clock.now() + limit
+        var least = Int.max
         var reason = ""
         while true {
             do {
                 switch try await ask() {
                 case .success(let answer): return answer
-                case .failure(let notYet): reason = notYet.reason
+                case .failure(let notYet):
+                    reason = notYet.reason
+                    if let left = notYet.left, left < least { (least, deadline) = (left, Clock.now() + limit) }
                 }
             } catch let error as APIError {
                 try Task.checkCancellation()
@@ -42,7 +45,9 @@ enum Waiting {
     /// Why an answer is not there.
     struct NotYet: Error {
         let reason: String
+        /// How much of it is left to come.
+        let left: Int?
 
-        init(_ reason: String) { self.reason = reason }
+        init(_ reason: String, left: Int? = nil) { (self.reason, self.left) = (reason, left) }
     }
 }

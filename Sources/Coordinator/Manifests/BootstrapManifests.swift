@@ -44,8 +44,9 @@ package enum BootstrapManifests {
                 namespace: TendrilAPI.namespace,
                 labels: labels
             )
+            // Who holds it is no business of ours: it is made again while somebody restarts.
             return try CanonicalJSON.value(
-                Lease(metadata, spec: Lease.Spec(holderIdentity: "", leaseDurationSeconds: 900, renewTime: nil))
+                Lease(metadata, spec: Lease.Spec(holderIdentity: nil, leaseDurationSeconds: 900, renewTime: nil))
             )
         }
         if let clusterInfo { documents += try trust(clusterInfo.server, clusterInfo.authority) }

@@ -9,6 +9,7 @@ package struct HealthCheck {
     private let work: ShootWork
     private let records: FlowRecords
     private let board: WorkloadBoard
+    private let isAsleep: Bool
     private let client: () async throws -> KubernetesClient
 
     /// The reason of nodes that have more than this side knows of.
@@ -20,14 +21,16 @@ package struct HealthCheck {
     ///   - work: whose shoot it is.
     ///   - records: what was done for it.
     ///   - board: how its control plane is.
+    ///   - isAsleep: whether what was to sleep does.
     ///   - client: the shoot's API.
     package init(
         work: ShootWork,
         records: FlowRecords,
         board: WorkloadBoard,
+        isAsleep: Bool,
         client: @escaping () async throws -> KubernetesClient
     ) {
-        (self.work, self.records, self.board, self.client) = (work, records, board, client)
+        (self.work, self.records, self.board, self.isAsleep, self.client) = (work, records, board, isAsleep, client)
     }
 
     /// The four conditions as they are now, and one more where CAs end soon.
@@ -40,7 +43,9 @@ package struct HealthCheck {
     private func states() async -> [Condition] {
         if work.facts.isHibernated {
             return ShootCondition.allCases.map {
-                Condition($0.rawValue, status: "True", reason: "Hibernated", message: "the shoot sleeps")
+                isAsleep
+                    ? Condition($0.rawValue, status: "True", reason: "Hibernated", message: "the shoot sleeps")
+                    : Condition($0.rawValue, status: "Unknown", reason: "Hibernating", message: "the shoot falls asleep")
             }
         }
         let plane = controlPlane

@@ -10,9 +10,10 @@ enum ShootFields {
         var fields: [String: JSONValue] = [
             "observedGeneration": .integer(work.shoot.metadata.generation ?? 0), "lastErrors": .null,
             "technicalID": .string(work.facts.id), "seedName": .string(work.configuration.seed),
-            "kubernetesVersion": .string(work.facts.version.description),
             "isHibernated": .bool(work.facts.isHibernated),
         ]
+        // What sleeps has not been brought to a release yet, and releases are not left out.
+        if !work.facts.isHibernated { fields["kubernetesVersion"] = .string(work.facts.version.description) }
         if let addresses = try? work.addresses(records) {
             fields["advertisedAddresses"] = [
                 ["name": "external", "url": .string("https://\(addresses.frontDoor.text)")]

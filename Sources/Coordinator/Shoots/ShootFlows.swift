@@ -39,7 +39,8 @@ package enum ShootFlows {
             NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work), CertificatesTask.make(work),
             ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
             ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
-            AccessTask.make(work),
+            SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
+            AddonsTask.make(work), AccessTask.make(work),
         ]
     }
 

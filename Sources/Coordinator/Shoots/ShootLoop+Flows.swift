@@ -128,10 +128,14 @@ extension ShootLoop {
         remembered = nil
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
         let start = Clock.now()
+        underWay = nil
         let runner = FlowRunner(
             tasks: tasks,
             observer: status,
-            save: save,
+            save: { records in
+                await self.note(records)
+                try await save(records)
+            },
             logger: logger,
             slots: environment.slots,
             isThorough: isThorough
@@ -173,6 +177,8 @@ extension ShootLoop {
         }
         return outcome
     }
+
+    private func note(_ records: FlowRecords) { underWay = records }
 
     private func run(_ runner: FlowRunner, from records: FlowRecords, lookingAt work: ShootWork) async -> FlowOutcome {
         // It ends with the flow.

@@ -15,9 +15,8 @@ extension ShootLoop {
         isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
         let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
         let isWell = conditions.allSatisfy { $0.status == "True" }
-        needsRepair =
-            isOld(lastSync) && conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
-            || isAhead && !hasCaughtUp
+        let isBroken = conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
+        needsRepair = isBroken && repairs.mayRepair(at: Clock.now(), madeAt: lastSync) || isAhead && !hasCaughtUp
         if !isAhead { hasCaughtUp = false }
         return isWell ? Self.lookPause : .seconds(10)
     }
@@ -41,13 +40,23 @@ extension ShootLoop {
     func lookAlong(_ work: ShootWork, _ records: FlowRecords) async {
         // Before there was a cluster nothing is missing.
         guard !(shoot.status?.conditions ?? []).isEmpty, !work.shoot.isBeingDeleted else { return }
-        while (try? await Task.sleep(nanoseconds: Self.lookPause.value)) != nil { await tellConditions(work, records) }
+        while (try? await Task.sleep(nanoseconds: Self.lookPause.value)) != nil {
+            let newest = underWay ?? records
+            await tellConditions(work, newest)
+            // A pool that is replaced may take days, and people's certificates are good for one.
+            let mayInterrupt = lastInterruption.map { Clock.now() >= $0 + .seconds(3600) } ?? true
+            if mayInterrupt, !work.facts.isHibernated, needsRenewal(newest) {
+                lastInterruption = Clock.now()
+                return restart()
+            }
+        }
     }
 
     /// Looks how the shoot is, and writes it down where that is news; `nil` where nobody can tell.
     @discardableResult
     private func tellConditions(_ work: ShootWork, _ records: FlowRecords) async -> [Condition]? {
-        let check = HealthCheck(work: work, records: records, board: environment.board) {
+        let isAsleep = settled == work.shoot.metadata.generation || shoot.status?.isHibernated == true
+        let check = HealthCheck(work: work, records: records, board: environment.board, isAsleep: isAsleep) {
             try await self.client(work, records)
         }
         let seen = try? await environment.looks.holding { await check.conditions() }
@@ -68,8 +77,6 @@ extension ShootLoop {
         return conditions
     }
 
-    func isOld(_ time: MonotonicTime?) -> Bool { time.map { Clock.now() >= $0 + Self.repairPause } ?? true }
-
     /// The shoot's API by the credentials that were issued last, which are read once.
     func client(_ work: ShootWork, _ records: FlowRecords) async throws -> KubernetesClient {
         let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
@@ -82,9 +89,13 @@ extension ShootLoop {
     }
 
     func needsRenewal(_ records: FlowRecords) -> Bool {
-        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
         let machines = try? records.output(TaskName.machines, as: MachinesTask.Output.self)
-        return min(leaves?.renewal ?? .max, machines?.renewal ?? .max) <= Clock.unixTime()
+        return needsCertificates(records) || (machines?.renewal ?? .max) <= Clock.unixTime()
+    }
+
+    private func needsCertificates(_ records: FlowRecords) -> Bool {
+        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
+        return (leaves?.renewal ?? .max) <= Clock.unixTime()
     }
 
     /// Looks after a shoot as it was accepted last, while its owner wants what cannot be: that is told once.
@@ -94,18 +105,21 @@ extension ShootLoop {
         var accepted = shoot
         accepted.spec = spec
         accepted.metadata.generation = shoot.status?.observedGeneration
+        // What somebody asks for waits until it can be.
+        accepted.metadata.annotations?[ShootAnnotation.operation] = nil
         do {
             let work = try await makeWork(accepted)
-            guard needsRenewal(records), !work.facts.isHibernated else {
+            guard needsCertificates(records), !work.facts.isHibernated else {
                 return .look(Sight(work: work, records: records))
             }
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let tasks = ShootFlows.renew(work)
-            _ = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
+            let outcome = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
                 try await store.save(records, spec: spec)
             }
+            // That has told of success.
             refused = nil
-            return .rest(.seconds(60))
+            return outcome.map { .look(Sight(work: work, records: $0.records), then: .seconds(60)) }
         } catch {
             return await failed(shoot, error)
         }

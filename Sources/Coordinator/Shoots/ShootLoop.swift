@@ -10,8 +10,6 @@ internal import TendrilCore
 
 /// Takes care of one shoot for as long as it is there: flows when something is to be done, health in between.
 package actor ShootLoop {
-    /// What was just made gets this long to become well before it is made again.
-    static let repairPause = Nanoseconds.seconds(60)
     /// So often one that is well is looked at.
     static let lookPause = Nanoseconds.seconds(60)
     /// What we make; nodes mend themselves.
@@ -37,10 +35,13 @@ package actor ShootLoop {
     private let syncMinute = UInt64.random(in: 55_000...65_000)
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     var lastSync: MonotonicTime?
+    /// Until something was done the time of the next thorough pass counts from here.
+    private let begun = Clock.now()
     /// The generation that was reconciled last, so that an event without news starts nothing.
     var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
     var needsRepair = false
+    var repairs = RepairPace()
     var isRenewalDue = false
     /// What a flow was to do that began and did not come to its end.
     var unfinished: Extent?
@@ -50,6 +51,10 @@ package actor ShootLoop {
     var hasCaughtUp = false
     /// What is remembered of the flow, as this process wrote or read it last; nobody else writes it.
     var remembered: (records: FlowRecords, spec: Shoot.Spec?)?
+    /// What the flow that runs has done so far.
+    var underWay: FlowRecords?
+    /// When a flow was begun anew for certificates that came due meanwhile.
+    var lastInterruption: MonotonicTime?
     var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told.
     var refused: Int?
@@ -111,7 +116,8 @@ package actor ShootLoop {
         await last?.value
     }
 
-    private func restart() {
+    /// Begins anew; what is under way ends first.
+    func restart() {
         let before = work
         before?.cancel()
         failures.reset()
@@ -173,7 +179,7 @@ package actor ShootLoop {
             let work = try await makeWork(shoot)
             let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
             let isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
-            let isDue = needsRepair || !isQuiet && lastSync.map { Clock.now() >= $0 + sync } ?? false
+            let isDue = needsRepair || !isQuiet && Clock.now() >= (lastSync ?? begun) + sync
             // One that starts anew may have other images: what it would change waits, too.
             let isSettled = settled == shoot.metadata.generation || isQuiet && settled == nil && isTold(shoot)
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
@@ -213,7 +219,8 @@ package actor ShootLoop {
         let own = environment.configuration.seed
         let host = shoot.status?.seedName
         // The one that hosts it goes on with what it has; whoever is named now says that this cannot be.
-        guard isPlaced ? shoot.spec.seedName == own : host == nil || host == own else { return nil }
+        guard host == own || (isPlaced ? shoot.spec.seedName == own : host == nil) else { return nil }
+        if shoot.isBeingDeleted, let host, host != own { return nil }
         let moved = ShootRules.problems(hostedBy: host, movedTo: own)
         guard moved.isEmpty else { throw ConfigurationError(moved) }
         let finalizers = shoot.metadata.finalizers ?? []
@@ -308,6 +315,9 @@ package actor ShootLoop {
 
     private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?, _ records: FlowRecords) throws {
         var problems = try environment.problems(shoot, before: before, seed: work.facts.seed)
+        if before == nil, let named = shoot.spec.seedName {
+            problems += ShootRules.problems(hostedBy: environment.configuration.seed, movedTo: named)
+        }
         let provider = try environment.provider(shoot.spec.provider.type)
         problems += provider.problems(changing: records[TaskName.infrastructure] ?? [:], to: shoot.spec)
         guard problems.isEmpty else { throw ConfigurationError(problems) }

@@ -36,8 +36,11 @@ enum SystemReport {
             guard var object = try await shoot.findDocument(path) else {
                 return changed(path, isGone: true)
             }
-            object = object.merging(["kind": parts[0] == "daemonsets" ? "DaemonSet" : "Deployment"])
+            let isEverywhere = parts[0] == "daemonsets"
+            object = object.merging(["kind": isEverywhere ? "DaemonSet" : "Deployment"])
             guard installed.isAsLeft(object, at: path) else { return changed(path) }
+            // Pods that have no node to run on come with the first one.
+            guard isEverywhere || nodes != nil else { continue }
             if let problem = RolloutState(object).problem { return Problem(text: "\(workload): \(problem)") }
         }
         // Of all that is ours each look takes one.

@@ -56,7 +56,8 @@ enum ControlPlaneTasks {
             after: after,
             inputs: { .array(try render($0)) },
             perform: { records in
-                let objects = try render(records)
+                var objects: [JSONValue] = []
+                for object in try render(records) { objects.append(try await keepingWhatIsFixed(object, work)) }
                 try await work.applyInSeed(objects)
                 for object in objects where ["Deployment", "StatefulSet"].contains(object["kind"]?.text) {
                     try await Rollout.wait(object, in: work.seed, limit: .seconds(300))
@@ -64,6 +65,17 @@ enum ControlPlaneTasks {
                 return [:]
             }
         )
+    }
+
+    /// What cannot be changed of a StatefulSet is left as it was made, with another storage class of the seed, say (Kubernetes
+    /// documentation, "StatefulSets").
+    private static func keepingWhatIsFixed(_ object: JSONValue, _ work: ShootWork) async throws -> JSONValue {
+        guard object["kind"]?.text == "StatefulSet", let path = ObjectPath.path(of: object),
+            let found = try await work.seed.findDocument(path)?["spec"]
+        else { return object }
+        var kept: [String: JSONValue] = [:]
+        for field in ["volumeClaimTemplates", "podManagementPolicy"] { kept[field] = found[field] }
+        return object.merging(["spec": .object(kept)])
     }
 
     private static func digests(_ records: FlowRecords) throws -> [String: String] {

@@ -114,7 +114,7 @@ private struct UserDataStore {
     private static let expiry = "tendril.dev/token-expiry"
     private static let inputs = "tendril.dev/inputs"
     private static let key = "user-data"
-    /// The token's Secret, until the shoot has it.
+    /// The token's Secret in the shoot: whoever takes it away there finds it made again.
     private static let token = "token.json"
 
     let work: ShootWork
@@ -140,12 +140,9 @@ private struct UserDataStore {
         let now = Clock.unixTime()
         if let present = try await store.read(name), present.metadata.annotations?[Self.inputs] == wanted,
             let expiry = present.metadata.annotations?[Self.expiry].flatMap({ UInt64($0) }),
-            expiry > now + Self.tokenLifetime / 2, let userData = present[Self.key]
+            expiry > now + Self.tokenLifetime / 2, let userData = present[Self.key], let token = present[Self.token]
         {
-            if let token = present[Self.token] {
-                let secret = try JSONDecoder().decode(KubernetesSecret.self, from: Data(token))
-                try await publish(secret, of: userData, in: store, name, present.metadata.annotations)
-            }
+            try await publish(try JSONDecoder().decode(KubernetesSecret.self, from: Data(token)))
             return (userData, expiry - Self.tokenLifetime / 2)
         }
         let token = try TokenManifest.make(
@@ -165,24 +162,17 @@ private struct UserDataStore {
         // Ahead of what is done: who is stopped here publishes this token, and makes no second one.
         let data = [Self.key: userData, Self.token: try CanonicalJSON.bytes(token.secret)]
         try await store.write(name, data, annotations: notes)
-        try await publish(token.secret, of: userData, in: store, name, notes)
+        try await publish(token.secret)
         return (userData, expiry - Self.tokenLifetime / 2)
     }
 
-    /// Has the shoot take a token, which may be there already, and keeps it no longer beside the user data.
-    private func publish(
-        _ token: KubernetesSecret,
-        of userData: [UInt8],
-        in store: SecretStore,
-        _ name: String,
-        _ notes: [String: String]?
-    ) async throws {
+    /// Has the shoot take a token, which may be there already.
+    private func publish(_ token: KubernetesSecret) async throws {
         do throws(APIError) {
             try await shoot.create(token)
         } catch {
             guard error.isConflict else { throw error }
         }
-        try await store.write(name, [Self.key: userData], annotations: notes)
     }
 
     private func configurationKeys() async throws -> [String] {

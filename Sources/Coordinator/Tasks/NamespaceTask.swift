@@ -3,7 +3,7 @@ internal import KubernetesClient
 internal import ShootPlan
 internal import TendrilCore
 
-/// The namespace in the seed, and the Services whose addresses everything else needs.
+/// The namespace in the seed.
 enum NamespaceTask {
     static func make(_ work: ShootWork) -> ShootTask {
         let objects = ControlPlane.namespace(work.facts, project: work.shoot.namespace, name: work.shoot.name)
@@ -50,20 +50,20 @@ enum ServicesTask {
             title: "Reserving addresses",
             after: [TaskName.namespace],
             inputs: { _ in .array(objects + [.string(work.facts.seed.exposure.address ?? "")]) },
-            perform: { _ in
+            perform: { records in
                 try await work.applyInSeed(objects)
                 let (etcd, api, link) = (
                     try await find("etcd", work), try await find("kube-apiserver", work),
                     try await find("vpn-server", work)
                 )
-                return try CanonicalJSON.value(
-                    ControlPlaneAddresses(
-                        etcd: try clusterAddress(etcd),
-                        apiServer: try clusterAddress(api),
-                        frontDoor: try outside(api, work),
-                        link: try outside(link, work)
-                    )
+                let now = ControlPlaneAddresses(
+                    etcd: try clusterAddress(etcd),
+                    apiServer: try clusterAddress(api),
+                    frontDoor: try outside(api, work),
+                    link: try outside(link, work)
                 )
+                let before = try? work.addresses(records)
+                return try CanonicalJSON.value(before.map(now.following) ?? now)
             }
         )
     }

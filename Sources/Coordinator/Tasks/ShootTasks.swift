@@ -194,8 +194,14 @@ enum AddonsTask {
                     installed.note(object, as: try await shoot.serverSideApply(object, manager: Manager.name))
                 }
                 let paths = objects.compactMap { ObjectPath.path(of: $0) }
-                let before = try? records.output(TaskName.addons, as: Output.self).paths
-                for path in before ?? [] where !paths.contains(path) { try await shoot.deleteDocument(path) }
+                let before = (try? records.output(TaskName.addons, as: Output.self).paths) ?? []
+                for path in before where !paths.contains(path) { try await shoot.deleteDocument(path) }
+                // Who was stopped on the way to another wish has not written down what is there.
+                let isChange = records.tasks[TaskName.addons]?.inputs.isEmpty ?? false
+                for path in isChange ? try everyPath(work) : [] where !paths.contains(path) && !before.contains(path) {
+                    let label = try await shoot.findDocument(path)?["metadata"]?["labels"]?[Addons.ownerLabel.key]?.text
+                    if label == Addons.ownerLabel.value { try await shoot.deleteDocument(path) }
+                }
                 return try CanonicalJSON.value(
                     Output(
                         workloads: addons.compactMap(\.workload),
@@ -206,6 +212,14 @@ enum AddonsTask {
                 )
             }
         )
+    }
+}
+
+extension AddonsTask {
+    /// Where objects of add-ons may be, also of those that are not wanted.
+    private static func everyPath(_ work: ShootWork) throws -> [String] {
+        let all = try Addons.all(work.facts.withEveryAddon, kubeProxy: [:], kubeconfig: "", digest: "")
+        return all.flatMap(\.objects).compactMap { ObjectPath.path(of: $0) }
     }
 }
 
@@ -265,7 +279,7 @@ enum ReadinessTasks {
                     }
                     let nodes = try await shoot.list(Node.self).items
                     let report = try await NodesReport.read(nodes, shoot, work, generations: generations)
-                    return report.problem.map { .failure(.init($0)) } ?? .success(true)
+                    return report.problem.map { .failure(.init($0, left: report.lagging)) } ?? .success(true)
                 }
                 try await MachineRepair.forget(work)
                 return [:]

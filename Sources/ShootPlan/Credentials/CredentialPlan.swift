@@ -91,9 +91,20 @@ package struct ControlPlaneAddresses: Codable, Hashable, Sendable {
     package var frontDoor: Outside
     /// Where nodes link to.
     package var link: Outside
+    /// Hosts that were the front door's: machines that know it by these still have to believe it.
+    package var former: [String]?
 
     package init(etcd: String, apiServer: String, frontDoor: Outside, link: Outside) {
         (self.etcd, self.apiServer, self.frontDoor, self.link) = (etcd, apiServer, frontDoor, link)
+    }
+
+    /// The same after other ones: their hosts are kept, the last few of them.
+    package func following(_ before: ControlPlaneAddresses) -> ControlPlaneAddresses {
+        var kept = (before.former ?? []).filter { $0 != before.frontDoor.host } + [before.frontDoor.host]
+        kept.removeAll { $0 == frontDoor.host }
+        var next = self
+        next.former = kept.isEmpty ? nil : Array(kept.suffix(4))
+        return next
     }
 }
 
@@ -138,10 +149,8 @@ package enum CredentialPlan {
         ]
         let own = ["127.0.0.1", addresses.apiServer, ReservedNetwork.apiServer].compactMap { IPAddress($0) }
         server.addresses = own + [cluster.serviceAddress(1)].compactMap { $0 }
-        if let address = IPAddress(addresses.frontDoor.host) {
-            server.addresses.append(address)
-        } else {
-            server.hosts.append(addresses.frontDoor.host)
+        for host in [addresses.frontDoor.host] + (addresses.former ?? []) {
+            if let address = IPAddress(host) { server.addresses.append(address) } else { server.hosts.append(host) }
         }
         var kubelets = LeafPlan(
             name: "kube-apiserver-kubelet",

@@ -7,6 +7,8 @@ package struct NodesReport: Hashable, Sendable {
     package let ready: Int
     /// Why not all is well, in one line; `nil` where it is.
     package let problem: String?
+    /// How many nodes and machines are not as they are wanted.
+    package let lagging: Int
     /// Whether a node has applied more than is known to have been published: what is known comes from an earlier day, and
     /// everything has to be done again.
     package let isAhead: Bool
@@ -39,7 +41,7 @@ package struct NodesReport: Hashable, Sendable {
         let all =
             nodes.compactMap(judge) + Self.strangers(nodes, bootstraps)
             + pools.compactMap { Self.problem($0, nodes) }
-        problem = Self.line(all)
+        (problem, lagging) = (Self.line(all), all.count)
         ailment = Self.line(nodes.compactMap(Self.ailment))
     }
 

@@ -47,6 +47,58 @@ struct HostileTests {
         #expect(try await Wish.delete.granted(in: world).world.running.isEmpty)
     }
 
+    @Test("A shoot that names another seed now is still ended by the one that hosts it")
+    func movedBeforeItsEnd() async throws {
+        var world = try await Wish.delete.asked()
+        world.change(["spec": ["seedName": "elsewhere"]])
+        #expect(try await Wish.delete.granted(in: world).world.running.isEmpty)
+    }
+
+    @Test("A token that somebody took away is there again for the next machine")
+    func lostToken() async throws {
+        var world = try await Wish.moreMachines.asked()
+        let tokens = world.shoot.documents.keys.filter { $0.contains("/secrets/bootstrap-token-") }
+        try #require(!tokens.isEmpty)
+        for path in tokens { world.remove(inShoot: path) }
+        let after = try await Wish.moreMachines.granted(in: world).world
+        #expect(after.running.count == 3)
+        #expect(after.shoot.documents.keys.count { $0.contains("/secrets/bootstrap-token-") } == 1)
+    }
+
+    @Test("Leave to restart stays with the machine that has it while all is made again")
+    func heldLease() async throws {
+        var world = try await Wish.rotate.asked()
+        let path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/\(TendrilAPI.restartLease(0))"
+        let lease = try #require(world.shoot[path])
+        world.put(lease.merging(["spec": ["holderIdentity": "m1"]]), inShoot: path)
+        let after = try await Wish.rotate.granted(in: world).world
+        #expect(after.shoot[path]?["spec"]?["holderIdentity"] == "m1")
+    }
+
+    @Test("The volume of etcd stays as it was made, whatever storage class the seed names now")
+    func volume() async throws {
+        var world = try await Wish.minorRelease.asked()
+        let path = "/apis/apps/v1/namespaces/\(World.home)/statefulsets/etcd"
+        let made: JSONValue = [["metadata": ["name": "data"], "spec": ["storageClassName": "old"]]]
+        let before = try #require(world.seed[path])
+        world.put(before.merging(["spec": ["volumeClaimTemplates": made]]), inSeed: path)
+        let after = try await Wish.minorRelease.granted(in: world).world.seed[path]
+        #expect(after?["spec"]?["volumeClaimTemplates"] == made)
+        #expect(after?["spec"]?["template"] != before["spec"]?["template"])
+    }
+
+    @Test("What is left of an add-on that nobody wants is taken away, and what an owner has made of that name is not")
+    func leftovers() async throws {
+        var world = try await Wish.patchRelease.asked()
+        let workload = "/apis/apps/v1/namespaces/kube-system/deployments/kubernetes-dashboard"
+        let account = "\(Self.system)/serviceaccounts/kubernetes-dashboard"
+        let labels: JSONValue = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
+        world.put(["metadata": ["name": "kubernetes-dashboard", "labels": labels]], inShoot: workload)
+        world.put(["metadata": ["name": "kubernetes-dashboard"]], inShoot: account)
+        let after = try await Wish.patchRelease.granted(in: world).world
+        #expect(after.shoot[workload] == nil && after.shoot[account] != nil)
+    }
+
     @Test("A namespace that was there before a shoot stays when that goes, with all that is in it")
     func foreignNamespace() async throws {
         var world = try await Wish.delete.asked()

@@ -114,6 +114,9 @@ struct World: Sendable {
     /// The owner of the shoot puts a document where he likes.
     mutating func put(_ document: JSONValue, inShoot path: String) { shoot[path] = document }
 
+    /// The owner of the shoot takes a document away.
+    mutating func remove(inShoot path: String) { shoot[path] = nil }
+
     /// Somebody deletes it.
     mutating func delete() {
         change(["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]])
