@@ -61,7 +61,10 @@ package enum ControlPlane {
                     "ingress": [
                         [
                             "from": [["namespaceSelector": ["matchLabels": ["tendril.dev/monitoring": "true"]]]],
-                            "ports": [["port": .integer(PodParts.metricsPort), "protocol": "TCP"]],
+                            "ports": [
+                                ["port": .integer(PodParts.metricsPort), "protocol": "TCP"],
+                                ["port": .integer(PodParts.etcdMetricsPort), "protocol": "TCP"],
+                            ],
                         ]
                     ],
                 ]
@@ -105,13 +108,14 @@ package enum ControlPlane {
             "etcd", "--name=etcd-0", "--data-dir=/var/etcd/data", "--listen-client-urls=https://0.0.0.0:2379",
             "--advertise-client-urls=https://etcd.\(cluster.id).svc:2379",
             "--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
-            "--initial-cluster=etcd-0=http://127.0.0.1:2380", "--listen-metrics-urls=http://0.0.0.0:2381",
+            "--initial-cluster=etcd-0=http://127.0.0.1:2380",
+            "--listen-metrics-urls=http://0.0.0.0:\(PodParts.etcdMetricsPort)",
             "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
             "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m", "--quota-backend-bytes=8589934592",
         ]
         let health: JSONValue = [
-            "httpGet": ["path": "/health", "port": 2381], "periodSeconds": 5, "failureThreshold": 6,
-            "timeoutSeconds": 5,
+            "httpGet": ["path": "/health", "port": .integer(PodParts.etcdMetricsPort)], "periodSeconds": 5,
+            "failureThreshold": 6, "timeoutSeconds": 5,
         ]
         let container = PodParts.container(
             "etcd",
@@ -120,8 +124,8 @@ package enum ControlPlane {
             secrets: secrets,
             requests: ("50m", "150Mi"),
             with: [
-                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]], "livenessProbe": health,
-                "readinessProbe": health.merging(["periodSeconds": 1]),
+                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]], "ports": PodParts.etcdMetricsPorts,
+                "livenessProbe": health, "readinessProbe": health.merging(["periodSeconds": 1]),
             ]
         )
         var claim: [String: JSONValue] = [
