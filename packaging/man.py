@@ -4,10 +4,36 @@ import json
 import subprocess
 import sys
 
-# EX_… of sysexits(3); docs/operations.md has those of single phases.
-EXITS = [(0, "All is well."), (1, "Commands that show a status: it is not well."),
-         (20, "20 to 28, tendril-agent bootstrap: the phase that did not come to its end (see its help)."), (64, "The command line is wrong."), (69, "Something does not answer, or is not well."),
-         (71, "The operating system refused."), (78, "A configuration, or what is asked for, cannot be used.")]
+USAGE = (64, "The command line is wrong.")
+PHASES = ["preflight", "trust", "authenticate", "identity", "desired-state", "apply", "kubelet", "ready", "cleanup"]
+# As docs/operations.md has them, with more words; from 64 on they are EX_… of sysexits(3).
+EXITS = {
+    "tendril": [
+        (0, "What was asked for is there, or with --no-wait written down; what is shown is well."), USAGE,
+        (69, "An API does not answer or refuses. node status, vpn status: something is wrong, and shown. up, down: waited in vain."),
+        (71, "kubeconfig: the file cannot be written."),
+        (78, "A file or a kubeconfig is wrong; the shoot is paused, has failed for good, or cannot be what is asked for. down: there are shoots."),
+    ],
+    "tendril-coordinator": [
+        (0, "run, approver: ended by a signal; run also when it has lost its share, to be started anew. Else: done."), USAGE,
+        (71, "manifests, signing-key: a file or a key cannot be made."),
+        (78, "A configuration, a kubeconfig or what is given is wrong, with --check too; run also where the seed does not answer at the start."),
+    ],
+    "tendril-vpn": [
+        (0, "server, client: ended by a signal, or with --check all is well. status: a link is live, or the peer has answered. certificates: written."),
+        (1, "status: no link is live."), USAGE, (69, "status: no daemon answers."),
+        (71, "server, client: the operating system refused something."),
+        (78, "The configuration is wrong, with --check too. certificates: they cannot be made or written; nothing is overwritten."),
+    ],
+    "tendril-agent": [
+        (0, "run, routes: ended by a signal. bootstrap: all phases are done. status: all is well. Else: done."),
+        (1, "status: something is wrong, and shown."),
+        *((20 + number, f"bootstrap: the phase {phase} failed.") for number, phase in enumerate(PHASES)), USAGE,
+        (69, "status: no agent has run since the boot. bootstrap --dry-run: what is wanted cannot be read."),
+        (71, "The operating system refused; reset, support-bundle: not done, or not all of it; user-data: the file cannot be written."),
+        (78, "The configuration, the document, or what the pod was given cannot be used."),
+    ],
+}
 
 
 def plain(text):
@@ -28,10 +54,14 @@ def spelled(argument):
 
 def synopsis(command):
     parts = []
+    # Of flags that are required exactly one is given.
+    choices = [spelled(a) for a in shown(command) if a["kind"] == "flag" and not a["isOptional"]]
     for argument in shown(command):
         text = spelled({**argument, "names": [argument["preferredName"]] if argument.get("preferredName") else []})
-        if argument["kind"] != "flag" or not argument["isOptional"]:
+        if argument["kind"] != "flag":
             parts.append(f"[{text}]" if argument["isOptional"] else text)
+    if choices:
+        parts.append("{" + " | ".join(choices) + "}" if len(choices) > 1 else choices[0])
     if any(a["kind"] == "flag" and a["isOptional"] for a in shown(command)):
         parts.append("[\\fIflags\\fR]")
     return " ".join(parts)
@@ -69,13 +99,21 @@ def page(program):
         lines += [f".SS \"{plain(' '.join(path[1:]) or name)}\"", plain(command["abstract"])]
         if command.get("discussion") and command is not root:
             lines += [".PP", plain(command["discussion"])]
-        for argument in shown(command):
-            text = argument.get("abstract", "")
-            if argument.get("defaultValue") and argument["kind"] != "flag":
+        arguments = shown(command)
+        opposites = {a["preferredName"]["name"]: a for a in arguments if a["kind"] == "flag"}
+        for argument in arguments:
+            text, names = argument.get("abstract", ""), spelled(argument)
+            flag = (argument.get("preferredName") or {}).get("name", "")
+            if argument["kind"] == "flag" and flag.startswith("no-") and flag[3:] in opposites:
+                continue
+            if argument["kind"] == "flag" and f"no-{flag}" in opposites:
+                names += ", " + spelled(opposites[f"no-{flag}"])
+                text = f"{text.rstrip('.')}; --no-{flag} does not."
+            if argument.get("defaultValue") and (argument["kind"] != "flag" or f"no-{flag}" in opposites):
                 text += f" Default: {argument['defaultValue']}."
-            lines += [".TP", spelled(argument), plain(text or "See the documentation.")]
+            lines += [".TP", names, plain(text or "See the documentation.")]
     lines += [".SH EXIT STATUS"]
-    for code, text in EXITS:
+    for code, text in EXITS[name]:
         lines += [".TP", f"\\fB{code}\\fR", plain(text)]
     return "\n".join(lines) + "\n"
 

@@ -61,7 +61,10 @@ package enum ControlPlane {
                     "ingress": [
                         [
                             "from": [["namespaceSelector": ["matchLabels": ["tendril.dev/monitoring": "true"]]]],
-                            "ports": [["port": .integer(PodParts.metricsPort), "protocol": "TCP"]],
+                            "ports": [
+                                ["port": .integer(PodParts.metricsPort), "protocol": "TCP"],
+                                ["port": .integer(PodParts.etcdMetricsPort), "protocol": "TCP"],
+                            ],
                         ]
                     ],
                 ]
@@ -98,14 +101,17 @@ package enum ControlPlane {
             "etcd", "--name=etcd-0", "--data-dir=/var/etcd/data", "--listen-client-urls=https://0.0.0.0:2379",
             "--advertise-client-urls=https://etcd.\(cluster.id).svc:2379",
             "--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
-            "--initial-cluster=etcd-0=http://127.0.0.1:2380", "--listen-metrics-urls=http://0.0.0.0:2381",
+            "--initial-cluster=etcd-0=http://127.0.0.1:2380",
+            "--listen-metrics-urls=http://0.0.0.0:\(PodParts.etcdMetricsPort)",
             "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
             "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m",
             // Twice of it, for defragmentation and a snapshot, is there on the volume.
             "--quota-backend-bytes=4294967296",
         ]
-        func probe(_ question: JSONValue, period: Int) -> JSONValue {
-            question.merging(["periodSeconds": .integer(period), "failureThreshold": 6, "timeoutSeconds": 5])
+        func probe(_ question: JSONValue, period: Int, failures: Int) -> JSONValue {
+            question.merging([
+                "periodSeconds": .integer(period), "failureThreshold": .integer(failures), "timeoutSeconds": 5,
+            ])
         }
         let container = PodParts.container(
             "etcd",
@@ -114,9 +120,10 @@ package enum ControlPlane {
             secrets: secrets,
             requests: ("50m", "150Mi"),
             with: [
-                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]],
-                "livenessProbe": PodParts.patient(probe(cluster.traits.etcdLiveness, period: 5)),
-                "readinessProbe": probe(KubernetesTraits.etcdReadiness, period: 1),
+                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]], "ports": PodParts.etcdMetricsPorts,
+                // While it is defragmented it answers nobody.
+                "livenessProbe": PodParts.patient(probe(cluster.traits.etcdLiveness, period: 10, failures: 12)),
+                "readinessProbe": probe(KubernetesTraits.etcdReadiness, period: 1, failures: 6),
             ]
         )
         var claim: [String: JSONValue] = [

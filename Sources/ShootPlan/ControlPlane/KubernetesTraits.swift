@@ -28,7 +28,7 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// brought to 3.4 after 3.4.13 (etcd-io/etcd#12880). Who is full has to live, or nobody could make room.
     package let etcdLiveness: JSONValue
     /// Where etcd does not know `exclude` one that is full is not ready.
-    static let etcdReadiness: JSONValue = ["httpGet": ["path": "/health?exclude=NOSPACE", "port": 2381]]
+    static let etcdReadiness: JSONValue = ["httpGet": ["path": "/health?exclude=NOSPACE", "port": .integer(PodParts.etcdMetricsPort)]]
 
     // MARK: - Versions of APIs
 
@@ -55,8 +55,8 @@ package struct KubernetesTraits: Hashable, Sendable {
     package init(_ version: KubernetesVersion) {
         etcdLiveness =
             version.minor < 22
-            ? ["tcpSocket": ["port": 2381]]
-            : ["httpGet": ["path": "/health?exclude=NOSPACE&serializable=true", "port": 2381]]
+            ? ["tcpSocket": ["port": .integer(PodParts.etcdMetricsPort)]]
+            : ["httpGet": ["path": "/health?exclude=NOSPACE&serializable=true", "port": .integer(PodParts.etcdMetricsPort)]]
         evictionVersion = version.minor >= 22 ? "policy/v1" : "policy/v1beta1"
         budgetVersion = version.minor >= 21 ? "policy/v1" : "policy/v1beta1"
         etcd =

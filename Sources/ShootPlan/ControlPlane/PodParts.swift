@@ -11,6 +11,11 @@ enum PodParts {
     /// The same as a container says it, by a name that PodMonitors ask for.
     static var metricsPorts: JSONValue { [["name": "metrics", "containerPort": .integer(metricsPort)]] }
 
+    /// Where etcd serves metrics and health: without TLS, and nothing else.
+    static let etcdMetricsPort = 2381
+    /// The same as its container says it.
+    static var etcdMetricsPorts: JSONValue { [["name": "etcd-metrics", "containerPort": .integer(etcdMetricsPort)]] }
+
     static func labels(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
         [
             "app.kubernetes.io/name": .string(component), "app.kubernetes.io/part-of": .string(cluster.id),
