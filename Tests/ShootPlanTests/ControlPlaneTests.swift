@@ -89,7 +89,8 @@ struct ControlPlaneTests {
         let facts = try #require(try Samples.facts())
         let moved = addresses("b.example").following(addresses("192.0.2.9"))
         let server = try #require(CredentialPlan.leaves(facts, moved).first { $0.name == "kube-apiserver" })
-        #expect(server.hosts.contains("b.example") && server.addresses.contains(try #require(IPAddress("192.0.2.9"))))
+        let old = try #require(IPAddress("192.0.2.9"))
+        #expect(server.hosts.contains("b.example") && server.addresses.contains(old))
         #expect(addresses("a").following(addresses("a")).former == nil)
         #expect(addresses("a").following(addresses("b").following(addresses("a"))).former == ["b"])
         let many = ["c", "d", "e", "f", "g"].reduce(addresses("a")) { addresses($1).following($0) }

@@ -1,4 +1,5 @@
 import ClusterModel
+import FoundationEssentials
 import NodePlan
 import ShootPlan
 import ShootSamples
@@ -84,7 +85,7 @@ struct ShootRulesTests {
         Case("spec.workers[0].taints[0].key", "no taint's key") {
             $0.spec.workers[0].taints = [.init(key: "a=b", effect: "NoSchedule")]
         },
-        Case("spec.workers[0].kubelet.maxPods", "1 to 1000") { $0.spec.workers[0].kubelet = .init(maxPods: 0) },
+        Case("spec.workers[0].kubelet.maxPods", "1 to 250") { $0.spec.workers[0].kubelet = .init(maxPods: 0) },
         Case("spec.workers[0].kubelet.configuration", "no mapping") {
             $0.spec.workers[0].kubelet = .init(configuration: "x")
         },

@@ -13,7 +13,9 @@ enum ShootFields {
             "isHibernated": .bool(work.facts.isHibernated),
         ]
         // What sleeps has not been brought to a release yet, and releases are not left out.
-        if !work.facts.isHibernated { fields["kubernetesVersion"] = .string(work.facts.version.description) }
+        if !work.facts.isHibernated || work.shoot.status?.kubernetesVersion == nil {
+            fields["kubernetesVersion"] = .string(work.facts.version.description)
+        }
         if let addresses = try? work.addresses(records) {
             fields["advertisedAddresses"] = [
                 ["name": "external", "url": .string("https://\(addresses.frontDoor.text)")]

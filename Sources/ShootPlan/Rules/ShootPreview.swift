@@ -127,7 +127,7 @@ package struct ShootPreview: Encodable, Sendable {
                 add("pool \(pool.name)", "\(machines: pool.minimum) start", "the pool is new")
                 continue
             }
-            compare(was, pool)
+            compare(was, pool, new.provider.type)
             if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
             if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
         }
@@ -136,15 +136,8 @@ package struct ShootPreview: Encodable, Sendable {
         }
     }
 
-    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker) {
-        if old.minimum < new.minimum {
-            add("pool \(new.name)", "\(machines: new.minimum - old.minimum) start", "minimum")
-        }
-        if old.minimum > new.minimum {
-            let effect = "the scaling group ends up to \(machines: old.minimum - new.minimum) of its choice"
-            add("pool \(new.name)", effect, "minimum", machines.names(new.name))
-        }
-        if old.maximum != new.maximum { add("pool \(new.name)", "its bound moves to \(new.maximum)", "maximum") }
+    private mutating func compare(_ old: Shoot.Worker, _ new: Shoot.Worker, _ provider: Shoot.ProviderType) {
+        compareBounds(old, new, provider)
         if old.machineType != new.machineType { add(new, .replace, "machineType") }
         if old.image != new.image { add(new, .replace, "image") }
         if old.kubelet != new.kubelet { add(new, .restart, "kubelet") }
@@ -154,6 +147,25 @@ package struct ShootPreview: Encodable, Sendable {
         guard !evicting.isEmpty else { return }
         let keys = evicting.map(\.key).joined(separator: ", ")
         add("pool \(new.name)", "pods that do not tolerate \(keys) are evicted", "taints", machines.names(new.name))
+    }
+
+    /// What ends where bounds shrink is the group's choice; AWS keeps what it has until there is too much of it.
+    private mutating func compareBounds(_ old: Shoot.Worker, _ new: Shoot.Worker, _ provider: Shoot.ProviderType) {
+        let (subject, nodes) = ("pool \(new.name)", machines.names(new.name))
+        if old.minimum < new.minimum {
+            add(subject, "\(machines: new.minimum - old.minimum) start", "minimum")
+        } else if old.minimum > new.minimum, provider == .aws {
+            add(subject, "its bound moves to \(new.minimum); no machine ends by that", "minimum")
+        } else if old.minimum > new.minimum {
+            let most = old.minimum - new.minimum
+            add(subject, "the scaling group ends up to \(machines: most) of its choice", "minimum", nodes)
+        }
+        if old.maximum > new.maximum, provider == .aws {
+            let effect = "the scaling group ends what it has beyond \(new.maximum), with the pods on it"
+            add(subject, effect, "maximum", nodes)
+        } else if old.maximum != new.maximum {
+            add(subject, "its bound moves to \(new.maximum)", "maximum")
+        }
     }
 
     private mutating func add(_ pool: Shoot.Worker, _ effect: NodeEffect, _ reason: String) {

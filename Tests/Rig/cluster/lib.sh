@@ -56,14 +56,17 @@ stop() {
 # Where other work shares the machine, PATIENCE stretches all times. TIMEOUT is for what kubectl waits for.
 export PATIENCE=${PATIENCE:-1}
 TIMEOUT=--timeout=$((60 * PATIENCE))s
-# until_ok SECONDS COMMAND...: repeat until it succeeds; the longer it takes the more seldom, for each kubectl takes a tenth of a second
-# of a processor from what is waited for.
+# until_ok SECONDS COMMAND...: repeat until it succeeds. Who waits takes a quarter of the time at most, and asks more seldom the longer
+# it takes: each kubectl takes a tenth of a second of a processor from what is waited for, and more where many want one.
 until_ok() {
-  local begin=$SECONDS end=$((SECONDS + $1 * PATIENCE)) pause; shift
-  until "$@" >/dev/null 2>&1; do
+  local begin=${EPOCHREALTIME/./} end=$((SECONDS + $1 * PATIENCE)) t pause; shift
+  while t=${EPOCHREALTIME/./}; ! "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || { say "timed out: $*"; return 1; }
-    case $((SECONDS - begin)) in [0-2]) pause=0.2 ;; [3-9]) pause=0.5 ;; 1? | 2?) pause=1 ;; *) pause=2 ;; esac
-    sleep $pause
+    t=$((3 * (${EPOCHREALTIME/./} - t))) pause=$(((${EPOCHREALTIME/./} - begin) / 20))
+    ((pause > t)) || pause=$t
+    ((pause > 200000)) || pause=200000
+    ((pause < 3000000)) || pause=3000000
+    sleep "$((pause / 1000000)).$(printf %06d $((pause % 1000000)))"
   done
 }
 

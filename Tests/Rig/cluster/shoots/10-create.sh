@@ -99,3 +99,23 @@ shoot_people() { # the command line shows shoots, machines and links, says what 
   done
   grep -q '^tendril_coordinator_shoot_conditions{condition="EveryNodeReady",status="True"} 1' <<<"$served" || fail "$(grep conditions <<<"$served")"
 }
+
+shoot_url_webhook() { # a webhook that a tenant names by a URL is asked by the link alone, which does not lead into the seed
+  s apply -f - >/dev/null <<YAML
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: inward}
+webhooks:
+- name: inward.example.com
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+  timeoutSeconds: 5
+  clientConfig: {url: "https://$SERVICES.0.1/"}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}]
+  objectSelector: {matchLabels: {ask: inward}}
+YAML
+  asks() { s create -f - 2>&1 <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ask", "namespace": "default", "labels": {"ask": "inward"}}}'; }
+  until_ok 20 eval 'asks | seen "in none of the shoot.s networks"' || fail "$(asks)"
+  s delete validatingwebhookconfiguration inward >/dev/null
+}

@@ -331,6 +331,8 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves, the coordinator
   s -n kube-system patch secret "$secret" --type=merge -p "{\"data\":{\"node.json\":\"$(base64 -w0 <"$WORK/forged.json")\",\"signature\":\"$(base64 -w0 "$WORK/forged.sig" | base64 -w0)\"}}" >/dev/null
   s -n kube-system annotate cm tendril-node-worker touched=1 >/dev/null
   until_ok 30 eval '[[ $(t node status one || true) == *"signed by none of the keys"* ]]' || fail "$(t node status one)"
+  # A machine that has leave to restart keeps it while all is made again.
+  s -n kube-system patch lease tendril-restart-9 --type=merge -p '{"spec":{"holderIdentity":"somebody"}}' >/dev/null
   k -n demo annotate shoot one tendril.dev/operation=reconcile >/dev/null
   until_ok 60 t node status one || fail "$(t node status one)"
   # Without its record the coordinator finds the credentials that are in use, and makes no others.
@@ -338,6 +340,7 @@ shoot_rotate() { # all CAs and keys are exchanged in two halves, the coordinator
   k -n demo annotate shoot one tendril.dev/operation=reconcile >/dev/null
   until_ok 120 eval 'k -n shoot--demo--one get configmap tendril-flow && rotation Completed && [[ $(shoot_status one lastOperation.state) == Succeeded ]]' || fail "$(k -n demo get shoot one -o jsonpath='{.status}')"
   authorities | diff "$WORK/authorities.2" - || fail "other credentials were made"
+  [[ $(s -n kube-system get lease tendril-restart-9 -o jsonpath='{.spec.holderIdentity}') == somebody ]] || fail "leave to restart was taken away"
   # A pod that was there all the time speaks to the API server: its token is of the new key, and it finds the new CA.
   until_ok 150 site_asks || fail "$(site_asks 2>&1 | tail -2)"
 }
