@@ -26,9 +26,8 @@ package struct MetricsText {
 
     package init() {}
 
-    /// Adds a metric with all its samples.
+    /// Adds a metric with all its samples; of one that has none yet it is said that there is one.
     package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
-        guard !samples.isEmpty else { return }
         head(name, kind.rawValue, help)
         for sample in samples { line(name, sample) }
     }

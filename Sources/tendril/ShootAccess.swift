@@ -37,7 +37,8 @@ struct ShootAccess {
         }
         guard let secret else {
             let state = try await obstacle(name, in: garden) ?? "see how far it is: tendril shoot get \(name) --watch"
-            throw Failure(TextError(description: "shoot \(name) has no kubeconfig yet: \(state)"), exitCode: .unavailable)
+            let reason = "shoot \(name) has no kubeconfig yet: \(state)"
+            throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
         guard let bytes = secret["kubeconfig"] else {
             let reason = "the Secret \(Self.secret(name)) holds no kubeconfig"

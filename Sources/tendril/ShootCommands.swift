@@ -225,10 +225,11 @@ struct RotateCommand: AsyncParsableCommand {
 
     private func refusal(_ shoot: Shoot) -> String? {
         if shoot.isHibernated { return "it sleeps; wake it up first" }
+        let look = "see how far: tendril shoot get \(shoot.name) --watch"
         switch (half, shoot.status?.credentialRotation?.phase) {
         case (.start, .prepared): return "a rotation is prepared already; end it with --complete"
-        case (.start, .completing): return "a rotation is being completed; see how far: tendril shoot get \(shoot.name) --watch"
-        case (.complete, .preparing): return "a rotation is being prepared; see how far: tendril shoot get \(shoot.name) --watch"
+        case (.start, .completing): return "a rotation is being completed; \(look)"
+        case (.complete, .preparing): return "a rotation is being prepared; \(look)"
         case (.complete, .completed), (.complete, nil): return "no rotation is prepared; begin one with --start"
         case (.start, _), (.complete, _): return nil
         }

@@ -6,7 +6,8 @@ import ShootPlan
 enum ShootTable {
     /// One line a shoot.
     static func text(_ shoots: [Shoot], withProjects: Bool = false) -> String {
-        let head = (withProjects ? ["PROJECT"] : []) + ["NAME", "VERSION", "SEED", "OPERATION", "PROGRESS", "API", "PLANE", "NODES", "SYSTEM"]
+        let columns = ["NAME", "VERSION", "SEED", "OPERATION", "PROGRESS", "API", "PLANE", "NODES", "SYSTEM"]
+        let head = (withProjects ? ["PROJECT"] : []) + columns
         let rows = shoots.map { shoot -> [String] in
             let operation = shoot.status?.lastOperation
             return (withProjects ? [shoot.namespace] : []) + [

@@ -66,7 +66,8 @@ struct CertificatesTests {
         #expect(Set(ends.keys) == Set(Authority.allCases.map(\.rawValue)))
         #expect(ends.values.allSatisfy { $0 > now + 3649 * Self.day && $0 <= now + 3650 * Self.day })
         func conditions(_ records: FlowRecords) async -> [Condition] {
-            await HealthCheck(work: work, records: records, board: WorkloadBoard(), isAsleep: true) { work.seed }.conditions()
+            await HealthCheck(work: work, records: records, board: WorkloadBoard(), isAsleep: true) { work.seed }
+                .conditions()
         }
         #expect(await conditions(made.records).count == 4)
         known.ends?["ca-etcd"] = now + 364 * Self.day

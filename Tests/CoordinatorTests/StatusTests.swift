@@ -89,7 +89,8 @@ struct StatusTests {
     }
 
     /// The conditions of a shoot whose coredns has no pod that is ready.
-    private func conditions(isAsleep: Bool = false, _ change: (inout Shoot) -> Void) async throws -> [String: Condition] {
+    private func conditions(isAsleep: Bool = false, _ change: (inout Shoot) -> Void) async throws -> [String: Condition]
+    {
         let api = MemoryAPI { $0.url.hasSuffix("/readyz") ? HTTPResponse(status: 200) : nil }
         api["/apis/apps/v1/namespaces/kube-system/deployments/coredns"] = [
             "metadata": ["generation": 1], "spec": ["replicas": 1],

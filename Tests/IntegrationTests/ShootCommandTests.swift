@@ -142,7 +142,10 @@ struct ShootCommandTests {
         #expect(result.shoot["metadata"]?["generation"] == 1)
     }
 
-    @Test("say what keeps people out of a shoot", arguments: [("one", "resumed"), ("other", "no shoot other in the project")])
+    @Test(
+        "say what keeps people out of a shoot",
+        arguments: [("one", "resumed"), ("other", "no shoot other in the project")]
+    )
     func obstacle(_ name: String, _ reason: String) throws {
         let result = try run("kubeconfig \(name)", isPaused: true)
         #expect(result.code == 69 && result.text.contains(reason), "\(result.text)")

@@ -41,7 +41,9 @@ struct ControlPlaneTests {
         let facts = try #require(try Samples.facts())
         let set = try #require(ControlPlane.etcd(facts, digests: [:]).first)
         let command = try container([set], "etcd")["command"]?.items.compactMap(\.text) ?? []
-        let quota = command.compactMap { $0.wholeMatch(of: /--quota-backend-bytes=([0-9]+)/)?.1 }.first.flatMap { Int($0) }
+        let quota = command.compactMap { $0.wholeMatch(of: /--quota-backend-bytes=([0-9]+)/)?.1 }.first.flatMap {
+            Int($0)
+        }
         let claim = set["spec"]?["volumeClaimTemplates"]?.items.first?["spec"]?["resources"]?["requests"]?["storage"]
         #expect(claim == "10Gi")
         #expect(try #require(quota) * 2 <= 10 << 30)

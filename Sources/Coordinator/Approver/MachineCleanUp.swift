@@ -25,12 +25,13 @@ struct MachineCleanUp: Sendable {
     }
 
     private func removeGone() async throws(APIError) {
-        let records = MachineRecords(client: client)
         let now = Clock.unixTime()
-        for record in try await records.all() where record.mayBeGone(at: now) {
-            let node = try await client.find(Node.self, record.machine)
-            guard record.isGone(at: now, hasNode: node != nil) else { continue }
-            guard try await records.forget(record, of: cluster) else { continue }
+        let gone = try await MachineRecords(client: client).forget(
+            of: cluster,
+            where: { $0.mayBeGone(at: now) },
+            isGone: { $0.isGone(at: now, hasNode: $1) }
+        )
+        for record in gone {
             logger.info("machine is gone", metadata: ["machine": "\(record.machine)", "pool": "\(record.pool)"])
         }
     }

@@ -19,10 +19,31 @@ struct MachineRecords: Sendable {
         return (record, map.metadata.resourceVersion ?? "")
     }
 
-    /// The records of all machines.
-    func all() async throws(APIError) -> [MachineRecord] {
+    private func all() async throws(APIError) -> [MachineRecord] {
         let maps = try await client.list(ConfigMap.self, namespace: TendrilAPI.namespace, selector: Self.selector)
         return maps.items.compactMap(Self.record)
+    }
+
+    /// Removes what was kept and granted for all machines that are gone.
+    ///
+    /// - Parameters:
+    ///   - cluster: the technical ID.
+    ///   - mayBeGone: of which machines the Nodes are looked for.
+    ///   - isGone: whether a machine is, by whether it has a Node.
+    /// - Returns: the records of those that were gone.
+    /// - Throws: `APIError`.
+    func forget(
+        of cluster: String,
+        where mayBeGone: (MachineRecord) -> Bool,
+        isGone: (MachineRecord, _ hasNode: Bool) -> Bool
+    ) async throws(APIError) -> [MachineRecord] {
+        var forgotten: [MachineRecord] = []
+        for record in try await all() where mayBeGone(record) {
+            let node = try await client.find(Node.self, record.machine)
+            guard isGone(record, node != nil) else { continue }
+            if try await forget(record, of: cluster) { forgotten.append(record) }
+        }
+        return forgotten
     }
 
     /// Removes what was kept and granted for a machine that is gone.
@@ -32,7 +53,7 @@ struct MachineRecords: Sendable {
     ///   - cluster: the technical ID.
     /// - Returns: whether it was still the same.
     /// - Throws: `APIError`.
-    func forget(_ record: MachineRecord, of cluster: String) async throws(APIError) -> Bool {
+    private func forget(_ record: MachineRecord, of cluster: String) async throws(APIError) -> Bool {
         guard let (newest, version) = try await find(record.machine), newest == record else { return false }
         let identity = MachineIdentity(cluster: cluster, machine: record.machine, pool: record.pool)
         for grant in MachineGrants.all(identity).reversed() { try await grant.remove(client) }

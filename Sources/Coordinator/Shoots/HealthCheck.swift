@@ -43,9 +43,10 @@ package struct HealthCheck {
     private func states() async -> [Condition] {
         if work.facts.isHibernated {
             return ShootCondition.allCases.map {
-                isAsleep
-                    ? Condition($0.rawValue, status: "True", reason: "Hibernated", message: "the shoot sleeps")
-                    : Condition($0.rawValue, status: "Unknown", reason: "Hibernating", message: "the shoot falls asleep")
+                let (status, reason, message) =
+                    isAsleep
+                    ? ("True", "Hibernated", "the shoot sleeps") : ("Unknown", "Hibernating", "the shoot falls asleep")
+                return Condition($0.rawValue, status: status, reason: reason, message: message)
             }
         }
         let plane = controlPlane

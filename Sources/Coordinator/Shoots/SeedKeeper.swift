@@ -45,15 +45,14 @@ struct SeedKeeper: Sendable {
         guard environment.mayWrite() else { return }
         let now = Clock.unixTime()
         let problems = SeedRules.problems(seed)
-        var ready =
-            problems.isEmpty
-            ? Condition(Seed.ready, status: "True", reason: "CoordinatorWorks", message: "a coordinator takes care of it")
-            : Condition(
-                Seed.ready,
-                status: "False",
-                reason: "ConfigurationProblem",
-                message: problems.map(\.description).joined(separator: "; ")
-            )
+        let isWell = problems.isEmpty
+        var ready = Condition(
+            Seed.ready,
+            status: isWell ? "True" : "False",
+            reason: isWell ? "CoordinatorWorks" : "ConfigurationProblem",
+            message: isWell
+                ? "a coordinator takes care of it" : problems.map(\.description).joined(separator: "; ")
+        )
         let before = seed.status?.conditions?.first { $0.type == ready.type }
         ready.lastTransitionTime =
             before?.status == ready.status ? before?.lastTransitionTime : KubernetesTime.text(seconds: now)

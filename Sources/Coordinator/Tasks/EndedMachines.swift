@@ -20,14 +20,16 @@ enum EndedMachines {
         _ shoot: KubernetesClient,
         at now: UInt64
     ) async throws {
-        let records = MachineRecords(client: shoot)
-        for record in try await records.all() {
-            guard record.machine.hasPrefix(provider.namePrefix(work.namespace, pool: record.pool)),
-                present.isGone(record.machine), record.mayHaveEnded(at: now)
-            else { continue }
-            let node = try await shoot.find(Node.self, record.machine)
-            guard record.hasEnded(at: now, hasNode: node != nil) else { continue }
-            guard try await records.forget(record, of: work.namespace) else { continue }
+        let ended = try await MachineRecords(client: shoot).forget(
+            of: work.namespace,
+            where: { record in
+                record.machine.hasPrefix(provider.namePrefix(work.namespace, pool: record.pool))
+                    && present.isGone(record.machine)
+                    && record.mayHaveEnded(at: now)
+            },
+            isGone: { $0.hasEnded(at: now, hasNode: $1) }
+        )
+        for record in ended {
             let metadata: Logger.Metadata = ["machine": "\(record.machine)", "pool": "\(record.pool)"]
             work.logger.info("machine has ended", metadata: metadata)
         }

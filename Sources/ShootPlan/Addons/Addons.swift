@@ -196,6 +196,7 @@ package enum Addons {
     /// - Parameters:
     ///   - user: whose processes it has.
     ///   - capabilities: those that its program cannot be started without.
+    /// - Returns: its `securityContext`.
     static func restricted(user: Int, adding capabilities: [JSONValue] = []) -> JSONValue {
         var kept: [String: JSONValue] = ["drop": ["ALL"]]
         if !capabilities.isEmpty { kept["add"] = .array(capabilities) }
@@ -234,7 +235,8 @@ package enum Addons {
             "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
         ])
         if replicas > 1 {
-            pod = pod.merging(["topologySpreadConstraints": SpreadConstraints.across(["kubernetes.io/hostname"], labels)])
+            let apart = SpreadConstraints.across(["kubernetes.io/hostname"], labels)
+            pod = pod.merging(["topologySpreadConstraints": apart])
         }
         return [
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(name),

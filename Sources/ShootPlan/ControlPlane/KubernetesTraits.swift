@@ -24,11 +24,15 @@ package struct KubernetesTraits: Hashable, Sendable {
 
     // MARK: - Probes
 
-    /// Whether etcd can be asked for what it has room for although its database is full: `exclude` is there from 3.5 on and was
-    /// brought to 3.4 after 3.4.13 (etcd-io/etcd#12880). Who is full has to live, or nobody could make room.
+    /// How etcd is asked whether it lives: one that is full has to, or nobody could make room.
+    ///
+    /// `exclude` is there from 3.5 on, and came to 3.4 after 3.4.13 (etcd-io/etcd#12880).
     package let etcdLiveness: JSONValue
     /// Where etcd does not know `exclude` one that is full is not ready.
-    static let etcdReadiness: JSONValue = ["httpGet": ["path": "/health?exclude=NOSPACE", "port": .integer(PodParts.etcdMetricsPort)]]
+    static let etcdReadiness: JSONValue = etcdProbe("")
+    private static func etcdProbe(_ more: String) -> JSONValue {
+        ["httpGet": ["path": .string("/health?exclude=NOSPACE\(more)"), "port": .integer(PodParts.etcdMetricsPort)]]
+    }
 
     // MARK: - Versions of APIs
 
@@ -55,8 +59,7 @@ package struct KubernetesTraits: Hashable, Sendable {
     package init(_ version: KubernetesVersion) {
         etcdLiveness =
             version.minor < 22
-            ? ["tcpSocket": ["port": .integer(PodParts.etcdMetricsPort)]]
-            : ["httpGet": ["path": "/health?exclude=NOSPACE&serializable=true", "port": .integer(PodParts.etcdMetricsPort)]]
+            ? ["tcpSocket": ["port": .integer(PodParts.etcdMetricsPort)]] : Self.etcdProbe("&serializable=true")
         evictionVersion = version.minor >= 22 ? "policy/v1" : "policy/v1beta1"
         budgetVersion = version.minor >= 21 ? "policy/v1" : "policy/v1beta1"
         etcd =

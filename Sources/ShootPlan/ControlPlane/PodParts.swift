@@ -39,8 +39,9 @@ enum PodParts {
         ]
     }
 
-    /// The same of what may take this long to start, with much data or beside many others: kubeadm gives four minutes. A
-    /// startup probe would have the readiness of those that are fast found later.
+    /// The same of what may take long to start, with much data or beside many others.
+    ///
+    /// kubeadm gives four minutes. A startup probe would have the readiness of those that are fast found later.
     static func patient(_ probe: JSONValue) -> JSONValue { probe.merging(["initialDelaySeconds": 240]) }
 
     /// A container without any privilege.
@@ -94,14 +95,14 @@ enum PodParts {
             apart = ["topologySpreadConstraints": SpreadConstraints.across(keys, selector(cluster, component))]
         }
         let spec: JSONValue = [
-                "automountServiceAccountToken": false, "enableServiceLinks": false,
-                "terminationGracePeriodSeconds": .integer(graceSeconds),
-                "securityContext": [
-                    "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
-                    "seccompProfile": ["type": "RuntimeDefault"],
-                ],
-                "containers": .array(containers), "volumes": .array(mounted + volumes),
-            ]
+            "automountServiceAccountToken": false, "enableServiceLinks": false,
+            "terminationGracePeriodSeconds": .integer(graceSeconds),
+            "securityContext": [
+                "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+                "seccompProfile": ["type": "RuntimeDefault"],
+            ],
+            "containers": .array(containers), "volumes": .array(mounted + volumes),
+        ]
         return ["metadata": ["labels": labels(cluster, component), "annotations": notes], "spec": spec.merging(apart)]
     }
 

@@ -75,12 +75,14 @@ struct Installer {
         let removed = SeedInstallation.removed(base, others: !others.isEmpty)
         for document in removed { try await delete(document) }
         try await until("the coordinator and its rights are gone") {
-            for document in removed where try await isThere(document) { return "\(document["kind"]?.text ?? "") is still there" }
+            for document in removed where try await isThere(document) {
+                return "\(document["kind"]?.text ?? "") is still there"
+            }
             return nil
         }
         if !others.isEmpty {
-            let users = others.joined(separator: ", ")
-            progress.say("the namespace \(SeedInstallation.namespace) and the role of coordinators stay: other seeds use them: \(users)")
+            let names = others.joined(separator: ", ")
+            progress.say("the namespace \(SeedInstallation.namespace) and the coordinators' role stay, for \(names)")
         }
         let wasThere = try await answered { () async throws(APIError) in try await client.delete(Seed.self, seed) }
         progress.say(wasThere ? "the Seed \(seed) is gone" : "there is no Seed \(seed)")

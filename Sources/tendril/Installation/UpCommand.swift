@@ -47,7 +47,8 @@ struct UpCommand: AsyncParsableCommand {
         guard let served = try await installer.served, served != name else { return }
         let count = try await installer.shoots(of: served).count
         guard count == 0 else {
-            let reason = "is \(name), and the coordinator of this cluster takes care of \(served), which has \(count) shoots"
+            let reason =
+                "is \(name), and the coordinator of this cluster takes care of \(served), which has \(count) shoots"
             throw Failure(ConfigurationError([ConfigurationProblem("metadata.name", reason)]), exitCode: .configuration)
         }
     }

@@ -83,6 +83,12 @@ spec: {seedName: here, kubernetes: {version: $KUBERNETES_VERSION}, provider: {ty
 YAML
   code=0; whole down --seed here 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "has 1 shoots.*demo/last" "$WORK/error" || fail "$code: $(<"$WORK/error")"
+  # A name that is mistyped takes nobody's coordinator away, and neither does another Seed.
+  code=0; whole down --seed heer 2>"$WORK/error" || code=$?
+  [[ $code == 78 ]] && grep -q "is heer, and the coordinator of this cluster takes care of here" "$WORK/error" || fail "$code: $(<"$WORK/error")"
+  sed 's/name: here/name: there/' "$RIG/overlay/seed.yaml" >"$WORK/there.yaml"
+  code=0; whole up --seed "$WORK/there.yaml" --config "$WORK/other.yaml" 2>"$WORK/error" || code=$?
+  [[ $code == 78 ]] && grep -q "metadata.name: is there, and .* takes care of here, which has 1 shoots" "$WORK/error" || fail "$code: $(<"$WORK/error")"
   k -n demo delete shoot last --timeout=$((20 * PATIENCE))s >/dev/null
   whole down --seed here >/dev/null || fail "it is not taken away"
   [[ -z $(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril) ]] || fail "$(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril)"

@@ -1,0 +1,34 @@
+internal import ClusterModel
+internal import FoundationEssentials
+internal import KubernetesClient
+internal import ShootPlan
+internal import TendrilCore
+
+/// What people come with: a kubeconfig of short life beside the Shoot.
+enum AccessTask {
+    static func name(_ shoot: String) -> String { "\(shoot).kubeconfig" }
+
+    static func make(_ work: ShootWork) -> ShootTask {
+        ShootTask(
+            name: TaskName.access,
+            title: "Handing out the kubeconfig",
+            after: [TaskName.apiAnswers],
+            inputs: { records in ["certificates": records[TaskName.certificates] ?? .null] },
+            perform: { _ in
+                let kubeconfig = try await work.secret(LeafPlan.people)[SecretKey.kubeconfig] ?? []
+                try await work.garden.serverSideApply(
+                    [
+                        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                        "metadata": [
+                            "name": .string(name(work.shoot.name)), "namespace": .string(work.shoot.namespace),
+                            "labels": ["app.kubernetes.io/managed-by": "tendril-coordinator"],
+                        ],
+                        "data": ["kubeconfig": .string(Data(kubeconfig).base64EncodedString())],
+                    ],
+                    manager: Manager.name
+                )
+                return [:]
+            }
+        )
+    }
+}
