@@ -149,7 +149,11 @@ package enum Planner {
             default: false
             }
         }
-        if touchesUnits { plan.steps.append(.reloadUnits) }
+        if touchesUnits || manifest.owesReload == true {
+            plan.ahead.owesReload = true
+            plan.steps.append(.reloadUnits)
+        }
+        plan.behind.owesReload = nil
         var after: [Step] = []
         for (name, original) in gone where manifest.files[UnitName.path(name)] != .absent {
             // One of the operating system's, without what we laid over it.
