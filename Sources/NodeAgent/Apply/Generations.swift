@@ -28,7 +28,18 @@ package struct Generations: Sendable {
     package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
 
     private func onItsWay() throws -> PendingGeneration? {
-        try store.load(PendingGeneration.self, AgentPaths.pending)
+        guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
+            try applied()?.checksum != pending.configuration.checksum
+        else { return nil }
+        return pending
+    }
+
+    /// Removes what a stop left while a generation was put into force: it is no longer on its way.
+    package func tidy() throws {
+        guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
+            try applied()?.checksum == pending.configuration.checksum
+        else { return }
+        try store.remove(AgentPaths.pending)
     }
 
     /// Whether nothing was changed on the machine yet for what is on its way.

@@ -107,6 +107,7 @@ final class Supervisor: Sendable {
             // What is in force is looked after all the same.
             refusal = error
         }
+        try load { try self.generations.tidy() }
         if let pending = try load({ try self.generations.pending() }) {
             try await bringIntoForce(pending)
         } else if let applied = try load({ try self.generations.applied() }) {
