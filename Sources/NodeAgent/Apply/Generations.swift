@@ -27,6 +27,9 @@ package struct Generations: Sendable {
     package func pending() throws -> SignedConfiguration? { try onItsWay()?.configuration }
     package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
 
+    /// When the kubelet was started last for what is on its way, in seconds since 1970; `nil` where it was not.
+    package func begunAt() throws -> UInt64? { try onItsWay()?.begunAt }
+
     private func onItsWay() throws -> PendingGeneration? {
         guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
             try applied()?.checksum != pending.configuration.checksum
@@ -64,7 +67,8 @@ package struct Generations: Sendable {
             let pending = PendingGeneration(
                 configuration: new,
                 authority: older?.authority ?? Data(membership.authority),
-                isBegun: older.map { $0.isBegun ?? true } ?? false
+                isBegun: older.map { $0.isBegun ?? true } ?? false,
+                begunAt: older?.begunAt
             )
             try store.save(pending, AgentPaths.pending)
             return true
@@ -122,7 +126,7 @@ package struct Generations: Sendable {
             // A stop after the plan was carried out must not leave the agent with the old CA.
             if let authority = spec.certificateAuthority { try await adopt(Array(authority.utf8)) }
             guard !plan.isEmpty else { return .nothingToDo }
-            try begin(configuration)
+            try begin(configuration, startsKubelet: plan.starts(KubeletPaths.unit))
         } catch {
             throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
         }
@@ -227,12 +231,17 @@ package struct Generations: Sendable {
     }
 
     /// Notes that the machine is changed for the pending generation from now on.
-    private func begin(_ configuration: SignedConfiguration) throws {
-        guard var pending = try onItsWay(), pending.configuration.checksum == configuration.checksum,
-            pending.isBegun != true
-        else { return }
+    ///
+    /// - Parameters:
+    ///   - configuration: nothing happens where it is not the pending one.
+    ///   - startsKubelet: whether the kubelet is about to be started, or started anew.
+    /// - Throws: `SystemError`; nothing is to be changed then.
+    func begin(_ configuration: SignedConfiguration, startsKubelet: Bool) throws {
+        guard let before = try onItsWay(), before.configuration.checksum == configuration.checksum else { return }
+        var pending = before
         pending.isBegun = true
-        try store.save(pending, AgentPaths.pending)
+        if startsKubelet { pending.begunAt = Clock.unixTime() }
+        if pending != before { try store.save(pending, AgentPaths.pending) }
     }
 
     /// Puts the pending generation into force.

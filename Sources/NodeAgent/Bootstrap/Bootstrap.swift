@@ -251,7 +251,7 @@ package final class Bootstrap: Sendable {
             }
             guard let node else { return "it does not exist" }
             if node.isReady { return nil }
-            return node.status?.conditions?.first { $0.type == "Ready" }?.message ?? "it has no condition Ready"
+            return node.condition("Ready")?.message ?? "it has no condition Ready"
         }
     }
 

@@ -198,12 +198,15 @@ final class Supervisor: Sendable {
                 hasTunnel: document.spec.tunnelCertificate != nil,
                 hasKubelet: document.spec.kubelet != nil
             ) {
-                if isFirst { true } else { await permit() }
+                let isPermitted = if isFirst { true } else { await permit() }
+                return isPermitted && (try? self.generations.begin(pending, startsKubelet: true)) != nil
             }
         }
         let health = document.spec.health
         let hold = isFirst ? 0 : health?.holdSeconds ?? 30
-        if let reason = await HealthHold(self).wait(document, hold: hold, timeout: health?.timeoutSeconds ?? 300) {
+        let begunAt = try load { try self.generations.begunAt() }
+        let judge = HealthHold(context, membership, document, begunAt: begunAt)
+        if let reason = await judge.wait(hold: hold, timeout: health?.timeoutSeconds ?? 300) {
             if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
             throw try await rollBack(pending, reason)
         }

@@ -44,6 +44,9 @@ package struct Plan: Hashable, Sendable {
         )
     }
 
+    /// Whether a unit is started or restarted.
+    package func starts(_ unit: String) -> Bool { steps.contains(.start(unit)) || steps.contains(.restart(unit)) }
+
     /// The units that are restarted or stopped.
     package var disrupted: [String] {
         steps.compactMap { step in
