@@ -170,7 +170,7 @@ package final class ConfinedFiles: Sendable {
         guard fsync(handle.rawValue) == 0 else { throw SystemError("sync the directory of \(path)", code: errno) }
     }
 
-    /// Makes the directories that lead to a path, where they are missing.
+    /// Makes the directories that lead to a path, where they are missing; one that is there stays as it is.
     package func makeDirectories(for path: String, mode: UInt32 = 0o755) throws(SystemError) {
         var parts = Self.relative(path).split(separator: "/").map(String.init)
         parts.removeLast()
@@ -181,8 +181,14 @@ package final class ConfinedFiles: Sendable {
             guard let place = try parent(of: made, "make \(made)") else {
                 throw SystemError("make \(made)", code: ENOENT)
             }
-            guard mkdirat(place.directory.rawValue, place.name, mode) == 0 || errno == EEXIST else {
-                throw SystemError("make the directory \(made)", code: errno)
+            let attempt = "make the directory \(made)"
+            if mkdirat(place.directory.rawValue, place.name, mode) == 0 {
+                // Whatever the umask is.
+                let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+                let own = try OwnedDescriptor(tendril_open_at(place.directory.rawValue, place.name, flags, 0), attempt)
+                guard fchmod(own.rawValue, mode) == 0 else { throw SystemError(attempt, code: errno) }
+            } else if errno != EEXIST {
+                throw SystemError(attempt, code: errno)
             }
             try syncDirectory(of: made)
         }
