@@ -7,7 +7,7 @@ internal import TLSEngine
 internal import TendrilCore
 
 /// Keeps a node as it is wanted, until its task is cancelled.
-final class Supervisor: Sendable {
+package final class Supervisor: Sendable {
     struct State: Sendable {
         /// What says what is wanted; `nil` where that is gone.
         var pointer: ConfigMap?
@@ -16,6 +16,16 @@ final class Supervisor: Sendable {
         /// What the pool's pointer led to last.
         var wanted: SignedConfiguration?
         var failure: AgentFailure?
+        /// Whether the node was brought to what is wanted since the agent's start, or that has failed.
+        var isJudged = false
+        /// Units that are not as they are wanted; `nil` before the first look.
+        var failingUnits: [String]?
+        /// The conditions that the Node is known to have, by type.
+        var told: [String: Condition] = [:]
+        /// Decides when a kubelet whose Node is gone is restarted: with the third look in a row.
+        var absence = Remediation(patience: .seconds(120), limit: 1)
+        /// Whether the Node was gone for so long.
+        var isLost = false
         /// The Secrets that files of the generation in force are followed from.
         var secretNames: Set<String> = []
         /// When what failed is tried again; `nil` while nothing has failed.
@@ -32,7 +42,7 @@ final class Supervisor: Sendable {
     private let wakes: AsyncStream<Void>
     let wake: AsyncStream<Void>.Continuation
 
-    init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
+    package init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
         (self.context, self.membership) = (context, membership)
         generations = Generations(context, membership)
         report = NodeReport(
@@ -72,8 +82,7 @@ final class Supervisor: Sendable {
                 try await reconcile()
                 backoff.reset()
                 state.withLock { $0.retryAt = nil }
-                if state.withLock({ $0.failure }) != nil { await clearFailure() }
-                showStatus()
+                await clearFailure()
             } catch {
                 await note(error)
                 // Others give the budget back any moment.
@@ -231,9 +240,13 @@ final class Supervisor: Sendable {
         return failure
     }
 
-    private func isLeaving() async -> Bool {
-        guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return true }
-        return node.isLeaving
+    /// Whether the Node is to be left alone; one that is gone has nobody who waits for its pods.
+    package func isLeaving() async -> Bool {
+        do throws(APIError) {
+            return try await membership.client.find(Node.self, context.identity.machine)?.isLeaving ?? false
+        } catch {
+            return true
+        }
     }
 
     private func load<Value>(_ body: () throws -> Value) throws(AgentFailure) -> Value {
