@@ -118,11 +118,12 @@ package struct Generations: Sendable {
         let plan = try await plan(configuration)
         let isFollowing = !plan.written.isEmpty && plan.written.isSubset(of: spec.followedPaths)
         let change: Change = isFollowing ? .following : .other
-        if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
         let images = ImageFiles(context)
         do {
-            // Before anything is changed: what cannot be had keeps nothing half done.
+            // Before anything is changed: what cannot be had keeps nothing half done. Also before leave is taken, for others
+            // wait for that.
             if !plan.isEmpty { try await Blocking.run("fetch") { try images.fetch(for: plan) } }
+            if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
             // A stop after the plan was carried out must not leave the agent with the old CA.
             if let authority = spec.certificateAuthority { try await adopt(Array(authority.utf8)) }
             guard !plan.isEmpty else { return .nothingToDo }

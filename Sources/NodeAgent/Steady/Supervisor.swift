@@ -168,21 +168,21 @@ package final class Supervisor: Sendable {
     ) async throws(AgentFailure) {
         let size = try generations.document(configuration).spec.restartBudget ?? 1
         let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
-        let lease = Guarded<Int?>(nil)
-        let result: Result<Void, AgentFailure>
-        do throws(AgentFailure) {
-            try await body {
-                if await self.isLeaving() { return false }
-                let held = try? await budget.acquire(budget: size)
-                lease.withLock { $0 = held }
-                return held != nil
+        let result: Result<Void, AgentFailure> = await withTaskGroup(of: Void.self) { group in
+            group.addTask { await budget.renew() }
+            defer { group.cancelAll() }
+            do throws(AgentFailure) {
+                try await body {
+                    if await self.isLeaving() { return false }
+                    return await budget.acquire(budget: size)
+                }
+                return .success(())
+            } catch {
+                return .failure(error)
             }
-            result = .success(())
-        } catch {
-            result = .failure(error)
         }
         // In a task of its own, which is not cancelled with this one.
-        if let held = lease.withLock({ $0 }) { await Task { await budget.release(held) }.value }
+        await Task { await budget.release() }.value
         try result.get()
     }
 
