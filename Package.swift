@@ -249,7 +249,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EventTransferTests",
-            dependencies: ["EventTransfer", "HTTPModel", "TLSEngine", "LinuxSystem", "TendrilCore"],
+            dependencies: ["EventTransfer", "HTTPModel", "TLSEngine", "LinuxSystem", "TendrilCore", "TestSupport"],
             exclude: ["one-answer.py"],
             swiftSettings: common
         ),
@@ -257,6 +257,7 @@ let package = Package(
             name: "KubernetesClientTests",
             dependencies: [
                 "KubernetesClient", "ClusterModel", "HTTPModel", "HTTPTransfer", "TendrilCore", "LinuxSystem",
+                "TestSupport",
             ],
             swiftSettings: common
         ),
