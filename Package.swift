@@ -234,7 +234,7 @@ let package = Package(
             name: "CoordinatorTests",
             dependencies: [
                 "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "LinuxSystem",
-                "TendrilCore", "ShootSamples", "TestSupport", logging,
+                "TLSEngine", "TendrilCore", "ShootSamples", "TestSupport", logging,
             ],
             exclude: ["terraform.sh"],
             swiftSettings: common
