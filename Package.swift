@@ -234,7 +234,7 @@ let package = Package(
             name: "CoordinatorTests",
             dependencies: [
                 "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "LinuxSystem",
-                "TendrilCore", "ShootSamples", "TestSupport", logging,
+                "TLSEngine", "TendrilCore", "ShootSamples", "TestSupport", logging,
             ],
             exclude: ["terraform.sh"],
             swiftSettings: common
@@ -249,7 +249,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EventTransferTests",
-            dependencies: ["EventTransfer", "HTTPModel", "TLSEngine", "LinuxSystem", "TendrilCore"],
+            dependencies: ["EventTransfer", "HTTPModel", "TLSEngine", "LinuxSystem", "TendrilCore", "TestSupport"],
             exclude: ["one-answer.py"],
             swiftSettings: common
         ),
@@ -257,6 +257,7 @@ let package = Package(
             name: "KubernetesClientTests",
             dependencies: [
                 "KubernetesClient", "ClusterModel", "HTTPModel", "HTTPTransfer", "TendrilCore", "LinuxSystem",
+                "TestSupport",
             ],
             swiftSettings: common
         ),

@@ -1,6 +1,9 @@
 // libcurl, and wrappers for its variadic options.
 #pragma once
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 typedef size_t (*tendril_curl_writer)(char *bytes, size_t size, size_t count, void *context);
 
@@ -25,6 +28,19 @@ static inline CURLcode tendril_curl_set_number(CURL *curl, CURLoption option, lo
 static inline CURLcode tendril_curl_set_text(CURL *curl, CURLoption option, const char *value) {
     if (option < CURLOPTTYPE_OBJECTPOINT || option >= CURLOPTTYPE_FUNCTIONPOINT) return CURLE_BAD_FUNCTION_ARGUMENT;
     return curl_easy_setopt(curl, option, value);
+}
+
+// Ends a connection that takes nothing for half a minute: while data waits the kernel does not probe, and sends again for a
+// quarter of an hour (tcp(7)), and requests that are given up leave their data there.
+static inline int tendril_curl_limit_silence(void *context, curl_socket_t socket, curlsocktype purpose) {
+    unsigned milliseconds = 30000;
+    (void)context, (void)purpose;
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+    return CURL_SOCKOPT_OK;
+}
+
+static inline CURLcode tendril_curl_set_silence_limit(CURL *curl) {
+    return curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, tendril_curl_limit_silence);
 }
 
 // The list must live as long as the transfer.

@@ -88,6 +88,7 @@ final class EventExchange: @unchecked Sendable {
         guard evhttp_make_request(connection, asked, command, target) == 0 else {
             throw error(.connect, String(cString: strerror(errno)))
         }
+        StreamSocket.expectAnswers(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)))
         try limit(base, connection)
     }
 

@@ -126,6 +126,7 @@ final class Exchange: @unchecked Sendable {
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_TCP_KEEPIDLE, 10)
         set(CURLOPT_TCP_KEEPINTVL, 3)
+        tendril_curl_set_silence_limit(handle)
         if let timeout = request.timeout {
             set(CURLOPT_TIMEOUT_MS, Int(clamping: timeout.value / 1_000_000))
         } else {

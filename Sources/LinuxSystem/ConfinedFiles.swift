@@ -62,11 +62,29 @@ package final class ConfinedFiles: Sendable {
         }
     }
 
+    /// Overwrites parts of a regular file with a byte, in their place, and makes that durable.
+    ///
+    /// - Parameters:
+    ///   - path: is there.
+    ///   - parts: offsets.
+    ///   - byte: takes the place of each byte of them.
+    /// - Throws: `SystemError`; some parts may be overwritten then.
+    package func overwrite(_ path: String, _ parts: Set<Range<Int>>, with byte: UInt8) throws(SystemError) {
+        let attempt = "overwrite \(path)"
+        guard let file = try open(path, O_WRONLY) else { throw SystemError(attempt, code: ENOENT) }
+        for part in parts {
+            let bytes = [UInt8](repeating: byte, count: part.count)
+            let count = retrying { pwrite(file.rawValue, bytes, bytes.count, off_t(part.lowerBound)) }
+            guard count == part.count else { throw SystemError(attempt, code: count < 0 ? CInt(-count) : EIO) }
+        }
+        guard fsync(file.rawValue) == 0 else { throw SystemError(attempt, code: errno) }
+    }
+
     /// Opens a regular file; `nil` where nothing is.
-    private func open(_ path: String) throws(SystemError) -> OwnedDescriptor? {
+    private func open(_ path: String, _ access: CInt = O_RDONLY) throws(SystemError) -> OwnedDescriptor? {
         guard let place = try parent(of: path, "open \(path)") else { return nil }
         // A pipe must not hold this side up.
-        let flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW
+        let flags = access | O_NONBLOCK | O_NOFOLLOW
         let result = tendril_open_at(place.directory.rawValue, place.name, flags, 0)
         if result == -ENOENT { return nil }
         let file = try OwnedDescriptor(result, "open \(path)")
@@ -170,7 +188,7 @@ package final class ConfinedFiles: Sendable {
         guard fsync(handle.rawValue) == 0 else { throw SystemError("sync the directory of \(path)", code: errno) }
     }
 
-    /// Makes the directories that lead to a path, where they are missing.
+    /// Makes the directories that lead to a path, where they are missing; one that is there stays as it is.
     package func makeDirectories(for path: String, mode: UInt32 = 0o755) throws(SystemError) {
         var parts = Self.relative(path).split(separator: "/").map(String.init)
         parts.removeLast()
@@ -181,8 +199,14 @@ package final class ConfinedFiles: Sendable {
             guard let place = try parent(of: made, "make \(made)") else {
                 throw SystemError("make \(made)", code: ENOENT)
             }
-            guard mkdirat(place.directory.rawValue, place.name, mode) == 0 || errno == EEXIST else {
-                throw SystemError("make the directory \(made)", code: errno)
+            let attempt = "make the directory \(made)"
+            if mkdirat(place.directory.rawValue, place.name, mode) == 0 {
+                // Whatever the umask is.
+                let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+                let own = try OwnedDescriptor(tendril_open_at(place.directory.rawValue, place.name, flags, 0), attempt)
+                guard fchmod(own.rawValue, mode) == 0 else { throw SystemError(attempt, code: errno) }
+            } else if errno != EEXIST {
+                throw SystemError(attempt, code: errno)
             }
             try syncDirectory(of: made)
         }

@@ -95,6 +95,15 @@ package struct StreamSocket: ~Copyable, Sendable {
         _ = tendril_setsockopt_int(descriptor.rawValue, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, seconds * 1000)
     }
 
+    /// Has a connection end whose peer is gone without a word, within about half a minute, whether data waits or not.
+    package static func expectAnswers(_ descriptor: CInt) {
+        let tcp = CInt(IPPROTO_TCP)
+        _ = tendril_setsockopt_int(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+        _ = tendril_setsockopt_int(descriptor, tcp, TCP_KEEPIDLE, 10)
+        _ = tendril_setsockopt_int(descriptor, tcp, TCP_KEEPINTVL, 3)
+        _ = tendril_setsockopt_int(descriptor, tcp, TCP_USER_TIMEOUT, 30_000)
+    }
+
     /// Chooses the congestion control by the kernel's name for it.
     package func setCongestionControl(_ name: String) throws(SystemError) {
         let number = descriptor.rawValue

@@ -4,6 +4,7 @@ import HTTPModel
 import LinuxSystem
 import TLSEngine
 import TendrilCore
+import TestSupport
 import Testing
 
 /// A CA, a server's certificate for an address or name, and a client's, in files of their own.
@@ -128,13 +129,16 @@ struct EventTransferTests {
     @Test("hand over what comes as it comes, and go on until the end")
     func streams() async throws {
         let parts = Guarded<[String]>([])
+        let isLimited = Guarded(false)
         let chunks = [
             #"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"#, #"3\r\none\r\n"#, #"3\r\ntwo\r\n0\r\n\r\n"#,
         ]
         let (result, _) = try await exchange(chunks, timeout: nil) { bytes in
             parts.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
+            isLimited.withLock { $0 = OpenSockets.limits().contains(30_000) }
             return true
         }
+        #expect(isLimited.withLock { $0 }, "a peer that is gone is noticed")
         #expect(try result.get().body.isEmpty && parts.withLock { $0 } == ["one", "two"])
     }
 

@@ -3,11 +3,14 @@ import HTTPModel
 import HTTPTransfer
 import LinuxSystem
 import TendrilCore
+import TestSupport
 import Testing
 
 /// Answers one request on a loopback address, and keeps what came.
 private final class OneAnswer: Sendable {
     let port: UInt16
+    /// What the other end's socket is set to while it waits for the answer.
+    let limits = Guarded<[CInt]>([])
     private let listener: CInt
 
     init() throws {
@@ -30,12 +33,13 @@ private final class OneAnswer: Sendable {
 
     /// The request's lines up to its body.
     func lines() async throws -> [String] {
-        let listener = listener
+        let (listener, port, limits) = (listener, port, limits)
         let text = try await Blocking.run("answer") {
             let connection = accept(listener, nil, nil)
             defer { close(connection) }
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = recv(connection, &bytes, bytes.count, 0)
+            limits.withLock { $0 = OpenSockets.limits(to: port) }
             let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
             _ = send(connection, answer, answer.count, CInt(MSG_NOSIGNAL))
             return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
@@ -64,6 +68,7 @@ struct SignatureTests {
         )
         let response = try await HTTPTransfer().send(request, HTTPSecurity(trust: .system, credential: credential))
         #expect(response.status == 200)
+        #expect(server.limits.withLock { $0 } == [30_000], "a peer that is gone is noticed")
         let lines = try await received
         let names = Set(lines.dropFirst().compactMap { $0.split(separator: ":").first.map { String($0).lowercased() } })
         let authorization = try #require(lines.first { $0.hasPrefix("Authorization: AWS4-HMAC-SHA256 ") })

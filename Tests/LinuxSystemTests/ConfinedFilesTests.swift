@@ -46,6 +46,15 @@ struct ConfinedFilesTests {
         #expect(try place.files.read("/a/b/c") == Array("text".utf8))
         #expect(try place.files.kind("/a/b/c") == .file(mode: 0o644))
         #expect(try place.files.list("/a/b") == ["c"])
+        func mode(_ directory: String) -> mode_t? {
+            var status = stat()
+            return lstat(place.path + directory, &status) == 0 ? status.st_mode & 0o7777 : nil
+        }
+        #expect(mode("/a") == 0o755 && mode("/a/b") == 0o755)
+        try place.files.makeDirectories(for: "/private/x", mode: 0o700)
+        chmod(place.path + "/a/b", 0o711)
+        for directory in ["/private", "/a/b"] { try place.files.makeDirectories(for: directory + "/x") }
+        #expect(mode("/private") == 0o700 && mode("/a/b") == 0o711, "what is there stays as it is")
         try place.files.remove("/a/b/c")
         #expect(try place.files.kind("/a/b/c") == .absent)
         #expect(try place.files.read("/x/y") == nil)

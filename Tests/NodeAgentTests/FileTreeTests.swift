@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import NodeAgent
+import TendrilCore
 import Testing
 
 @Suite("Emptying directories")
@@ -26,6 +27,41 @@ struct FileTreeTests {
         symlink(inside.path, "\(outside.path)/top")
         #expect(FileTree.removeContents(of: "\(outside.path)/top") == [])
         #expect(!inside.has("a") && outside.has("kept"))
+    }
+
+    @Test("Nothing outside goes while somebody swaps a directory for a link that was seen already")
+    func race() throws {
+        let (inside, outside) = (try TestDirectory(), try TestDirectory())
+        try outside.write("kept")
+        let stop = Guarded(false)
+        let (path, target) = ("\(inside.path)/swap", outside.path)
+        let swapper = try WorkerThread(name: "swapper") {
+            while !stop.withLock({ $0 }) {
+                mkdir(path, 0o700)
+                usleep(100)
+                rmdir(path)
+                symlink(target, path)
+                usleep(100)
+                unlink(path)
+            }
+        }
+        for _ in 0..<100 where outside.has("kept") {
+            // They take some time between the look at the directory and its turn.
+            for file in 0..<100 { try inside.write("\(file)") }
+            FileTree.removeContents(of: inside.path)
+        }
+        stop.withLock { $0 = true }
+        swapper.join()
+        #expect(outside.has("kept"))
+    }
+
+    @Test("Names that are no text go, too")
+    func bytes() throws {
+        let inside = try TestDirectory()
+        let name = "\(inside.path)/".utf8CString.dropLast() + [CChar(bitPattern: 0xFF), 0]
+        mkdir(Array(name), 0o700)
+        FileTree.removeContents(of: inside.path)
+        #expect(rmdir(inside.path) == 0)
     }
 
     @Test(
@@ -54,6 +90,24 @@ struct FileTreeTests {
         #expect(volume.has("data"))
         #expect(top.has("pod/other file system/data") == !isUnmounted && top.has("pod") == !isUnmounted)
         #expect(!top.has("pod/file"))
+    }
+}
+
+@Suite("Pods that a kubelet leaves behind")
+struct PodSandboxesTests {
+    @Test("end; where containerd does not answer, that is told")
+    func ends() throws {
+        let directory = try TestDirectory()
+        let program = "\(directory.path)/ctr"
+        func script(_ text: String) throws { try DurableFile.write(Array(text.utf8), to: program, mode: 0o700) }
+        try PodSandboxes.removeAll(program)
+        try script("#!/bin/sh\necho \"$*\" >>\(directory.path)/log\n[ $4 = list ] && echo one || true\n")
+        try PodSandboxes.removeAll(program)
+        let log = String(decoding: try DurableFile.read("\(directory.path)/log"), as: UTF8.self)
+        #expect(log.contains("tasks delete --force one") && log.contains("containers delete one"))
+        try script("#!/bin/sh\necho 'ctr: failed to dial' >&2\nexit 1\n")
+        let failure = #expect(throws: AgentFailure.self) { try PodSandboxes.removeAll(program) }
+        #expect(failure?.message.contains("failed to dial") == true)
     }
 }
 

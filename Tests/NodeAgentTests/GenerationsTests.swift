@@ -103,6 +103,24 @@ struct GenerationsTests {
         #expect(try generations.pending()?.generation == 3 && !generations.isUntouched())
     }
 
+    @Test("A stop in the middle of putting a generation into force leaves it in force, and nothing on its way")
+    func stoppedPromotion() async throws {
+        try await machine.bring(try Self.generation(1, []))
+        let new = try Self.generation(2, [Self.file("/etc/app/config", "x")])
+        _ = try generations.accept(new)
+        _ = try await generations.apply(new) { _ in true }
+        let pending = try #require(try machine.text(AgentPaths.pending))
+        try generations.promote(new)
+        try machine.write(AgentPaths.pending, pending)
+        #expect(try generations.pending() == nil && generations.isUntouched())
+        #expect(try !generations.accept(new))
+        try generations.tidy()
+        #expect(try machine.text(AgentPaths.pending) == nil && generations.applied() == new)
+        _ = try generations.accept(try Self.generation(3, []))
+        try generations.tidy()
+        #expect(try generations.pending()?.generation == 3, "another one stays")
+    }
+
     // MARK: - Another CA
 
     private static func authority(_ name: String) throws -> [UInt8] {

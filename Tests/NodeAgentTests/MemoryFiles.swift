@@ -134,7 +134,7 @@ final class MemoryFiles: FileLayer, @unchecked Sendable {
     }
 }
 
-/// Units in memory that remember with which files they were started.
+/// Units in memory that remember with which files they were started; what they are themselves is what was read of it last.
 final class MemoryUnits: UnitControl, @unchecked Sendable {
     struct Unit {
         var isActive = false
@@ -148,17 +148,24 @@ final class MemoryUnits: UnitControl, @unchecked Sendable {
     /// Which files a unit reads when it starts.
     var reads: [String: [String]] = [:]
     var units: [String: Unit] = [:]
+    /// The files of the units themselves, as they were when systemd read them last.
+    private var loaded: [String: [String: String]] = [:]
 
     init(_ clock: CrashClock, _ files: MemoryFiles) { (self.clock, self.files) = (clock, files) }
 
     /// The machine boots: what is enabled starts, all else does not run.
     func boot() {
+        load()
         for name in units.keys {
             let isEnabled = units[name]?.isEnabled == true
             units[name]?.isActive = isEnabled
             units[name]?.startedWith = now(name)
         }
     }
+
+    private func load() { for name in reads.keys { loaded[name] = now(name).filter { Self.isUnit($0.key) } } }
+
+    private static func isUnit(_ path: String) -> Bool { path.hasPrefix(UnitName.directory + "/") }
 
     func isCurrent(_ name: String) -> Bool { units[name]?.isActive == true && units[name]?.startedWith == now(name) }
 
@@ -176,19 +183,27 @@ final class MemoryUnits: UnitControl, @unchecked Sendable {
     }
 
     func isAnswering() -> Bool { true }
-    func reload() throws { try clock.tick() }
+    func reload() throws {
+        try clock.tick()
+        load()
+    }
 
     func perform(_ verb: UnitVerb, _ unit: String) throws {
         try clock.tick()
         switch verb {
-        case .enable: units[unit, default: Unit()].isEnabled = true
-        case .disable: units[unit, default: Unit()].isEnabled = false
+        // Both have systemd read all units anew (systemctl(1)).
+        case .enable, .disable:
+            units[unit, default: Unit()].isEnabled = verb == .enable
+            load()
         case .stop: units[unit, default: Unit()].isActive = false
         case .start, .restart:
             // Starting what runs changes nothing.
             if verb == .start, units[unit]?.isActive == true { return }
             units[unit, default: Unit()].isActive = true
-            units[unit]?.startedWith = now(unit)
+            // One that was never read is read now.
+            let own = loaded[unit] ?? now(unit).filter { Self.isUnit($0.key) }
+            loaded[unit] = own
+            units[unit]?.startedWith = now(unit).filter { !Self.isUnit($0.key) }.merging(own) { $1 }
         }
     }
 

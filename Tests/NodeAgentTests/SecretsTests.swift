@@ -1,5 +1,7 @@
 import FoundationEssentials
+import LinuxSystem
 import NodeAgent
+import NodePlan
 import TendrilCore
 import Testing
 
@@ -7,24 +9,54 @@ import Testing
 struct SecretsTests {
     private static let token = Array("abcdef.0123456789abcdef".utf8)
 
-    @Test("A token is found as itself and in base64, wherever it begins, and everything else stays", arguments: 0..<7)
+    /// Where the token is found in a content that comes in pieces of this size.
+    private static func places(_ content: [UInt8], piece: Int) -> Set<Range<Int>> {
+        var search = FormSearch(TokenForms.all(token))
+        for start in stride(from: 0, to: content.count, by: piece) {
+            content[start..<min(start + piece, content.count)].withUnsafeBytes { search.take($0) }
+        }
+        return search.found
+    }
+
+    @Test("A token is found as itself and in base64, wherever it begins and pieces end", arguments: 0..<7)
     func tokenForms(offset: Int) throws {
         let before = Array("x-y-z-0".utf8.prefix(offset))
         let text = before + Self.token + Array(" and more".utf8)
         for content in [text, Array(Data(text).base64EncodedString().utf8)] {
-            let clean = try #require(TokenForms.scrubbed(content, of: TokenForms.all(Self.token)))
-            #expect(clean.count == content.count)
-            #expect(TokenForms.scrubbed(clean, of: TokenForms.all(Self.token)) == nil)
-            let decoded = Data(base64Encoded: Data(clean)).map { Array($0) } ?? clean
-            #expect(!String(decoding: decoded, as: UTF8.self).contains("0123456789"))
-            #expect(!String(decoding: clean, as: UTF8.self).contains("0123456789"))
+            for piece in [1, 7, 16, 29, 30, 31, 32, 1000] {
+                var clean = content
+                for place in Self.places(content, piece: piece) {
+                    for index in place { clean[index] = UInt8(ascii: "x") }
+                }
+                #expect(Self.places(clean, piece: 1000).isEmpty)
+                let decoded = Data(base64Encoded: Data(clean)).map { Array($0) } ?? clean
+                #expect(!String(decoding: decoded, as: UTF8.self).contains("0123456789"))
+                #expect(!String(decoding: clean, as: UTF8.self).contains("0123456789"))
+            }
         }
     }
 
-    @Test("Files without the token are left alone")
+    @Test("Texts without the token are left alone")
     func untouched() {
-        #expect(TokenForms.scrubbed(Array("abcdef.0123456789abcdeX".utf8), of: TokenForms.all(Self.token)) == nil)
-        #expect(TokenForms.scrubbed([], of: TokenForms.all(Self.token)) == nil)
+        #expect(Self.places(Array("abcdef.0123456789abcdeX".utf8), piece: 10).isEmpty)
+        #expect(Self.places([], piece: 10).isEmpty)
+    }
+
+    @Test("The token leaves files of any size, and a place that cannot be reached keeps nothing up")
+    func cleanUp() throws {
+        let machine = try TestMachine()
+        let (large, token) = ("/var/lib/cloud/instances/i/user-data.txt", AgentConfiguration.tokenPath)
+        try machine.write(token, Self.token + [0x0A])
+        // The token stands across the end of what was the limit.
+        let blank = [UInt8](repeating: UInt8(ascii: "-"), count: 16 << 20)
+        try machine.write(large, Array(blank.dropLast(9) + Self.token + blank.prefix(1000)))
+        try machine.write("/var/lib/cloud/other", "other text")
+        machine.link("/run", to: "elsewhere")
+        try TokenCleanUp(machine.context).run()
+        #expect(try machine.text(token) == nil)
+        let content = try #require(try machine.context.files.read(large, limit: 32 << 20))
+        #expect(content.count == (16 << 20) - 9 + 23 + 1000 && Self.places(content, piece: 1 << 20).isEmpty)
+        #expect(try machine.text("/var/lib/cloud/other") == "other text")
     }
 
     @Test(

@@ -20,12 +20,15 @@ final class SecretServer: HTTPTransport {
         var authorities: Set<[UInt8]> = []
         /// What is under the key `k` of each Secret.
         var secrets: [String: String] = [:]
+        /// Asked before all else.
+        var answer: (@Sendable (HTTPRequest) -> HTTPResponse?)?
     }
 
     let state = Guarded(State())
 
     func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
         let state = state.withLock { $0 }
+        if let response = state.answer?(request) { return response }
         guard state.isReachable else { throw TransferError(.connect, url: request.url, reason: "nobody is there") }
         guard case .bundle(let bundle) = security.trust, state.authorities.contains(bundle) else {
             throw TransferError(.untrusted, url: request.url, reason: "unknown CA")
@@ -57,6 +60,16 @@ struct RunningUnits: UnitControl {
     func isAnswering() -> Bool { true }
 }
 
+/// Units that all run, and remember what was done to them.
+final class RecordedUnits: UnitControl {
+    let done = Guarded<[String]>([])
+
+    func observe(_ units: [String]) throws -> [String: UnitReport] { try RunningUnits().observe(units) }
+    func reload() throws {}
+    func perform(_ verb: UnitVerb, _ unit: String) throws { done.withLock { $0.append("\(verb.rawValue) \(unit)") } }
+    func isAnswering() -> Bool { true }
+}
+
 /// A machine that has joined, with files of its own below a directory.
 final class TestMachine {
     private let directory: TestDirectory
@@ -69,24 +82,25 @@ final class TestMachine {
     private(set) var membership: Membership
     private(set) var generations: Generations
 
-    init() throws {
+    init(units: any UnitControl = RunningUnits()) throws {
         directory = try TestDirectory()
         var configuration = AgentConfiguration(
             cluster: "shoot--a--b",
             pool: "worker",
             apiServers: ["https://api"],
-            configurationKeys: []
+            configurationKeys: [Data(repeating: 1, count: 32).base64EncodedString()]
         )
         configuration.machineName = "w1"
+        let ca = try CertificateIssuer(name: "first", days: 1)
+        authority = try ca.authorityPEM()
+        configuration.certificateAuthority = String(decoding: authority, as: UTF8.self)
         context = try AgentContext(
             configuration,
             transport: server,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             root: directory.path,
-            units: RunningUnits()
+            units: units
         )
-        let ca = try CertificateIssuer(name: "first", days: 1)
-        authority = try ca.authorityPEM()
         issuer = try RequestAuthority(certificate: authority, key: try ca.authorityKeyPEM())
         membership = try Self.membership(context, issuer, authority)
         generations = Generations(context, membership)
@@ -137,6 +151,15 @@ final class TestMachine {
         )
     }
 
+    /// A machine's Node, as the API server answers.
+    static func node(conditions: [Condition]) -> [UInt8] {
+        var document: JSONValue = ["metadata": ["name": "w1"]]
+        if let value = try? CanonicalJSON.value(conditions) {
+            document = document.merging(["status": ["conditions": value]])
+        }
+        return (try? CanonicalJSON.bytes(document)) ?? []
+    }
+
     /// Brings a generation into force.
     func bring(_ configuration: SignedConfiguration) async throws {
         _ = try generations.accept(configuration)
@@ -146,6 +169,7 @@ final class TestMachine {
 
     func write(_ path: String, _ content: [UInt8]) throws { try context.files.replace(path, content, mode: 0o600) }
     func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
+    func link(_ path: String, to target: String) { symlink(target, directory.path + path) }
     func text(_ path: String) throws -> String? {
         try context.files.read(path).map { String(decoding: $0, as: UTF8.self) }
     }

@@ -101,7 +101,18 @@ package struct Node: KubernetesObject {
     package var status: Status?
 
     /// Whether the condition Ready is true.
-    package var isReady: Bool { status?.conditions?.first { $0.type == "Ready" }?.status == "True" }
+    package var isReady: Bool { condition("Ready")?.status == "True" }
+
+    /// Whether its kubelet said that it is ready at a moment, in seconds since 1970, or later.
+    ///
+    /// What a kubelet said stands for some time after it has fallen silent.
+    package func isReady(since moment: UInt64) -> Bool {
+        let heard = condition("Ready")?.lastHeartbeatTime.flatMap(KubernetesTime.seconds) ?? 0
+        return isReady && heard >= moment
+    }
+
+    /// One of its conditions.
+    package func condition(_ type: String) -> Condition? { status?.conditions?.first { $0.type == type } }
 
     /// The pool that its machine belongs to; `nil` for one that is not ours.
     package var pool: String? { metadata.labels?[TokenGrant.poolLabel] }

@@ -16,12 +16,16 @@ package final class Approver: Sendable {
         package var failures: UInt64 = 0
     }
 
+    /// How long a token lives at most after its certificate was issued, in seconds.
+    private static let longestJoin: UInt64 = 600
+
     private let client: KubernetesClient
     private let cluster: String
     private let authority: RequestAuthority
     private let nodeNetworks: [IPPrefix]
     private let logger: Logger
     private let records: MachineRecords
+    private let grace: Nanoseconds
     private let kept = Guarded(Counts())
     /// The requests that are being judged: what is written of them comes back as events.
     private let underWay = Guarded<Set<String>>([])
@@ -34,15 +38,17 @@ package final class Approver: Sendable {
     ///   - authority: signs agents' and tunnel clients' certificates.
     ///   - nodeNetworks: where machines' addresses lie; empty where that is not known.
     ///   - logger: hears of every verdict.
+    ///   - grace: how long a token lives at least after its certificate was issued.
     package init(
         client: KubernetesClient,
         cluster: String,
         authority: RequestAuthority,
         nodeNetworks: [IPPrefix],
-        logger: Logger
+        logger: Logger,
+        grace: Nanoseconds = .milliseconds(3500)
     ) {
         (self.client, self.cluster, self.authority) = (client, cluster, authority)
-        (self.nodeNetworks, self.logger) = (nodeNetworks, logger)
+        (self.nodeNetworks, self.logger, self.grace) = (nodeNetworks, logger, grace)
         records = MachineRecords(client: client)
     }
 
@@ -175,20 +181,36 @@ package final class Approver: Sendable {
 
     /// Makes a token void that one machine's certificate was issued for: one token, one certificate.
     ///
-    /// The machine has some seconds to fetch it.
+    /// The machine has some seconds to fetch it. One that is stopped meanwhile fetches it when it comes again, and has no
+    /// other way; a token that allows to rejoin would get another certificate for somebody else meanwhile.
     private func retireToken(of request: CertificateSigningRequest) async {
         let user = request.spec.username ?? ""
         guard request.spec.signerName == Signer.agent.rawValue, user.hasPrefix(BootstrapToken.userPrefix) else {
             return
         }
         do throws(APIError) {
-            guard let token = try await token(user), token.machine != nil else { return }
-            try? await Task.sleep(nanoseconds: 3_500_000_000)
+            guard let token = try await token(user), let machine = token.machine else { return }
+            let issued = request.condition("Approved")?.lastUpdateTime.flatMap(KubernetesTime.seconds)
+            let limit = (issued ?? Clock.unixTime()) + Self.longestJoin
+            try? await Task.sleep(nanoseconds: grace.value)
+            if !token.allowsRejoin { await awaitMachine(machine, until: limit) }
+            // Whoever judges next begins again.
+            if Task.isCancelled { return }
             let name = BootstrapToken.secretName(id: token.id)
             try await client.delete(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)
             logger.info("token used up", metadata: ["token": "\(token.id)"])
         } catch {
             logger.warning("cannot make a token void", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Waits until a machine was seen with its certificate, at most until a moment in seconds since 1970.
+    private func awaitMachine(_ machine: String, until limit: UInt64) async {
+        while Clock.unixTime() < limit, !Task.isCancelled {
+            let phase = (try? await client.find(NodeBootstrap.self, machine))??.status?.phase
+            // What comes later it says as itself.
+            if let phase, ![.preflight, .trust, .authenticate, .identity].contains(phase) { return }
+            try? await Task.sleep(nanoseconds: 2_000_000_000)
         }
     }
 

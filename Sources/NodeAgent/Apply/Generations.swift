@@ -27,8 +27,22 @@ package struct Generations: Sendable {
     package func pending() throws -> SignedConfiguration? { try onItsWay()?.configuration }
     package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
 
+    /// When the kubelet was started last for what is on its way, in seconds since 1970; `nil` where it was not.
+    package func begunAt() throws -> UInt64? { try onItsWay()?.begunAt }
+
     private func onItsWay() throws -> PendingGeneration? {
-        try store.load(PendingGeneration.self, AgentPaths.pending)
+        guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
+            try applied()?.checksum != pending.configuration.checksum
+        else { return nil }
+        return pending
+    }
+
+    /// Removes what a stop left while a generation was put into force: it is no longer on its way.
+    package func tidy() throws {
+        guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
+            try applied()?.checksum == pending.configuration.checksum
+        else { return }
+        try store.remove(AgentPaths.pending)
     }
 
     /// Whether nothing was changed on the machine yet for what is on its way.
@@ -53,7 +67,8 @@ package struct Generations: Sendable {
             let pending = PendingGeneration(
                 configuration: new,
                 authority: older?.authority ?? Data(membership.authority),
-                isBegun: older.map { $0.isBegun ?? true } ?? false
+                isBegun: older.map { $0.isBegun ?? true } ?? false,
+                begunAt: older?.begunAt
             )
             try store.save(pending, AgentPaths.pending)
             return true
@@ -103,15 +118,16 @@ package struct Generations: Sendable {
         let plan = try await plan(configuration)
         let isFollowing = !plan.written.isEmpty && plan.written.isSubset(of: spec.followedPaths)
         let change: Change = isFollowing ? .following : .other
-        if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
         let images = ImageFiles(context)
         do {
-            // Before anything is changed: what cannot be had keeps nothing half done.
+            // Before anything is changed: what cannot be had keeps nothing half done. Also before leave is taken, for others
+            // wait for that.
             if !plan.isEmpty { try await Blocking.run("fetch") { try images.fetch(for: plan) } }
+            if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
             // A stop after the plan was carried out must not leave the agent with the old CA.
             if let authority = spec.certificateAuthority { try await adopt(Array(authority.utf8)) }
             guard !plan.isEmpty else { return .nothingToDo }
-            try begin(configuration)
+            try begin(configuration, startsKubelet: plan.starts(KubeletPaths.unit))
         } catch {
             throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
         }
@@ -216,12 +232,17 @@ package struct Generations: Sendable {
     }
 
     /// Notes that the machine is changed for the pending generation from now on.
-    private func begin(_ configuration: SignedConfiguration) throws {
-        guard var pending = try onItsWay(), pending.configuration.checksum == configuration.checksum,
-            pending.isBegun != true
-        else { return }
+    ///
+    /// - Parameters:
+    ///   - configuration: nothing happens where it is not the pending one.
+    ///   - startsKubelet: whether the kubelet is about to be started, or started anew.
+    /// - Throws: `SystemError`; nothing is to be changed then.
+    func begin(_ configuration: SignedConfiguration, startsKubelet: Bool) throws {
+        guard let before = try onItsWay(), before.configuration.checksum == configuration.checksum else { return }
+        var pending = before
         pending.isBegun = true
-        try store.save(pending, AgentPaths.pending)
+        if startsKubelet { pending.begunAt = Clock.unixTime() }
+        if pending != before { try store.save(pending, AgentPaths.pending) }
     }
 
     /// Puts the pending generation into force.

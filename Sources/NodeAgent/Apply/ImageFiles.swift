@@ -8,9 +8,9 @@ internal import TendrilCore
 /// Takes single files out of OCI images, by way of containerd's client.
 ///
 /// Nothing is unpacked or mounted, and nobody is believed: the digest of what came out decides.
-struct ImageFiles: Sendable {
+package struct ImageFiles: Sendable {
     /// Part of the containerd package.
-    static let client = "/usr/bin/ctr"
+    package static let client = "/usr/bin/ctr"
     /// containerd's namespace in which images are until their file is taken out.
     static let namespace = "tendril"
     private static let workspace = "\(AgentPaths.downloads)/image"

@@ -49,13 +49,24 @@ package final class Bootstrap: Sendable {
         expiry.withLock { $0 = identity.facts.expiry }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
+        let membership = Membership(client: client, authority: authority, identity: identity)
+        if wasNode {
+            // It has something in force, and may have refused what is published: that is judged in steady state.
+            try await step(.apply) { () async throws(AgentFailure) in
+                try KubeletCredentials.write(context, membership)
+            }
+            return try await finish(membership)
+        }
         let desired = try await step(.desiredState) { () async throws(AgentFailure) in
             try await DesiredState(context, client).fetch()
         }
-        let membership = Membership(client: client, authority: authority, identity: identity)
         try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, membership) }
         try await step(.kubelet) { () async throws(AgentFailure) in try await awaitKubelet() }
         try await step(.ready) { () async throws(AgentFailure) in try await awaitReady(client) }
+        return try await finish(membership)
+    }
+
+    private func finish(_ membership: Membership) async throws(AgentFailure) -> Membership {
         try await step(.cleanup) { () async throws(AgentFailure) in try TokenCleanUp(context).run() }
         try await step(.done) { () async throws(AgentFailure) in }
         return membership
@@ -70,7 +81,7 @@ package final class Bootstrap: Sendable {
     /// What a machine has that was a node before: it needs nobody's answer to be looked after.
     private func joined() -> Membership? {
         // A token that is there belongs to a machine that joins, for the first time or again.
-        guard wasNode, !Program.exists(tokenPath), let identity = keptIdentity(),
+        guard wasNode, (try? context.files.kind(tokenPath)) == .absent, let identity = keptIdentity(),
             let authority = try? context.files.read(AgentPaths.authority)
         else {
             return nil
@@ -251,7 +262,7 @@ package final class Bootstrap: Sendable {
             }
             guard let node else { return "it does not exist" }
             if node.isReady { return nil }
-            return node.status?.conditions?.first { $0.type == "Ready" }?.message ?? "it has no condition Ready"
+            return node.condition("Ready")?.message ?? "it has no condition Ready"
         }
     }
 

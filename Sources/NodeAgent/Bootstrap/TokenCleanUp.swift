@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import LinuxSystem
+internal import Logging
 internal import NodePlan
 internal import TendrilCore
 
@@ -14,13 +15,16 @@ package struct TokenCleanUp: Sendable {
     package init(_ context: AgentContext) { self.context = context }
 
     /// Removes the token; nothing happens where there is none.
+    ///
+    /// A copy that cannot be removed is told, and left.
     package func run() throws(AgentFailure) {
         let path = context.configuration.tokenFile ?? AgentConfiguration.tokenPath
         do {
             guard let bytes = try context.files.read(path, limit: 4096) else { return }
             let token = bytes.prefix { $0 != 0x0A && $0 != 0x0D && $0 != 0x20 }
             if token.count >= 23 {
-                for place in Self.places { try scrub(Array(token), below: place) }
+                let forms = TokenForms.all(Array(token))
+                for place in Self.places { scrub(place, of: forms) }
             }
             // Last, so that a stop before it begins again.
             try context.files.remove(path)
@@ -30,15 +34,27 @@ package struct TokenCleanUp: Sendable {
         }
     }
 
-    private func scrub(_ token: [UInt8], below directory: String) throws {
-        let forms = TokenForms.all(token)
-        try FileTree.forEachFile(below: directory) { path in
-            guard case .file(let mode) = try context.files.kind(path),
-                let content = try context.files.read(path, limit: 16 << 20),
-                let clean = TokenForms.scrubbed(content, of: forms)
-            else { return }
-            // In place of the old file: what it is called and how long it is stays.
-            try context.files.replace(path, clean, mode: mode)
+    /// Overwrites every form in a file, or in all files below a directory.
+    private func scrub(_ path: String, of forms: [[UInt8]]) {
+        do {
+            switch try context.files.kind(path) {
+            case .absent: return
+            case .other:
+                // What is no directory has no names in it.
+                for name in (try? context.files.list(path)) ?? [] { scrub("\(path)/\(name)", of: forms) }
+            case .file:
+                var search = FormSearch(forms)
+                _ = try context.files.forEachChunk(of: path) { search.take($0) }
+                // In its place: what it is called and how long it is stays, and whoever writes to it goes on.
+                if !search.found.isEmpty {
+                    try context.files.overwrite(path, search.found, with: UInt8(ascii: "x"))
+                }
+            }
+        } catch {
+            context.logger.warning(
+                "the token may still be in a file",
+                metadata: ["path": "\(path)", "reason": "\(error)"]
+            )
         }
     }
 }
@@ -56,24 +72,38 @@ package enum TokenForms {
                 return Array(text[first..<last])
             }
     }
+}
 
-    /// The content with every form overwritten; `nil` where there is none.
-    package static func scrubbed(_ content: [UInt8], of forms: [[UInt8]]) -> [UInt8]? {
-        var result = content
-        var isChanged = false
-        for form in forms where form.count >= 16 && form.count <= result.count {
-            var start = 0
-            while start + form.count <= result.count {
-                if result[start] == form[0], result[start..<(start + form.count)].elementsEqual(form) {
-                    for index in start..<(start + form.count) { result[index] = UInt8(ascii: "x") }
-                    isChanged = true
-                    start += form.count
-                } else {
-                    start += 1
+/// Looks for byte strings in a content that comes piece by piece.
+package struct FormSearch {
+    private let forms: [[UInt8]]
+    /// As much of what came before as the beginning of a form can be in.
+    private let overlap: Int
+    private var window: [UInt8] = []
+    /// Where the window begins in the content.
+    private var offset = 0
+    /// Where forms are.
+    package private(set) var found: Set<Range<Int>> = []
+
+    /// Looks for these; forms shorter than 16 bytes are left out.
+    package init(_ forms: [[UInt8]]) {
+        self.forms = forms.filter { $0.count >= 16 }
+        overlap = max(0, (self.forms.map(\.count).max() ?? 0) - 1)
+    }
+
+    /// Takes the next piece.
+    package mutating func take(_ piece: UnsafeRawBufferPointer) {
+        let kept = window.suffix(overlap)
+        offset += window.count - kept.count
+        window = Array(kept) + piece
+        for form in forms where form.count <= window.count {
+            for start in 0...(window.count - form.count) where window[start] == form[0] {
+                let range = start..<(start + form.count)
+                if window[range].elementsEqual(form) {
+                    found.insert((range.lowerBound + offset)..<(range.upperBound + offset))
                 }
             }
         }
-        return isChanged ? result : nil
     }
 }
 

@@ -1,25 +1,12 @@
 internal import Glibc
 internal import LinuxSystem
 
-/// Walks through directories, without following links.
+/// Empties directories, without following links.
 package enum FileTree {
-    private struct Entry {
-        let path: String
-        let isDirectory: Bool
-        /// Which file system a directory is on; what is none has others in an overlay (kernel documentation, overlayfs).
-        let device: dev_t
-    }
-
-    /// Calls `body` with the path of every entry that is no directory.
-    package static func forEachFile(below directory: String, _ body: (String) throws -> Void) throws {
-        for entry in entries(of: directory) {
-            if entry.isDirectory { try forEachFile(below: entry.path, body) } else { try body(entry.path) }
-        }
-    }
-
     /// Removes what is in a directory.
     ///
-    /// What is mounted in it is unmounted first, and never looked into.
+    /// What is mounted in it is unmounted first, and never looked into. Everything is reached from the descriptor of the
+    /// directory that it is in: whoever swaps one for a link, while this goes on, gains nothing.
     ///
     /// - Parameters:
     ///   - directory: is itself kept.
@@ -28,50 +15,72 @@ package enum FileTree {
     @discardableResult
     package static func removeContents(
         of directory: String,
-        unmount: (String) -> Void = { umount2($0, CInt(MNT_DETACH)) }
+        unmount: (String) -> Void = { umount2($0, CInt(MNT_DETACH | UMOUNT_NOFOLLOW)) }
     ) -> [String] {
         // The table of mounts knows no links.
         guard let real = realpath(directory, nil) else { return [] }
         defer { free(real) }
         let top = String(cString: real)
         for path in mountPoints(below: top).reversed() { unmount(path) }
-        var status = stat()
-        guard lstat(top, &status) == 0 else { return [] }
+        let descriptor = openat(AT_FDCWD, top, passage)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
         var left = Set(mountPoints(below: top))
-        removeEntries(of: top, on: status.st_dev, &left)
+        removeEntries(of: descriptor, top, on: device(descriptor), &left)
         return left.sorted()
     }
 
+    /// A directory that no link leads to.
+    private static let passage = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+
     /// Removes what is in a directory, but for what is in `left` and directories of other file systems, which are added.
-    private static func removeEntries(of directory: String, on device: dev_t, _ left: inout Set<String>) {
-        for entry in entries(of: directory) where !left.contains(entry.path) {
-            if !entry.isDirectory {
-                unlink(entry.path)
-            } else if entry.device == device {
-                removeEntries(of: entry.path, on: device, &left)
-                rmdir(entry.path)
+    private static func removeEntries(
+        of directory: CInt,
+        _ path: String,
+        on device: dev_t?,
+        _ left: inout Set<String>
+    ) {
+        for name in names(in: directory) {
+            let path = "\(path)/\(String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))"
+            if left.contains(path) { continue }
+            let below = openat(directory, name, passage)
+            guard below >= 0 else {
+                unlinkat(directory, name, 0)
+                continue
+            }
+            defer { close(below) }
+            if let own = Self.device(below), own == device {
+                removeEntries(of: below, path, on: device, &left)
+                unlinkat(directory, name, AT_REMOVEDIR)
             } else {
-                left.insert(entry.path)
+                left.insert(path)
             }
         }
     }
 
-    private static func entries(of directory: String) -> [Entry] {
-        guard let handle = opendir(directory) else { return [] }
+    /// Which file system a directory is on.
+    private static func device(_ directory: CInt) -> dev_t? {
+        var status = stat()
+        return fstat(directory, &status) == 0 ? status.st_dev : nil
+    }
+
+    /// The names in a directory as the kernel has them, each with a zero at its end.
+    private static func names(in directory: CInt) -> [[CChar]] {
+        let copy = openat(directory, ".", passage)
+        guard copy >= 0 else { return [] }
+        guard let handle = fdopendir(copy) else {
+            close(copy)
+            return []
+        }
         defer { closedir(handle) }
-        var found: [Entry] = []
+        var names: [[CChar]] = []
         while let entry = readdir(handle) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
             }
-            var status = stat()
-            guard name != ".", name != "..", fstatat(dirfd(handle), name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-                continue
-            }
-            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-            found.append(Entry(path: "\(directory)/\(name)", isDirectory: isDirectory, device: status.st_dev))
+            if name != [0x2E, 0], name != [0x2E, 0x2E, 0] { names.append(name) }
         }
-        return found
+        return names
     }
 
     /// Where something is mounted, in the order in which it was.

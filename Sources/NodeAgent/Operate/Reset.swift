@@ -28,9 +28,9 @@ package struct Reset {
         let manifest = try applier.manifest()
         change("stop tendril-agent.service") { try? units.perform(.stop, "tendril-agent.service") }
         if manifest.units[KubeletPaths.unit] != nil {
-            change("stop \(KubeletPaths.unit) and all pods") {
+            try change("stop \(KubeletPaths.unit) and all pods") {
                 try? units.perform(.stop, KubeletPaths.unit)
-                PodSandboxes.removeAll()
+                try PodSandboxes.removeAll()
             }
         }
         let plan = try applier.plan(to: .nothing)
@@ -74,20 +74,31 @@ package struct Reset {
 }
 
 /// The pods that a kubelet leaves behind when it stops.
-enum PodSandboxes {
+package enum PodSandboxes {
     /// Ends and removes every task and container of Kubernetes in containerd; what cannot be removed stays.
-    static func removeAll() {
-        guard Program.exists("/usr/bin/ctr") else { return }
-        func ctr(_ arguments: [String]) -> String {
-            let all = ["-n", "k8s.io"] + arguments
-            return (try? ChildProcess.run("/usr/bin/ctr", all, timeout: .seconds(20)))?.output ?? ""
+    ///
+    /// - Parameter program: containerd's client; where there is none, no pods are.
+    /// - Throws: `AgentFailure` where containerd does not say what there is: pods may go on, and write to what is to go.
+    package static func removeAll(_ program: String = ImageFiles.client) throws(AgentFailure) {
+        guard Program.exists(program) else { return }
+        func ctr(_ arguments: [String]) throws(SystemError) -> ChildProcess.Outcome {
+            try ChildProcess.run(program, ["-n", "k8s.io"] + arguments, timeout: .seconds(20))
         }
-        for name in ctr(["tasks", "list", "--quiet"]).split(separator: "\n").map(String.init) {
-            _ = ctr(["tasks", "kill", "--signal", "SIGKILL", "--all", name])
-            _ = ctr(["tasks", "delete", "--force", name])
+        func names(_ kind: String) throws(AgentFailure) -> [String] {
+            let reason: String
+            do throws(SystemError) {
+                let outcome = try ctr([kind, "list", "--quiet"])
+                if outcome.isSuccess { return outcome.output.split(separator: "\n").map(String.init) }
+                reason = String(outcome.output.split(separator: "\n").last ?? "exit code \(outcome.code)")
+            } catch {
+                reason = "\(error)"
+            }
+            throw AgentFailure(.unhealthy, "containerd does not answer, and pods may still run: \(reason)")
         }
-        for name in ctr(["containers", "list", "--quiet"]).split(separator: "\n").map(String.init) {
-            _ = ctr(["containers", "delete", name])
+        for name in try names("tasks") {
+            _ = try? ctr(["tasks", "kill", "--signal", "SIGKILL", "--all", name])
+            _ = try? ctr(["tasks", "delete", "--force", name])
         }
+        for name in try names("containers") { _ = try? ctr(["containers", "delete", name]) }
     }
 }

@@ -40,6 +40,8 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     package var authority: Data?
     /// Whether the machine is no longer as the generation in force wants it.
     package var isBegun: Bool?
+    /// When its kubelet was started last, in seconds since 1970; `nil` where it was not.
+    package var begunAt: UInt64?
 }
 
 /// A generation that was taken back.

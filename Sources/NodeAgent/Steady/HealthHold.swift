@@ -1,27 +1,46 @@
 internal import ClusterModel
 internal import KubernetesClient
 internal import LinuxSystem
-internal import NodePlan
+package import NodePlan
 internal import TendrilCore
 
 /// Waits until a generation has proven itself.
-struct HealthHold: Sendable {
-    private let supervisor: Supervisor
+package struct HealthHold: Sendable {
+    private let context: AgentContext
+    private let membership: Membership
+    private let document: NodeConfiguration
+    /// When its kubelet was started, in seconds since 1970: what the Node said before says nothing of that one.
+    private let begunAt: UInt64
 
-    init(_ supervisor: Supervisor) { self.supervisor = supervisor }
+    /// Looks at what a document wants.
+    ///
+    /// - Parameters:
+    ///   - context: of the agent.
+    ///   - membership: of the machine.
+    ///   - document: what is to be well.
+    ///   - begunAt: when its kubelet was started, in seconds since 1970; `nil` where that runs for longer, and tells only
+    ///     every few minutes that all is as it was.
+    package init(
+        _ context: AgentContext,
+        _ membership: Membership,
+        _ document: NodeConfiguration,
+        begunAt: UInt64?
+    ) {
+        (self.context, self.membership, self.document) = (context, membership, document)
+        self.begunAt = begunAt ?? 0
+    }
 
     /// Waits until all was well for `hold` seconds without a break.
     ///
     /// - Parameters:
-    ///   - document: what is to be well.
     ///   - hold: in seconds.
     ///   - timeout: in seconds, until the time of being well begins.
     /// - Returns: `nil` once it has proven itself, else what was wrong last.
-    func wait(_ document: NodeConfiguration, hold: Int, timeout: Int) async -> String? {
+    func wait(hold: Int, timeout: Int) async -> String? {
         var wellSince: MonotonicTime?
         let deadline = Clock.now() + .seconds(UInt64(timeout))
         while !Task.isCancelled {
-            let problem = await problem(document)
+            let problem = await problem()
             let now = Clock.now()
             if let problem {
                 wellSince = nil
@@ -36,16 +55,17 @@ struct HealthHold: Sendable {
         return "the agent was stopped"
     }
 
-    private func problem(_ document: NodeConfiguration) async -> String? {
-        let context = supervisor.context
+    /// What is wrong now; `nil` where all is well.
+    package func problem() async -> String? {
         if let problem = await LocalHealth.units(context.units, document.spec.supervisedUnits).first { return problem }
         guard document.spec.kubelet != nil else { return nil }
         if let problem = await LocalHealth.kubelet(context.transport) { return problem }
         do throws(APIError) {
-            guard let node = try await supervisor.membership.client.find(Node.self, context.identity.machine) else {
+            guard let node = try await membership.client.find(Node.self, context.identity.machine) else {
                 return "there is no Node \(context.identity.machine)"
             }
-            return node.isReady ? nil : "the Node is not Ready"
+            guard node.isReady else { return "the Node is not Ready" }
+            return node.isReady(since: begunAt) ? nil : "the kubelet was not heard of since it was started"
         } catch {
             return "\(error)"
         }

@@ -69,8 +69,8 @@ struct NodeReport: Sendable {
         )
     }
 
-    /// Sets a condition of the Node.
-    func tell(_ condition: Condition) async {
+    /// Sets a condition of the Node; whether that was done.
+    func tell(_ condition: Condition) async -> Bool {
         var condition = condition
         let now = KubernetesTime.text(seconds: Clock.unixTime())
         condition.lastHeartbeatTime = now
@@ -84,8 +84,10 @@ struct NodeReport: Sendable {
                 kind: .strategic,
                 ["status": ["conditions": [value]]]
             )
+            return true
         } catch {
             logger.debug("cannot set a condition", metadata: ["condition": "\(condition.type)", "reason": "\(error)"])
+            return false
         }
     }
 

@@ -1,60 +1,87 @@
 internal import ClusterModel
-internal import KubernetesClient
+package import KubernetesClient
 internal import LinuxSystem
-internal import Logging
+package import Logging
+package import TendrilCore
 
 /// Limits how many machines of a cluster disturb their pods at the same time: whoever restarts holds one of a fixed
 /// number of Leases.
 ///
 /// The Leases exist already; an agent may change but not make them.
-struct RestartBudget: Sendable {
+package final class RestartBudget: Sendable {
     /// How long a machine may hold a Lease without renewing it, in seconds.
-    static let duration = 900
+    private static let duration = 900
 
-    let client: KubernetesClient
-    let machine: String
-    let logger: Logger
+    private let client: KubernetesClient
+    private let machine: String
+    private let logger: Logger
+    /// The Leases that this machine may hold.
+    private let held = Guarded<Set<Int>>([])
 
-    /// Takes one of `budget` Leases; its index, or `nil` while all are taken.
-    func acquire(budget: Int) async throws(APIError) -> Int? {
-        for index in 0..<budget {
-            guard
-                var lease = try await client.find(
-                    Lease.self,
-                    TendrilAPI.restartLease(index),
-                    namespace: TendrilAPI.namespace
-                )
-            else {
-                break
-            }
-            guard isFree(lease) else { continue }
-            let now = KubernetesTime.microText(seconds: Clock.unixTime())
-            lease.spec = Lease.Spec(holderIdentity: machine, leaseDurationSeconds: Self.duration, renewTime: now)
-            do throws(APIError) {
-                try await client.replace(lease)
-                return index
-            } catch  where error.isConflict {
-                continue
-            }
-        }
-        return nil
+    package init(client: KubernetesClient, machine: String, logger: Logger) {
+        (self.client, self.machine, self.logger) = (client, machine, logger)
     }
 
-    /// Gives a Lease back.
-    func release(_ index: Int) async {
-        do throws(APIError) {
-            var lease = try await client.get(
-                Lease.self,
-                TendrilAPI.restartLease(index),
-                namespace: TendrilAPI.namespace
-            )
-            guard lease.spec?.holderIdentity == machine else { return }
-            lease.spec?.holderIdentity = ""
-            try await client.replace(lease)
-        } catch {
-            // It runs out by itself.
-            logger.debug("cannot give the restart budget back", metadata: ["reason": "\(error)"])
+    /// Takes one of `budget` Leases, one that is held already before any other; whether there was one.
+    package func acquire(budget: Int) async -> Bool {
+        let own = held.withLock { $0 }
+        for index in own.sorted() + (0..<budget).filter({ !own.contains($0) }) {
+            do throws(APIError) {
+                let lease = try await lease(index)
+                guard isFree(lease) else { continue }
+                // Also where the answer is lost.
+                held.withLock { _ = $0.insert(index) }
+                try await take(lease)
+                return true
+            } catch {
+                guard !error.isConflict else { continue }
+                logger.debug("cannot take leave to restart", metadata: ["reason": "\(error)"])
+                return false
+            }
         }
+        return false
+    }
+
+    /// Renews what is held, until the task is cancelled.
+    package func renew(every period: Nanoseconds = .seconds(300)) async {
+        while true {
+            do { try await Task.sleep(nanoseconds: period.value) } catch { return }
+            for index in held.withLock({ $0 }) {
+                do throws(APIError) {
+                    let lease = try await lease(index)
+                    if lease.spec?.holderIdentity == machine { try await take(lease) }
+                } catch {
+                    logger.debug("cannot renew leave to restart", metadata: ["reason": "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// Gives back all that is held.
+    package func release() async {
+        for index in held.withLock({ $0 }) {
+            do throws(APIError) {
+                var lease = try await lease(index)
+                guard lease.spec?.holderIdentity == machine else { continue }
+                lease.spec?.holderIdentity = ""
+                try await client.replace(lease)
+            } catch {
+                // It runs out by itself.
+                logger.debug("cannot give the restart budget back", metadata: ["reason": "\(error)"])
+            }
+        }
+        held.withLock { $0 = [] }
+    }
+
+    private func lease(_ index: Int) async throws(APIError) -> Lease {
+        try await client.get(Lease.self, TendrilAPI.restartLease(index), namespace: TendrilAPI.namespace)
+    }
+
+    private func take(_ lease: Lease) async throws(APIError) {
+        var lease = lease
+        let now = KubernetesTime.microText(seconds: Clock.unixTime())
+        lease.spec = Lease.Spec(holderIdentity: machine, leaseDurationSeconds: Self.duration, renewTime: now)
+        try await client.replace(lease)
     }
 
     private func isFree(_ lease: Lease) -> Bool {

@@ -5,7 +5,7 @@ internal import LinuxSystem
 internal import Logging
 internal import NodePlan
 internal import TLSEngine
-internal import TendrilCore
+package import TendrilCore
 
 extension Supervisor {
     /// Shows that the agent lives; while that fails it is tried more often, to see soon that a fault is over.
@@ -28,14 +28,23 @@ extension Supervisor {
         }
     }
 
-    /// Looks for wishes on the Node, and whether the machine is still called as it was.
-    func lookAtNode() async {
+    /// Looks for wishes on the Node and what is to be told there, and whether the machine is still called as it was.
+    package func lookAtNode(at now: MonotonicTime = Clock.now()) async {
         if context.configuration.machineName == nil, HostName.current.lowercased() != context.identity.machine {
             context.logger.error("the host name has changed; a node cannot be renamed: reset it and let it join again")
             await report.event("HostNameChanged", "the host name is now \(HostName.current)", isWarning: true)
         }
-        guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return }
+        let found: Node?
+        do throws(APIError) {
+            found = try await membership.client.find(Node.self, context.identity.machine)
+        } catch {
+            // Nobody says that it is gone.
+            return
+        }
+        await bringBack(isThere: found != nil, at: now)
+        guard let node = found else { return }
         await correct(node)
+        await tellConditions(missingOn: node)
         guard let wish = node.metadata.annotations?[NodeReport.restartAnnotation] else { return }
         let names = wish.split(separator: ",").map { String($0.filter { $0 != " " }) }.filter(UnitName.isValid)
         // First, so that a restart that fails is not tried for ever.
@@ -49,6 +58,21 @@ extension Supervisor {
                 await report.event("UnitRestartFailed", "\(error)", isWarning: true)
             }
         }
+    }
+
+    /// Restarts the kubelet once its Node stays away: one that was deleted is made anew only when a kubelet starts.
+    private func bringBack(isThere: Bool, at now: MonotonicTime) async {
+        let applied = (try? generations.applied()) ?? nil
+        let hasKubelet = applied.flatMap { try? generations.document($0).spec.kubelet } != nil
+        let (action, isChanged) = state.withLock { state in
+            let before = state.isLost
+            let action = state.absence.observe(isHealthy: isThere || !hasKubelet, at: now)
+            if isThere { state.isLost = false } else { state.told = [:] }
+            if action == .restart { state.isLost = true }
+            return (action, before != state.isLost)
+        }
+        await act(action, KubeletPaths.unit, absence)
+        if isChanged { showStatus() }
     }
 
     /// Renews the agent's certificate when 70 to 80 % of its life have passed, each machine at its own moment.
@@ -74,7 +98,6 @@ extension Supervisor {
     func watchServices() async {
         var kubelet = Remediation()
         var runtime = Remediation()
-        var lastUnits: [String]?
         while !Task.isCancelled {
             try? await Task.sleep(nanoseconds: 20_000_000_000)
             // Once the machine is changed for a generation on its way, its own judge decides.
@@ -91,18 +114,8 @@ extension Supervisor {
                 runtimeUnit,
                 runtimeProblem ?? ""
             )
-            if failing != lastUnits {
-                lastUnits = failing
-                let isWell = failing.isEmpty
-                await report.tell(
-                    Condition(
-                        "SystemdUnitsReady",
-                        status: isWell ? "True" : "False",
-                        reason: isWell ? "AllUnitsActive" : "UnitsNotActive",
-                        message: isWell ? "all units are as they are wanted" : failing.joined(separator: "; ")
-                    )
-                )
-            }
+            state.withLock { $0.failingUnits = failing }
+            await tellConditions()
         }
     }
 

@@ -7,33 +7,60 @@ internal import TLSEngine
 
 /// What is told of the node, in the cluster and on the machine.
 extension Supervisor {
-    func note(_ failure: AgentFailure) async {
-        let event = failure.isRefusal ? "DesiredStateRefused" : "ReconcileFailed"
+    /// Shows a failure, and tells it when it is new.
+    package func note(_ failure: AgentFailure) async {
         let isNew = state.withLock { state in
-            defer { state.failure = failure }
+            defer { (state.failure, state.isJudged) = (failure, true) }
             return state.failure != failure
         }
         showStatus()
-        guard isNew else { return }
-        context.logger.warning("\(failure.message)", metadata: ["cause": "\(failure.cause.rawValue)"])
-        await report.event(event, failure.message, isWarning: true)
-        await report.tell(Condition("TendrilAgentReady", status: "False", reason: event, message: failure.message))
+        if isNew {
+            context.logger.warning("\(failure.message)", metadata: ["cause": "\(failure.cause.rawValue)"])
+            await report.event(failure.event, failure.message, isWarning: true)
+        }
+        await tellConditions()
     }
 
-    func clearFailure() async {
-        state.withLock { $0.failure = nil }
-        await report.tell(
-            Condition("TendrilAgentReady", status: "True", reason: "AsWanted", message: "the node is as it is wanted")
-        )
+    /// Shows that all is well, and tells it where the Node says something else.
+    package func clearFailure() async {
+        state.withLock { ($0.failure, $0.isJudged) = (nil, true) }
+        showStatus()
+        await tellConditions()
+    }
+
+    /// Tells the conditions that the Node is not known to have; what cannot be told is tried again.
+    func tellConditions() async {
+        for condition in state.withLock({ state in state.conditions.filter { state.told[$0.type] != $0 } }) {
+            if await report.tell(condition) { state.withLock { $0.told[condition.type] = condition } }
+        }
+    }
+
+    /// Tells the conditions that the Node does not have: they could not be told, or the Node is another one.
+    func tellConditions(missingOn node: Node) async {
+        state.withLock { state in
+            for condition in state.conditions {
+                let said = node.condition(condition.type)
+                let isSaid =
+                    said?.status == condition.status && said?.reason == condition.reason
+                    && said?.message == condition.message
+                state.told[condition.type] = isSaid ? condition : nil
+            }
+        }
+        await tellConditions()
     }
 
     func showStatus() {
         var shown = progress
-        let failure = state.withLock { $0.failure }
+        let failure = state.withLock { state in
+            state.failure ?? (state.isLost ? AgentFailure(.unhealthy, absence) : nil)
+        }
         (shown.error, shown.cause) = (failure?.message, failure?.cause)
         StatusFile.write(context, progress: shown, expiry: membership.identity.facts.expiry)
         context.service.notify("STATUS=" + (failure?.message ?? "the node is as it is wanted"))
     }
+
+    /// What is wrong when the Node is gone.
+    var absence: String { "there is no Node \(context.identity.machine)" }
 
     func tellFollowed() async {
         await report.event("SecretsFollowed", "files follow Secrets that have changed", isWarning: false)
@@ -79,4 +106,33 @@ extension Supervisor {
         else { return }
         try? await markNode(applied, document)
     }
+}
+
+extension Supervisor.State {
+    /// The conditions that the Node is to have.
+    fileprivate var conditions: [Condition] {
+        var conditions: [Condition] = []
+        if isJudged {
+            let message = failure?.message ?? "the node is as it is wanted"
+            let (status, reason) = failure.map { ("False", $0.event) } ?? ("True", "AsWanted")
+            conditions.append(Condition("TendrilAgentReady", status: status, reason: reason, message: message))
+        }
+        if let failingUnits {
+            let isWell = failingUnits.isEmpty
+            conditions.append(
+                Condition(
+                    "SystemdUnitsReady",
+                    status: isWell ? "True" : "False",
+                    reason: isWell ? "AllUnitsActive" : "UnitsNotActive",
+                    message: isWell ? "all units are as they are wanted" : failingUnits.joined(separator: "; ")
+                )
+            )
+        }
+        return conditions
+    }
+}
+
+extension AgentFailure {
+    /// The event that tells it.
+    fileprivate var event: String { isRefusal ? "DesiredStateRefused" : "ReconcileFailed" }
 }

@@ -7,7 +7,7 @@ internal import TLSEngine
 internal import TendrilCore
 
 /// Keeps a node as it is wanted, until its task is cancelled.
-final class Supervisor: Sendable {
+package final class Supervisor: Sendable {
     struct State: Sendable {
         /// What says what is wanted; `nil` where that is gone.
         var pointer: ConfigMap?
@@ -16,6 +16,16 @@ final class Supervisor: Sendable {
         /// What the pool's pointer led to last.
         var wanted: SignedConfiguration?
         var failure: AgentFailure?
+        /// Whether the node was brought to what is wanted since the agent's start, or that has failed.
+        var isJudged = false
+        /// Units that are not as they are wanted; `nil` before the first look.
+        var failingUnits: [String]?
+        /// The conditions that the Node is known to have, by type.
+        var told: [String: Condition] = [:]
+        /// Decides when a kubelet whose Node is gone is restarted: with the third look in a row.
+        var absence = Remediation(patience: .seconds(120), limit: 1)
+        /// Whether the Node was gone for so long.
+        var isLost = false
         /// The Secrets that files of the generation in force are followed from.
         var secretNames: Set<String> = []
         /// When what failed is tried again; `nil` while nothing has failed.
@@ -32,7 +42,7 @@ final class Supervisor: Sendable {
     private let wakes: AsyncStream<Void>
     let wake: AsyncStream<Void>.Continuation
 
-    init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
+    package init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
         (self.context, self.membership) = (context, membership)
         generations = Generations(context, membership)
         report = NodeReport(
@@ -72,8 +82,7 @@ final class Supervisor: Sendable {
                 try await reconcile()
                 backoff.reset()
                 state.withLock { $0.retryAt = nil }
-                if state.withLock({ $0.failure }) != nil { await clearFailure() }
-                showStatus()
+                await clearFailure()
             } catch {
                 await note(error)
                 // Others give the budget back any moment.
@@ -107,6 +116,7 @@ final class Supervisor: Sendable {
             // What is in force is looked after all the same.
             refusal = error
         }
+        try load { try self.generations.tidy() }
         if let pending = try load({ try self.generations.pending() }) {
             try await bringIntoForce(pending)
         } else if let applied = try load({ try self.generations.applied() }) {
@@ -158,21 +168,21 @@ final class Supervisor: Sendable {
     ) async throws(AgentFailure) {
         let size = try generations.document(configuration).spec.restartBudget ?? 1
         let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
-        let lease = Guarded<Int?>(nil)
-        let result: Result<Void, AgentFailure>
-        do throws(AgentFailure) {
-            try await body {
-                if await self.isLeaving() { return false }
-                let held = try? await budget.acquire(budget: size)
-                lease.withLock { $0 = held }
-                return held != nil
+        let result: Result<Void, AgentFailure> = await withTaskGroup(of: Void.self) { group in
+            group.addTask { await budget.renew() }
+            defer { group.cancelAll() }
+            do throws(AgentFailure) {
+                try await body {
+                    if await self.isLeaving() { return false }
+                    return await budget.acquire(budget: size)
+                }
+                return .success(())
+            } catch {
+                return .failure(error)
             }
-            result = .success(())
-        } catch {
-            result = .failure(error)
         }
         // In a task of its own, which is not cancelled with this one.
-        if let held = lease.withLock({ $0 }) { await Task { await budget.release(held) }.value }
+        await Task { await budget.release() }.value
         try result.get()
     }
 
@@ -197,12 +207,15 @@ final class Supervisor: Sendable {
                 hasTunnel: document.spec.tunnelCertificate != nil,
                 hasKubelet: document.spec.kubelet != nil
             ) {
-                if isFirst { true } else { await permit() }
+                let isPermitted = if isFirst { true } else { await permit() }
+                return isPermitted && (try? self.generations.begin(pending, startsKubelet: true)) != nil
             }
         }
         let health = document.spec.health
         let hold = isFirst ? 0 : health?.holdSeconds ?? 30
-        if let reason = await HealthHold(self).wait(document, hold: hold, timeout: health?.timeoutSeconds ?? 300) {
+        let begunAt = try load { try self.generations.begunAt() }
+        let judge = HealthHold(context, membership, document, begunAt: begunAt)
+        if let reason = await judge.wait(hold: hold, timeout: health?.timeoutSeconds ?? 300) {
             if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
             throw try await rollBack(pending, reason)
         }
@@ -227,9 +240,13 @@ final class Supervisor: Sendable {
         return failure
     }
 
-    private func isLeaving() async -> Bool {
-        guard let node = try? await membership.client.find(Node.self, context.identity.machine) else { return true }
-        return node.isLeaving
+    /// Whether the Node is to be left alone; one that is gone has nobody who waits for its pods.
+    package func isLeaving() async -> Bool {
+        do throws(APIError) {
+            return try await membership.client.find(Node.self, context.identity.machine)?.isLeaving ?? false
+        } catch {
+            return true
+        }
     }
 
     private func load<Value>(_ body: () throws -> Value) throws(AgentFailure) -> Value {

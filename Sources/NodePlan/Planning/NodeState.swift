@@ -169,6 +169,8 @@ package struct Manifest: Codable, Hashable, Sendable {
     package var owedRestarts: Set<String>
     /// Units that have run to their end, of those that do not show it; `nil` where there are none.
     package var finished: Set<String>?
+    /// Whether units were changed, or were about to be, that systemd did not read yet; `nil` where none were.
+    package var owesReload: Bool?
 
     package init() { (files, units, owedRestarts) = ([:], [:], []) }
 }

@@ -44,6 +44,9 @@ package struct Plan: Hashable, Sendable {
         )
     }
 
+    /// Whether a unit is started or restarted.
+    package func starts(_ unit: String) -> Bool { steps.contains(.start(unit)) || steps.contains(.restart(unit)) }
+
     /// The units that are restarted or stopped.
     package var disrupted: [String] {
         steps.compactMap { step in
@@ -149,7 +152,11 @@ package enum Planner {
             default: false
             }
         }
-        if touchesUnits { plan.steps.append(.reloadUnits) }
+        if touchesUnits || manifest.owesReload == true {
+            plan.ahead.owesReload = true
+            plan.steps.append(.reloadUnits)
+        }
+        plan.behind.owesReload = nil
         var after: [Step] = []
         for (name, original) in gone where manifest.files[UnitName.path(name)] != .absent {
             // One of the operating system's, without what we laid over it.

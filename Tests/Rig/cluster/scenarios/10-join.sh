@@ -10,7 +10,8 @@ scenario_join() { # a bare machine becomes a Ready node; the token is void, and 
   until_ok 10 is w1 generation 1
   until_ok 10 eval '[[ $(annotation w1 applied-generation) == 1 && $(annotation w1 kubelet-version) == v$KUBERNETES_VERSION ]]'
   [[ $(kubectl get nodebootstrap w1 -o jsonpath='{.status.phase}') == done ]] || fail "NodeBootstrap is not done"
-  until_ok 5 eval '! kubectl -n kube-system get secret bootstrap-token-$(cut -d. -f1 "$WORK/w1.token")' || fail "the token is still there"
+  # It is made void once the approver sees that the machine has gone on with its certificate.
+  until_ok 10 eval '! kubectl -n kube-system get secret bootstrap-token-$(cut -d. -f1 "$WORK/w1.token")' || fail "the token is still there"
   # The only copies left are those that the rig itself made, outside the machine.
   ! on w1 grep -rqs "$secret" /etc /var /run /root /tmp /opt || fail "the token is still on the disk: $(on w1 grep -rls "$secret" /etc /var /run /root /tmp)"
   local id; id=$(kubectl get csr -o name); [[ -n $id ]] || fail "no requests"

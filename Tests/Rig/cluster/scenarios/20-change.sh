@@ -29,7 +29,7 @@ scenario_budget() { # a change that restarts kubelets goes one machine at a time
   kubectl get pod web -o jsonpath='{.status.phase}' | seen Running || fail "the pod did not survive"
 }
 
-scenario_rollback() { # a kubelet flag that does not exist is taken back as a whole, and told
+scenario_rollback() { # a kubelet flag that does not exist is taken back as a whole, and told; so is a kubelet without a way to the API server
   configured 4 -e 's/timeoutSeconds: 60/timeoutSeconds: 20/' -e 's/^    labels:/    extraArguments: [--no-such-flag]\n    labels:/' -e 's/10.96.0.10/10.96.0.12/'
   until_ok 150 event "GenerationRolledBack w1" || fail "w1: $(status w1)"
   until_ok 30 node_ready w1
@@ -37,8 +37,11 @@ scenario_rollback() { # a kubelet flag that does not exist is taken back as a wh
   ! on w1 grep -q 10.96.0.12 /etc/kubernetes/resolv.conf || fail "a file of the bad generation is still there"
   [[ $(annotation w1 applied-generation) == 3 ]] || fail "generation $(annotation w1 applied-generation)"
   until_ok 60 has w1 error "was taken back" || fail "status: $(status w1)"
-  configured 5
-  local m; for m in w1 w2 w3; do until_ok 150 eval "[[ \$(annotation $m applied-generation) == 5 ]]" || fail "$m: $(status $m)"; done
+  # A kubelet that is well, but comes to the API server no more: what its Node says is what the one before said.
+  varied 5 '{"health": {"timeoutSeconds": 20}, "kubelet": {"environment": {"HTTPS_PROXY": "http://192.0.2.1:1"}}}'
+  until_ok 150 has w1 error "generation 5 was taken back" || fail "w1: $(status w1), in force: $(annotation w1 applied-generation)"
+  configured 6
+  local m; for m in w1 w2 w3; do until_ok 150 eval "[[ \$(annotation $m applied-generation) == 6 ]]" || fail "$m: $(status $m)"; done
   until_ok 30 is w1 error ""
 }
 
@@ -61,8 +64,8 @@ PY
   ! on w1 test -e /etc/forged || fail "a forged file was written"
   configured 2
   until_ok 30 is w1 cause outdated || fail "older: $(status w1)"
-  configured 6
-  local m; for m in w1 w2 w3; do until_ok 60 eval "[[ \$(annotation $m applied-generation) == 6 ]]" || fail "$m: $(status $m)"; done
+  configured 7
+  local m; for m in w1 w2 w3; do until_ok 60 eval "[[ \$(annotation $m applied-generation) == 7 ]]" || fail "$m: $(status $m)"; done
 }
 
 # varied GENERATION JSON: publishes the rig's configuration with JSON merged into its spec; lists are joined

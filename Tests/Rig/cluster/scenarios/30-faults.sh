@@ -117,3 +117,11 @@ scenario_endpoint() { # when the address that a kubelet uses dies, the agent goe
   machine down e1
   kubectl delete node e1 >/dev/null
 }
+
+scenario_lost_node() { # a Node that somebody deletes comes back, with all that the agent tells there
+  kubectl delete node w2 >/dev/null
+  until_ok 300 node_ready w2 || fail "w2: $(status w2)"
+  until_ok 90 eval "[[ \$(annotation w2 applied-generation) == $(latest) ]]" || fail "w2: $(status w2)"
+  event "UnhealthyUnitRestarted w2" || fail "the restart was not told"
+  until_ok 90 is w2 error "" || fail "w2: $(status w2)"
+}

@@ -45,7 +45,7 @@ scenario_rejoin() { # a machine that has lost its identity joins again with a to
   token rejoin --machine w3 --allow-rejoin
   on w3 sh -c 'cat >/etc/tendril/bootstrap-token; chmod 600 /etc/tendril/bootstrap-token; systemctl start tendril-agent' <"$WORK/rejoin.token"
   until_ok 90 is w3 phase done || fail "w3: $(status w3)"
-  on w3 test -e /var/lib/kubelet/pki/kubelet-client-current.pem || fail "the kubelet has no certificate"
+  until_ok 60 on w3 test -e /var/lib/kubelet/pki/kubelet-client-current.pem || fail "the kubelet has no certificate"
   ! on w3 test -e /etc/tendril/bootstrap-token || fail "the token is still on the disk"
   until_ok 60 node_ready w3
   [[ $(kubectl get node w3 -o jsonpath='{.metadata.uid}') == "$uid" ]] || fail "the Node was replaced"

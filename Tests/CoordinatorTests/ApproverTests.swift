@@ -1,0 +1,101 @@
+import ClusterModel
+import Coordinator
+import FoundationEssentials
+import LinuxSystem
+import Logging
+import TLSEngine
+import TendrilCore
+import Testing
+
+@Suite("How long a token lives")
+struct ApproverTests {
+    private let api = MemoryAPI()
+
+    private func put(_ phase: BootstrapPhase) throws {
+        var bootstrap = NodeBootstrap(name: "w1", pool: "worker")
+        bootstrap.status = .init(phase: phase)
+        try api.put(bootstrap)
+    }
+
+    /// Judges a request whose certificate was issued so many seconds ago, while `body` runs.
+    private func judge(
+        allowsRejoin: Bool,
+        age: UInt64 = 0,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        let (token, secret) = try TokenManifest.make(
+            pool: "worker",
+            machine: "w1",
+            namePrefix: "",
+            lifetime: 3600,
+            allowsRejoin: allowsRejoin
+        )
+        try api.put(secret)
+        let issuer = try CertificateIssuer(name: "agents", days: 1)
+        let authority = try RequestAuthority(certificate: try issuer.authorityPEM(), key: try issuer.authorityKeyPEM())
+        let approver = Approver(
+            client: api.client,
+            cluster: "shoot--a--b",
+            authority: authority,
+            nodeNetworks: [],
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            grace: .milliseconds(10)
+        )
+        let spec = CertificateSigningRequest.Spec(request: [], signerName: Signer.agent.rawValue, usages: [])
+        var request = CertificateSigningRequest(ObjectMetadata(name: "tendril-agent-w1"), spec: spec)
+        request.spec.username = BootstrapToken.userPrefix + token.prefix(6)
+        var approval = Condition("Approved", status: "True")
+        approval.lastUpdateTime = KubernetesTime.text(seconds: Clock.unixTime() - age)
+        request.status = .init(conditions: [approval], certificate: Data([1]))
+        try await withThrowingTaskGroup(of: Void.self) { [request] group in
+            group.addTask { await approver.consider(request) }
+            try await body()
+            group.cancelAll()
+        }
+    }
+
+    private var isGone: Bool { api.paths("/api/v1/namespaces/kube-system/secrets/").isEmpty }
+
+    private func isGone(within limit: Nanoseconds) async -> Bool {
+        let deadline = Clock.now() + limit
+        while Clock.now() < deadline {
+            if isGone { return true }
+            try? await Task.sleep(nanoseconds: 10_000_000)
+        }
+        return false
+    }
+
+    /// Waits until the approver has looked whether the machine goes on; whether the token is there then.
+    private func isKept() async -> Bool {
+        let deadline = Clock.now() + .seconds(60)
+        while Clock.now() < deadline, !isGone {
+            if !api.bodies("GET /apis/tendril.dev/v1alpha1/nodebootstraps/w1").isEmpty { return !isGone }
+            try? await Task.sleep(nanoseconds: 10_000_000)
+        }
+        return false
+    }
+
+    @Test("Until the machine was seen with its certificate, for it may be stopped before it has that")
+    func seen() async throws {
+        try put(.identity)
+        try await judge(allowsRejoin: false) {
+            #expect(await isKept())
+            try put(.apply)
+            #expect(await isGone(within: .seconds(60)))
+        }
+    }
+
+    @Test("Not for ever, whoever begins to wait anew", arguments: [(590, false), (601, true)] as [(UInt64, Bool)])
+    func limit(age: UInt64, isOver: Bool) async throws {
+        try await judge(allowsRejoin: false, age: age) {
+            if isOver { #expect(await isGone(within: .seconds(60))) } else { #expect(await isKept()) }
+        }
+        #expect(isGone == isOver, "one that ends leaves it to the next")
+    }
+
+    @Test("One that allows to rejoin lives for seconds, for it would do so for others, too")
+    func rejoin() async throws {
+        try put(.identity)
+        try await judge(allowsRejoin: true) { #expect(await isGone(within: .seconds(60))) }
+    }
+}
