@@ -136,6 +136,33 @@ struct FailureTests {
         #expect(client.wait() == 0)
     }
 
+    @Test("A server that lingers takes requests for a while after it was told to end, and what is open is waited for")
+    func lingers() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", ["--linger-seconds", "3", "--drain-seconds", "60"])
+        _ = try lab.startStreams("shoot", "client", [])
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        try lab.waitUntil("no stream is open") { try activeStreams(lab) == 0 }
+        let begin = Date()
+        server.signalEnd(SIGTERM)
+        usleep(2_000_000)
+        let held = try EgressSocket(lab.egress, Self.target)
+        try held.exchange([1, 2, 3])
+        Thread.sleep(until: begin.addingTimeInterval(4))
+        // What is open holds the end up, as ever.
+        try held.exchange([4, 5, 6])
+        held.endSending()
+        #expect(try held.receive(1) == [])
+        let watch = try Stopwatch()
+        #expect(server.wait() == 0)
+        #expect(watch.seconds < 2 * Lab.patience)
+    }
+
+    private func activeStreams(_ lab: Lab) throws -> Int? {
+        (try lab.status("server")["streams"] as? [String: Any])?["active"] as? Int
+    }
+
     @Test("A client with one name for each instance reaches each of them by SNI behind one address")
     func serverNames() throws {
         let lab = try Lab()

@@ -78,6 +78,8 @@ struct ConfigurationTests {
             ("nodesKubeconfig: k\nsharedNetworks: [10.9.0.0/24]", "sharedNetworks[0]: 10.9.0.0/24 lies in none"),
             ("nodesKubeconfig: k\nsharedNetworks: [x]", "sharedNetworks[0]: \"x\" is not a network"),
             ("nodesKubeconfig: k\nclients: [{name: a}]", "nodesKubeconfig: and clients both say"),
+            ("lingerSeconds: 601\ndrainSeconds: 3600", "lingerSeconds: \"601\" is not a number from 0 to 600"),
+            ("lingerSeconds: 6", "lingerSeconds: 6 is more than drainSeconds, which is 5"),
         ]
     )
     func isRefused(line: String, expected: String) {

@@ -42,6 +42,7 @@ package struct ConfigurationValidator {
         )
         let servers = list(.server, "HOST:PORT", endpoint)
         if role == .client, servers.isEmpty { problem(.server, "is missing: name one server at least") }
+        let drain = single(.drainSeconds, "a number from 0 to 3600", number(0...3600)) ?? 5
         let configuration = VPNConfiguration(
             role: role,
             listen: single(.listen, "ADDRESS:PORT", listenEndpoint)
@@ -73,7 +74,8 @@ package struct ConfigurationValidator {
             apiServer: single(.apiServer, "ADDRESS:PORT", addressEndpoint),
             apiServerListen: single(.apiServerListen, "ADDRESS:PORT", addressEndpoint),
             instances: single(.instances, "a number from 1 to 16", number(1...Hello.maximumInstances)) ?? 1,
-            drainSeconds: single(.drainSeconds, "a number from 0 to 3600", number(0...3600)) ?? 5,
+            drainSeconds: drain,
+            lingerSeconds: lingerSeconds(within: drain),
             packets: packets,
             offload: single(.offload, "auto, tcp or none", VPNConfiguration.Offload.init(rawValue:)) ?? .auto,
             socket: single(.socket, "an absolute path of at most 100 bytes", socketPath)
@@ -184,6 +186,12 @@ package struct ConfigurationValidator {
         return shared
     }
 
+    private mutating func lingerSeconds(within drain: Int) -> Int {
+        let seconds = single(.lingerSeconds, "a number from 0 to 600", number(0...600)) ?? 0
+        if seconds > drain { problem(.lingerSeconds, "\(seconds) is more than drainSeconds, which is \(drain)") }
+        return seconds
+    }
+
     private mutating func ciphers() -> [CipherSuite] {
         let names = CipherSuite.allCases.map(\.rawValue).joined(separator: ", ")
         let chosen = list(.cipher, "one of \(names)") { text in
@@ -242,7 +250,7 @@ package struct ConfigurationValidator {
             case .client:
                 [
                     .listen, .allowInbound, .egressSocket, .egressListen, .egressCertificate, .egressKey,
-                    .egressAuthority, .apiServer, .instances, .nodesKubeconfig, .sharedNetwork,
+                    .egressAuthority, .apiServer, .instances, .nodesKubeconfig, .sharedNetwork, .lingerSeconds,
                 ]
             }
         for setting in foreign {
