@@ -197,6 +197,7 @@ struct StreamTests {
         #expect(try fetch([]) != 0, "without a certificate")
         #expect(try fetch(identity("stranger")) != 0, "with a certificate of another CA")
         try lab.waitUntil("it is told") { server.text.contains("nobody is let in at egress over TLS") }
+        try expectRoom(lab) { try fetch(identity("client")) == 0 }
         // Another CA is believed from the next connection on, without a restart; the old one is not.
         try Lab.run(["cp", "\(files)/other.crt", "\(files)/ca.crt.new"])
         let trusted = "\(files)/trusted.crt"
@@ -206,6 +207,21 @@ struct StreamTests {
         #expect(try fetch(check + identity("stranger")) == 0)
         #expect(try fetch(check + identity("client")) != 0)
         #expect(mute.wait() == 0, "it is not put out")
+    }
+
+    /// Expects that a crowd that never comes to the end of its handshake, byte by byte, takes nobody's place, and does not stay.
+    private func expectRoom(_ lab: Lab, _ isLetIn: () throws -> Bool) throws {
+        let command = [try #require(Lab.tools), "drip", "--connect", "10.1.0.1:8134", "--seconds", "30"]
+        let crowd = try lab.start("pod-s", command)
+        try lab.waitUntil("the door is full") {
+            try lab.output("seed", ["ss", "-Htn", "state", "established", "sport = :8134"])
+                .split(separator: "\n").count >= 250
+        }
+        #expect(try isLetIn())
+        #expect(crowd.wait() == 0)
+        let figures = try JSONSerialization.jsonObject(with: Data(crowd.text.utf8)) as? [String: Double]
+        #expect(figures?["held"] == 500 && figures?["open"] == 0, "\(crowd.text)")
+        #expect(figures?["lasted"].map { $0 < 5 + 3 * Lab.patience } == true, "\(crowd.text)")
     }
 
     /// A CA with a server and a client, and another CA with a client.

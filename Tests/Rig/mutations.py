@@ -118,6 +118,8 @@ MUTATIONS = [
     (f"{P}/Liveness/LaneMachine.swift", "guard awaited[place] == heartbeat else", "guard awaited[place] != nil else",
      "LaneMachineTests"),
     (f"{P}/Liveness/LaneMachine.swift", "        awaited[place] = nil\n", "", "LaneMachineTests"),
+    (f"{P}/Gate/WaitingRoom.swift", "deadline <= now else", "deadline < MonotonicTime(nanoseconds: 0) else", "WaitingRoomTests"),
+    (f"{P}/Gate/WaitingRoom.swift", "guests.count > capacity ? oldest : nil", "nil", "WaitingRoomTests"),
     (f"{P}/Streams/StreamPassage.swift", "guard number > self.number else", "guard true else", "StreamPassageTests"),
     (f"{P}/Streams/StreamRoutes.swift", "guard !address.isNeverATarget else", "guard true || !address.isNeverATarget else",
      "StreamRouteTests"),
