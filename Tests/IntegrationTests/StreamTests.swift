@@ -41,6 +41,62 @@ struct StreamTests {
         }
     }
 
+    @Test("Whoever closes right behind the last bytes has all of them arrive, and an end behind them, as with TCP")
+    func closesAtOnce() throws {
+        let lab = try Lab()
+        let (server, _) = try startPair(lab)
+        let sink = try lab.start("pod-c", ["python3", "-u", "-c", Self.sink])
+        try lab.waitUntil("the sink listens") { (try? EgressSocket(lab.egress, "10.2.0.10:11")) != nil }
+        try lab.waitUntil("it counts") { sink.text == "0\n" }
+        let counts = (0..<100).map { 1 + $0 * 1999 }
+        for count in counts {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:11")
+            try socket.send([UInt8](repeating: UInt8(truncatingIfNeeded: count), count: count))
+        }
+        try lab.waitUntil("all are over") { sink.text.split(separator: "\n").count > counts.count }
+        #expect(sink.text.split(separator: "\n").dropFirst().map(String.init) == counts.map(String.init))
+        for side in ["server", "client"] {
+            let streams = try lab.status(side)["streams"] as? [String: Any]
+            #expect(streams?["broken"] as? Int == 0, "\(side): \(streams ?? [:])")
+        }
+        try lab.waitUntil("no stream is left") {
+            (try lab.status("server")["streams"] as? [String: Any])?["active"] as? Int == 0
+        }
+        #expect(server.isRunning)
+    }
+
+    @Test("Whoever leaves while the target talks ends the stream at once, and none is called broken")
+    func leavesEarly() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        let bulkServer = [try #require(Lab.tools), "bulk-server", "--listen", "10.2.0.10:9000"]
+        try lab.startListening("pod-c", bulkServer, at: 9000)
+        for round in 0..<10 {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:9000")
+            try socket.send([UInt8(ascii: "D")])
+            #expect(try socket.receive(round * 50_000).count == round * 50_000)
+        }
+        for side in ["server", "client"] {
+            func streams() throws -> [String: Any] { try lab.status(side)["streams"] as? [String: Any] ?? [:] }
+            try lab.waitUntil("no stream is left", within: 2) { try streams()["active"] as? Int == 0 }
+            let told = try streams()
+            #expect(told["broken"] as? Int == 0, "\(side): \(told)")
+        }
+    }
+
+    /// Says of each connection how many bytes came before its end, or that it was reset.
+    private static let sink = """
+        import socket
+        listener = socket.create_server(("10.2.0.10", 11), backlog=200)
+        while True:
+            connection, count = listener.accept()[0], 0
+            try:
+                while data := connection.recv(65536): count += len(data)
+                print(count)
+            except OSError as error: print(count, error)
+            connection.close()
+        """
+
     @Test("Bytes that were sent before a stream is open go along when another server has to be tried")
     func earlyBytes() throws {
         let lab = try Lab()
