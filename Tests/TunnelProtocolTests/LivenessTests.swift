@@ -190,6 +190,27 @@ struct LinkMachineTests {
         #expect(gaps.allSatisfy { $0.at >= 10_000 || $0.gap < 1000 } && gaps.last?.gap ?? 0 > 2500, "\(gaps)")
     }
 
+    @Test("looks for another instance without a pause for half a minute, and then as rarely as for any other")
+    func looksElsewhere() {
+        var machine = LinkMachine(at: time(0))
+        func attempts(from start: UInt64, to end: UInt64) -> [UInt64] {
+            var attempts: [UInt64] = []
+            while let next = machine.deadline, next < time(end) {
+                _ = machine.due(at: next)
+                attempts.append(next.since(time(0)) / 1_000_000)
+                machine.failed(0, at: next, random: .max, wasElsewhere: true)
+            }
+            return attempts.filter { $0 >= start }
+        }
+        #expect(attempts(from: 0, to: 25_000).count >= 20)
+        let later = attempts(from: 40_000, to: 640_000)
+        #expect((80...130).contains(later.count), "\(later.count)")
+        // One that was found and is lost again is looked for as at first.
+        machine.opened(0, generation: 1, lanes: 1, at: time(640_000))
+        machine.ended(0, generation: 1, at: time(650_000), random: 0)
+        #expect(attempts(from: 650_000, to: 675_000).count >= 20)
+    }
+
     @Test("dials again what was asked to be renewed while it was being dialled")
     func renewsWhileDialling() {
         var machine = LinkMachine(at: time(0))
