@@ -150,6 +150,7 @@ final class ClientControl: ControlCore.Delegate {
             bound: RouteTable(),
             at: now
         )
+        serviceDoor?.linkUp()
     }
 
     func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
