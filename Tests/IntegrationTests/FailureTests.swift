@@ -185,6 +185,30 @@ struct FailureTests {
         #expect(Set(links.compactMap { $0["name"] as? String }) == ["s1", "s2"], "\(client.text)")
     }
 
+    @Test("No metric of a client is there twice, whichever of several instances it has found")
+    func instancesAreTold() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", ["--instances", "3"])
+        _ = try lab.startStreams("shoot", "client", ["--metrics", "10.2.0.1:8133"])
+        func links() throws -> [String] {
+            let lines = try lab.get("/metrics", of: "client").split(separator: "\n").filter { !$0.hasPrefix("#") }
+            let series = lines.compactMap { line in line.lastIndex(of: " ").map { String(line[..<$0]) } }
+            guard Set(series).count == series.count else { throw LabError("twice: \(series)") }
+            let names = series.compactMap { $0.wholeMatch(of: #/tendril_vpn_link_lanes\{link="(.*)"\}/#) }
+            return names.map { String($0.1) }.sorted()
+        }
+        try lab.waitUntil("the client is linked to one of three") {
+            (try? lab.status("client")["linksExpected"] as? Int) == 3 && (try? lab.liveLinks("client")) == 1
+        }
+        #expect(try links() == ["192.0.2.1:8132#1", "192.0.2.1:8132#2", "server"])
+        server.end(SIGKILL)
+        // Nobody knows how many there are now.
+        try lab.waitUntil("the client tells that the link is down") { try links() == ["192.0.2.1:8132"] }
+        _ = try lab.startStreams("seed", "server", [])
+        try lab.waitUntil("the client is linked to one of one") { try links() == ["server"] }
+        #expect(try lab.status("client")["linksExpected"] as? Int == 1)
+    }
+
     /// Expects that no dial which begins after something has happened takes longer than so many seconds until a byte has come back.
     private func expectDials(
         _ dial: @escaping @Sendable () throws -> Connection,
