@@ -15,7 +15,8 @@ struct QueueTests {
         let peers: [RawPeer]
         private let descriptors: [CInt]
 
-        init() throws {
+        /// Makes both, with a lane of each, or of the second one alone.
+        init(mtu: Int = 1500, isFirstLinked: Bool = true) throws {
             let network = IPPrefix("10.2.0.0/16").map { [$0] } ?? []
             let policy = ServerPolicy(
                 routes: RouteTable(network.map { ($0, 0) }),
@@ -42,7 +43,7 @@ struct QueueTests {
                     lane: index,
                     generation: 1,
                     bound: bound,
-                    mtu: 1500,
+                    mtu: mtu,
                     expiry: .max,
                     takesStreams: true
                 )
@@ -55,7 +56,7 @@ struct QueueTests {
                     unsent: [],
                     at: Clock.now()
                 )
-                worker.mailbox.post(.adopt(lane))
+                if index > 0 || isFirstLinked { worker.mailbox.post(.adopt(lane)) }
                 peers.append(RawPeer(ends.1, try sessions.takeClient()))
                 workers.append(worker)
             }
@@ -72,6 +73,11 @@ struct QueueTests {
         func send(_ packet: [UInt8], queue: Int) {
             let bytes = [UInt8](repeating: 0, count: 10) + packet
             _ = Glibc.send(descriptors[queue], bytes, bytes.count, CInt(MSG_DONTWAIT))
+        }
+
+        /// The packets that the worker of a lane has sent.
+        func carried(lane: Int) throws -> [[UInt8]] {
+            try peers[lane].frames().filter { $0.kind == 16 }.map { Array($0.payload[10...]) }
         }
 
         /// How many packets the worker of a lane has sent.
@@ -123,6 +129,22 @@ struct QueueTests {
         #expect(!crew.workers[0].isWide)
         #expect(try sends(through: 1) == [1, 0])
         #expect(try sends(through: 0) == [1, 0])
+    }
+
+    @Test("of a worker without a lane lead to another's, where the far end's MTU is heeded as ever")
+    func heedsMTU() throws {
+        let crew = try Crew(mtu: 1280, isFirstLinked: false)
+        crew.send(TestPacket.tcp("10.1.0.1", "10.2.0.5", flags: 2, mss: 8960), queue: 0)
+        crew.turn()
+        let carried = try crew.carried(lane: 1)
+        let packet = try #require(carried.first)
+        #expect(carried.count == 1 && Int(packet[42]) << 8 | Int(packet[43]) == 1240 && TestPacket.isSound(packet))
+        crew.send(TestPacket.udp("10.1.0.1", "10.2.0.5", payload: 1300), queue: 0)
+        crew.turn()
+        let more = try crew.carried(lane: 1)
+        // The sender is told.
+        #expect(more.isEmpty && crew.written(to: 0) + crew.written(to: 1) == 1)
+        #expect(crew.workers[1].counters[.tooBig] == 1)
     }
 
     @Test("get each flow's packets whichever lane they came in by")
