@@ -231,7 +231,8 @@ struct FailureTests {
         let lab = try Lab()
         let pki = try makeCertificates(lab)
         try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
-        _ = try lab.startStreams("seed", "server", ["--listen", ":8132"], pki: pki, file: "s1")
+        let more = ["--listen", ":8132", "--metrics", "10.1.0.1:8133"]
+        _ = try lab.startStreams("seed", "server", more, pki: pki, file: "s1")
         func start(_ name: String, _ server: String) throws -> Program {
             try lab.startStreams("shoot", "client", ["--server", server], pki: pki, file: name, socket: name)
         }
@@ -244,7 +245,10 @@ struct FailureTests {
         try expectDials(dial, within: 1, after: { first.end(SIGKILL) })
         _ = try start("c1", "192.0.2.1:8132")
         try lab.waitUntil("both clients are linked again") { (try? lab.liveLinks("server")) == 2 }
+        let before = try lab.metric("tendril_vpn_stream_failovers_total")
         try expectDials(dial, within: 3, after: { try cut(lab) }, healedBy: { try heal(lab) })
+        // Those that were under way when nothing came any more.
+        #expect(try lab.metric("tendril_vpn_stream_failovers_total") > before)
     }
 
     @Test("Pods reach another server within a second of a kill, and within three of a cut without a word")
@@ -257,12 +261,12 @@ struct FailureTests {
             return try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
         }
         let first = try start("s1", "192.0.2.1:8132")
-        _ = try start("s2", "192.0.2.3:8132")
+        let second = try start("s2", "192.0.2.3:8132")
         let servers = ["--server", "192.0.2.1:8132", "--server", "192.0.2.3:8132"]
         _ = try lab.startStreams(
             "shoot",
             "client",
-            servers + ["--api-server-listen", Self.service],
+            servers + ["--api-server-listen", Self.service, "--metrics", "10.2.0.1:8133"],
             pki: pki,
             file: "c1"
         )
@@ -271,9 +275,16 @@ struct FailureTests {
         let pod = lab.handle("pod-c")
         let dial = { @Sendable in try PodSocket(pod, Self.service) }
         try expectDials(dial, within: 1, after: { first.end(SIGKILL) })
-        _ = try start("s1", "192.0.2.1:8132")
+        let again = try start("s1", "192.0.2.1:8132")
         try lab.waitUntil("the client is linked to both again") { (try? lab.liveLinks("client")) == 2 }
+        let before = try lab.metric("tendril_vpn_stream_failovers_total", of: "client")
         try expectDials(dial, within: 3, after: { try cut(lab) }, healedBy: { try heal(lab) })
+        #expect(try lab.metric("tendril_vpn_stream_failovers_total", of: "client") > before)
+        // Where no server is left a pod is turned away, and counted.
+        #expect(try lab.metric("tendril_vpn_pod_refusals_total", of: "client") == 0)
+        for server in [again, second] { server.end(SIGKILL) }
+        #expect(throws: LabError.self) { try dial().exchange([1]) }
+        #expect(try lab.metric("tendril_vpn_pod_refusals_total", of: "client") == 1)
     }
 
     /// Has the way to and from the seed's second address swallow everything, without a word to either side.

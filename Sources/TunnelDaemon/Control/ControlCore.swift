@@ -237,8 +237,19 @@ final class ControlCore {
         return nextGeneration
     }
 
+    /// Has a stream made of a connection over the first of some links that has a lane for it and was not tried yet; whether there
+    /// is one.
+    func open(_ request: StreamRequest, links: [Int]) -> Bool {
+        guard let link = links.first(where: { !request.tried.contains($0) && open(request, link: $0) }) else {
+            return false
+        }
+        let isAnother = !request.tried.isEmpty || request.lost.map { $0 != link } ?? false
+        if isAnother { board.update { $0.failovers += 1 } }
+        return true
+    }
+
     /// Has a stream made of a connection; whether the link has a lane for it.
-    func open(_ request: StreamRequest, link: Int) -> Bool {
+    private func open(_ request: StreamRequest, link: Int) -> Bool {
         guard let lanes = streamLanes[link], !lanes.isEmpty else { return false }
         streamTurn &+= 1
         let numbers = Set(lanes.values).sorted()

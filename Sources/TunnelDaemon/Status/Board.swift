@@ -52,6 +52,8 @@ final class Board: Sendable {
         var egressRefusals: [Int: UInt64] = [:]
         /// Dials that went by another link after one had failed.
         var failovers: UInt64 = 0
+        /// Pods' connections that were closed, for there was no stream for them.
+        var podRefusals: UInt64 = 0
         var visitors = 0
         var flows = 0
         var reloads: [String: UInt64] = [:]

@@ -101,11 +101,12 @@ final class EgressDoor {
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         guard let guide else { return }
         // A link that went down may be back in a moment; one that leads nowhere is not asked again.
-        if reset.reason == .linkDown { return park(request) }
-        request.tried.insert(link)
-        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request, guide.streamRoutes) {
-            return core.board.update { $0.failovers += 1 }
+        if reset.reason == .linkDown {
+            request.lost = link
+            return park(request)
         }
+        request.tried.insert(link)
+        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request, guide.streamRoutes) { return }
         answer(request, HTTPRefusal(reset))
     }
 
@@ -177,7 +178,7 @@ final class EgressDoor {
             case .targets: routes.candidates(for: request.target, turn: turn)
             case .peerStatus: routes.paths.filter { $0.name == request.peer }.map(\.link)
             }
-        return links.contains { !request.tried.contains($0) && core.open(request, link: $0) }
+        return core.open(request, links: links)
     }
 
     private func retryParked(at now: MonotonicTime) {

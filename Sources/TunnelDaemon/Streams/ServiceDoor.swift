@@ -73,20 +73,20 @@ final class ServiceDoor {
     /// A stream could not be opened: another server, or the end of the connection.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         if reset.reason == .linkDown {
+            request.lost = link
             return parked.isFull ? close(request, "too many streams") : parked.add(request)
         }
         request.tried.insert(link)
-        if now < request.deadline, route(request) { return core.board.update { $0.failovers += 1 } }
+        if now < request.deadline, route(request) { return }
         close(request, "\(reset)")
     }
 
-    private func route(_ request: StreamRequest) -> Bool {
-        links().contains { !request.tried.contains($0) && core.open(request, link: $0) }
-    }
+    private func route(_ request: StreamRequest) -> Bool { core.open(request, links: links()) }
 
     private func close(_ request: StreamRequest, _ reason: String) {
         guard let socket = request.takeSocket() else { return }
         socket.closeAbruptly()
+        core.board.update { $0.podRefusals += 1 }
         core.limiter.log("no stream to the API server", ["reason": "\(reason)"], to: core.logger, at: Clock.now())
     }
 }
