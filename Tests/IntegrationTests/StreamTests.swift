@@ -180,6 +180,10 @@ struct StreamTests {
         let line = EgressSocket.answer(lab.egress, "10.2.0.10:7")
         #expect(line.hasPrefix("HTTP/1.1 504 node client: link down "), "\(line)")
         #expect(watch.seconds < 5)
+        // The status has it too, with what happened.
+        let links = try lab.status("server")["links"] as? [[String: Any]] ?? []
+        #expect(links.map { $0["name"] as? String } == ["client"] && links.first?["state"] as? String == "down")
+        #expect((links.first?["lastError"] as? String)?.isEmpty == false, "\(links)")
         // A dial that comes while the link is down for a moment waits for it, for the three seconds that it has.
         _ = try lab.startStreams("shoot", "client", [])
         let begin = Date()
