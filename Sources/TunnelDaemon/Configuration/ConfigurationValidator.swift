@@ -33,7 +33,8 @@ package struct ConfigurationValidator {
         let networks = list(.network, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
         let remote = list(.remoteNetwork, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
         let clients = clientBindings(within: networks)
-        if packets { checkAddressPlan(addresses, networks, remote) }
+        if packets { requireAddressPlan(addresses, networks) }
+        checkAddressPlan(addresses, networks, remote)
         let files = VPNConfiguration.Files(
             authorities: path(.ca, "the server would not know whom to trust"),
             certificate: path(.certificate, "both sides authenticate"),
@@ -259,11 +260,8 @@ package struct ConfigurationValidator {
         }
     }
 
-    private mutating func checkAddressPlan(
-        _ addresses: [InterfaceAddress],
-        _ networks: [IPPrefix],
-        _ remote: [IPPrefix]
-    ) {
+    /// What packets cannot be carried without.
+    private mutating func requireAddressPlan(_ addresses: [InterfaceAddress], _ networks: [IPPrefix]) {
         if addresses.isEmpty, raw.values[.address] == nil {
             problem(.address, "is missing: the TUN device needs an address of its own")
         }
@@ -273,6 +271,13 @@ package struct ConfigurationValidator {
                 "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")"
             )
         }
+    }
+
+    private mutating func checkAddressPlan(
+        _ addresses: [InterfaceAddress],
+        _ networks: [IPPrefix],
+        _ remote: [IPPrefix]
+    ) {
         for (setting, count) in [(Setting.network, networks.count), (.address, addresses.count)]
         where count > Hello.maximumNetworks {
             problem(setting, "has \(count) entries, more than the \(Hello.maximumNetworks) that a hello can hold")
