@@ -163,6 +163,48 @@ struct FailureTests {
         (try lab.status("server")["streams"] as? [String: Any])?["active"] as? Int
     }
 
+    @Test("Who is told to end twice ends at once; a hang-up has the files read again at once")
+    func signals() throws {
+        let lab = try Lab()
+        let more = ["--metrics", "10.1.0.1:8133", "--linger-seconds", "60", "--drain-seconds", "60"]
+        let server = try lab.startStreams("seed", "server", more)
+        try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
+        server.signalEnd(SIGHUP)
+        try lab.waitUntil("the files are read", within: 0.3) { try lab.metric("tendril_vpn_reloads_total", "ok") == 1 }
+        server.signalEnd(SIGTERM)
+        usleep(500_000)
+        #expect(try server.isRunning && lab.says(server, "stopping"))
+        let watch = try Stopwatch()
+        server.signalEnd(SIGTERM)
+        #expect(server.wait() == 0)
+        #expect(watch.seconds < Lab.patience)
+    }
+
+    @Test("A target that one client cannot reach is dialled by another before anybody is answered")
+    func dialElsewhere() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        _ = try lab.startStreams("seed", "server", ["--metrics", "10.1.0.1:8133"], pki: pki, file: "s1")
+        // One of the clients has a user of its own, by which its connections are known.
+        try Lab.run(["sh", "-ec", "cp -r \(pki) \(pki)-own; chown -R 4242 \(pki)-own"])
+        _ = try lab.startStreams("shoot", "client", [], pki: pki, file: "c1", socket: "c1")
+        _ = try lab.startStreams("shoot", "client", [], pki: pki + "-own", file: "c2", socket: "two-own/c2", user: 4242)
+        try startEchoes(lab)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        func failovers() throws -> Double { try lab.metric("tendril_vpn_stream_failovers_total") }
+        var counts = [try failovers()]
+        for user in ["4242", "0"] {
+            let rule = "meta skuid \(user) tcp dport 7 reject with icmp type host-unreachable"
+            try lab.shell("shoot", "nft 'table ip no { chain out { type filter hook output priority 0; \(rule); }; }'")
+            for _ in 0..<20 { try EgressSocket(lab.egress, Self.target).exchange([1, 2, 3]) }
+            try lab.shell("shoot", "nft delete table ip no")
+            counts.append(try failovers())
+        }
+        // Whichever of the two is asked first.
+        #expect(counts[2] > counts[0], "\(counts)")
+    }
+
     @Test("A client with one name for each instance reaches each of them by SNI behind one address")
     func serverNames() throws {
         let lab = try Lab()

@@ -130,6 +130,7 @@ final class Lab {
         pki: String? = nil,
         file: String? = nil,
         socket: String? = nil,
+        user: Int? = nil,
         hiding files: [String: String] = [:]
     ) throws -> Program {
         let pki = pki ?? "\(directory)/pki"
@@ -148,6 +149,7 @@ final class Lab {
         } else {
             if !more.contains("--server") { command += ["--server", "192.0.2.1:8132"] }
         }
+        if let user { command = ["setpriv", "--reuid", "\(user)", "--clear-groups"] + command }
         return try start(space, command + more, hiding: files)
     }
 

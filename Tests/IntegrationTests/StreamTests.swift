@@ -1,4 +1,5 @@
 import Foundation
+import LinuxSystem
 import Testing
 
 @Suite("Streams between namespaces", .serialized, .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")"))
@@ -96,6 +97,62 @@ struct StreamTests {
             except OSError as error: print(count, error)
             connection.close()
         """
+
+    @Test("What a target says first comes behind the answer to CONNECT, and never along with it")
+    func targetSpeaksFirst() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        _ = try lab.start("pod-c", ["python3", "-c", Self.greeter])
+        try lab.waitUntil("the target listens") { (try? EgressSocket(lab.egress, "10.2.0.10:12")) != nil }
+        // Where bytes stand behind the head, nobody is there: kube-apiserver takes that for an error.
+        for _ in 0..<100 {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:12")
+            #expect(try socket.receive(6) == Array("hello\n".utf8))
+        }
+    }
+
+    private static let greeter = """
+        import socket
+        listener = socket.create_server(("10.2.0.10", 12), backlog=200)
+        while True:
+            connection = listener.accept()[0]
+            connection.sendall(b"hello\\n")
+            connection.close()
+        """
+
+    @Test("A dial is given up after four seconds, and at once where whoever asked has gone")
+    func silentTarget() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        try lab.shell(
+            "shoot",
+            "nft 'table ip mute { chain out { type filter hook output priority 0; tcp dport 99 drop; }; }'"
+        )
+        func active() throws -> Int? { (try lab.status("client")["streams"] as? [String: Any])?["active"] as? Int }
+        try lab.waitUntil("no stream is open") { try active() == 0 }
+        let watch = try Stopwatch()
+        let line = EgressSocket.answer(lab.egress, "10.2.0.10:99")
+        #expect(line.hasPrefix("HTTP/1.1 504 no answer in time"))
+        #expect(watch.seconds < 4 + Lab.patience)
+        var socket: EgressSocket? = try EgressSocket(asking: lab.egress, "10.2.0.10:99")
+        try lab.waitUntil("the target is dialled") { try active() == 1 }
+        _ = socket.take()
+        try lab.waitUntil("nobody dials any more", within: 0.5) { try active() == 0 }
+    }
+
+    @Test("Who asks for nothing is told so in time, and where too many do, the next is told that")
+    func doorRefuses() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", [])
+        try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
+        let mute = try EgressSocket(connectingTo: lab.egress)
+        #expect(try mute.receive(12) == Array("HTTP/1.1 408".utf8))
+        #expect(Privileges.raiseDescriptorLimit() > 2048)
+        let crowd = try (0..<1024).map { _ in try EgressSocket(connectingTo: lab.egress) }
+        let line = EgressSocket.answer(lab.egress, "10.2.0.10:7")
+        #expect(line == "HTTP/1.1 503 too many connections without a request")
+        #expect(crowd.count == 1024 && server.isRunning)
+    }
 
     @Test("Bytes that were sent before a stream is open go along when another server has to be tried")
     func earlyBytes() throws {
@@ -426,8 +483,9 @@ struct StreamTests {
     @Test("Every metric that alerts and dashboard ask for is there")
     func metrics() throws {
         let lab = try Lab()
-        _ = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
+        let (_, client) = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
         #expect(EgressSocket.answer(lab.egress, "10.9.0.1:80").hasPrefix("HTTP/1.1 403 "))
+        #expect(try answer(lab, "/healthz") == (200, "ok\n") && answer(lab, "/readyz") == (200, "1 of 1 links\n"))
         let served = try lab.get("/metrics")
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../docs")
         for file in ["alerts.yaml", "dashboard.json"] {
@@ -446,6 +504,14 @@ struct StreamTests {
         // Missing until a server has heard of Nodes, and until files have changed.
         let later: Set = ["tendril_vpn_nodes", "tendril_vpn_reloads_total"]
         #expect(documented.subtracting(told).subtracting(later) == [] && told.subtracting(documented) == [])
+        // Without a link it lives, and is not ready.
+        client.end(SIGKILL)
+        try lab.waitUntil("the link is down") { try lab.liveLinks("server") == 0 }
+        #expect(try answer(lab, "/readyz") == (503, "0 of 1 links\n") && answer(lab, "/healthz") == (200, "ok\n"))
+    }
+
+    private func answer(_ lab: Lab, _ path: String) throws -> (Int, String) {
+        try HTTPGet.answer("http://10.1.0.1:8133\(path)", inNamespace: lab.handle("seed"))
     }
 
     /// The names that a pattern such as `a_{b,c}_d` stands for.
