@@ -13,6 +13,7 @@ struct QueueTests {
     private final class Crew {
         let workers: [Worker]
         let peers: [RawPeer]
+        let counters: [LaneCounters]
         private let descriptors: [CInt]
 
         /// Makes both, with a lane of each, or of the second one alone.
@@ -26,6 +27,7 @@ struct QueueTests {
             let flows = FlowTable()
             var (workers, peers): ([Worker], [RawPeer]) = ([], [])
             var descriptors: [CInt] = []
+            let counters = [LaneCounters(), LaneCounters()]
             for index in 0..<2 {
                 let queue = try WorkerHarness.socketPair(CInt(SOCK_SEQPACKET.rawValue))
                 descriptors.append(queue.0)
@@ -51,7 +53,7 @@ struct QueueTests {
                     StreamSocket(owning: OwnedDescriptor(owning: ends.0)),
                     try sessions.takeServer(),
                     peer: peer,
-                    counters: LaneCounters(),
+                    counters: counters[index],
                     leftover: [],
                     unsent: [],
                     at: Clock.now()
@@ -61,7 +63,7 @@ struct QueueTests {
                 workers.append(worker)
             }
             for worker in workers { try worker.join(workers) }
-            (self.workers, self.peers, self.descriptors) = (workers, peers, descriptors)
+            (self.workers, self.peers, self.descriptors, self.counters) = (workers, peers, descriptors, counters)
             turn()
         }
 
@@ -162,6 +164,33 @@ struct QueueTests {
         }
         #expect(counts[0] == counts[1] && counts[0].reduce(0, +) == ports.count)
         #expect(counts[0].allSatisfy { $0 > 16 })
+    }
+
+    @Test("lead into lanes that hold no more than they may, and mark what has stood for too long")
+    func areBounded() throws {
+        let crew = try Crew()
+        let packet = TestPacket.tcp("10.1.0.1", "10.2.0.5", payload: 1400, ecn: 2)
+        // Nobody reads at the other end.
+        for round in 0..<200 {
+            for _ in 0..<32 { crew.send(packet, queue: 0) }
+            crew.turn()
+            if round % 40 == 0 { usleep(110_000) }
+        }
+        // The figures are told once a second.
+        usleep(1_100_000)
+        crew.turn()
+        let held = crew.counters[0][.queueBytes]
+        #expect(held > 100_000 && held <= UInt64(QueueLimit.ceiling), "\(held)")
+        #expect(crew.workers[0].counters[.queueFull] > 0 && crew.counters[0][.congestionMarks] == 0)
+        var marked = 0
+        for _ in 0..<200 {
+            let packets = try crew.carried(lane: 0)
+            marked += packets.count { $0.count == packet.count && $0[1] & 3 == 3 && TestPacket.isSound($0) }
+            crew.turn()
+            usleep(20_000)
+            if marked > 0 { break }
+        }
+        #expect(marked > 0 && crew.counters[0][.congestionMarks] > 0)
     }
 
     @Test("of a flow are the same at both ends of a link")
