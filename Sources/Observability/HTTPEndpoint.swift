@@ -67,12 +67,14 @@ package final class HTTPEndpoint: @unchecked Sendable {
             throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM)
         }
         let host = endpoint.host.isEmpty ? "::" : endpoint.host
-        guard evhttp_bind_socket(server, host, endpoint.port) == 0 else {
+        guard let bound = evhttp_bind_socket_with_handle(server, host, endpoint.port) else {
             let code = errno
             evhttp_free(server)
             event_base_free(base)
             throw HTTPEndpointError(endpoint: endpoint, code: code)
         }
+        // Out of descriptors: libevent would call again at once, and for ever.
+        evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound)) { _, _ in usleep(50_000) }
         self.base = base
         self.server = server
         self.respond = respond

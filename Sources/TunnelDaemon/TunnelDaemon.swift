@@ -1,7 +1,7 @@
 import LinuxSystem
 package import Logging
 import Observability
-import TendrilCore
+package import TendrilCore
 
 /// The daemon's entry: one configuration, one run.
 package enum TunnelDaemon {
@@ -38,7 +38,18 @@ package enum TunnelDaemon {
     }
 
     /// Asks the daemon at the other end of a server's link for its status, over that link.
-    package static func status(ofPeer name: String, socket: String) throws -> StatusReport {
-        try PeerStatus.ask(name, socket: VPNConfiguration.peerSocket(beside: socket))
+    ///
+    /// - Parameters:
+    ///   - name: the client's.
+    ///   - socket: of the server's own status.
+    ///   - patience: how long all of it may take.
+    /// - Returns: what the client tells.
+    /// - Throws: where nobody answers in time, or with what cannot be read.
+    package static func status(
+        ofPeer name: String,
+        socket: String,
+        within patience: Nanoseconds = .seconds(10)
+    ) throws -> StatusReport {
+        try PeerStatus.ask(name, socket: VPNConfiguration.peerSocket(beside: socket), within: patience)
     }
 }

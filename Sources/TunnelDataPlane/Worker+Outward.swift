@@ -63,12 +63,22 @@ extension Worker {
             try handOver(slot, length: PacketPool.headRoom + count, link: link, hash: hash)
             return
         }
-        guard !PacketTooBig.exceeds(packet, header: header, mtu: lane.peer.mtu) else {
-            frame.withPacket { answerTooBig($0, packet, mtu: lane.peer.mtu) }
+        try fit(frame, packet, header, mtu: lane.peer.mtu)
+        enqueue(slot, length: PacketPool.headRoom + count, hash: hash, on: lane, at: now)
+    }
+
+    /// Refuses what is larger than the far end's MTU, and tells the sender; has a connection that begins know of it.
+    private func fit(
+        _ frame: FramePointer,
+        _ packet: InnerPacket,
+        _ header: VirtioHeader,
+        mtu: Int
+    ) throws(PacketRefusal) {
+        guard !PacketTooBig.exceeds(packet, header: header, mtu: mtu) else {
+            frame.withPacket { answerTooBig($0, packet, mtu: mtu) }
             throw PacketRefusal(.tooBig)
         }
-        frame.clampSegmentSize(of: packet, header: header, mtu: lane.peer.mtu)
-        enqueue(slot, length: PacketPool.headRoom + count, hash: hash, on: lane, at: now)
+        frame.clampSegmentSize(of: packet, header: header, mtu: mtu)
     }
 
     /// Spreads flows over lanes and queues; no secret, for a sender can only hurt flows of its own side.
@@ -107,6 +117,14 @@ extension Worker {
         }
         spare = slot
         pool.pointer(to: slot).copyMemory(from: frame, byteCount: frame.count)
+        let pointer = FramePointer(pool.pointer(to: slot), packetLength: frame.count - PacketPool.packetOffset)
+        do throws(PacketRefusal) {
+            guard let header = pointer.virtioHeader() else { throw PacketRefusal(.offload) }
+            try fit(pointer, try pointer.withPacket(InnerPacket.parse), header, mtu: lane.peer.mtu)
+        } catch {
+            counters.drop(error.reason)
+            return
+        }
         enqueue(slot, length: frame.count, hash: hash, on: lane, at: now)
     }
 

@@ -118,6 +118,8 @@ package final class Worker: @unchecked Sendable {
     private var nextToken = Token.firstLane
     private var nextTick = MonotonicTime(nanoseconds: 0)
     private var isStopping = false
+    /// Whether peers were told to open new streams elsewhere; those who come later are told too.
+    private var isRetiring = false
     private var events: [(UInt64, Poller.Events)] = []
     let index: Int
     let laneMap: LaneMap
@@ -237,6 +239,7 @@ package final class Worker: @unchecked Sendable {
                 markPending(lane)
             }
         case .retire:
+            isRetiring = true
             for lane in lanes.values {
                 lane.machine.retire()
                 markPending(lane)
@@ -283,6 +286,7 @@ package final class Worker: @unchecked Sendable {
             lanesByLink[link].sort { $0.peer.lane < $1.peer.lane }
         }
         laneMap.set(link, worker: index, hasLane: true)
+        if isRetiring { lane.machine.retire() }
         if lane.peer.takesStreams { attachStreams(to: lane, at: now) }
         // What came right behind the hello is already inside TLS.
         receive(lane, at: now)

@@ -62,9 +62,17 @@ struct ServerCommand: ParsableCommand {
     )
     var instances: Int?
 
+    @Option(
+        name: .long,
+        help: "How long the end waits for new requests too, in seconds: 0 to 600, at most --drain-seconds (default: 0)."
+    )
+    var lingerSeconds: Int?
+
     func run() throws {
         try common.run(.server) { raw in
-            raw.set(.instances, [instances.map(String.init)].compactMap { $0 })
+            for (setting, value) in [(Setting.instances, instances), (.lingerSeconds, lingerSeconds)] {
+                raw.set(setting, [value.map(String.init)].compactMap { $0 })
+            }
             let single: [(Setting, String?)] = [
                 (.egressSocket, egressSocket), (.egressListen, egressListen), (.egressCertificate, egressCertificate),
                 (.egressKey, egressKey), (.egressAuthority, egressAuthority), (.apiServer, apiServer),

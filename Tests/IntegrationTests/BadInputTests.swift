@@ -45,10 +45,10 @@ struct BadInputTests {
         #expect(client.wait() == 71 && client.text.contains("it is a server's, not a client's"))
     }
 
-    @Test("Whoever asks for the status while there are no descriptors waits, and the program does not turn in circles")
+    @Test("Whoever asks for anything while there are no descriptors waits, and the program does not turn in circles")
     func noDescriptors() throws {
         let lab = try Lab()
-        let server = try lab.startStreams("seed", "server", [])
+        let server = try lab.startStreams("seed", "server", ["--metrics", "10.1.0.1:8133"])
         try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
         func limitDescriptors(to count: Int) throws {
             _ = try Lab.run(["prlimit", "--pid", "\(server.identifier)", "--nofile=\(count):"])
@@ -56,6 +56,10 @@ struct BadInputTests {
         try limitDescriptors(to: 3)
         let program = try #require(Lab.program)
         let visitor = try lab.start("seed", [program, "status", "--socket", "\(lab.directory)/server.sock"])
+        let scraper = try lab.start("pod-s", ["curl", "-sS", "--max-time", "90", "http://10.1.0.1:8133/metrics"])
+        try lab.waitUntil("somebody wants metrics") {
+            try lab.output("pod-s", ["ss", "-Htn", "state", "established", "dport = :8133"]).contains(":8133")
+        }
         try lab.waitUntil("it cannot let the visitor in") { try lab.says(server, "out of descriptors") }
         let before = server.processorTime
         usleep(1_000_000)
@@ -63,6 +67,9 @@ struct BadInputTests {
         try limitDescriptors(to: 1024)
         // Without a link, as the answer says.
         #expect(visitor.wait() == 1, "\(visitor.text)")
+        #expect(scraper.wait() == 0 && scraper.text.contains("tendril_vpn_links"), "\(scraper.text)")
+        // Nothing is said at every turn.
+        #expect(server.text.split(separator: "\n").count < 60, "\(server.text)")
     }
 
     @Test("of strangers changes nothing: garbage, idle connections, no gate key")

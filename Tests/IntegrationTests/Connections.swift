@@ -62,10 +62,15 @@ final class EgressSocket: Connection, @unchecked Sendable {
         guard line.hasPrefix("HTTP/1.1 200") else { throw LabError(line) }
     }
 
-    /// Asks for a target, and waits for nothing.
-    init(asking path: String, _ target: String) throws {
+    /// Connects and asks for nothing.
+    init(connectingTo path: String) throws {
         guard let address = SocketAddress(path: path) else { throw LabError("no path: \(path)") }
         super.init(try address.connectBlocking())
+    }
+
+    /// Asks for a target, and waits for nothing.
+    convenience init(asking path: String, _ target: String) throws {
+        try self.init(connectingTo: path)
         try send(Array("CONNECT \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8))
     }
 

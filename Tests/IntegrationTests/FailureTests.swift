@@ -136,6 +136,75 @@ struct FailureTests {
         #expect(client.wait() == 0)
     }
 
+    @Test("A server that lingers takes requests for a while after it was told to end, and what is open is waited for")
+    func lingers() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", ["--linger-seconds", "3", "--drain-seconds", "60"])
+        _ = try lab.startStreams("shoot", "client", [])
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        try lab.waitUntil("no stream is open") { try activeStreams(lab) == 0 }
+        let begin = Date()
+        server.signalEnd(SIGTERM)
+        usleep(2_000_000)
+        let held = try EgressSocket(lab.egress, Self.target)
+        try held.exchange([1, 2, 3])
+        Thread.sleep(until: begin.addingTimeInterval(4))
+        // What is open holds the end up, as ever.
+        try held.exchange([4, 5, 6])
+        held.endSending()
+        #expect(try held.receive(1) == [])
+        let watch = try Stopwatch()
+        #expect(server.wait() == 0)
+        #expect(watch.seconds < 2 * Lab.patience)
+    }
+
+    private func activeStreams(_ lab: Lab) throws -> Int? {
+        (try lab.status("server")["streams"] as? [String: Any])?["active"] as? Int
+    }
+
+    @Test("Who is told to end twice ends at once; a hang-up has the files read again at once")
+    func signals() throws {
+        let lab = try Lab()
+        let more = ["--metrics", "10.1.0.1:8133", "--linger-seconds", "60", "--drain-seconds", "60"]
+        let server = try lab.startStreams("seed", "server", more)
+        try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
+        server.signalEnd(SIGHUP)
+        try lab.waitUntil("the files are read", within: 0.3) { try lab.metric("tendril_vpn_reloads_total", "ok") == 1 }
+        server.signalEnd(SIGTERM)
+        usleep(500_000)
+        #expect(try server.isRunning && lab.says(server, "stopping"))
+        let watch = try Stopwatch()
+        server.signalEnd(SIGTERM)
+        #expect(server.wait() == 0)
+        #expect(watch.seconds < Lab.patience)
+    }
+
+    @Test("A target that one client cannot reach is dialled by another before anybody is answered")
+    func dialElsewhere() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        _ = try lab.startStreams("seed", "server", ["--metrics", "10.1.0.1:8133"], pki: pki, file: "s1")
+        // One of the clients has a user of its own, by which its connections are known.
+        try Lab.run(["sh", "-ec", "cp -r \(pki) \(pki)-own; chown -R 4242 \(pki)-own"])
+        _ = try lab.startStreams("shoot", "client", [], pki: pki, file: "c1", socket: "c1")
+        _ = try lab.startStreams("shoot", "client", [], pki: pki + "-own", file: "c2", socket: "two-own/c2", user: 4242)
+        try startEchoes(lab)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        func failovers() throws -> Double { try lab.metric("tendril_vpn_stream_failovers_total") }
+        var counts = [try failovers()]
+        for user in ["4242", "0"] {
+            let rule = "meta skuid \(user) tcp dport 7 reject with icmp type host-unreachable"
+            try lab.shell("shoot", "nft 'table ip no { chain out { type filter hook output priority 0; \(rule); }; }'")
+            for _ in 0..<20 { try EgressSocket(lab.egress, Self.target).exchange([1, 2, 3]) }
+            try lab.shell("shoot", "nft delete table ip no")
+            counts.append(try failovers())
+        }
+        // Whichever of the two is asked first.
+        #expect(counts[2] > counts[0], "\(counts)")
+    }
+
     @Test("A client with one name for each instance reaches each of them by SNI behind one address")
     func serverNames() throws {
         let lab = try Lab()
@@ -156,6 +225,30 @@ struct FailureTests {
         }
         let links = try lab.status("client")["links"] as? [[String: Any]] ?? []
         #expect(Set(links.compactMap { $0["name"] as? String }) == ["s1", "s2"], "\(client.text)")
+    }
+
+    @Test("No metric of a client is there twice, whichever of several instances it has found")
+    func instancesAreTold() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", ["--instances", "3"])
+        _ = try lab.startStreams("shoot", "client", ["--metrics", "10.2.0.1:8133"])
+        func links() throws -> [String] {
+            let lines = try lab.get("/metrics", of: "client").split(separator: "\n").filter { !$0.hasPrefix("#") }
+            let series = lines.compactMap { line in line.lastIndex(of: " ").map { String(line[..<$0]) } }
+            guard Set(series).count == series.count else { throw LabError("twice: \(series)") }
+            let names = series.compactMap { $0.wholeMatch(of: #/tendril_vpn_link_lanes\{link="(.*)"\}/#) }
+            return names.map { String($0.1) }.sorted()
+        }
+        try lab.waitUntil("the client is linked to one of three") {
+            (try? lab.status("client")["linksExpected"] as? Int) == 3 && (try? lab.liveLinks("client")) == 1
+        }
+        #expect(try links() == ["192.0.2.1:8132#1", "192.0.2.1:8132#2", "server"])
+        server.end(SIGKILL)
+        // Nobody knows how many there are now.
+        try lab.waitUntil("the client tells that the link is down") { try links() == ["192.0.2.1:8132"] }
+        _ = try lab.startStreams("seed", "server", [])
+        try lab.waitUntil("the client is linked to one of one") { try links() == ["server"] }
+        #expect(try lab.status("client")["linksExpected"] as? Int == 1)
     }
 
     /// Expects that no dial which begins after something has happened takes longer than so many seconds until a byte has come back.
@@ -180,7 +273,8 @@ struct FailureTests {
         let lab = try Lab()
         let pki = try makeCertificates(lab)
         try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
-        _ = try lab.startStreams("seed", "server", ["--listen", ":8132"], pki: pki, file: "s1")
+        let more = ["--listen", ":8132", "--metrics", "10.1.0.1:8133"]
+        _ = try lab.startStreams("seed", "server", more, pki: pki, file: "s1")
         func start(_ name: String, _ server: String) throws -> Program {
             try lab.startStreams("shoot", "client", ["--server", server], pki: pki, file: name, socket: name)
         }
@@ -193,7 +287,10 @@ struct FailureTests {
         try expectDials(dial, within: 1, after: { first.end(SIGKILL) })
         _ = try start("c1", "192.0.2.1:8132")
         try lab.waitUntil("both clients are linked again") { (try? lab.liveLinks("server")) == 2 }
+        let before = try lab.metric("tendril_vpn_stream_failovers_total")
         try expectDials(dial, within: 3, after: { try cut(lab) }, healedBy: { try heal(lab) })
+        // Those that were under way when nothing came any more.
+        #expect(try lab.metric("tendril_vpn_stream_failovers_total") > before)
     }
 
     @Test("Pods reach another server within a second of a kill, and within three of a cut without a word")
@@ -206,12 +303,12 @@ struct FailureTests {
             return try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
         }
         let first = try start("s1", "192.0.2.1:8132")
-        _ = try start("s2", "192.0.2.3:8132")
+        let second = try start("s2", "192.0.2.3:8132")
         let servers = ["--server", "192.0.2.1:8132", "--server", "192.0.2.3:8132"]
         _ = try lab.startStreams(
             "shoot",
             "client",
-            servers + ["--api-server-listen", Self.service],
+            servers + ["--api-server-listen", Self.service, "--metrics", "10.2.0.1:8133"],
             pki: pki,
             file: "c1"
         )
@@ -220,9 +317,16 @@ struct FailureTests {
         let pod = lab.handle("pod-c")
         let dial = { @Sendable in try PodSocket(pod, Self.service) }
         try expectDials(dial, within: 1, after: { first.end(SIGKILL) })
-        _ = try start("s1", "192.0.2.1:8132")
+        let again = try start("s1", "192.0.2.1:8132")
         try lab.waitUntil("the client is linked to both again") { (try? lab.liveLinks("client")) == 2 }
+        let before = try lab.metric("tendril_vpn_stream_failovers_total", of: "client")
         try expectDials(dial, within: 3, after: { try cut(lab) }, healedBy: { try heal(lab) })
+        #expect(try lab.metric("tendril_vpn_stream_failovers_total", of: "client") > before)
+        // Where no server is left a pod is turned away, and counted.
+        #expect(try lab.metric("tendril_vpn_pod_refusals_total", of: "client") == 0)
+        for server in [again, second] { server.end(SIGKILL) }
+        #expect(throws: LabError.self) { try dial().exchange([1]) }
+        #expect(try lab.metric("tendril_vpn_pod_refusals_total", of: "client") == 1)
     }
 
     /// Has the way to and from the seed's second address swallow everything, without a word to either side.

@@ -130,6 +130,7 @@ final class Lab {
         pki: String? = nil,
         file: String? = nil,
         socket: String? = nil,
+        user: Int? = nil,
         hiding files: [String: String] = [:]
     ) throws -> Program {
         let pki = pki ?? "\(directory)/pki"
@@ -148,6 +149,7 @@ final class Lab {
         } else {
             if !more.contains("--server") { command += ["--server", "192.0.2.1:8132"] }
         }
+        if let user { command = ["setpriv", "--reuid", "\(user)", "--clear-groups"] + command }
         return try start(space, command + more, hiding: files)
     }
 
@@ -269,16 +271,18 @@ final class Lab {
 
     func liveLinks(_ role: String) throws -> Int { try status(role)["linksLive"] as? Int ?? -1 }
 
-    /// The value of a metric of the server, summed over all its series, or those whose labels contain `label`.
-    func metric(_ name: String, _ label: String? = nil) throws -> Double {
-        let text = try get("/metrics")
+    /// The value of a metric of the server or the client, summed over all its series, or those whose labels contain `label`.
+    func metric(_ name: String, _ label: String? = nil, of role: String = "server") throws -> Double {
+        let text = try get("/metrics", of: role)
         return text.split(separator: "\n")
             .filter { line in line.hasPrefix(name) && label.map { line.contains($0) } ?? true }
             .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 
-    func get(_ path: String) throws -> String {
-        try HTTPGet.text("http://10.1.0.1:8133\(path)", inNamespace: handle("seed"))
+    /// What a side answers where it serves metrics, which a client does at 10.2.0.1:8133.
+    func get(_ path: String, of role: String = "server") throws -> String {
+        let (address, space) = role == "server" ? ("10.1.0.1", "seed") : ("10.2.0.1", "shoot")
+        return try HTTPGet.text("http://\(address):8133\(path)", inNamespace: handle(space))
     }
 
     /// Runs a command to its end and returns what it printed.

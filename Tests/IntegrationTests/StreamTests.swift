@@ -1,4 +1,5 @@
 import Foundation
+import LinuxSystem
 import Testing
 
 @Suite("Streams between namespaces", .serialized, .enabled(if: Lab.obstacle == nil, "\(Lab.obstacle ?? "")"))
@@ -39,6 +40,118 @@ struct StreamTests {
             socket.endSending()
             #expect(try socket.receive(text.count + 1) == text, "\(round)")
         }
+    }
+
+    @Test("Whoever closes right behind the last bytes has all of them arrive, and an end behind them, as with TCP")
+    func closesAtOnce() throws {
+        let lab = try Lab()
+        let (server, _) = try startPair(lab)
+        let sink = try lab.start("pod-c", ["python3", "-u", "-c", Self.sink])
+        try lab.waitUntil("the sink listens") { (try? EgressSocket(lab.egress, "10.2.0.10:11")) != nil }
+        try lab.waitUntil("it counts") { sink.text == "0\n" }
+        let counts = (0..<100).map { 1 + $0 * 1999 }
+        for count in counts {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:11")
+            try socket.send([UInt8](repeating: UInt8(truncatingIfNeeded: count), count: count))
+        }
+        try lab.waitUntil("all are over") { sink.text.split(separator: "\n").count > counts.count }
+        #expect(sink.text.split(separator: "\n").dropFirst().map(String.init) == counts.map(String.init))
+        for side in ["server", "client"] {
+            let streams = try lab.status(side)["streams"] as? [String: Any]
+            #expect(streams?["broken"] as? Int == 0, "\(side): \(streams ?? [:])")
+        }
+        try lab.waitUntil("no stream is left") {
+            (try lab.status("server")["streams"] as? [String: Any])?["active"] as? Int == 0
+        }
+        #expect(server.isRunning)
+    }
+
+    @Test("Whoever leaves while the target talks ends the stream at once, and none is called broken")
+    func leavesEarly() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        let bulkServer = [try #require(Lab.tools), "bulk-server", "--listen", "10.2.0.10:9000"]
+        try lab.startListening("pod-c", bulkServer, at: 9000)
+        for round in 0..<10 {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:9000")
+            try socket.send([UInt8(ascii: "D")])
+            #expect(try socket.receive(round * 50_000).count == round * 50_000)
+        }
+        for side in ["server", "client"] {
+            func streams() throws -> [String: Any] { try lab.status(side)["streams"] as? [String: Any] ?? [:] }
+            try lab.waitUntil("no stream is left", within: 2) { try streams()["active"] as? Int == 0 }
+            let told = try streams()
+            #expect(told["broken"] as? Int == 0, "\(side): \(told)")
+        }
+    }
+
+    /// Says of each connection how many bytes came before its end, or that it was reset.
+    private static let sink = """
+        import socket
+        listener = socket.create_server(("10.2.0.10", 11), backlog=200)
+        while True:
+            connection, count = listener.accept()[0], 0
+            try:
+                while data := connection.recv(65536): count += len(data)
+                print(count)
+            except OSError as error: print(count, error)
+            connection.close()
+        """
+
+    @Test("What a target says first comes behind the answer to CONNECT, and never along with it")
+    func targetSpeaksFirst() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        _ = try lab.start("pod-c", ["python3", "-c", Self.greeter])
+        try lab.waitUntil("the target listens") { (try? EgressSocket(lab.egress, "10.2.0.10:12")) != nil }
+        // Where bytes stand behind the head, nobody is there: kube-apiserver takes that for an error.
+        for _ in 0..<100 {
+            let socket = try EgressSocket(lab.egress, "10.2.0.10:12")
+            #expect(try socket.receive(6) == Array("hello\n".utf8))
+        }
+    }
+
+    private static let greeter = """
+        import socket
+        listener = socket.create_server(("10.2.0.10", 12), backlog=200)
+        while True:
+            connection = listener.accept()[0]
+            connection.sendall(b"hello\\n")
+            connection.close()
+        """
+
+    @Test("A dial is given up after four seconds, and at once where whoever asked has gone")
+    func silentTarget() throws {
+        let lab = try Lab()
+        _ = try startPair(lab)
+        try lab.shell(
+            "shoot",
+            "nft 'table ip mute { chain out { type filter hook output priority 0; tcp dport 99 drop; }; }'"
+        )
+        func active() throws -> Int? { (try lab.status("client")["streams"] as? [String: Any])?["active"] as? Int }
+        try lab.waitUntil("no stream is open") { try active() == 0 }
+        let watch = try Stopwatch()
+        let line = EgressSocket.answer(lab.egress, "10.2.0.10:99")
+        #expect(line.hasPrefix("HTTP/1.1 504 no answer in time"))
+        #expect(watch.seconds < 4 + Lab.patience)
+        var socket: EgressSocket? = try EgressSocket(asking: lab.egress, "10.2.0.10:99")
+        try lab.waitUntil("the target is dialled") { try active() == 1 }
+        _ = socket.take()
+        try lab.waitUntil("nobody dials any more", within: 0.5) { try active() == 0 }
+    }
+
+    @Test("Who asks for nothing is told so in time, and where too many do, the next is told that")
+    func doorRefuses() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams("seed", "server", [])
+        try lab.waitUntil("it answers") { (try? lab.liveLinks("server")) == 0 }
+        let mute = try EgressSocket(connectingTo: lab.egress)
+        #expect(try mute.receive(12) == Array("HTTP/1.1 408".utf8))
+        #expect(Privileges.raiseDescriptorLimit() > 2048)
+        let crowd = try (0..<1024).map { _ in try EgressSocket(connectingTo: lab.egress) }
+        let line = EgressSocket.answer(lab.egress, "10.2.0.10:7")
+        #expect(line == "HTTP/1.1 503 too many connections without a request")
+        #expect(crowd.count == 1024 && server.isRunning)
     }
 
     @Test("Bytes that were sent before a stream is open go along when another server has to be tried")
@@ -124,6 +237,10 @@ struct StreamTests {
         let line = EgressSocket.answer(lab.egress, "10.2.0.10:7")
         #expect(line.hasPrefix("HTTP/1.1 504 node client: link down "), "\(line)")
         #expect(watch.seconds < 5)
+        // The status has it too, with what happened.
+        let links = try lab.status("server")["links"] as? [[String: Any]] ?? []
+        #expect(links.map { $0["name"] as? String } == ["client"] && links.first?["state"] as? String == "down")
+        #expect((links.first?["lastError"] as? String)?.isEmpty == false, "\(links)")
         // A dial that comes while the link is down for a moment waits for it, for the three seconds that it has.
         _ = try lab.startStreams("shoot", "client", [])
         let begin = Date()
@@ -197,6 +314,7 @@ struct StreamTests {
         #expect(try fetch([]) != 0, "without a certificate")
         #expect(try fetch(identity("stranger")) != 0, "with a certificate of another CA")
         try lab.waitUntil("it is told") { server.text.contains("nobody is let in at egress over TLS") }
+        try expectRoom(lab) { try fetch(identity("client")) == 0 }
         // Another CA is believed from the next connection on, without a restart; the old one is not.
         try Lab.run(["cp", "\(files)/other.crt", "\(files)/ca.crt.new"])
         let trusted = "\(files)/trusted.crt"
@@ -206,6 +324,21 @@ struct StreamTests {
         #expect(try fetch(check + identity("stranger")) == 0)
         #expect(try fetch(check + identity("client")) != 0)
         #expect(mute.wait() == 0, "it is not put out")
+    }
+
+    /// Expects that a crowd that never comes to the end of its handshake, byte by byte, takes nobody's place, and does not stay.
+    private func expectRoom(_ lab: Lab, _ isLetIn: () throws -> Bool) throws {
+        let command = [try #require(Lab.tools), "drip", "--connect", "10.1.0.1:8134", "--seconds", "30"]
+        let crowd = try lab.start("pod-s", command)
+        try lab.waitUntil("the door is full") {
+            try lab.output("seed", ["ss", "-Htn", "state", "established", "sport = :8134"])
+                .split(separator: "\n").count >= 250
+        }
+        #expect(try isLetIn())
+        #expect(crowd.wait() == 0)
+        let figures = try JSONSerialization.jsonObject(with: Data(crowd.text.utf8)) as? [String: Double]
+        #expect(figures?["held"] == 500 && figures?["open"] == 0, "\(crowd.text)")
+        #expect(figures?["lasted"].map { $0 < 5 + 3 * Lab.patience } == true, "\(crowd.text)")
     }
 
     /// A CA with a server and a client, and another CA with a client.
@@ -350,8 +483,9 @@ struct StreamTests {
     @Test("Every metric that alerts and dashboard ask for is there")
     func metrics() throws {
         let lab = try Lab()
-        _ = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
+        let (_, client) = try startPair(lab, server: ["--metrics", "10.1.0.1:8133"])
         #expect(EgressSocket.answer(lab.egress, "10.9.0.1:80").hasPrefix("HTTP/1.1 403 "))
+        #expect(try answer(lab, "/healthz") == (200, "ok\n") && answer(lab, "/readyz") == (200, "1 of 1 links\n"))
         let served = try lab.get("/metrics")
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../docs")
         // Missing until a server has heard of Nodes, and until files have changed.
@@ -370,6 +504,14 @@ struct StreamTests {
             .reduce(into: Set<String>()) { $0.formUnion(Self.names(String($1.1))) }
         let told = Set(served.matches(of: #/# TYPE (tendril_vpn_[a-z_]+) /#).map { String($0.1) })
         #expect(documented.subtracting(told).subtracting(later) == [] && told.subtracting(documented) == [])
+        // Without a link it lives, and is not ready.
+        client.end(SIGKILL)
+        try lab.waitUntil("the link is down") { try lab.liveLinks("server") == 0 }
+        #expect(try answer(lab, "/readyz") == (503, "0 of 1 links\n") && answer(lab, "/healthz") == (200, "ok\n"))
+    }
+
+    private func answer(_ lab: Lab, _ path: String) throws -> (Int, String) {
+        try HTTPGet.answer("http://10.1.0.1:8133\(path)", inNamespace: lab.handle("seed"))
     }
 
     /// The names that a pattern such as `a_{b,c}_d` stands for.

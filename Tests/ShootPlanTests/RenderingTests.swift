@@ -37,6 +37,22 @@ struct RenderingTests {
         }
     }
 
+    @Test("the tunnel serves kube-apiserver after both were told to end, and ends before their pod is killed")
+    func lingers() throws {
+        let facts = try #require(try Samples.facts())
+        let objects = try ControlPlane.apiServer(facts, Samples.addresses, digests: [:])
+        let texts = objects.compactMap { $0["data"]?["vpn.json"]?.text }
+        let text = try #require(texts.first)
+        let tunnel = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        guard case .integer(let linger)? = tunnel["lingerSeconds"], case .integer(let drain)? = tunnel["drainSeconds"],
+            case .integer(let grace)? = pods(objects).first?["terminationGracePeriodSeconds"]
+        else {
+            Issue.record("\(tunnel)")
+            return
+        }
+        #expect(linger > 5 && linger <= drain && drain < grace)
+    }
+
     @Test("only those that sign see the key of an authority")
     func authorityKeys() throws {
         let facts = try #require(try Samples.facts())

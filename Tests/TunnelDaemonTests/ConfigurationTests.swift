@@ -78,6 +78,8 @@ struct ConfigurationTests {
             ("nodesKubeconfig: k\nsharedNetworks: [10.9.0.0/24]", "sharedNetworks[0]: 10.9.0.0/24 lies in none"),
             ("nodesKubeconfig: k\nsharedNetworks: [x]", "sharedNetworks[0]: \"x\" is not a network"),
             ("nodesKubeconfig: k\nclients: [{name: a}]", "nodesKubeconfig: and clients both say"),
+            ("lingerSeconds: 601\ndrainSeconds: 3600", "lingerSeconds: \"601\" is not a number from 0 to 600"),
+            ("lingerSeconds: 6", "lingerSeconds: 6 is more than drainSeconds, which is 5"),
         ]
     )
     func isRefused(line: String, expected: String) {
@@ -85,12 +87,15 @@ struct ConfigurationTests {
         #expect(found.contains { $0.hasPrefix(expected) }, "\(found)")
     }
 
-    @Test("is refused where networks overlap")
-    func refusesOverlap() {
+    @Test("is refused where networks overlap, or are more than a hello can hold", arguments: [true, false])
+    func refusesOverlap(packets: Bool) {
+        let server = server + "packets: \(packets)\n"
         let text = server.replacing("10.2.0.0/16", with: "10.2.0.0/16, 10.2.3.0/24")
         #expect(problems(text).contains { $0.contains("10.2.3.0/24 overlaps 10.2.0.0/16") })
         let tunnel = server.replacing("10.2.0.0/16", with: "10.98.0.0/16")
         #expect(problems(tunnel).contains { $0.contains("overlaps the tunnel's own") })
+        let many = (0...255).map { "10.3.\($0).0/24" }.joined(separator: ", ")
+        #expect(problems(server.replacing("10.2.0.0/16", with: many)).contains { $0.contains("has 257 entries") })
     }
 
     @Test("names every missing file and every other problem together")

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import TendrilCore
 import Testing
 import TunnelDaemon
 
@@ -39,7 +40,7 @@ struct PeerStatusTests {
     }
 
     /// What is said of a peer that answers with this.
-    private static func complaint(about answer: [UInt8]) throws -> String {
+    private static func complaint(about answer: [UInt8], inPieces isSlow: Bool = false) throws -> String {
         let directory = "/tmp/tendril-peer-\(getpid())-\(answer.count)"
         mkdir(directory, 0o700)
         defer {
@@ -56,20 +57,32 @@ struct PeerStatusTests {
             var request = [UInt8](repeating: 0, count: 1024)
             _ = recv(visitor, &request, request.count, 0)
             var rest = answer[...]
-            while case let count = send(visitor, Array(rest), rest.count, CInt(MSG_NOSIGNAL)), count > 0 {
+            while case let piece = isSlow ? rest.prefix(1) : rest,
+                case let count = send(visitor, Array(piece), piece.count, CInt(MSG_NOSIGNAL)), count > 0
+            {
                 rest = rest.dropFirst(count)
+                if isSlow { usleep(100_000) }
             }
             close(visitor)
         }
         var complaint = "none"
         do {
-            _ = try TunnelDaemon.status(ofPeer: "n", socket: "\(directory)/server.sock")
+            let patience: Nanoseconds = isSlow ? .seconds(1) : .seconds(60)
+            _ = try TunnelDaemon.status(ofPeer: "n", socket: "\(directory)/server.sock", within: patience)
         } catch {
             complaint = "\(error)"
         }
         thread.join()
         _ = listener.socket.rawDescriptor
         return complaint
+    }
+
+    @Test("is waited for up to a bound, however its bytes come")
+    func isWaitedFor() throws {
+        let begin = Clock.now()
+        let slow = Array("HTTP/1.1 200 OK\r\n\r\n".utf8) + [UInt8](repeating: 0x20, count: 300)
+        #expect(try Self.complaint(about: slow, inPieces: true) == "no answer in time")
+        #expect(Clock.now().since(begin) < 20_000_000_000)
     }
 
     @Test("is read up to a bound, and what is wrong with it is told in printable characters")

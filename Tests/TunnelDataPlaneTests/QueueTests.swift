@@ -13,9 +13,11 @@ struct QueueTests {
     private final class Crew {
         let workers: [Worker]
         let peers: [RawPeer]
+        let counters: [LaneCounters]
         private let descriptors: [CInt]
 
-        init() throws {
+        /// Makes both, with a lane of each, or of the second one alone.
+        init(mtu: Int = 1500, isFirstLinked: Bool = true) throws {
             let network = IPPrefix("10.2.0.0/16").map { [$0] } ?? []
             let policy = ServerPolicy(
                 routes: RouteTable(network.map { ($0, 0) }),
@@ -25,6 +27,7 @@ struct QueueTests {
             let flows = FlowTable()
             var (workers, peers): ([Worker], [RawPeer]) = ([], [])
             var descriptors: [CInt] = []
+            let counters = [LaneCounters(), LaneCounters()]
             for index in 0..<2 {
                 let queue = try WorkerHarness.socketPair(CInt(SOCK_SEQPACKET.rawValue))
                 descriptors.append(queue.0)
@@ -42,7 +45,7 @@ struct QueueTests {
                     lane: index,
                     generation: 1,
                     bound: bound,
-                    mtu: 1500,
+                    mtu: mtu,
                     expiry: .max,
                     takesStreams: true
                 )
@@ -50,17 +53,17 @@ struct QueueTests {
                     StreamSocket(owning: OwnedDescriptor(owning: ends.0)),
                     try sessions.takeServer(),
                     peer: peer,
-                    counters: LaneCounters(),
+                    counters: counters[index],
                     leftover: [],
                     unsent: [],
                     at: Clock.now()
                 )
-                worker.mailbox.post(.adopt(lane))
+                if index > 0 || isFirstLinked { worker.mailbox.post(.adopt(lane)) }
                 peers.append(RawPeer(ends.1, try sessions.takeClient()))
                 workers.append(worker)
             }
             for worker in workers { try worker.join(workers) }
-            (self.workers, self.peers, self.descriptors) = (workers, peers, descriptors)
+            (self.workers, self.peers, self.descriptors, self.counters) = (workers, peers, descriptors, counters)
             turn()
         }
 
@@ -72,6 +75,11 @@ struct QueueTests {
         func send(_ packet: [UInt8], queue: Int) {
             let bytes = [UInt8](repeating: 0, count: 10) + packet
             _ = Glibc.send(descriptors[queue], bytes, bytes.count, CInt(MSG_DONTWAIT))
+        }
+
+        /// The packets that the worker of a lane has sent.
+        func carried(lane: Int) throws -> [[UInt8]] {
+            try peers[lane].frames().filter { $0.kind == 16 }.map { Array($0.payload[10...]) }
         }
 
         /// How many packets the worker of a lane has sent.
@@ -125,6 +133,22 @@ struct QueueTests {
         #expect(try sends(through: 0) == [1, 0])
     }
 
+    @Test("of a worker without a lane lead to another's, where the far end's MTU is heeded as ever")
+    func heedsMTU() throws {
+        let crew = try Crew(mtu: 1280, isFirstLinked: false)
+        crew.send(TestPacket.tcp("10.1.0.1", "10.2.0.5", flags: 2, mss: 8960), queue: 0)
+        crew.turn()
+        let carried = try crew.carried(lane: 1)
+        let packet = try #require(carried.first)
+        #expect(carried.count == 1 && Int(packet[42]) << 8 | Int(packet[43]) == 1240 && TestPacket.isSound(packet))
+        crew.send(TestPacket.udp("10.1.0.1", "10.2.0.5", payload: 1300), queue: 0)
+        crew.turn()
+        let more = try crew.carried(lane: 1)
+        // The sender is told.
+        #expect(more.isEmpty && crew.written(to: 0) + crew.written(to: 1) == 1)
+        #expect(crew.workers[1].counters[.tooBig] == 1)
+    }
+
     @Test("get each flow's packets whichever lane they came in by")
     func areChosenByFlow() throws {
         let crew = try Crew()
@@ -140,6 +164,33 @@ struct QueueTests {
         }
         #expect(counts[0] == counts[1] && counts[0].reduce(0, +) == ports.count)
         #expect(counts[0].allSatisfy { $0 > 16 })
+    }
+
+    @Test("lead into lanes that hold no more than they may, and mark what has stood for too long")
+    func areBounded() throws {
+        let crew = try Crew()
+        let packet = TestPacket.tcp("10.1.0.1", "10.2.0.5", payload: 1400, ecn: 2)
+        // Nobody reads at the other end.
+        for round in 0..<200 {
+            for _ in 0..<32 { crew.send(packet, queue: 0) }
+            crew.turn()
+            if round % 40 == 0 { usleep(110_000) }
+        }
+        // The figures are told once a second.
+        usleep(1_100_000)
+        crew.turn()
+        let held = crew.counters[0][.queueBytes]
+        #expect(held > 100_000 && held <= UInt64(QueueLimit.ceiling), "\(held)")
+        #expect(crew.workers[0].counters[.queueFull] > 0 && crew.counters[0][.congestionMarks] == 0)
+        var marked = 0
+        for _ in 0..<200 {
+            let packets = try crew.carried(lane: 0)
+            marked += packets.count { $0.count == packet.count && $0[1] & 3 == 3 && TestPacket.isSound($0) }
+            crew.turn()
+            usleep(20_000)
+            if marked > 0 { break }
+        }
+        #expect(marked > 0 && crew.counters[0][.congestionMarks] > 0)
     }
 
     @Test("of a flow are the same at both ends of a link")

@@ -77,6 +77,7 @@ final class WorkerHarness {
         _ session: consuming TLSSession,
         bound: RouteTable<Bool>,
         mtu: Int = 1500,
+        expiry: UInt64 = .max,
         link: Int = 0,
         lane: Int = 0,
         generation: UInt64 = 1,
@@ -88,7 +89,7 @@ final class WorkerHarness {
             generation: generation,
             bound: bound,
             mtu: mtu,
-            expiry: .max,
+            expiry: expiry,
             takesStreams: true,
             run: run
         )

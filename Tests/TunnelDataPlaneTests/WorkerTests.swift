@@ -111,6 +111,45 @@ struct HostileClientTests {
         #expect(harness.retirements == 1 && harness.ends.isEmpty, "\(harness.retirements), \(harness.ends)")
     }
 
+    @Test("is told that a certificate has expired, and its lane ends, while others go on")
+    func endsOnExpiry() throws {
+        let (harness, peer) = try start()
+        let ends = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
+        let pair = try SessionPair()
+        let now = Clock.unixTime()
+        harness.adopt(ends.0, try pair.takeServer(), bound: bound, expiry: now + 1, lane: 1, generation: 2)
+        let expiring = RawPeer(ends.1, try pair.takeClient())
+        #expect(harness.ends.isEmpty)
+        while Clock.unixTime() <= now + 1 { usleep(50_000) }
+        for _ in 0..<100 where harness.ends.isEmpty { _ = harness.worker.turn() }
+        guard case .notice(let notice)? = harness.ends.first, harness.ends.count == 1 else {
+            Issue.record("\(harness.ends)")
+            return
+        }
+        #expect(notice.reason == .expired)
+        let said = try expiring.frames().filter { $0.kind == 6 }.map(\.payload)
+        #expect(said == [notice.payload])
+        #expect(try peer.frames().allSatisfy { $0.kind != 6 })
+    }
+
+    @Test("is told that the server is about to end on every lane, also on one that comes later")
+    func hearsOfTheEnd() throws {
+        let (harness, peer) = try start()
+        func hears(_ peer: RawPeer) throws -> Int {
+            for _ in 0..<3 { _ = harness.worker.turn(isWaiting: false) }
+            return try peer.frames().count { $0.kind == 7 }
+        }
+        #expect(try hears(peer) == 0)
+        harness.worker.mailbox.post(.retire)
+        #expect(try hears(peer) == 1)
+        let ends = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
+        let pair = try SessionPair()
+        harness.adopt(ends.0, try pair.takeServer(), bound: bound, generation: 2)
+        let next = RawPeer(ends.1, try pair.takeClient())
+        #expect(try hears(next) == 1)
+        #expect(try hears(next) == 0)
+    }
+
     @Test("never traps on an authenticated peer's random frames", arguments: 1...40 as ClosedRange<UInt64>)
     func survivesRandomFrames(seed: UInt64) throws {
         let (harness, peer) = try start()

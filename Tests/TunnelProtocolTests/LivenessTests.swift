@@ -35,24 +35,52 @@ struct LaneMachineTests {
         #expect(end.map { $0 - 700 <= 3000 } == true)
     }
 
-    @Test("measures the round trip, and only of what was sent")
-    func measures() throws {
-        var machine = LaneMachine(at: time(0))
-        guard case .send(.heartbeat, let heartbeat?) = machine.advance(to: time(0), isQueueEmpty: true) else {
-            Issue.record("no heartbeat")
-            return
-        }
+    private func payload(_ heartbeat: Heartbeat) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 16)
         var span = bytes.mutableSpan
         heartbeat.write(to: &span)
-        let event = try machine.receive(.echo, bytes.span, at: time(30))
-        #expect(event == .roundTrip(.milliseconds(30)))
-        bytes[7] = 99
-        let forged = bytes
-        #expect(throws: ProtocolViolation.unexpectedFrame) {
-            var machine = machine
-            _ = try machine.receive(.echo, forged.span, at: time(31))
+        return bytes
+    }
+
+    /// The heartbeat that is due at a moment.
+    private func heartbeat(of machine: inout LaneMachine, at milliseconds: UInt64) throws -> Heartbeat {
+        machine.heard(at: time(milliseconds))
+        let output = machine.advance(to: time(milliseconds), isQueueEmpty: true)
+        guard case .send(.heartbeat, let heartbeat?) = output else { throw Missing() }
+        return heartbeat
+    }
+
+    private struct Missing: Error {}
+
+    @Test("measures the round trip by the first echo of what was sent lately, and by nothing else")
+    func measures() throws {
+        var machine = LaneMachine(at: time(0))
+        let first = try heartbeat(of: &machine, at: 0)
+        let second = try heartbeat(of: &machine, at: 1000)
+        // A moment of the peer's own choice, a number that was not sent, both of different heartbeats.
+        for forged in [
+            Heartbeat(sequence: second.sequence, sentAt: time(1029)),
+            Heartbeat(sequence: second.sequence, sentAt: time(2000)),
+            Heartbeat(sequence: second.sequence, sentAt: first.sentAt),
+            Heartbeat(sequence: second.sequence + 1, sentAt: second.sentAt),
+            Heartbeat(sequence: second.sequence + 8, sentAt: second.sentAt),
+            Heartbeat(sequence: 0, sentAt: time(0)),
+        ] {
+            let event = try machine.receive(.echo, payload(forged).span, at: time(1030))
+            #expect(event == .none, "\(forged)")
         }
+        #expect(machine.lastEcho == nil)
+        let event = try machine.receive(.echo, payload(second).span, at: time(1030))
+        let again = try machine.receive(.echo, payload(second).span, at: time(1031))
+        #expect(event == .roundTrip(.milliseconds(30)) && again == .none)
+        #expect(machine.lastEcho == time(1030))
+        // Late is not wrong, as long as it is remembered.
+        let late = try machine.receive(.echo, payload(first).span, at: time(1040))
+        #expect(late == .roundTrip(.milliseconds(1040)))
+        let third = try heartbeat(of: &machine, at: 2000)
+        for second in 3..<11 as Range<UInt64> { _ = try heartbeat(of: &machine, at: second * 1000) }
+        let forgotten = try machine.receive(.echo, payload(third).span, at: time(10_001))
+        #expect(forgotten == .none)
     }
 
     @Test("owes one echo however many heartbeats come")
@@ -160,6 +188,27 @@ struct LinkMachineTests {
         }
         let gaps = zip(attempts, attempts.dropFirst()).map { (at: $0, gap: $1 - $0) }
         #expect(gaps.allSatisfy { $0.at >= 10_000 || $0.gap < 1000 } && gaps.last?.gap ?? 0 > 2500, "\(gaps)")
+    }
+
+    @Test("looks for another instance without a pause for half a minute, and then as rarely as for any other")
+    func looksElsewhere() {
+        var machine = LinkMachine(at: time(0))
+        func attempts(from start: UInt64, to end: UInt64) -> [UInt64] {
+            var attempts: [UInt64] = []
+            while let next = machine.deadline, next < time(end) {
+                _ = machine.due(at: next)
+                attempts.append(next.since(time(0)) / 1_000_000)
+                machine.failed(0, at: next, random: .max, wasElsewhere: true)
+            }
+            return attempts.filter { $0 >= start }
+        }
+        #expect(attempts(from: 0, to: 25_000).count >= 20)
+        let later = attempts(from: 40_000, to: 640_000)
+        #expect((80...130).contains(later.count), "\(later.count)")
+        // One that was found and is lost again is looked for as at first.
+        machine.opened(0, generation: 1, lanes: 1, at: time(640_000))
+        machine.ended(0, generation: 1, at: time(650_000), random: 0)
+        #expect(attempts(from: 650_000, to: 675_000).count >= 20)
     }
 
     @Test("dials again what was asked to be renewed while it was being dialled")

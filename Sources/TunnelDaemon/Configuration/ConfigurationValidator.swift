@@ -33,7 +33,8 @@ package struct ConfigurationValidator {
         let networks = list(.network, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
         let remote = list(.remoteNetwork, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
         let clients = clientBindings(within: networks)
-        if packets { checkAddressPlan(addresses, networks, remote) }
+        if packets { requireAddressPlan(addresses, networks) }
+        checkAddressPlan(addresses, networks, remote)
         let files = VPNConfiguration.Files(
             authorities: path(.ca, "the server would not know whom to trust"),
             certificate: path(.certificate, "both sides authenticate"),
@@ -42,6 +43,7 @@ package struct ConfigurationValidator {
         )
         let servers = list(.server, "HOST:PORT", endpoint)
         if role == .client, servers.isEmpty { problem(.server, "is missing: name one server at least") }
+        let drain = single(.drainSeconds, "a number from 0 to 3600", number(0...3600)) ?? 5
         let configuration = VPNConfiguration(
             role: role,
             listen: single(.listen, "ADDRESS:PORT", listenEndpoint)
@@ -73,7 +75,8 @@ package struct ConfigurationValidator {
             apiServer: single(.apiServer, "ADDRESS:PORT", addressEndpoint),
             apiServerListen: single(.apiServerListen, "ADDRESS:PORT", addressEndpoint),
             instances: single(.instances, "a number from 1 to 16", number(1...Hello.maximumInstances)) ?? 1,
-            drainSeconds: single(.drainSeconds, "a number from 0 to 3600", number(0...3600)) ?? 5,
+            drainSeconds: drain,
+            lingerSeconds: lingerSeconds(within: drain),
             packets: packets,
             offload: single(.offload, "auto, tcp or none", VPNConfiguration.Offload.init(rawValue:)) ?? .auto,
             socket: single(.socket, "an absolute path of at most 100 bytes", socketPath)
@@ -184,6 +187,12 @@ package struct ConfigurationValidator {
         return shared
     }
 
+    private mutating func lingerSeconds(within drain: Int) -> Int {
+        let seconds = single(.lingerSeconds, "a number from 0 to 600", number(0...600)) ?? 0
+        if seconds > drain { problem(.lingerSeconds, "\(seconds) is more than drainSeconds, which is \(drain)") }
+        return seconds
+    }
+
     private mutating func ciphers() -> [CipherSuite] {
         let names = CipherSuite.allCases.map(\.rawValue).joined(separator: ", ")
         let chosen = list(.cipher, "one of \(names)") { text in
@@ -242,7 +251,7 @@ package struct ConfigurationValidator {
             case .client:
                 [
                     .listen, .allowInbound, .egressSocket, .egressListen, .egressCertificate, .egressKey,
-                    .egressAuthority, .apiServer, .instances, .nodesKubeconfig, .sharedNetwork,
+                    .egressAuthority, .apiServer, .instances, .nodesKubeconfig, .sharedNetwork, .lingerSeconds,
                 ]
             }
         for setting in foreign {
@@ -251,11 +260,8 @@ package struct ConfigurationValidator {
         }
     }
 
-    private mutating func checkAddressPlan(
-        _ addresses: [InterfaceAddress],
-        _ networks: [IPPrefix],
-        _ remote: [IPPrefix]
-    ) {
+    /// What packets cannot be carried without.
+    private mutating func requireAddressPlan(_ addresses: [InterfaceAddress], _ networks: [IPPrefix]) {
         if addresses.isEmpty, raw.values[.address] == nil {
             problem(.address, "is missing: the TUN device needs an address of its own")
         }
@@ -265,6 +271,13 @@ package struct ConfigurationValidator {
                 "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")"
             )
         }
+    }
+
+    private mutating func checkAddressPlan(
+        _ addresses: [InterfaceAddress],
+        _ networks: [IPPrefix],
+        _ remote: [IPPrefix]
+    ) {
         for (setting, count) in [(Setting.network, networks.count), (.address, addresses.count)]
         where count > Hello.maximumNetworks {
             problem(setting, "has \(count) entries, more than the \(Hello.maximumNetworks) that a hello can hold")

@@ -29,6 +29,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case nodesKubeconfig
     case sharedNetwork
     case drainSeconds
+    case lingerSeconds
     case packets
     case offload
     case socket

@@ -86,6 +86,8 @@ package struct VPNConfiguration: Sendable {
     package let instances: Int
     /// How long the end waits for streams that are open, in seconds.
     package let drainSeconds: Int
+    /// On a server: how long the end waits for new requests too, in seconds; at most `drainSeconds`.
+    package let lingerSeconds: Int
     /// Whether IP packets are carried, which needs a TUN device.
     package let packets: Bool
     package let offload: Offload

@@ -23,16 +23,26 @@ final class ClientControl: ControlCore.Delegate {
         basePolicy = policy
         let now = Clock.now()
         servers = core.configuration.servers.map { Server(endpoint: $0, replica: 0, machine: LinkMachine(at: now)) }
-        for link in servers.indices { show(link) }
+        for endpoint in core.configuration.servers { show(endpoint) }
     }
 
-    /// Puts a wanted link on the board.
-    private func show(_ link: Int) {
-        let name = servers[link].endpoint.description
+    /// Has the board show the links to an endpoint that are wanted, and no others; those that are not up are named after the
+    /// endpoint, each by a name of its own.
+    private func show(_ endpoint: Endpoint) {
+        let links = servers.indices.filter { servers[$0].endpoint == endpoint }
         let count = servers.indices.count(where: isWanted)
         core.board.update { state in
-            if state.links[link] == nil { state.links[link] = Board.LinkEntry(name: name, endpoint: name) }
             state.expectedLinks = count
+            for link in links {
+                guard isWanted(link) else {
+                    state.links[link] = nil
+                    continue
+                }
+                let replica = servers[link].replica
+                let name = replica == 0 ? "\(endpoint)" : "\(endpoint)#\(replica)"
+                if state.links[link] == nil { state.links[link] = Board.LinkEntry(name: name, endpoint: "\(endpoint)") }
+                if servers[link].machine.liveCount == 0 { state.links[link]?.name = name }
+            }
         }
     }
 
@@ -51,7 +61,7 @@ final class ClientControl: ControlCore.Delegate {
         for replica in known..<max(count, known) {
             servers.append(Server(endpoint: endpoint, replica: replica, machine: LinkMachine(at: now)))
         }
-        for index in servers.indices where servers[index].endpoint == endpoint { show(index) }
+        show(endpoint)
     }
 
     /// The links that are up, that with the fewest streams first; each time another one among equals.
@@ -150,6 +160,7 @@ final class ClientControl: ControlCore.Delegate {
             bound: RouteTable(),
             at: now
         )
+        serviceDoor?.linkUp()
     }
 
     func handle(_ event: ControlCore.Event, at now: MonotonicTime) {
@@ -181,6 +192,7 @@ final class ClientControl: ControlCore.Delegate {
         )
         guard servers[link].machine.liveCount == 0 else { return }
         core.logger.notice("link down", metadata: ["server": "\(name)", "reason": "\(end)"])
+        show(servers[link].endpoint)
         publish()
     }
 

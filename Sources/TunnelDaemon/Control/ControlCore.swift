@@ -70,12 +70,9 @@ final class ControlCore {
     private var lastTurns: [UInt64] = []
     private var secondsUp = 0
     private var failure: (any Error)?
-    /// Until when streams that are open may hold up the end; `nil` while the end was not asked for.
-    private(set) var drainDeadline: MonotonicTime?
-    /// Since when there are no streams any more; one that goes from a worker to another is nobody's for a moment.
-    private var emptySince: MonotonicTime?
-    private static var settlingTime: Nanoseconds { .milliseconds(20) }
-    /// What is left to do then takes no longer.
+    /// `nil` while the end was not asked for.
+    private var ending: Ending?
+    /// What is left to do at the end takes no longer.
     private static var goodbyeSeconds: UInt64 { 5 }
     /// Links whose peers are about to end.
     private var retiring: Set<Int> = []
@@ -240,8 +237,19 @@ final class ControlCore {
         return nextGeneration
     }
 
+    /// Has a stream made of a connection over the first of some links that has a lane for it and was not tried yet; whether there
+    /// is one.
+    func open(_ request: StreamRequest, links: [Int]) -> Bool {
+        guard let link = links.first(where: { !request.tried.contains($0) && open(request, link: $0) }) else {
+            return false
+        }
+        let isAnother = !request.tried.isEmpty || request.lost.map { $0 != link } ?? false
+        if isAnother { board.update { $0.failovers += 1 } }
+        return true
+    }
+
     /// Has a stream made of a connection; whether the link has a lane for it.
-    func open(_ request: StreamRequest, link: Int) -> Bool {
+    private func open(_ request: StreamRequest, link: Int) -> Bool {
         guard let lanes = streamLanes[link], !lanes.isEmpty else { return false }
         streamTurn &+= 1
         let numbers = Set(lanes.values).sorted()
@@ -277,7 +285,7 @@ final class ControlCore {
         var ready: [UInt64] = []
         let now = Clock.now()
         var deadline = min(delegate?.advance(to: now) ?? nextSecond, nextSecond)
-        if drainDeadline != nil { deadline = min(deadline, now + .milliseconds(20)) }
+        if ending != nil { deadline = min(deadline, now + .milliseconds(20)) }
         let wait = deadline > now ? CInt(clamping: deadline.since(now) / 1_000_000 + 1) : 0
         poller.wait(milliseconds: wait) { token, _ in ready.append(token) }
         let then = Clock.now()
@@ -297,29 +305,22 @@ final class ControlCore {
         }
         statusSocket.openIfDue(Token.status, self, at: then)
         if then >= nextSecond { second(at: then) }
-        return !isDrained(at: then) && failure == nil
+        let isIdle = ending == nil || workers.activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0
+        return ending?.isOver(at: then, isIdle: isIdle) != true && failure == nil
     }
 
     /// Tells the peers to open new streams elsewhere, and waits for those that are open.
     private func beginDrain(at now: MonotonicTime) {
-        // Who is asked twice means it.
-        guard drainDeadline == nil else { return drainDeadline = now }
-        drainDeadline = now + .seconds(UInt64(configuration.drainSeconds))
+        guard ending == nil else {
+            ending?.hurry(at: now)
+            return
+        }
+        let drain = Nanoseconds.seconds(UInt64(configuration.drainSeconds))
+        ending = Ending(at: now, linger: .seconds(UInt64(configuration.lingerSeconds)), drain: drain)
         for worker in workers { worker.mailbox.post(.retire) }
         let count = workers.activeStreams
         if count > 0 { logger.notice("waiting for streams", metadata: ["streams": "\(count)"]) }
         service.stopping(within: .seconds(UInt64(configuration.drainSeconds) + Self.goodbyeSeconds))
-    }
-
-    private func isDrained(at now: MonotonicTime) -> Bool {
-        guard let drainDeadline else { return false }
-        guard workers.activeStreams + UInt64(delegate?.waitingRequests ?? 0) == 0 else {
-            emptySince = nil
-            return now >= drainDeadline
-        }
-        let since = emptySince ?? now
-        emptySince = since
-        return now >= min(since + Self.settlingTime, drainDeadline)
     }
 
     /// Whether descriptors are left for more streams beside all else.

@@ -16,13 +16,11 @@ struct Doorway {
         let socket: Handover<StreamSocket>
         let descriptor: CInt
         let address: SocketAddress
-        let deadline: MonotonicTime
 
-        init(_ descriptor: CInt, _ address: SocketAddress, deadline: MonotonicTime) {
+        init(_ descriptor: CInt, _ address: SocketAddress) {
             socket = Handover(StreamSocket(owning: OwnedDescriptor(owning: descriptor)))
             self.descriptor = descriptor
             self.address = address
-            self.deadline = deadline
         }
     }
 
@@ -30,37 +28,27 @@ struct Doorway {
     private static var patience: Nanoseconds { .seconds(3) }
 
     private let gate = Gate()
-    private let capacity: Int
-    private var visitors: [UInt64: Visitor] = [:]
-    /// Tokens in the order of their arrival, which is the order of their deadlines.
-    private var order: [UInt64] = []
-    private var orderStart = 0
+    private var visitors: WaitingRoom<Visitor>
     private var scratch = [UInt8](repeating: 0, count: ClientHello.maximumByteCount)
 
     /// Makes a doorway with room for `capacity` visitors; the oldest leaves for a new one.
-    init(capacity: Int) { self.capacity = capacity }
+    init(capacity: Int) { visitors = WaitingRoom(capacity: capacity, patience: Self.patience) }
 
     var count: Int { visitors.count }
 
     /// Takes in a connection; returns the visitor that had to leave for it.
     mutating func enter(_ token: UInt64, _ descriptor: CInt, _ address: SocketAddress, at now: MonotonicTime) -> UInt64?
     {
-        visitors[token] = Visitor(descriptor, address, deadline: now + Self.patience)
-        order.append(token)
-        guard visitors.count > capacity else { return nil }
-        return oldest()
+        visitors.enter(Visitor(descriptor, address), as: token, at: now)
     }
 
     func visitor(_ token: UInt64) -> Visitor? { visitors[token] }
 
     /// Lets a visitor go, whatever became of it.
-    mutating func leave(_ token: UInt64) -> Visitor? { visitors.removeValue(forKey: token) }
+    mutating func leave(_ token: UInt64) -> Visitor? { visitors.leave(token) }
 
     /// A visitor whose time is up.
-    mutating func overdue(at now: MonotonicTime) -> UInt64? {
-        guard let token = oldest(), let visitor = visitors[token], visitor.deadline <= now else { return nil }
-        return token
-    }
+    mutating func overdue(at now: MonotonicTime) -> UInt64? { visitors.overdue(at: now) }
 
     /// Looks at what a visitor has sent so far.
     mutating func inspect(_ visitor: Visitor, keys: (_ message: [UInt8], _ mac: [UInt8]) -> Bool) -> Verdict {
@@ -82,12 +70,5 @@ struct Doorway {
     }
 
     /// The visitor that has waited longest.
-    mutating func oldest() -> UInt64? {
-        while orderStart < order.count, visitors[order[orderStart]] == nil { orderStart += 1 }
-        if orderStart > 4096 {
-            order.removeSubrange(..<orderStart)
-            orderStart = 0
-        }
-        return orderStart < order.count ? order[orderStart] : nil
-    }
+    mutating func oldest() -> UInt64? { visitors.oldest() }
 }

@@ -46,6 +46,9 @@ extension ServerControl {
     /// ago.
     var expectedLinks: Int { registry.expectedCount ?? Set(registry.names.values).union(downSince.keys).count }
 
+    /// The clients that there should be: all that are known by name, or else those that went not long ago.
+    var knownNames: Set<String> { registry.clientNames ?? Set(downSince.keys) }
+
     /// Takes what is new of Nodes: who may speak for what from now on.
     func heard(_ news: NodeFollower.News, at now: MonotonicTime) {
         switch news {
@@ -56,8 +59,8 @@ extension ServerControl {
                 for worker in core.workers { worker.mailbox.post(.bind(link: link, bound)) }
             }
             publish()
-            let expected = expectedLinks
-            core.board.update { ($0.expectedLinks, $0.nodes) = (expected, nodes.count) }
+            let (expected, known) = (expectedLinks, knownNames)
+            core.board.update { ($0.expectedLinks, $0.nodes, $0.knownNames) = (expected, nodes.count, known) }
             core.logger.info("Nodes", metadata: ["count": "\(nodes.count)"])
         }
     }

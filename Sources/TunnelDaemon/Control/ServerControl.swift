@@ -264,6 +264,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
                 bound: bound,
                 at: now
             )
+            egressDoor?.linkUp()
+            peerDoor?.linkUp()
             if core.isOutdated(greeting) {
                 core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew)
             }
@@ -339,7 +341,11 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         )
         guard registry.ended(peer.link, generation: peer.generation, at: now) else { return }
         downSince[name] = (peer.link, now, Clock.unixTime())
-        core.board.update { $0.retire(peer.link) }
+        let known = knownNames
+        core.board.update { state in
+            state.retire(peer.link)
+            state.knownNames = known
+        }
         core.limiter.log(
             "link down",
             level: .notice,
@@ -377,8 +383,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             nextSweep = now + .seconds(5)
             registry.expire(at: now)
             downSince = downSince.filter { now < $0.value.at + Self.memory }
-            let (flows, expected) = (self.flows.sweep(at: now), expectedLinks)
-            core.board.update { ($0.flows, $0.expectedLinks) = (flows, expected) }
+            let (flows, expected, known) = (self.flows.sweep(at: now), expectedLinks, knownNames)
+            core.board.update { ($0.flows, $0.expectedLinks, $0.knownNames) = (flows, expected, known) }
         }
         if let doorOpensAt, doorOpensAt <= now { openDoor() }
         let visitors = doorway.count

@@ -52,6 +52,8 @@ final class Board: Sendable {
         var egressRefusals: [Int: UInt64] = [:]
         /// Dials that went by another link after one had failed.
         var failovers: UInt64 = 0
+        /// Pods' connections that were closed, for there was no stream for them.
+        var podRefusals: UInt64 = 0
         var visitors = 0
         var flows = 0
         var reloads: [String: UInt64] = [:]
@@ -59,6 +61,14 @@ final class Board: Sendable {
         var lastError: String?
         /// Links that went, by name, so that their counters go on when they come back.
         private var retired: [String: LinkEntry] = [:]
+        /// Of a server: the clients that there should be, as far as it knows their names.
+        var knownNames: Set<String> = []
+
+        /// What is known of those of them that have no link, in the order of their names.
+        var absent: [LinkEntry] {
+            knownNames.subtracting(links.values.map(\.name)).sorted()
+                .map { retired[$0] ?? LinkEntry(name: $0, endpoint: "") }
+        }
 
         /// Takes a link off the board and remembers its counters, of as many names as there may be links.
         mutating func retire(_ link: Int) {

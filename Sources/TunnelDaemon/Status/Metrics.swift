@@ -192,6 +192,12 @@ enum Metrics {
             "Dials that went by another link after one had failed.",
             [Sample(state.failovers)]
         )
+        text.add(
+            "tendril_vpn_pod_refusals_total",
+            .counter,
+            "Pods' connections to the API server that were closed, for there was no stream for them.",
+            [Sample(state.podRefusals)]
+        )
         addHistogram(
             "tendril_vpn_stream_open_seconds",
             "How long opening a stream took, from the request to the target's answer.",

@@ -16,10 +16,11 @@ enum PeerStatus {
     /// - Parameters:
     ///   - name: the client's.
     ///   - path: of the peer socket.
+    ///   - patience: how long all of it may take.
     /// - Returns: what it tells.
-    /// - Throws: where nobody answers, or with what cannot be read.
-    static func ask(_ name: String, socket path: String) throws -> StatusReport {
-        let bytes = try answer(of: name, socket: path)
+    /// - Throws: where nobody answers in time, or with what cannot be read.
+    static func ask(_ name: String, socket path: String, within patience: Nanoseconds) throws -> StatusReport {
+        let bytes = try answer(of: name, socket: path, by: Clock.now() + patience)
         do {
             return try StatusReport(json: bytes)
         } catch {
@@ -28,18 +29,28 @@ enum PeerStatus {
         }
     }
 
-    private static func answer(of name: String, socket path: String) throws -> [UInt8] {
+    private static func answer(of name: String, socket path: String, by deadline: MonotonicTime) throws -> [UInt8] {
         guard let address = SocketAddress(path: path) else {
             throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
         }
         let socket = try address.connectBlocking()
+        func wait(for events: Int32) throws {
+            let left = deadline.since(Clock.now())
+            var wanted = pollfd(fd: socket.rawValue, events: Int16(events), revents: 0)
+            guard left > 0, poll(&wanted, 1, CInt(clamping: left / 1_000_000 + 1)) > 0 else {
+                throw PeerStatusError("no answer in time")
+            }
+        }
         let request = Array("CONNECT \(name):1 HTTP/1.1\r\n\r\n".utf8)
         guard send(socket.rawValue, request, request.count, CInt(MSG_NOSIGNAL)) == request.count else {
             throw SystemError("write to \(path)", code: errno)
         }
         var answer: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
-        while case let count = recv(socket.rawValue, &chunk, chunk.count, 0), count > 0 {
+        while true {
+            try wait(for: POLLIN)
+            let count = recv(socket.rawValue, &chunk, chunk.count, 0)
+            guard count > 0 else { break }
             answer += chunk[..<count]
             guard answer.count <= maximumAnswer else { throw PeerStatusError("the answer has more than 1 MiB") }
         }

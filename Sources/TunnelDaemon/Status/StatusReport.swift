@@ -85,7 +85,7 @@ package struct StatusReport: Codable, Sendable {
         startedAt = board.startedAt
         certificateExpiry = state.certificateExpiry
         (linksLive, linksExpected) = (readiness.live, readiness.expected)
-        links = state.links.sorted { $0.key < $1.key }.map { Link($0.value, at: now) }
+        links = (state.links.sorted { $0.key < $1.key }.map(\.value) + state.absent).map { Link($0, at: now) }
         nodes = state.nodes
         drops = Dictionary(
             uniqueKeysWithValues: DropReason.allCases.compactMap { reason in

@@ -38,7 +38,8 @@ package enum StatusTable {
 
     private static func rows(_ link: StatusReport.Link) -> [[String]] {
         guard !link.lanes.isEmpty else {
-            return [[link.name, link.endpoint, link.state] + Array(repeating: "-", count: 8)]
+            let endpoint = link.endpoint.isEmpty ? "-" : link.endpoint
+            return [[link.name, endpoint, link.state] + Array(repeating: "-", count: 8)]
         }
         return link.lanes.map { lane in
             [

@@ -86,7 +86,7 @@ final class EgressDoor {
         for (token, visitor) in visitors where now >= visitor.arrivedAt + Self.patience {
             answer(token, HTTPRefusal(408, "no request came"))
         }
-        retryParked(at: now)
+        if parked.isDue(at: now) { retryParked(at: now) }
         latch.openIfDue(local.socket.rawDescriptor, token, core, at: now)
         return waiting == 0 && !latch.isShut ? nil : now + .milliseconds(50)
     }
@@ -94,15 +94,26 @@ final class EgressDoor {
     /// Connections that wait for an answer and belong to no worker.
     var waiting: Int { visitors.count + parked.count }
 
+    /// A link has come up: what waits may go there.
+    func linkUp() { parked.hurry() }
+
     /// A stream could not be opened: another path, or an answer.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
+        guard let guide else { return }
         // A link that went down may be back in a moment; one that leads nowhere is not asked again.
-        if reset.reason == .linkDown { return parked.add(request) }
-        request.tried.insert(link)
-        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request) {
-            return core.board.update { $0.failovers += 1 }
+        if reset.reason == .linkDown {
+            request.lost = link
+            return park(request)
         }
+        request.tried.insert(link)
+        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request, guide.streamRoutes) { return }
         answer(request, HTTPRefusal(reset))
+    }
+
+    /// Has a request wait for a link.
+    private func park(_ request: StreamRequest) {
+        guard !parked.isFull else { return answer(request, HTTPRefusal(503, "too many requests wait for a link")) }
+        parked.add(request)
     }
 
     private func accept(at now: MonotonicTime) {
@@ -153,31 +164,27 @@ final class EgressDoor {
 
     private func begin(_ request: StreamRequest, at now: MonotonicTime) {
         guard let guide else { return }
-        if purpose == .targets, let refusal = guide.streamRoutes.refusal(of: request.target) {
-            return answer(request, refusal)
-        }
+        let routes = guide.streamRoutes
+        if purpose == .targets, let refusal = routes.refusal(of: request.target) { return answer(request, refusal) }
         guard core.hasRoomForStreams else { return answer(request, HTTPRefusal(503, "too many streams")) }
-        guard !route(request) else { return }
-        guard !parked.isFull else { return answer(request, HTTPRefusal(503, "too many requests wait for a link")) }
-        parked.add(request)
+        if !route(request, routes) { park(request) }
     }
 
     /// Sends a request to the best link that it has not tried; `false` where there is none.
-    private func route(_ request: StreamRequest) -> Bool {
-        guard let guide else { return false }
+    private func route(_ request: StreamRequest, _ routes: StreamRoutes) -> Bool {
         turn &+= 1
-        let routes = guide.streamRoutes
         let links =
             switch purpose {
             case .targets: routes.candidates(for: request.target, turn: turn)
             case .peerStatus: routes.paths.filter { $0.name == request.peer }.map(\.link)
             }
-        return links.contains { !request.tried.contains($0) && core.open(request, link: $0) }
+        return core.open(request, links: links)
     }
 
     private func retryParked(at now: MonotonicTime) {
-        parked.retry(at: now, route) { request in
-            guard let guide else { return }
+        guard let guide else { return }
+        let routes = guide.streamRoutes
+        parked.retry(at: now, { route($0, routes) }) { request in
             answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
         }
     }

@@ -5,13 +5,15 @@ import Logging
 import Observability
 import TLSEngine
 import TendrilCore
+import TunnelProtocol
 
 /// The egress socket over TLS, for a kube-apiserver that is not beside this program: who shows a certificate of the named
 /// CAs is led to the socket, and there all is as it is for others.
 ///
 /// All of it happens on one thread of its own.
 final class SecureEgress: @unchecked Sendable {
-    private static let handshakeSeconds = 5
+    /// How long a visitor may take to show a certificate, whatever it sends meanwhile.
+    private static let patience = Nanoseconds.seconds(5)
     /// Connections that have not shown a certificate yet.
     private static let maximumVisitors = 256
 
@@ -22,7 +24,14 @@ final class SecureEgress: @unchecked Sendable {
     private let base: OpaquePointer
     private var listener: OpaquePointer?
     private var sessions: (stamps: [FileStamp?], value: ServerSessions)
-    private var visitors: [ObjectIdentifier: Visitor] = [:]
+    private var visitors = WaitingRoom<Visitor>(
+        capacity: SecureEgress.maximumVisitors,
+        patience: SecureEgress.patience
+    )
+    private var visitorCount: UInt64 = 0
+    /// Goes off when the oldest visitor's time may be up; at rest while there is none.
+    private var timer: OpaquePointer?
+    private var isTimerSet = false
     private var relays: [ObjectIdentifier: Relay] = [:]
     private var limiter = LogLimiter()
 
@@ -42,7 +51,10 @@ final class SecureEgress: @unchecked Sendable {
         socket = try StreamSocket(listeningAt: try SocketAddress.resolve(settings.listen)[0])
     }
 
-    deinit { event_base_free(base) }
+    deinit {
+        if let timer { event_free(timer) }
+        event_base_free(base)
+    }
 
     /// Loads the files, to find mistakes without running.
     static func check(_ settings: VPNConfiguration.EgressOverTLS) throws { _ = try load(settings) }
@@ -63,6 +75,11 @@ final class SecureEgress: @unchecked Sendable {
         guard let listener else { return logger.critical("nobody listens for egress over TLS") }
         // Out of descriptors: libevent would call again at once, and for ever.
         evconnlistener_set_error_cb(listener) { _, _ in usleep(50_000) }
+        let late: event_callback_fn = { _, _, context in
+            guard let context else { return }
+            Unmanaged<SecureEgress>.fromOpaque(context).takeUnretainedValue().dismissLate()
+        }
+        timer = event_new(base, -1, 0, late, context)
         withExtendedLifetime(self) { _ = event_base_dispatch(base) }
     }
 
@@ -96,7 +113,7 @@ final class SecureEgress: @unchecked Sendable {
     private func accept(_ descriptor: CInt) {
         StreamSocket.tuneForStream(descriptor)
         let options = CInt(BEV_OPT_CLOSE_ON_FREE.rawValue)
-        guard visitors.count < Self.maximumVisitors, let session = currentSessions().make() else {
+        guard let session = currentSessions().make() else {
             close(descriptor)
             return
         }
@@ -107,10 +124,12 @@ final class SecureEgress: @unchecked Sendable {
             close(descriptor)
             return
         }
-        let visitor = Visitor(events, self)
-        visitors[ObjectIdentifier(visitor)] = visitor
-        var patience = timeval(tv_sec: Self.handshakeSeconds, tv_usec: 0)
-        bufferevent_set_timeouts(events, &patience, &patience)
+        visitorCount += 1
+        let visitor = Visitor(visitorCount, events, self)
+        if let oldest = visitors.enter(visitor, as: visitorCount, at: Clock.now()) {
+            visitors[oldest]?.dismiss("too many are at the door")
+        }
+        watchTime()
         let told: bufferevent_event_cb = { _, what, context in
             guard let context else { return }
             Unmanaged<Visitor>.fromOpaque(context).takeUnretainedValue().told(what)
@@ -119,29 +138,49 @@ final class SecureEgress: @unchecked Sendable {
         bufferevent_enable(events, Int16(EV_READ | EV_WRITE))
     }
 
+    /// Has the timer go off when the oldest visitor's time is up.
+    private func watchTime() {
+        guard !isTimerSet, let timer, let deadline = visitors.deadline() else { return }
+        let left = deadline.since(Clock.now()) / 1000 + 1000
+        var wait = timeval(tv_sec: Int(left / 1_000_000), tv_usec: Int(left % 1_000_000))
+        isTimerSet = event_add(timer, &wait) == 0
+    }
+
+    private func dismissLate() {
+        isTimerSet = false
+        let now = Clock.now()
+        while let late = visitors.overdue(at: now), let visitor = visitors[late] { visitor.dismiss("it took too long") }
+        watchTime()
+    }
+
     private func say(_ kind: String, _ reason: String) {
         limiter.log(kind, ["reason": "\(reason)"], to: logger, at: Clock.now())
     }
 
     /// A connection that has not shown its certificate yet.
     private final class Visitor {
+        private let number: UInt64
         private let events: OpaquePointer
         private unowned let owner: SecureEgress
 
-        init(_ events: OpaquePointer, _ owner: SecureEgress) { (self.events, self.owner) = (events, owner) }
+        init(_ number: UInt64, _ events: OpaquePointer, _ owner: SecureEgress) {
+            (self.number, self.events, self.owner) = (number, events, owner)
+        }
 
         func told(_ what: Int16) {
-            guard let own = owner.visitors.removeValue(forKey: ObjectIdentifier(self)) else { return }
+            guard Int32(what) & BEV_EVENT_CONNECTED != 0 else {
+                return dismiss(TLSError.text(bufferevent_get_openssl_error(events)))
+            }
+            guard let own = owner.visitors.leave(number) else { return }
+            withExtendedLifetime(own) { owner.lead(events) }
+        }
+
+        /// Closes the connection.
+        func dismiss(_ reason: String) {
+            guard let own = owner.visitors.leave(number) else { return }
             withExtendedLifetime(own) {
-                guard Int32(what) & BEV_EVENT_CONNECTED != 0 else {
-                    let error = bufferevent_get_openssl_error(events)
-                    let reason = Int32(what) & BEV_EVENT_TIMEOUT != 0 ? "it took too long" : TLSError.text(error)
-                    owner.say("nobody is let in at egress over TLS", reason)
-                    bufferevent_free(events)
-                    return
-                }
-                bufferevent_set_timeouts(events, nil, nil)
-                owner.lead(events)
+                owner.say("nobody is let in at egress over TLS", reason)
+                bufferevent_free(events)
             }
         }
     }

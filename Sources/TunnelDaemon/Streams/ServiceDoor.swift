@@ -62,26 +62,31 @@ final class ServiceDoor {
 
     /// Looks after what waits; when it next has to.
     func advance(to now: MonotonicTime) -> MonotonicTime? {
-        parked.retry(at: now, route) { close($0, "no link") }
+        if parked.isDue(at: now) { parked.retry(at: now, route) { close($0, "no link") } }
         latch.openIfDue(listener.rawDescriptor, token, core, at: now)
         return parked.count == 0 && !latch.isShut ? nil : now + .milliseconds(50)
     }
 
+    /// A link has come up: what waits may go there.
+    func linkUp() { parked.hurry() }
+
     /// A stream could not be opened: another server, or the end of the connection.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
-        if reset.reason == .linkDown { return parked.add(request) }
+        if reset.reason == .linkDown {
+            request.lost = link
+            return parked.isFull ? close(request, "too many streams") : parked.add(request)
+        }
         request.tried.insert(link)
-        if now < request.deadline, route(request) { return core.board.update { $0.failovers += 1 } }
+        if now < request.deadline, route(request) { return }
         close(request, "\(reset)")
     }
 
-    private func route(_ request: StreamRequest) -> Bool {
-        links().contains { !request.tried.contains($0) && core.open(request, link: $0) }
-    }
+    private func route(_ request: StreamRequest) -> Bool { core.open(request, links: links()) }
 
     private func close(_ request: StreamRequest, _ reason: String) {
         guard let socket = request.takeSocket() else { return }
         socket.closeAbruptly()
+        core.board.update { $0.podRefusals += 1 }
         core.limiter.log("no stream to the API server", ["reason": "\(reason)"], to: core.logger, at: Clock.now())
     }
 }

@@ -39,6 +39,8 @@ final class Stream {
     var deadline: MonotonicTime?
     /// Until when bytes for the socket are held back: what reads the answer to CONNECT must not find them behind it.
     var mutedUntil: MonotonicTime?
+    /// What is still waited for after whoever asked for it has left.
+    var farewell: Farewell?
     var token: UInt64 = 0
     var place = Place.idle
 

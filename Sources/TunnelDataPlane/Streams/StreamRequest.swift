@@ -23,6 +23,8 @@ package final class StreamRequest: @unchecked Sendable {
     package var peer: String?
     /// Links that were tried in vain.
     package var tried: Set<Int> = []
+    /// The link that went down under it last.
+    package var lost: Int?
     private var socket: StreamSocket?
 
     /// Takes over a connection; it belongs to one thread at a time.

@@ -13,7 +13,11 @@ extension Worker {
     ///   - now: the time.
     func discard(_ stream: Stream, because reset: StreamReset, tellPeer: Bool, at now: MonotonicTime) {
         guard !stream.isGone else { return }
-        if stream.opening != .open { streamCounters.refused(reset.reason) } else { streamCounters.add(1, to: .broken) }
+        if stream.opening != .open {
+            streamCounters.refused(reset.reason)
+        } else if reset.reason != .cancelled {
+            streamCounters.add(1, to: .broken)
+        }
         if tellPeer, stream.wasAsked || !stream.isOurs { disown(stream.id, in: stream.set, reset) }
         if let request = stream.request, reset.reason != .cancelled, let socket = stream.socket.take() {
             // Whoever asked gets an answer, or another attempt.
@@ -67,7 +71,10 @@ extension Worker {
         }
         leisure.removeSubrange(0..<due)
         for stream in timed where !stream.isGone { checkTime(of: stream, at: now) }
-        timed.removeAll { $0.isGone || ($0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay) }
+        timed.removeAll {
+            $0.isGone
+                || $0.opening == .open && $0.mutedUntil == nil && !$0.passage.isUnderWay && $0.farewell == nil
+        }
         for set in streamSets.values { checkCarrier(of: set, at: now) }
         if chunks.held > Self.memoryBudget { relieve(at: now) }
         if chunks.used == 0 { chunks.trim() }
@@ -80,6 +87,9 @@ extension Worker {
             flush(stream, at: now)
         }
         if stream.passage.isOverdue(at: now) { settleUnknown(stream, at: now) }
+        if stream.farewell?.isOver(for: stream.machine, at: now) == true {
+            return discard(stream, because: StreamReset(.cancelled), tellPeer: true, at: now)
+        }
         guard stream.opening != .open, let deadline = stream.deadline, deadline <= now else { return }
         discard(stream, because: StreamReset(.timeout, "\(stream.target)"), tellPeer: true, at: now)
     }

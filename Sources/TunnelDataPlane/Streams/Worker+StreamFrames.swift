@@ -66,7 +66,7 @@ extension Worker {
                 break
             }
             // Only this side knows whether whoever asked here has gone.
-            let isCancelled = reset.reason == .cancelled
+            let isCancelled = stream.isOurs && reset.reason == .cancelled
             discard(stream, because: isCancelled ? StreamReset(.lost) : reset, tellPeer: false, at: now)
         default: throw .unexpectedFrame
         }

@@ -53,6 +53,7 @@ extension Worker {
         }
         if stream.canWrite { flush(stream, at: now) }
         if stream.canRead { readSocket(stream, at: now) }
+        noteLeaving(of: stream, at: now)
     }
 
     /// Reads what the socket has, as far as there is room for it.
@@ -84,17 +85,24 @@ extension Worker {
         stream.canRead = false
         switch result {
         case .ended:
-            // Whoever has left altogether takes nothing either, and whoever waits for an answer has given up.
-            let hasLeft = stream.isHungUp && !stream.machine.isDrained
-            let hasGivenUp = stream.opening != .open && stream.request?.style == .connect
-            if stream.isOurs, hasLeft || hasGivenUp {
-                discard(stream, because: StreamReset(.cancelled), tellPeer: true, at: now)
-            } else {
-                stream.machine.end()
+            // Whoever waits for an answer and ends has given up.
+            if stream.isOurs, stream.opening != .open, stream.request?.style == .connect {
+                return discard(stream, because: StreamReset(.cancelled), tellPeer: true, at: now)
             }
-        case .failed: discard(stream, because: StreamReset(.broken), tellPeer: true, at: now)
+            stream.machine.end()
+            noteLeaving(of: stream, at: now)
+        case .failed: lostSocket(of: stream, at: now)
         case .bytes, .wouldBlock: break
         }
+    }
+
+    /// Whoever asked for a stream and has left altogether takes nothing more; what was said before is still delivered.
+    private func noteLeaving(of stream: Stream, at now: MonotonicTime) {
+        guard stream.isHungUp, stream.isOurs, stream.machine.hasEnded, stream.farewell == nil, !stream.isGone,
+            !stream.machine.isDrained
+        else { return }
+        stream.farewell = Farewell(of: stream.machine, at: now)
+        timed.append(stream)
     }
 
     /// Gives bytes to the socket, or keeps them where it takes none.
@@ -108,8 +116,7 @@ extension Worker {
                 rest = UnsafeRawBufferPointer(rebasing: rest[count...])
                 if !rest.isEmpty { stream.canWrite = false }
             case .wouldBlock: stream.canWrite = false
-            case .ended, .failed:
-                return discard(stream, because: StreamReset(.broken), tellPeer: true, at: now)
+            case .ended, .failed: return lostSocket(of: stream, at: now)
             }
         }
         guard !rest.isEmpty else { return }
@@ -127,12 +134,17 @@ extension Worker {
                 stream.inbox.drop(count)
                 delivered(count, of: stream, at: now)
             case .wouldBlock: stream.canWrite = false
-            case .ended, .failed:
-                return discard(stream, because: StreamReset(.broken), tellPeer: true, at: now)
+            case .ended, .failed: return lostSocket(of: stream, at: now)
             }
         }
         finishDelivery(stream)
         settle(stream, at: now)
+    }
+
+    /// The socket is of no use any more: it broke, or, where it is that of whoever asked, they have gone.
+    private func lostSocket(of stream: Stream, at now: MonotonicTime) {
+        let reason: StreamReset.Reason = stream.isOurs ? .cancelled : .broken
+        discard(stream, because: StreamReset(reason), tellPeer: true, at: now)
     }
 
     private func delivered(_ count: Int, of stream: Stream, at now: MonotonicTime) {

@@ -16,11 +16,16 @@ package struct LinkMachine: Sendable {
         var backoff = Backoff()
         /// When a connection that had held for a while was lost.
         var lostAt: MonotonicTime?
+        /// Since when attempts lead to those who are linked already.
+        var elsewhereSince: MonotonicTime?
 
-        /// The wait after a failure, which stays short while streams wait for the lane.
-        mutating func retreat(at now: MonotonicTime, random: UInt64, briefly: Bool = false) -> Nanoseconds {
+        /// The wait after a failure, which stays short while streams wait for the lane, and for a while where another attempt may
+        /// well lead to another instance; one that is missing for longer is not looked for without pause.
+        mutating func retreat(at now: MonotonicTime, random: UInt64, wasElsewhere: Bool = false) -> Nanoseconds {
+            if wasElsewhere, elsewhereSince == nil { elsewhereSince = now }
             let isAwaited = lostAt.map { now < $0 + StreamMachine.resumeTime } ?? false
-            let ceiling = isAwaited || briefly ? LinkMachine.briefCeiling : Backoff.ceiling
+            let isSought = wasElsewhere && elsewhereSince.map { now < $0 + LinkMachine.searchTime } ?? false
+            let ceiling = isAwaited || isSought ? LinkMachine.briefCeiling : Backoff.ceiling
             return backoff.next(random: random, atMost: ceiling)
         }
     }
@@ -29,6 +34,8 @@ package struct LinkMachine: Sendable {
     private static var steadyTime: Nanoseconds { .milliseconds(250) }
     /// The longest wait before jitter, in milliseconds, where the next attempt may well succeed.
     private static var briefCeiling: UInt64 { 1000 }
+    /// For how long another instance is looked for at that pace.
+    private static var searchTime: Nanoseconds { .seconds(30) }
 
     private var slots: [Slot]
 
@@ -63,6 +70,7 @@ package struct LinkMachine: Sendable {
         guard slots.indices.contains(lane) else { return }
         slots[lane].generation = generation
         slots[lane].openedAt = now
+        slots[lane].elsewhereSince = nil
         slots[lane].isDialling = false
         slots[lane].dialAt = slots[lane].mustRenew ? now : nil
         slots[lane].mustRenew = false
@@ -85,7 +93,7 @@ package struct LinkMachine: Sendable {
         wasElsewhere: Bool = false
     ) -> Nanoseconds {
         guard slots.indices.contains(lane) else { return Nanoseconds(0) }
-        let wait = slots[lane].retreat(at: now, random: random, briefly: wasElsewhere)
+        let wait = slots[lane].retreat(at: now, random: random, wasElsewhere: wasElsewhere)
         slots[lane].isDialling = false
         slots[lane].dialAt = now + wait
         return wait

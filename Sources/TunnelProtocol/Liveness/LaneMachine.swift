@@ -43,6 +43,8 @@ package struct LaneMachine: Sendable {
     private var lastHeard: MonotonicTime
     private var nextProbe: MonotonicTime
     private var sequence: UInt64 = 0
+    /// The heartbeats sent last whose echoes have not come, each where its number says.
+    private var awaited = InlineArray<8, Heartbeat?>(repeating: nil)
     private var owedEcho: Heartbeat?
     private var drainDeadline: MonotonicTime?
     private var peerDrainedAt: MonotonicTime?
@@ -93,8 +95,8 @@ package struct LaneMachine: Sendable {
             return .none
         case .echo:
             guard let heartbeat = Heartbeat(payload) else { throw .badLength }
-            // An echo of something never sent measures nothing.
-            guard heartbeat.sequence <= sequence, heartbeat.sentAt <= now else { throw .unexpectedFrame }
+            // An echo of what was not sent, or not lately, or that came before, measures nothing.
+            guard takeAwaited(heartbeat) else { return .none }
             lastEcho = now
             return .roundTrip(Nanoseconds(now.since(heartbeat.sentAt)))
         case .renew: return .renew
@@ -140,7 +142,19 @@ package struct LaneMachine: Sendable {
         guard now >= nextProbe else { return nil }
         nextProbe = now + Timing.interval
         sequence += 1
-        return .send(.heartbeat, Heartbeat(sequence: sequence, sentAt: now))
+        let heartbeat = Heartbeat(sequence: sequence, sentAt: now)
+        awaited[Self.place(of: sequence)] = heartbeat
+        return .send(.heartbeat, heartbeat)
+    }
+
+    private static func place(of sequence: UInt64) -> Int { Int(sequence % 8) }
+
+    /// Whether an echo is of a heartbeat that was sent lately, in both its fields, and is the first one.
+    private mutating func takeAwaited(_ heartbeat: Heartbeat) -> Bool {
+        let place = Self.place(of: heartbeat.sequence)
+        guard awaited[place] == heartbeat else { return false }
+        awaited[place] = nil
+        return true
     }
 
     /// Why the lane is out of time, if it is; this holds also while nothing can be sent.
