@@ -75,7 +75,7 @@ enum APIServer {
             "apiServer": "127.0.0.1:6443",
             "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),
             // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
-            "lingerSeconds": 20, "drainSeconds": 25,
+            "lingerSeconds": 15, "drainSeconds": 25,
             "metrics": .string("0.0.0.0:\(PodParts.metricsPort)"),
         ]
         return ["egress.json": try CanonicalJSON.text(egress), "vpn.json": try CanonicalJSON.text(tunnel)]
