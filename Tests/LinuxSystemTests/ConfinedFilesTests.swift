@@ -41,7 +41,17 @@ struct ConfinedFilesTests {
     @Test("are written, read, listed and removed")
     func roundTrip() throws {
         let place = try Place()
-        umask(0o077)
+        // In a thread that has a mask of its own: all others would have it as well.
+        let root = place.path
+        typealias Unshare = @convention(c) (CInt) -> CInt
+        let leave = unsafe unsafeBitCast(try #require(dlsym(nil, "unshare")), to: Unshare.self)
+        let thread = try WorkerThread(name: "umask") {
+            // CLONE_FS (linux/sched.h).
+            guard leave(0x200) == 0 else { return }
+            umask(0o077)
+            try? ConfinedFiles(root: root).makeDirectories(for: "/a/b/c")
+        }
+        thread.join()
         try place.put("/a/b/c", "text", mode: 0o644)
         #expect(try place.files.read("/a/b/c") == Array("text".utf8))
         #expect(try place.files.kind("/a/b/c") == .file(mode: 0o644))

@@ -7,9 +7,10 @@ struct MetricsTextTests {
     func isExposition() {
         var text = MetricsText()
         text.add("a_total", .counter, "Help.", [.init(3, [("l", "x\"\\\n")]), .init(0.25)])
-        text.add("empty", .gauge, "Not shown.", [])
+        text.add("empty", .gauge, "None yet.", [])
         #expect(
             text.text == "# HELP a_total Help.\n# TYPE a_total counter\na_total{l=\"x\\\"\\\\\\n\"} 3\na_total 0.25\n"
+                + "# HELP empty None yet.\n# TYPE empty gauge\n"
         )
     }
 }
