@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Glibc
 package import HTTPModel
 internal import LinuxSystem
 internal import StrictYAML
@@ -20,43 +21,91 @@ package struct Kubeconfig: Sendable {
     package let namespace: String?
 
     /// Reads a file.
-    package init(path: String) throws {
-        try self.init(try DurableFile.read(path), directory: path.lastIndex(of: "/").map { String(path[...$0]) } ?? "")
+    package init(path: String) throws { try self.init([Source(path)], context: nil) }
+
+    /// Reads files as kubectl merges them: what several name is what the first of them says.
+    ///
+    /// - Parameters:
+    ///   - paths: those that are not there are passed over, unless there is but one.
+    ///   - context: the context's name; `nil` for the current one.
+    /// - Throws: where a file cannot be read, or the context leads to no server.
+    package init(paths: [String], context: String?) throws {
+        let there = paths.count > 1 ? paths.filter { access($0, F_OK) == 0 } : paths
+        try self.init(try there.map { try Source($0) }, context: context)
     }
 
     /// Reads a document that came over the network: it names no file of this machine, for whoever wrote it may not read those.
-    package init(remote bytes: [UInt8]) throws { try self.init(bytes, directory: nil) }
+    package init(remote bytes: [UInt8]) throws { try self.init([Source(bytes, directory: nil)], context: nil) }
 
-    /// Reads a document; relative paths in it begin at `directory`, and without one it must name none.
-    private init(_ bytes: [UInt8], directory: String?) throws {
-        let document = try YAMLParser.parse(bytes).json
-        guard let current = document["current-context"]?.text,
-            let context = Self.named(current, in: document["contexts"])?["context"],
-            let cluster = context["cluster"]?.text.flatMap({ Self.named($0, in: document["clusters"]) })?["cluster"],
-            let server = cluster["server"]?.text
-        else { throw KubeconfigError(description: "the kubeconfig's current context leads to no server") }
+    /// A document; relative paths in it begin at `directory`, and without one it must name none.
+    private struct Source {
+        let document: JSONValue
+        let directory: String?
+
+        init(_ bytes: [UInt8], directory: String?) throws {
+            (document, self.directory) = (try YAMLParser.parse(bytes).json, directory)
+        }
+
+        init(_ path: String) throws {
+            let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+            try self.init(try DurableFile.read(path), directory: directory)
+        }
+
+        /// An entry of one of its lists.
+        func entry(_ name: String, in list: String) -> JSONValue? {
+            document[list]?.items.first { $0["name"]?.text == name }
+        }
+    }
+
+    /// What the first document that names something says of it.
+    private struct Entry {
+        var fields: JSONValue = [:]
+        var material = Material(directory: nil)
+
+        init() {}
+
+        init?(_ name: String?, _ kind: String, _ sources: [Source]) {
+            for source in sources {
+                guard let name, let found = source.entry(name, in: "\(kind)s")?[kind] else { continue }
+                (fields, material) = (found, Material(directory: source.directory))
+                return
+            }
+            return nil
+        }
+    }
+
+    private init(_ sources: [Source], context name: String?) throws {
+        guard let current = name ?? sources.lazy.compactMap({ $0.document["current-context"]?.text }).first else {
+            throw KubeconfigError(description: "the kubeconfig has no current context")
+        }
+        guard let context = Entry(current, "context", sources)?.fields,
+            let entry = Entry(context["cluster"]?.text, "cluster", sources),
+            case let cluster = entry.fields, let server = cluster["server"]?.text
+        else { throw KubeconfigError(description: "the kubeconfig's context \(current) leads to no server") }
         guard server.hasPrefix("https://") else {
             throw KubeconfigError(description: "the server \(server) is not https")
         }
-        let user = context["user"]?.text.flatMap { Self.named($0, in: document["users"]) }?["user"] ?? .object([:])
+        let owner = Entry(context["user"]?.text, "user", sources) ?? Entry()
+        let user = owner.fields
         for key in ["exec", "auth-provider", "username"] where user[key] != nil {
-            throw KubeconfigError(description: "users.user.\(key) is not supported: use a certificate or a token")
+            let name = context["user"]?.text ?? ""
+            let reason = "is not supported, no program is run: use a certificate or a token"
+            throw KubeconfigError(description: "users[\(name)].user.\(key) \(reason)")
         }
         guard cluster["insecure-skip-tls-verify"] != .bool(true) else {
             throw KubeconfigError(description: "insecure-skip-tls-verify is not supported")
         }
-        let material = Material(directory: directory)
         let trust =
-            try material.bytes(cluster, "certificate-authority").map { HTTPSecurity.Trust.bundle($0) } ?? .system
+            try entry.material.bytes(cluster, "certificate-authority").map { HTTPSecurity.Trust.bundle($0) } ?? .system
         var credential = HTTPSecurity.Credential.none
-        if let certificate = try material.bytes(user, "client-certificate"),
-            let key = try material.bytes(user, "client-key")
+        if let certificate = try owner.material.bytes(user, "client-certificate"),
+            let key = try owner.material.bytes(user, "client-key")
         {
             credential = .certificate(certificate, key: Secret(key))
         } else if let token = user["token"]?.text {
             credential = .token(Secret(Array(token.utf8)))
         } else if let file = user["tokenFile"]?.text {
-            let path = try material.path(file)
+            let path = try owner.material.path(file)
             _ = try DurableFile.read(path)
             credential = .tokenFile(path)
         }
@@ -81,11 +130,6 @@ package struct Kubeconfig: Sendable {
 
     private init(server: String, security: HTTPSecurity) {
         (self.server, self.security, namespace) = (server, security, nil)
-    }
-
-    private static func named(_ name: String, in list: JSONValue?) -> JSONValue? {
-        guard case .array(let items)? = list else { return nil }
-        return items.first { $0["name"]?.text == name }
     }
 
     private struct Material {

@@ -12,13 +12,16 @@ import TendrilCore
 struct ClusterOptions: ParsableArguments {
     @Option(name: .long, help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).")
     var kubeconfig: String?
+    @Option(name: .long, help: "A context of the kubeconfig (default: its current one).")
+    var context: String?
 
     /// Reads the kubeconfig: the cluster, and the namespace of its context.
     func connect() throws -> (client: KubernetesClient, namespace: String?) {
         let environment = ProcessInfo.processInfo.environment
-        let path = kubeconfig ?? environment["KUBECONFIG"] ?? "\(environment["HOME"] ?? "")/.kube/config"
+        let known = environment["KUBECONFIG"] ?? "\(environment["HOME"] ?? "")/.kube/config"
+        let paths = kubeconfig.map { [$0] } ?? known.split(separator: ":").map(String.init)
         do {
-            let parsed = try Kubeconfig(path: path)
+            let parsed = try Kubeconfig(paths: paths, context: context)
             let client = KubernetesClient(
                 servers: [parsed.server],
                 security: parsed.security,
@@ -37,7 +40,7 @@ struct GardenOptions: ParsableArguments {
     @OptionGroup var cluster: ClusterOptions
 
     @Option(
-        name: [.customShort("n"), .long],
+        name: [.customShort("n"), .long, .customLong("namespace")],
         help: "The project, a namespace of the garden (default: that of the kubeconfig's context, or default)."
     )
     var project: String?

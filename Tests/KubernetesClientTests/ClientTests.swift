@@ -127,28 +127,6 @@ struct ClientTests {
         #expect(transport.requests.count == 21)
     }
 
-    @Test(
-        "A kubeconfig that came over the network names no file of this machine",
-        arguments: [
-            #""tokenFile": "/etc/hostname""#, #""client-certificate": "/etc/hostname", "client-key": "/etc/hostname""#,
-        ]
-    )
-    func remoteKubeconfig(_ user: String) throws {
-        func document(_ cluster: String, _ user: String) -> [UInt8] {
-            Array(
-                """
-                {"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-                "clusters": [{"name": "a", "cluster": {"server": "https://a"\(cluster)}}], "users": [{"name": "a", "user": {\(user)}}]}
-                """.utf8
-            )
-        }
-        #expect(throws: KubeconfigError.self) { try Kubeconfig(remote: document("", user)) }
-        #expect(throws: KubeconfigError.self) {
-            try Kubeconfig(remote: document(#", "certificate-authority": "/etc/hostname""#, #""token": "x""#))
-        }
-        _ = try Kubeconfig(remote: document("", #""token": "x""#))
-    }
-
     @Test("Reads what identifies objects page by page, and goes on where a page's version is gone")
     func metadata() async throws {
         func page(_ names: [String], then token: String) -> ScriptedTransport.Answer {
