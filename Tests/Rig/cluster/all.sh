@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# all.sh: the shoots' scenarios, and beside them, in rigs of their own, first the node's and then those of coordinators besides the seed's
-# own one, the cloud's among them. Most of their time all wait for machines to boot and for Kubernetes; three at a time are hardly faster, for
-# who waits asks, and what has to come within a time comes late. The demo comes last, by itself, and once more over itself. What failed
-# stands at the end of standard error.
+# all.sh: the shoots' scenarios, and beside them, in rigs of their own, the node's; behind each of them some of those that bring
+# coordinators besides the seed's own one, so that both ways are of about one length. Most of their time all wait for machines to boot and for
+# Kubernetes; three at a time are hardly faster, for who waits asks, and what has to come within a time comes late. The demo comes last, by
+# itself, and once more over itself. What failed stands at the end of standard error.
 . "$(dirname "$0")/lib.sh"
-OTHERS=(cloud cloud_replace cloud_fails kills overlay shared no_room)
+CLOUDS=(cloud cloud_replace cloud_fails)
+OTHERS=(kills overlay shared no_room)
 failed=() beside=() log=$(mktemp -d)
 trap 'kill "${beside[@]}" 2>/dev/null || true; wait; rm -rf "$log"' EXIT
 # rig NAME COMMAND...: in a rig of that name; its lines begin with it
@@ -16,11 +17,12 @@ rig() {
 }
 
 "$HERE/prepare.sh"
-{ rig node "$HERE/node-test.sh" || true; rig others "$HERE/shoot-test.sh" "${OTHERS[@]}" down; } & beside+=($!)
-rig shoots "$HERE/shoot-test.sh" "${OTHERS[@]/#/-}" & beside+=($!)
+apart=("${CLOUDS[@]/#/-}" "${OTHERS[@]/#/-}")
+{ rig node "$HERE/node-test.sh" || true; rig clouds "$HERE/shoot-test.sh" "${CLOUDS[@]}" down; } & beside+=($!)
+{ rig shoots "$HERE/shoot-test.sh" "${apart[@]}" || true; rig others "$HERE/shoot-test.sh" "${OTHERS[@]}" down; } & beside+=($!)
 wait "${beside[@]}" || true
 beside=()
-for name in node others shoots; do [[ ! -e $log/$name.failed ]] || failed+=("$name"); done
+for name in node clouds shoots others; do [[ ! -e $log/$name.failed ]] || failed+=("$name"); done
 # left: what a rig has left on this machine
 left() {
   compgen -G "/run/netns/$RIG_NAME-*" || true
