@@ -182,6 +182,8 @@ MUTATIONS = [
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "namespace.map { !NamespaceTask.isOwn($0, of: shoot) } ?? true", "namespace == nil",
      "HostileTests"),
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "        shoot.spec = made\n", "        _ = made\n", "HostileTests"),
+    ("Sources/ShootPlan/ControlPlane/APIServer.swift", '["cluster", "controlplane"].map', '["cluster"].map', "ControlPlaneTests"),
+    ("Sources/Coordinator/Tasks/AddonsTask.swift", "if label == Addons.ownerLabel.value {", "if label != \"\" {", "HostileTests"),
 ]
 
 
