@@ -27,4 +27,6 @@ package enum TendrilAPI {
     package static func agentLease(machine: String) -> String { "tendril-agent-\(machine)" }
     /// One of the Leases of which a machine holds one while it restarts what pods depend on.
     package static func restartLease(_ index: Int) -> String { "tendril-restart-\(index)" }
+    /// How long a machine may hold one without renewing it, in seconds.
+    package static let restartLeaseSeconds = 900
 }

@@ -17,3 +17,8 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
 
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
+
+extension [ConfigurationProblem] {
+    /// All of them in one line, for a condition or an answer.
+    package var line: String { map(\.description).joined(separator: "; ") }
+}

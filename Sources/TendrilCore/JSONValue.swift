@@ -57,6 +57,12 @@ package enum JSONValue: Hashable, Sendable, Codable {
         return text
     }
 
+    /// The number that this is; `nil` for anything but an integer.
+    package var number: Int? {
+        guard case .integer(let value) = self else { return nil }
+        return value
+    }
+
     /// The items of a list; none where this is no list.
     package var items: [JSONValue] {
         guard case .array(let items) = self else { return [] }

@@ -9,9 +9,6 @@ import TendrilCore
 
 /// A shoot's own API, as its owner comes into it.
 struct ShootAccess {
-    /// The Secret beside a Shoot that holds its kubeconfig.
-    static func secret(_ name: String) -> String { "\(name).kubeconfig" }
-
     let client: KubernetesClient
 
     /// Fetches the kubeconfig of a shoot.
@@ -32,8 +29,9 @@ struct ShootAccess {
 
     /// The kubeconfig as it stands in the garden.
     static func kubeconfig(_ name: String, in garden: Garden) async throws -> [UInt8] {
+        let secretName = Shoot.kubeconfigSecret(of: name)
         let secret = try await answered { () async throws(APIError) in
-            try await garden.client.find(KubernetesSecret.self, Self.secret(name), namespace: garden.project)
+            try await garden.client.find(KubernetesSecret.self, secretName, namespace: garden.project)
         }
         guard let secret else {
             let state = try await obstacle(name, in: garden) ?? "see how far it is: tendril shoot get \(name) --watch"
@@ -41,7 +39,7 @@ struct ShootAccess {
             throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
         guard let bytes = secret["kubeconfig"] else {
-            let reason = "the Secret \(Self.secret(name)) holds no kubeconfig"
+            let reason = "the Secret \(secretName) holds no kubeconfig"
             throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
         return bytes

@@ -35,11 +35,11 @@ struct SeedWatchTests {
     func metrics() throws {
         let counts = CoordinatorCounts()
         func seed(_ name: String) throws -> Seed {
-            let object: JSONValue = [
-                "metadata": ["name": .string(name)], "spec": try CanonicalJSON.value(try Samples.seed),
-                "status": ["shoots": 7],
-            ]
-            return try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))
+            try Samples.seed(name) {
+                var status = Seed.Status()
+                status.shoots = 7
+                $0.status = status
+            }
         }
         counts.saw([try seed("here"), try seed("far")], silent: ["far"])
         func shoot(_ name: String, _ seed: String?, isPaused: Bool = false) throws -> Shoot {

@@ -99,8 +99,3 @@ struct ControlPlaneTests {
         #expect(many.former == ["c", "d", "e", "f"])
     }
 }
-
-extension JSONValue {
-    /// The number that this is.
-    fileprivate var number: Int? { if case .integer(let value) = self { value } else { nil } }
-}

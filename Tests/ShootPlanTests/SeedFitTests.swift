@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -8,13 +7,10 @@ import Testing
 @Suite("Which seed takes a shoot")
 struct SeedFitTests {
     private func seed(_ change: (inout Seed) -> Void = { _ in }) throws -> Seed {
-        let object: JSONValue = [
-            "metadata": ["name": "here"], "spec": try CanonicalJSON.value(try Samples.seed),
-        ]
-        var seed = try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))
-        seed.spec.region = "eu-1"
-        change(&seed)
-        return seed
+        try Samples.seed("here") {
+            $0.spec.region = "eu-1"
+            change(&$0)
+        }
     }
 
     @Test("one with room in the same region, whose networks are others")

@@ -31,6 +31,14 @@ package enum Samples {
         }
     }
 
+    /// A Seed of this name, as tests change it.
+    package static func seed(_ name: String, _ change: (inout Seed) -> Void = { _ in }) throws -> Seed {
+        let object: JSONValue = ["metadata": ["name": .string(name)], "spec": try CanonicalJSON.value(try seed)]
+        var made = try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))
+        change(&made)
+        return made
+    }
+
     package static func facts(
         _ seedVersion: KubernetesVersion = KubernetesVersion(minor: 20),
         _ change: (inout Shoot) -> Void = { _ in }

@@ -136,6 +136,8 @@ package struct Shoot: KubernetesObject {
     package var namespace: String { metadata.namespace ?? "" }
     /// `namespace/name`, for people.
     package var key: String { "\(namespace)/\(name)" }
+    /// The Secret beside a Shoot of this name with the kubeconfig that people are given.
+    package static func kubeconfigSecret(of name: String) -> String { "\(name).kubeconfig" }
     package var isHibernated: Bool { spec.hibernation.enabled }
     package var isBeingDeleted: Bool { metadata.deletionTimestamp != nil }
 

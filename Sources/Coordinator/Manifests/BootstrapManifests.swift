@@ -45,9 +45,12 @@ package enum BootstrapManifests {
                 labels: labels
             )
             // Who holds it is no business of ours: it is made again while somebody restarts.
-            return try CanonicalJSON.value(
-                Lease(metadata, spec: Lease.Spec(holderIdentity: nil, leaseDurationSeconds: 900, renewTime: nil))
+            let spec = Lease.Spec(
+                holderIdentity: nil,
+                leaseDurationSeconds: TendrilAPI.restartLeaseSeconds,
+                renewTime: nil
             )
+            return try CanonicalJSON.value(Lease(metadata, spec: spec))
         }
         if let clusterInfo { documents += try trust(clusterInfo.server, clusterInfo.authority) }
         return documents

@@ -50,8 +50,7 @@ struct SeedKeeper: Sendable {
             Seed.ready,
             status: isWell ? "True" : "False",
             reason: isWell ? "CoordinatorWorks" : "ConfigurationProblem",
-            message: isWell
-                ? "a coordinator takes care of it" : problems.map(\.description).joined(separator: "; ")
+            message: isWell ? "a coordinator takes care of it" : problems.line
         )
         let before = seed.status?.conditions?.first { $0.type == ready.type }
         ready.lastTransitionTime =

@@ -51,7 +51,8 @@ enum SystemReport {
             guard let object, installed.isAsLeft(object, at: path) else { return changed(path, isGone: object == nil) }
         }
         let endpoints = try await shoot.findDocument("/api/v1/namespaces/default/endpoints/kubernetes")
-        guard endpoints?["subsets"]?.first?["addresses"]?.first?["ip"]?.text == ReservedNetwork.apiServer else {
+        guard endpoints?["subsets"]?.items.first?["addresses"]?.items.first?["ip"]?.text == ReservedNetwork.apiServer
+        else {
             let text = "pods do not find the API server: the endpoints of the kubernetes Service were changed"
             return Problem(text: text, isLasting: true)
         }

@@ -6,8 +6,6 @@ internal import TendrilCore
 
 /// What people come with: a kubeconfig of short life beside the Shoot.
 enum AccessTask {
-    static func name(_ shoot: String) -> String { "\(shoot).kubeconfig" }
-
     static func make(_ work: ShootWork) -> ShootTask {
         ShootTask(
             name: TaskName.access,
@@ -20,7 +18,8 @@ enum AccessTask {
                     [
                         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
                         "metadata": [
-                            "name": .string(name(work.shoot.name)), "namespace": .string(work.shoot.namespace),
+                            "name": .string(Shoot.kubeconfigSecret(of: work.shoot.name)),
+                            "namespace": .string(work.shoot.namespace),
                             "labels": ["app.kubernetes.io/managed-by": "tendril-coordinator"],
                         ],
                         "data": ["kubeconfig": .string(Data(kubeconfig).base64EncodedString())],

@@ -27,7 +27,7 @@ enum DeletionTasks {
         }
         return [
             task("delete-access", "Taking the kubeconfig back", after: []) {
-                let name = AccessTask.name(work.shoot.name)
+                let name = Shoot.kubeconfigSecret(of: work.shoot.name)
                 try await work.garden.delete(KubernetesSecret.self, name, namespace: work.shoot.namespace)
             },
             task("delete-machines", "Ending machines", after: []) {

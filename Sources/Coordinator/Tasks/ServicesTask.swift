@@ -48,35 +48,21 @@ enum ServicesTask {
     }
 
     private static func ingress(_ service: JSONValue) -> String? {
-        let first = service["status"]?["loadBalancer"]?["ingress"]?.first
+        let first = service["status"]?["loadBalancer"]?["ingress"]?.items.first
         return first?["ip"]?.text ?? first?["hostname"]?.text
     }
 
     private static func outside(_ service: JSONValue, _ work: ShootWork) throws -> ControlPlaneAddresses.Outside {
-        let port = service["spec"]?["ports"]?.first
-        if let host = ingress(service), case .integer(let number)? = port?["port"] {
+        let port = service["spec"]?["ports"]?.items.first
+        if let host = ingress(service), let number = port?["port"]?.number {
             return .init(host: host, port: number)
         }
         guard let host = work.facts.seed.exposure.address else {
             throw TaskFailure(.configuration, "the Seed says no spec.exposure.address")
         }
-        guard case .integer(let number)? = port?["nodePort"] else {
+        guard let number = port?["nodePort"]?.number else {
             throw TaskFailure(.unknown, "a Service has no node port")
         }
         return .init(host: host, port: number)
-    }
-}
-
-extension JSONValue {
-    /// The first item of a list.
-    var first: JSONValue? {
-        guard case .array(let items) = self else { return nil }
-        return items.first
-    }
-
-    /// The number that this is.
-    var number: Int? {
-        guard case .integer(let value) = self else { return nil }
-        return value
     }
 }

@@ -9,9 +9,6 @@ package import TendrilCore
 ///
 /// The Leases exist already; an agent may change but not make them.
 package final class RestartBudget: Sendable {
-    /// How long a machine may hold a Lease without renewing it, in seconds.
-    private static let duration = 900
-
     private let client: KubernetesClient
     private let machine: String
     private let logger: Logger
@@ -80,7 +77,11 @@ package final class RestartBudget: Sendable {
     private func take(_ lease: Lease) async throws(APIError) {
         var lease = lease
         let now = KubernetesTime.microText(seconds: Clock.unixTime())
-        lease.spec = Lease.Spec(holderIdentity: machine, leaseDurationSeconds: Self.duration, renewTime: now)
+        lease.spec = Lease.Spec(
+            holderIdentity: machine,
+            leaseDurationSeconds: TendrilAPI.restartLeaseSeconds,
+            renewTime: now
+        )
         try await client.replace(lease)
     }
 

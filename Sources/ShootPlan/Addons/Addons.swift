@@ -117,9 +117,12 @@ package enum Addons {
     static func metadata(_ name: String) -> JSONValue {
         [
             "name": .string(name), "namespace": .string(namespace),
-            "labels": managed.merging(["k8s-app": .string(name)]),
+            "labels": managed.merging(labels(name)),
         ]
     }
+
+    /// By what the pods of an add-on are found.
+    static func labels(_ name: String) -> JSONValue { ["k8s-app": .string(name)] }
 
     static func account(_ name: String) -> JSONValue {
         ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name)]
@@ -208,7 +211,7 @@ package enum Addons {
 
     /// A pod of this on every node; `notes` change what is to be new pods.
     static func daemonSet(_ name: String, notes: JSONValue, pod: JSONValue) -> JSONValue {
-        let labels: JSONValue = ["k8s-app": .string(name)]
+        let labels = labels(name)
         return [
             "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata(name),
             "spec": [
@@ -227,7 +230,7 @@ package enum Addons {
         volumes: JSONValue = [],
         dnsPolicy: String = "ClusterFirst"
     ) -> JSONValue {
-        let labels: JSONValue = ["k8s-app": .string(name)]
+        let labels = labels(name)
         let critical: JSONValue = ["priorityClassName": "system-cluster-critical", "serviceAccountName": .string(name)]
         var pod = critical.merging([
             "tolerations": pods.tolerations, "volumes": volumes, "containers": .array([container]),
@@ -244,7 +247,7 @@ package enum Addons {
                 "replicas": .integer(replicas), "selector": ["matchLabels": labels],
                 "strategy": ["type": "RollingUpdate", "rollingUpdate": ["maxUnavailable": 0, "maxSurge": 1]],
                 "template": [
-                    "metadata": ["labels": labels, "annotations": ["tendril.dev/secrets": .string(pods.digest)]],
+                    "metadata": ["labels": labels, "annotations": [PodParts.secretsNote: .string(pods.digest)]],
                     "spec": pod,
                 ],
             ],
@@ -255,7 +258,7 @@ package enum Addons {
         -> JSONValue
     {
         var spec: [String: JSONValue] = [
-            "selector": ["k8s-app": .string(selector)],
+            "selector": labels(selector),
             "ports": .array(
                 protocols.map { name in
                     [

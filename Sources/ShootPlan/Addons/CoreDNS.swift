@@ -77,7 +77,7 @@ enum DNS {
             [
                 "apiVersion": .string(cluster.traits.budgetVersion), "kind": "PodDisruptionBudget",
                 "metadata": Addons.metadata(name),
-                "spec": ["maxUnavailable": 1, "selector": ["matchLabels": ["k8s-app": .string(name)]]],
+                "spec": ["maxUnavailable": 1, "selector": ["matchLabels": Addons.labels(name)]],
             ],
         ]
     }

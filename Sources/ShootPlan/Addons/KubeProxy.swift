@@ -29,7 +29,7 @@ enum KubeProxy {
             ],
             daemonSet(
                 cluster,
-                notes: ["tendril.dev/configuration": .string(text), "tendril.dev/secrets": .string(digest)]
+                notes: ["tendril.dev/configuration": .string(text), PodParts.secretsNote: .string(digest)]
             ),
         ]
     }

@@ -13,7 +13,7 @@ enum PodNetwork {
             Addons.account(name),
             Addons.role(role, [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]),
             Addons.binding(role, role: role, Addons.subject(account: name)),
-            daemonSet(cluster, notes: ["tendril.dev/secrets": .string(digest)]),
+            daemonSet(cluster, notes: [PodParts.secretsNote: .string(digest)]),
         ]
     }
 

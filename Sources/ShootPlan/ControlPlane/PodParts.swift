@@ -6,6 +6,9 @@ enum PodParts {
     /// Where the Secret of this name is seen in a container.
     static func path(_ secret: String, _ key: String) -> String { "/srv/tendril/\(secret)/\(key)" }
 
+    /// What changes with the Secrets that pods read once, and so makes new pods.
+    static let secretsNote = "tendril.dev/secrets"
+
     /// Where our own programs serve metrics and health.
     static let metricsPort = 8133
     /// The same as a container says it, by a name that PodMonitors ask for.
@@ -84,7 +87,7 @@ enum PodParts {
     ) -> JSONValue {
         let names = Array(Set(secrets)).sorted()
         let sum = names.map { "\($0)=\(digests[$0] ?? "")" }.joined(separator: ",")
-        var notes: JSONValue = ["tendril.dev/secrets": .string(sum)]
+        var notes: JSONValue = .object([secretsNote: .string(sum)])
         if !configuration.isEmpty { notes = notes.merging(["tendril.dev/configuration": .string(configuration)]) }
         let mounted = names.map { name -> JSONValue in
             ["name": .string(name), "secret": ["secretName": .string(name), "defaultMode": .integer(0o440)]]

@@ -27,10 +27,7 @@ package struct RolloutState: Hashable, Sendable {
 
     /// Takes the numbers of a Deployment, StatefulSet or DaemonSet as a document.
     package init(_ object: JSONValue) {
-        func number(_ part: String, _ name: String) -> Int? {
-            guard case .integer(let value)? = object[part]?[name] else { return nil }
-            return value
-        }
+        func number(_ part: String, _ name: String) -> Int? { object[part]?[name]?.number }
         generation = number("metadata", "generation") ?? 0
         observedGeneration = number("status", "observedGeneration")
         ready = number("status", "readyReplicas") ?? number("status", "numberReady") ?? 0

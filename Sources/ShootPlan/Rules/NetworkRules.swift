@@ -24,17 +24,14 @@ extension IPPrefix {
     }
 }
 
-/// Judges the address ranges of a shoot, against one another and against its seed's.
+/// Judges the address ranges of a shoot, or of a seed, against one another, and a shoot's against its seed's.
 struct NetworkRules {
     private var named: [(path: String, prefix: IPPrefix)] = []
     private(set) var problems: [ConfigurationProblem] = []
 
     /// Takes a range of IPv4 whose prefix has from so many bits to so many.
     mutating func add(_ path: String, _ text: String, from shortest: Int, to longest: Int) {
-        guard let prefix = IPPrefix(text) else {
-            problems.append(ConfigurationProblem(path, "\(text) is no network, such as 10.0.0.0/16"))
-            return
-        }
+        guard let prefix = read(path, text) else { return }
         guard prefix.family == .v4 else {
             problems.append(ConfigurationProblem(path, "\(text) is no network of IPv4"))
             return
@@ -52,6 +49,24 @@ struct NetworkRules {
                 )
             }
         }
+        keepApart(path, text, prefix)
+    }
+
+    /// Takes a range of either family and any size.
+    mutating func add(_ path: String, _ text: String) {
+        if let prefix = read(path, text) { keepApart(path, text, prefix) }
+    }
+
+    private mutating func read(_ path: String, _ text: String) -> IPPrefix? {
+        guard let prefix = IPPrefix(text) else {
+            problems.append(ConfigurationProblem(path, "\(text) is no network, such as 10.0.0.0/16"))
+            return nil
+        }
+        return prefix
+    }
+
+    /// Compares with the ranges that were taken before.
+    private mutating func keepApart(_ path: String, _ text: String, _ prefix: IPPrefix) {
         for other in named where other.prefix.overlaps(prefix) {
             problems.append(ConfigurationProblem(path, "\(text) overlaps \(other.path), \(other.prefix)"))
         }

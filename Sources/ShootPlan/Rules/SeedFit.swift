@@ -19,6 +19,6 @@ package enum SeedFit {
         }
         let alone = Set(ShootRules.problems(shoot))
         let here = ShootRules.problems(shoot, seed: seed.spec).filter { !alone.contains($0) }
-        return here.isEmpty ? nil : here.map(\.description).joined(separator: "; ")
+        return here.isEmpty ? nil : here.line
     }
 }

@@ -13,23 +13,10 @@ package enum SeedRules {
         if seed.spec.exposure.type == .nodePort, (seed.spec.exposure.address ?? "").isEmpty {
             problems.append(ConfigurationProblem("spec.exposure.address", "is missing: where NodePort is reached"))
         }
-        return problems + networks(seed.spec.networks)
-    }
-
-    private static func networks(_ networks: Seed.Networks) -> [ConfigurationProblem] {
-        var problems: [ConfigurationProblem] = []
-        var known: [(path: String, prefix: IPPrefix)] = []
-        for (name, text) in [("pods", networks.pods), ("services", networks.services), ("nodes", networks.nodes)] {
-            let path = "spec.networks.\(name)"
-            guard let prefix = IPPrefix(text) else {
-                problems.append(ConfigurationProblem(path, "\(text) is no network, such as 10.0.0.0/16"))
-                continue
-            }
-            for other in known where other.prefix.overlaps(prefix) {
-                problems.append(ConfigurationProblem(path, "\(text) overlaps \(other.path), \(other.prefix)"))
-            }
-            known.append((path, prefix))
-        }
-        return problems
+        var rules = NetworkRules()
+        rules.add("spec.networks.pods", seed.spec.networks.pods)
+        rules.add("spec.networks.services", seed.spec.networks.services)
+        rules.add("spec.networks.nodes", seed.spec.networks.nodes)
+        return problems + rules.problems
     }
 }

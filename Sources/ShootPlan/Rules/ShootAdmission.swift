@@ -42,7 +42,7 @@ package enum ShootAdmission {
             // A coordinator takes the shoot; what is wrong with that it says in the status.
             if let old, old.spec.seedName == nil, new.spec.differsInSeedOnly(from: old.spec) { return nil }
             let found = problems(new, old?.acceptedSpec)
-            return found.isEmpty ? nil : found.map(\.description).joined(separator: "; ")
+            return found.isEmpty ? nil : found.line
         default: return nil
         }
     }

@@ -187,7 +187,7 @@ package enum ShootRules {
             let most = spec.networking.type.isOurs ? Self.podsOfNode : 1000
             let reason = "is not 1 to \(most): with \(spec.networking.type.rawValue) a node has 256 addresses"
             check(pool.kubelet?.maxPods.map { (1...most).contains($0) } ?? true, "kubelet.maxPods", reason)
-            if case .integer(let pods)? = pool.kubelet?.configuration?["maxPods"] {
+            if let pods = pool.kubelet?.configuration?["maxPods"]?.number {
                 check((1...most).contains(pods), "kubelet.configuration.maxPods", reason)
             }
             check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
