@@ -62,6 +62,7 @@ lint: setup
 	swift format lint --strict --recursive Package.swift Sources Tests
 	Tests/Rig/check-units.sh
 	Tests/Rig/check-monitoring.sh
+	Tests/Rig/check-links.py
 	Tests/Rig/mutations.py --check
 
 # Thread and address sanitizer; each has a build directory of its own.

@@ -91,7 +91,7 @@ let package = Package(
                 .embedInCode("Terraform/network.tf"), .embedInCode("Terraform/machines.tf"),
                 // Links to deploy/coordinator.
                 .embedInCode("Installation/namespace.yaml"), .embedInCode("Installation/access.yaml"),
-                .embedInCode("Installation/deployment.yaml"),
+                .embedInCode("Installation/priority.yaml"), .embedInCode("Installation/deployment.yaml"),
             ],
             swiftSettings: pure
         ),
@@ -209,7 +209,11 @@ let package = Package(
             dependencies: ["TLSEngine", "TunnelProtocol", "TendrilCore", "COpenSSL"],
             swiftSettings: common
         ),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TendrilCore"], swiftSettings: common),
+        .testTarget(
+            name: "LinuxSystemTests",
+            dependencies: ["LinuxSystem", "TendrilCore", "TestSupport"],
+            swiftSettings: common
+        ),
         .testTarget(
             name: "ClusterModelTests",
             dependencies: ["ClusterModel", "TendrilCore", "TestSupport"],
@@ -277,7 +281,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TunnelDaemonTests",
-            dependencies: ["TunnelDaemon", "TunnelProtocol", "LinuxSystem", "TendrilCore"],
+            dependencies: ["TunnelDaemon", "TunnelProtocol", "LinuxSystem", "TendrilCore", "TestSupport"],
             swiftSettings: common
         ),
         .testTarget(

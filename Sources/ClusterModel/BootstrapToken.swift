@@ -57,6 +57,10 @@ package struct TokenGrant: Hashable, Sendable {
     }
 
     package static let poolLabel = "tendril.dev/pool"
+    /// The labels of what the coordinator makes for a pool.
+    package static func labels(pool: String) -> [String: String] {
+        [Ownership.label: Ownership.manager, poolLabel: pool]
+    }
     package static let machineAnnotation = "tendril.dev/machine"
     package static let namePrefixAnnotation = "tendril.dev/name-prefix"
     package static let rejoinAnnotation = "tendril.dev/allow-rejoin"

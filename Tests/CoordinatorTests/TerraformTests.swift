@@ -8,6 +8,7 @@ import NodePlan
 import ShootPlan
 import ShootSamples
 import TendrilCore
+import TestSupport
 import Testing
 
 @Suite("Terraform", .timeLimit(.minutes(10)))
@@ -15,13 +16,13 @@ struct TerraformTests {
     /// A shoot, a workspace, and a program that stands for Terraform and its cloud.
     private final class Scene: Sendable {
         let api: MemoryAPI
+        private let directory: TestDirectory
         let workspace: String
         let work: ShootWork
 
         init(_ api: MemoryAPI = MemoryAPI()) throws {
             self.api = api
-            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tendril-\(UUID())")
-            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            directory = try TestDirectory()
             workspace = directory.path
             let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
                 .appendingPathComponent("terraform.sh").path

@@ -1,5 +1,6 @@
 import Foundation
 import KubernetesClient
+import TestSupport
 import Testing
 
 @Suite("Kubeconfigs")
@@ -28,27 +29,17 @@ struct KubeconfigTests {
 
     @Test("Several are merged as kubectl does it: the first that names something says what it is")
     func mergedKubeconfigs() throws {
-        let directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        func write(_ name: String, _ text: String) throws -> String {
-            let path = directory.appending(path: name)
-            try FileManager.default.createDirectory(
-                at: path.deletingLastPathComponent(),
-                withIntermediateDirectories: true
-            )
-            try text.write(to: path, atomically: true, encoding: .utf8)
-            return path.path
-        }
-        _ = try write("two/ca.crt", "a CA")
-        let one = try write(
+        let directory = try TestDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        try directory.write("two/ca.crt", "a CA")
+        let one = try directory.write(
             "one/config",
             """
             contexts: [{name: a, context: {cluster: c, user: u, namespace: first}}]
             users: [{name: u, user: {token: x}}, {name: program, user: {exec: {command: aws}}}]
             """
         )
-        let two = try write(
+        let two = try directory.write(
             "two/config",
             """
             current-context: a

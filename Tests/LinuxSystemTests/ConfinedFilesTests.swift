@@ -1,28 +1,26 @@
 import Glibc
 import LinuxSystem
 import TendrilCore
+import TestSupport
 import Testing
 
 @Suite("Confined files")
 struct ConfinedFilesTests {
     /// A directory with a secret beside it that must never be touched.
     final class Place {
+        private let base: TestDirectory
         let path: String
         let outside: String
         let files: ConfinedFiles
 
         init() throws {
-            var template = Array("/tmp/confined.XXXXXX".utf8CString)
-            let made = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) } }
-            let base = try #require(made.map { String(cString: $0) })
-            (path, outside) = (base + "/root", base + "/outside")
+            base = try TestDirectory()
+            (path, outside) = (base.path + "/root", base.path + "/outside")
             mkdir(path, 0o755)
             mkdir(outside, 0o755)
             try DurableFile.write(Array("untouched".utf8), to: outside + "/secret", mode: 0o644)
             files = try ConfinedFiles(root: path)
         }
-
-        deinit { _ = try? ChildProcess.run("/bin/rm", ["-rf", String(path.dropLast(5))], timeout: .seconds(5)) }
 
         func expectUntouched() throws {
             #expect(try DurableFile.read(outside + "/secret") == Array("untouched".utf8))

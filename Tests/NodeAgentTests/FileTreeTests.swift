@@ -2,6 +2,7 @@ import Glibc
 import LinuxSystem
 import NodeAgent
 import TendrilCore
+import TestSupport
 import Testing
 
 @Suite("Emptying directories")
@@ -113,6 +114,4 @@ struct PodSandboxesTests {
 
 extension TestDirectory {
     fileprivate func make(_ directory: String) { mkdir("\(path)/\(directory)", 0o700) }
-    fileprivate func write(_ name: String) throws { try DurableFile.write([1], to: "\(path)/\(name)", mode: 0o600) }
-    fileprivate func has(_ name: String) -> Bool { access("\(path)/\(name)", F_OK) == 0 }
 }

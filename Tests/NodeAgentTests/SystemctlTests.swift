@@ -1,5 +1,6 @@
 import LinuxSystem
 import NodeAgent
+import TestSupport
 import Testing
 
 @Suite("What systemd answers")

@@ -9,6 +9,7 @@ import NodeAgent
 import NodePlan
 import TLSEngine
 import TendrilCore
+import TestSupport
 
 import class NodeAgent.Membership
 

@@ -168,7 +168,7 @@ MUTATIONS = [
      "for own in named where false && own.prefix.overlaps(prefix)", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "if after < before {", "if false && after < before {", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "check(!isReserved(key), field", "check(true, field", "ShootRulesTests"),
-    ("Sources/ShootPlan/ControlPlane/PodParts.swift", '"allowPrivilegeEscalation": false', '"allowPrivilegeEscalation": true',
+    ("Sources/ShootPlan/Confinement.swift", '"allowPrivilegeEscalation": false', '"allowPrivilegeEscalation": true',
      "RenderingTests"),
     ("Sources/ShootPlan/ControlPlane/APIServer.swift", '"ca-client-bundle", "ca-kubelet-bundle"', '"ca-client", "ca-client-bundle", "ca-kubelet-bundle"',
      "RenderingTests"),
@@ -183,7 +183,7 @@ MUTATIONS = [
      "HostileTests"),
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "        shoot.spec = made\n", "        _ = made\n", "HostileTests"),
     ("Sources/ShootPlan/ControlPlane/APIServer.swift", '["cluster", "controlplane"].map', '["cluster"].map', "ControlPlaneTests"),
-    ("Sources/Coordinator/Tasks/AddonsTask.swift", "if label == Addons.ownerLabel.value {", "if label != \"\" {", "HostileTests"),
+    ("Sources/Coordinator/Tasks/AddonsTask.swift", "if label == Ownership.manager {", "if label != \"\" {", "HostileTests"),
 ]
 
 

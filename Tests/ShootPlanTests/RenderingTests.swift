@@ -53,6 +53,39 @@ struct RenderingTests {
         #expect(linger > 5 && linger <= drain && drain < grace)
     }
 
+    @Test("pods are of the class that their seed names, and of none where it names none")
+    func priority() throws {
+        let plain = try #require(try Samples.facts())
+        #expect(pods(try controlPlane(plain)).allSatisfy { $0["priorityClassName"] == nil })
+        var seed = try Samples.seed
+        seed.priorityClassName = "first"
+        let version = KubernetesVersion(minor: 20)
+        let facts = ClusterFacts(try Samples.shoot(), images: plain.images, seed: seed, seedVersion: version)
+        #expect(pods(try controlPlane(try #require(facts))).allSatisfy { $0["priorityClassName"] == "first" })
+    }
+
+    @Test(
+        "kube-apiserver puts on record what is wished, and never what is in a Secret",
+        arguments: [nil, .nothing, .metadata, .request] as [Shoot.AuditLevel?]
+    )
+    func audit(level: Shoot.AuditLevel?) throws {
+        let facts = try #require(try Samples.facts { $0.spec.controlPlane.audit = level })
+        let objects = try ControlPlane.apiServer(facts, Samples.addresses, digests: [:])
+        let command = list(list(pods(objects).first?["containers"]).first?["command"]).compactMap(\.text)
+        let text = objects.compactMap { $0["data"]?["audit.json"]?.text }.first
+        guard level == .metadata || level == .request else {
+            #expect(text == nil && !command.contains { $0.hasPrefix("--audit") })
+            return
+        }
+        #expect(command.contains("--audit-policy-file=/srv/configuration/audit.json"))
+        #expect(command.contains("--audit-log-path=-"))
+        let policy = try JSONDecoder().decode(JSONValue.self, from: Data(try #require(text).utf8))
+        let rules = list(policy["rules"])
+        #expect(rules.last == ["level": .string(level?.rawValue ?? "")])
+        let secret = rules.first { list($0["resources"]).contains { list($0["resources"]).contains("secrets") } }
+        #expect(secret?["level"] == "Metadata" && secret?["verbs"] == nil)
+    }
+
     @Test("only those that sign see the key of an authority")
     func authorityKeys() throws {
         let facts = try #require(try Samples.facts())

@@ -56,6 +56,8 @@ struct ShootPreviewTests {
                 { $0.spec.vpn.lanes = 2 },
                 ["control-plane: the pods of kube-apiserver roll", "pool worker: tendril-vpn restarts"]
             ),
+            Case({ $0.spec.controlPlane.audit = .metadata }, ["control-plane: the pods of kube-apiserver roll"]),
+            Case({ $0.spec.controlPlane.audit = .nothing }, ["nothing would change"]),
             Case(
                 { $0.spec.hibernation.enabled = true },
                 ["control-plane: its pods end", "every pool: its machines end"]

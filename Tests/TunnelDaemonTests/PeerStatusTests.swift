@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import TendrilCore
+import TestSupport
 import Testing
 import TunnelDaemon
 
@@ -41,13 +42,9 @@ struct PeerStatusTests {
 
     /// What is said of a peer that answers with this.
     private static func complaint(about answer: [UInt8], inPieces isSlow: Bool = false) throws -> String {
-        let directory = "/tmp/tendril-peer-\(getpid())-\(answer.count)"
-        mkdir(directory, 0o700)
-        defer {
-            unlink("\(directory)/server-peer.sock")
-            rmdir(directory)
-        }
-        let path = VPNConfiguration.peerSocket(beside: "\(directory)/server.sock")
+        let directory = try TestDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let path = VPNConfiguration.peerSocket(beside: "\(directory.path)/server.sock")
         let listener = try LocalListener(path: path, mode: 0o600)
         let descriptor = listener.socket.rawDescriptor
         let thread = try WorkerThread(name: "peer") {

@@ -31,6 +31,8 @@ package struct Seed: KubernetesObject {
         package var exposure: Exposure
         /// For the volumes of etcd; the cluster's default where it is missing.
         package var storageClassName: String?
+        /// For the pods of control planes; none where it is missing.
+        package var priorityClassName: String?
         /// How many shoots it takes.
         package var capacity: Int
         /// Whether new shoots are kept away.
@@ -85,6 +87,10 @@ package struct Seed: KubernetesObject {
         "spec.exposure.type": FieldRule("How what runs in it is reached from outside.", default: "LoadBalancer"),
         "spec.exposure.address": FieldRule("Required with NodePort: where its nodes are reached.", maximumCount: 253),
         "spec.storageClassName": FieldRule("For the volumes of etcd; the default class if missing.", maximumCount: 63),
+        "spec.priorityClassName": FieldRule(
+            "For the pods of control planes: a PriorityClass of the seed, such as tendril-control-plane.",
+            maximumCount: 253
+        ),
         "spec.capacity": FieldRule("How many shoots it takes.", minimum: 0, maximum: 10000, default: 200),
         "spec.unschedulable": FieldRule("Whether new shoots are kept away.", default: false),
     ]

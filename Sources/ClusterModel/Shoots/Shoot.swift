@@ -65,9 +65,20 @@ package struct Shoot: KubernetesObject {
         package var kubelet: Kubelet?
     }
 
+    /// How much of the requests to the API server is put on record (audit.k8s.io/v1, Level).
+    package enum AuditLevel: String, SchemaEnumeration {
+        case nothing = "None"
+        /// Who asked for what, and how it ended.
+        case metadata = "Metadata"
+        /// The same, and the bodies of requests that change something; never those with secrets.
+        case request = "Request"
+    }
+
     /// The control plane in the seed.
     package struct ControlPlane: Codable, Hashable, Sendable {
         package var replicas: Int
+        /// Nothing where it is missing.
+        package var audit: AuditLevel?
     }
 
     /// Whether the cluster sleeps.
@@ -261,6 +272,9 @@ extension Shoot {
             minimum: 1,
             maximum: 5,
             default: 1
+        ),
+        "spec.controlPlane.audit": FieldRule(
+            "How much of the requests to the API server it puts on record, on its standard output in the seed."
         ),
         "spec.hibernation": FieldRule("Whether the cluster sleeps.", default: [:]),
         "spec.hibernation.enabled": FieldRule("No machines and no control plane; data is kept.", default: false),

@@ -19,7 +19,7 @@ enum StatusRules {
         "status.lastOperation.generation": FieldRule("The generation of the Shoot that it is about."),
         "status.lastErrors": FieldRule("Why tasks of the last operation are not done; none where all are."),
         "status.lastErrors[].task": FieldRule("The task that is not done."),
-        "status.lastErrors[].code": FieldRule("What kind of failure it was; docs/operations.md says what to do."),
+        "status.lastErrors[].code": FieldRule("What kind of failure it was; docs/shoots.md says what to do."),
         "status.lastErrors[].description": FieldRule("The reason, with the field where it is one's fault."),
         "status.lastErrors[].lastUpdateTime": FieldRule("When it failed."),
         "status.advertisedAddresses": FieldRule("Where the cluster is reached."),

@@ -5,9 +5,7 @@ internal import KubernetesClient
 enum MachineGrants {
     static func all(_ identity: MachineIdentity) -> [Grant] {
         let name = "tendril:agent:\(identity.machine)"
-        let labels = [
-            "app.kubernetes.io/managed-by": "tendril-coordinator", TokenGrant.poolLabel: identity.pool,
-        ]
+        let labels = TokenGrant.labels(pool: identity.pool)
         let own = [identity.machine]
         let subject = RoleSubject(user: identity.user)
         let lease = TendrilAPI.agentLease(machine: identity.machine)

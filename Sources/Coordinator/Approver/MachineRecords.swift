@@ -20,7 +20,7 @@ struct MachineRecords: Sendable {
     }
 
     private func all() async throws(APIError) -> [MachineRecord] {
-        let maps = try await client.list(ConfigMap.self, namespace: TendrilAPI.namespace, selector: Self.selector)
+        let maps = try await client.list(ConfigMap.self, namespace: TendrilAPI.namespace, selector: Ownership.selector)
         return maps.items.compactMap(Self.record)
     }
 
@@ -63,9 +63,6 @@ struct MachineRecords: Sendable {
         return try await client.delete(ConfigMap.self, name, namespace: TendrilAPI.namespace, ifVersion: version)
     }
 
-    private static let manager = (label: "app.kubernetes.io/managed-by", name: "tendril-coordinator")
-    private static let selector = "\(manager.label)=\(manager.name)"
-
     private static func record(_ map: ConfigMap) -> MachineRecord? {
         guard let data = map.data, let machine = data["machine"], map.metadata.name == name(machine),
             let pool = data["pool"], let keyDigest = data["keyDigest"], let request = data["request"]
@@ -85,7 +82,7 @@ struct MachineRecords: Sendable {
         var metadata = ObjectMetadata(
             name: Self.name(record.machine),
             namespace: TendrilAPI.namespace,
-            labels: [Self.manager.label: Self.manager.name, TokenGrant.poolLabel: record.pool]
+            labels: TokenGrant.labels(pool: record.pool)
         )
         metadata.resourceVersion = version
         let map = ConfigMap(

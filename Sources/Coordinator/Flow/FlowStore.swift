@@ -58,16 +58,11 @@ struct Notebook: Sendable {
                 "apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": [
                     "name": .string(name), "namespace": .string(namespace),
-                    "labels": ["app.kubernetes.io/managed-by": "tendril-coordinator"],
+                    "labels": Ownership.renderedLabels,
                 ],
                 "data": .object(data),
             ],
-            manager: Manager.name
+            manager: Ownership.manager
         )
     }
-}
-
-/// As whom the coordinator owns fields of objects.
-enum Manager {
-    static let name = "tendril-coordinator"
 }

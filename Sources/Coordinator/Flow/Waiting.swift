@@ -42,6 +42,25 @@ enum Waiting {
         }
     }
 
+    /// Asks again and again until nothing is amiss; the same limits as those of ``until(_:every:for:_:)``.
+    ///
+    /// - Parameters:
+    ///   - limit: for how long, and anew whenever less is left.
+    ///   - pause: between two questions.
+    ///   - what: for the failure: "etcd to be ready".
+    ///   - problem: what is amiss, or `nil`; an error of the API is the same, and the last one is told.
+    /// - Throws: `TaskFailure` when time is up, or `CancellationError`.
+    static func untilWell(
+        _ limit: Nanoseconds,
+        every pause: Nanoseconds = .milliseconds(250),
+        for what: String,
+        _ problem: () async throws -> NotYet?
+    ) async throws {
+        try await until(limit, every: pause, for: what) { () -> Result<Void, NotYet> in
+            try await problem().map { .failure($0) } ?? .success(())
+        }
+    }
+
     /// Why an answer is not there.
     struct NotYet: Error {
         let reason: String

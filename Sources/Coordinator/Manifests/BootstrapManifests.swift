@@ -7,8 +7,6 @@ package enum BootstrapManifests {
     /// How many machines can hold leave to restart at the same time, at most.
     package static let restartLeases = 10
 
-    private static let labels = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
-
     /// All objects, in an order in which they can be made.
     ///
     /// - Parameter clusterInfo: the API server's URL and CA bundle, where machines are to trust by a pin.
@@ -42,7 +40,7 @@ package enum BootstrapManifests {
             let metadata = ObjectMetadata(
                 name: TendrilAPI.restartLease(index),
                 namespace: TendrilAPI.namespace,
-                labels: labels
+                labels: Ownership.labels
             )
             // Who holds it is no business of ours: it is made again while somebody restarts.
             let spec = Lease.Spec(
@@ -63,7 +61,7 @@ package enum BootstrapManifests {
     /// What the bearer of a token may do: ask for one certificate, fetch it, and say how far it is.
     private static var tokenRole: ClusterRole {
         ClusterRole(
-            ObjectMetadata(name: tokenName, labels: labels),
+            ObjectMetadata(name: tokenName, labels: Ownership.labels),
             rules: [
                 PolicyRule(["create", "get"], ["certificatesigningrequests"], group: "certificates.k8s.io"),
                 PolicyRule(["create"], ["nodebootstraps"], group: TendrilAPI.group),
@@ -75,7 +73,7 @@ package enum BootstrapManifests {
     /// What every agent may do, besides what is granted to it alone.
     private static var agentRole: ClusterRole {
         ClusterRole(
-            ObjectMetadata(name: agentName, labels: labels),
+            ObjectMetadata(name: agentName, labels: Ownership.labels),
             rules: [
                 // A kubelet waits for its certificate by a watch; requests hold nothing that is secret.
                 PolicyRule(
@@ -91,7 +89,7 @@ package enum BootstrapManifests {
     private static var restartRole: Role {
         let names = (0..<restartLeases).map(TendrilAPI.restartLease)
         return Role(
-            ObjectMetadata(name: restartName, namespace: TendrilAPI.namespace, labels: labels),
+            ObjectMetadata(name: restartName, namespace: TendrilAPI.namespace, labels: Ownership.labels),
             rules: [PolicyRule(["get", "update"], ["leases"], group: "coordination.k8s.io", names: names)]
         )
     }
@@ -112,8 +110,12 @@ package enum BootstrapManifests {
             ],
         ]
         let name = "cluster-info"
-        let metadata = ObjectMetadata(name: name, namespace: "kube-public", labels: labels)
-        let roleMetadata = ObjectMetadata(name: "tendril:cluster-info", namespace: "kube-public", labels: labels)
+        let metadata = ObjectMetadata(name: name, namespace: "kube-public", labels: Ownership.labels)
+        let roleMetadata = ObjectMetadata(
+            name: "tendril:cluster-info",
+            namespace: "kube-public",
+            labels: Ownership.labels
+        )
         return try [
             CanonicalJSON.value(ConfigMap(metadata, data: ["kubeconfig": try CanonicalJSON.text(kubeconfig)])),
             CanonicalJSON.value(Role(roleMetadata, rules: [PolicyRule(["get"], ["configmaps"], names: [name])])),

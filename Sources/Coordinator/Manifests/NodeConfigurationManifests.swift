@@ -24,7 +24,7 @@ package enum NodeConfigurationManifests {
         let pool = configuration.metadata.pool
         let secretName = "\(TendrilAPI.pointer(pool: pool))-\(Digest.hex(document).prefix(16))"
         let pointerName = TendrilAPI.pointer(pool: pool)
-        let labels = ["app.kubernetes.io/managed-by": "tendril-coordinator", TokenGrant.poolLabel: pool]
+        let labels = TokenGrant.labels(pool: pool)
         let signatures =
             try keys.map { Data(try $0.sign(document)).base64EncodedString() }.joined(separator: "\n") + "\n"
         func metadata(_ name: String) -> ObjectMetadata {

@@ -35,7 +35,7 @@ package enum TokenManifest {
         let metadata = ObjectMetadata(
             name: BootstrapToken.secretName(id: id),
             namespace: TendrilAPI.namespace,
-            labels: ["app.kubernetes.io/managed-by": "tendril-coordinator", TokenGrant.poolLabel: pool],
+            labels: TokenGrant.labels(pool: pool),
             annotations: notes.isEmpty ? nil : notes
         )
         let object = KubernetesSecret(

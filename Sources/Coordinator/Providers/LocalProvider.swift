@@ -115,9 +115,9 @@ package struct LocalProvider: InfrastructureProvider {
         var notes: [String: JSONValue] = [Self.leaving: .string(name)]
         if shrinks { (notes[Self.surge], notes[Self.desired]) = (.null, .string("\(pool.minimum)")) }
         try await note(notes, on: pool, work)
-        let _: Bool = try await Waiting.until(.seconds(300), for: "the machine \(name) to end") {
+        try await Waiting.untilWell(.seconds(300), for: "the machine \(name) to end") {
             let group = try await work.seed.get(KubernetesSecret.self, Self.name(pool.name), namespace: work.namespace)
-            return Self.names(group).contains(name) ? .failure(.init("it is there")) : .success(true)
+            return Self.names(group).contains(name) ? .init("it is there") : nil
         }
         try await note([Self.leaving: .null], on: pool, work)
     }
@@ -153,7 +153,7 @@ package struct LocalProvider: InfrastructureProvider {
                 "apiVersion": "v1", "kind": "Secret", "type": "tendril.dev/machine-group",
                 "metadata": [
                     "name": .string(name), "namespace": .string(work.namespace),
-                    "labels": [Self.label: "true", "app.kubernetes.io/managed-by": "tendril-coordinator"],
+                    "labels": Ownership.renderedLabels.merging([Self.label: "true"]),
                     "annotations": [
                         Self.desired: .string("\(group.pool.minimum + surge)"),
                         Self.prefix: .string(namePrefix(work.namespace, pool: group.pool.name)),
@@ -161,7 +161,7 @@ package struct LocalProvider: InfrastructureProvider {
                 ],
                 "data": ["user-data": .string(Data(group.userData).base64EncodedString())],
             ],
-            manager: Manager.name
+            manager: Ownership.manager
         )
     }
 

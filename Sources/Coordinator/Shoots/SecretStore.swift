@@ -63,7 +63,7 @@ struct SecretStore: Sendable {
         let metadata = ObjectMetadata(
             name: name,
             namespace: namespace,
-            labels: ["app.kubernetes.io/managed-by": "tendril-coordinator"],
+            labels: Ownership.labels,
             annotations: annotations
         )
         return KubernetesSecret(metadata, type: "Opaque", data: data)

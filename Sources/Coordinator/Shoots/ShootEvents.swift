@@ -19,7 +19,7 @@ struct ShootEvents: Sendable {
                 namespace: shoot.namespace,
                 uid: shoot.metadata.uid
             ),
-            from: Event.Source(component: Manager.name),
+            from: Event.Source(component: Ownership.manager),
             at: Clock.unixTime()
         )
         _ = try? await garden.create(event)

@@ -58,7 +58,7 @@ package struct ShootWork: Sendable {
 
     /// Makes these objects in the seed what they are to be.
     func applyInSeed(_ objects: [JSONValue]) async throws {
-        for object in objects { try await seed.serverSideApply(object, manager: Manager.name) }
+        for object in objects { try await seed.serverSideApply(object, manager: Ownership.manager) }
     }
 
     /// Tells people, in the log and as an Event of the shoot.

@@ -37,7 +37,7 @@ package final class WorkloadBoard: Sendable {
 
     private func follow<Object: Workload>(_ type: Object.Type, _ seed: KubernetesClient, _ logger: Logger) async {
         let kind = Object.resource.plural
-        let watcher = Watcher(type, client: seed, selector: "app.kubernetes.io/managed-by=\(Manager.name)")
+        let watcher = Watcher(type, client: seed, selector: Ownership.selector)
         await watcher.run { event in
             switch event {
             case .all(let objects):

@@ -20,11 +20,11 @@ enum AccessTask {
                         "metadata": [
                             "name": .string(Shoot.kubeconfigSecret(of: work.shoot.name)),
                             "namespace": .string(work.shoot.namespace),
-                            "labels": ["app.kubernetes.io/managed-by": "tendril-coordinator"],
+                            "labels": Ownership.renderedLabels,
                         ],
                         "data": ["kubeconfig": .string(Data(kubeconfig).base64EncodedString())],
                     ],
-                    manager: Manager.name
+                    manager: Ownership.manager
                 )
                 return [:]
             }

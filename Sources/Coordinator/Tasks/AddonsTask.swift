@@ -43,7 +43,7 @@ enum AddonsTask {
                 let objects = addons.flatMap(\.objects)
                 var installed = InstalledObjects()
                 for object in objects {
-                    installed.note(object, as: try await shoot.serverSideApply(object, manager: Manager.name))
+                    installed.note(object, as: try await shoot.serverSideApply(object, manager: Ownership.manager))
                 }
                 let paths = objects.compactMap { ObjectPath.path(of: $0) }
                 let before = (try? records.output(TaskName.addons, as: Output.self).paths) ?? []
@@ -51,8 +51,8 @@ enum AddonsTask {
                 // Who was stopped on the way to another wish has not written down what is there.
                 let isChange = records.tasks[TaskName.addons]?.inputs.isEmpty ?? false
                 for path in isChange ? try everyPath(work) : [] where !paths.contains(path) && !before.contains(path) {
-                    let label = try await shoot.findDocument(path)?["metadata"]?["labels"]?[Addons.ownerLabel.key]?.text
-                    if label == Addons.ownerLabel.value { try await shoot.deleteDocument(path) }
+                    let label = try await shoot.findDocument(path)?["metadata"]?["labels"]?[Ownership.label]?.text
+                    if label == Ownership.manager { try await shoot.deleteDocument(path) }
                 }
                 return try CanonicalJSON.value(
                     Output(

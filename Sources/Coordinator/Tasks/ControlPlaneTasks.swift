@@ -35,8 +35,9 @@ enum ControlPlaneTasks {
             },
             perform: { _ in
                 let client = try await work.shootClient()
-                _ = try await Waiting.until(.seconds(300), for: "the API server") {
-                    .success(try await client.text("/readyz")) as Result<String, Waiting.NotYet>
+                try await Waiting.untilWell(.seconds(300), for: "the API server") {
+                    _ = try await client.text("/readyz")
+                    return nil
                 }
                 return [:]
             }
@@ -91,9 +92,9 @@ enum Rollout {
     static func wait(_ object: JSONValue, in client: KubernetesClient, limit: Nanoseconds) async throws {
         guard let path = ObjectPath.path(of: object) else { return }
         let name = object["metadata"]?["name"]?.text ?? ""
-        let _: Bool = try await Waiting.until(limit, for: "\(name) to be ready") {
+        try await Waiting.untilWell(limit, for: "\(name) to be ready") {
             let current = try await client.document(path)
-            return RolloutState(current).problem.map { .failure(.init($0)) } ?? .success(true)
+            return RolloutState(current).problem.map { .init($0) }
         }
     }
 }

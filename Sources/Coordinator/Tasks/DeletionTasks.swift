@@ -43,9 +43,8 @@ enum DeletionTasks {
                     NamespaceTask.isOwn(namespace, of: work.shoot)
                 else { return }
                 try await work.seed.deleteDocument(path)
-                let _: Bool = try await Waiting.until(.seconds(300), for: "the namespace to go") {
-                    try await work.seed.findDocument(path) == nil
-                        ? .success(true) : .failure(.init("something in it does not go"))
+                try await Waiting.untilWell(.seconds(300), for: "the namespace to go") {
+                    try await work.seed.findDocument(path) == nil ? nil : .init("something in it does not go")
                 }
             },
         ]

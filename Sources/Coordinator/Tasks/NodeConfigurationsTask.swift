@@ -46,7 +46,7 @@ enum NodeConfigurationsTask {
                         throw TaskFailure(.configuration, "pool \(pool.name): \(ConfigurationError(problems))")
                     }
                     for object in try NodeConfigurationManifests.all(wanted, keys: keys) {
-                        try await shoot.serverSideApply(object, manager: Manager.name)
+                        try await shoot.serverSideApply(object, manager: Ownership.manager)
                     }
                     generations[pool.name] = .integer(wanted.metadata.generation)
                 }

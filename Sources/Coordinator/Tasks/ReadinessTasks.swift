@@ -24,14 +24,14 @@ enum ReadinessTasks {
                 let generations = try records.output(TaskName.nodeConfigurations, as: [String: Int].self)
                 let repair = MachineRepair(work, provider, records, shoot)
                 var due = Clock.now() + MachineRepair.period
-                let _: Bool = try await Waiting.until(.seconds(1200), every: .milliseconds(500), for: "nodes") {
+                try await Waiting.untilWell(.seconds(1200), every: .milliseconds(500), for: "nodes") {
                     if Clock.now() >= due {
                         due = Clock.now() + MachineRepair.period
                         await repair.attend(at: Clock.unixTime())
                     }
                     let nodes = try await shoot.list(Node.self).items
                     let report = try await NodesReport.read(nodes, shoot, work, generations: generations)
-                    return report.problem.map { .failure(.init($0, left: report.lagging)) } ?? .success(true)
+                    return report.problem.map { .init($0, left: report.lagging) }
                 }
                 try await MachineRepair.forget(work)
                 return [:]
@@ -55,12 +55,12 @@ enum ReadinessTasks {
                 let shoot = try await work.shootClient()
                 let addons = try records.output(TaskName.addons, as: AddonsTask.Output.self)
                 let installed = InstalledObjects(records)
-                let _: Bool = try await Waiting.until(.seconds(600), for: "kube-system") {
+                try await Waiting.untilWell(.seconds(600), for: "kube-system") {
                     let nodes = work.facts.hasNodes ? try await shoot.list(Node.self).items : nil
                     let problem = try await SystemReport.problem(addons.workloads, installed, shoot, nodes)
                     // Waiting does not bring it back; the next flow makes everything again.
                     if let problem, problem.isLasting { throw TaskFailure(.removed, problem.text) }
-                    return problem.map { .failure(.init($0.text)) } ?? .success(true)
+                    return problem.map { .init($0.text) }
                 }
                 return [:]
             }

@@ -148,12 +148,12 @@ private struct MachineReplacer {
     /// Removes the Node of a machine that is gone, and waits for whoever has a finalizer on it.
     private func forget(_ name: String) async throws {
         try await MachinesTask.removeNode(name, shoot)
-        let _: Bool = try await Waiting.until(Self.forgetting, every: provider.pause, for: "the Node \(name) to go") {
+        try await Waiting.untilWell(Self.forgetting, every: provider.pause, for: "the Node \(name) to go") {
             guard let node = try await shoot.find(Node.self, name), node.metadata.deletionTimestamp != nil else {
-                return .success(true)
+                return nil
             }
             let finalizers = node.metadata.finalizers ?? []
-            return .failure(.init("finalizers \(finalizers.joined(separator: ", "))"))
+            return .init("finalizers \(finalizers.joined(separator: ", "))")
         }
     }
 
@@ -173,7 +173,7 @@ private struct MachineReplacer {
     private func drain(_ node: String) async throws {
         var held: Set<String> = []
         let version = work.facts.traits.evictionVersion
-        let _: Bool = try await Waiting.until(Self.draining, every: .seconds(1), for: "the pods of node \(node)") {
+        try await Waiting.untilWell(Self.draining, every: .seconds(1), for: "the pods of node \(node)") {
             // What a kubelet that is not there does not end goes with its machine.
             let answers = try await shoot.find(Node.self, node)?.isReady ?? false
             let pods = try await shoot.list(Pod.self, field: "spec.nodeName=\(node)").items.filter {
@@ -192,7 +192,7 @@ private struct MachineReplacer {
                 }
             }
             if held != known { await work.tell("MachineReplacementWaits", "node \(node): \(reason)", isWarning: true) }
-            return pods.isEmpty ? .success(true) : .failure(.init(reason))
+            return pods.isEmpty ? nil : .init(reason)
         }
     }
 }

@@ -32,7 +32,7 @@ enum SystemTask {
                 for object in objects {
                     // What a definition brings is served a moment later, and namespaces are made one after the other.
                     let applied = try await Waiting.until(.seconds(30), for: "an object to be taken") {
-                        .success(try await shoot.serverSideApply(object, manager: Manager.name))
+                        .success(try await shoot.serverSideApply(object, manager: Ownership.manager))
                             as Result<JSONValue, Waiting.NotYet>
                     }
                     installed.note(object, as: applied)

@@ -99,7 +99,7 @@ package enum Addons {
             // Where pods find the API server: an address of their own node, on which the tunnel's client listens.
             [
                 "apiVersion": "v1", "kind": "Endpoints",
-                "metadata": ["name": "kubernetes", "namespace": "default", "labels": managed],
+                "metadata": ["name": "kubernetes", "namespace": "default", "labels": Ownership.renderedLabels],
                 "subsets": [
                     [
                         "addresses": [["ip": .string(ReservedNetwork.apiServer)]],
@@ -110,14 +110,10 @@ package enum Addons {
         ]
     }
 
-    /// By this label what is ours is told from what an owner has made under the same name.
-    package static let ownerLabel = (key: "app.kubernetes.io/managed-by", value: "tendril-coordinator")
-    private static let managed: JSONValue = .object([ownerLabel.key: .string(ownerLabel.value)])
-
     static func metadata(_ name: String) -> JSONValue {
         [
             "name": .string(name), "namespace": .string(namespace),
-            "labels": managed.merging(labels(name)),
+            "labels": Ownership.renderedLabels.merging(labels(name)),
         ]
     }
 
@@ -131,7 +127,7 @@ package enum Addons {
     static func binding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
         [
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": ["name": .string(name), "labels": managed],
+            "metadata": ["name": .string(name), "labels": Ownership.renderedLabels],
             "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": .string(role)],
             "subjects": [subject],
         ]
@@ -144,7 +140,7 @@ package enum Addons {
     static func role(_ name: String, _ rules: JSONValue) -> JSONValue {
         [
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-            "metadata": ["name": .string(name), "labels": managed], "rules": rules,
+            "metadata": ["name": .string(name), "labels": Ownership.renderedLabels], "rules": rules,
         ]
     }
 
@@ -152,7 +148,8 @@ package enum Addons {
     static func localRole(_ name: String, _ rules: JSONValue) -> JSONValue {
         [
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": managed], "rules": rules,
+            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": Ownership.renderedLabels],
+            "rules": rules,
         ]
     }
 
@@ -160,7 +157,7 @@ package enum Addons {
     static func localBinding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
         [
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": managed],
+            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": Ownership.renderedLabels],
             "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": .string(role)],
             "subjects": [subject],
         ]
@@ -194,21 +191,6 @@ package enum Addons {
         }
     }
 
-    /// What a container without any privilege is.
-    ///
-    /// - Parameters:
-    ///   - user: whose processes it has.
-    ///   - capabilities: those that its program cannot be started without.
-    /// - Returns: its `securityContext`.
-    static func restricted(user: Int, adding capabilities: [JSONValue] = []) -> JSONValue {
-        var kept: [String: JSONValue] = ["drop": ["ALL"]]
-        if !capabilities.isEmpty { kept["add"] = .array(capabilities) }
-        return [
-            "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
-            "runAsUser": .integer(user), "capabilities": .object(kept),
-        ]
-    }
-
     /// A pod of this on every node; `notes` change what is to be new pods.
     static func daemonSet(_ name: String, notes: JSONValue, pod: JSONValue) -> JSONValue {
         let labels = labels(name)
@@ -235,7 +217,7 @@ package enum Addons {
         var pod = critical.merging([
             "tolerations": pods.tolerations, "volumes": volumes, "containers": .array([container]),
             "dnsPolicy": .string(dnsPolicy),
-            "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
+            "securityContext": Confinement.pod,
         ])
         if replicas > 1 {
             let apart = SpreadConstraints.across(["kubernetes.io/hostname"], labels)

@@ -32,7 +32,7 @@ enum DNS {
             "livenessProbe": ["httpGet": ["path": "/health", "port": 8080], "failureThreshold": 5],
             // From 1.11 on the official image's program carries this capability, and without it cannot be started
             // (coredns/coredns, Dockerfile).
-            "securityContext": Addons.restricted(user: 65532, adding: ["NET_BIND_SERVICE"]),
+            "securityContext": Confinement.container(user: 65532, adding: ["NET_BIND_SERVICE"]),
             "volumeMounts": [["name": "configuration", "mountPath": "/etc/coredns", "readOnly": true]],
         ]
         let role = "tendril:coredns"

@@ -10,7 +10,7 @@ enum Dashboard {
             "imagePullPolicy": "IfNotPresent",
             "args": ["--auto-generate-certificates", "--namespace=kube-system"],
             "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],
-            "securityContext": Addons.restricted(user: 1001),
+            "securityContext": Confinement.container(user: 1001),
             "volumeMounts": [
                 ["name": "temporary", "mountPath": "/tmp"], ["name": "certificates", "mountPath": "/certs"],
             ],

@@ -15,7 +15,7 @@ enum MetricsServer {
             ],
             "resources": ["requests": ["cpu": "50m", "memory": "60Mi"]],
             "readinessProbe": ["httpGet": ["path": "/readyz", "port": 8443, "scheme": "HTTPS"]],
-            "securityContext": Addons.restricted(user: 65532),
+            "securityContext": Confinement.container(user: 65532),
             "volumeMounts": [["name": "temporary", "mountPath": "/tmp"]],
         ]
         let role = "tendril:metrics-server"

@@ -33,15 +33,12 @@ enum PodNetwork {
                 ["name": "KUBERNETES_SERVICE_PORT", "value": "6443"],
             ],
             "resources": ["requests": ["cpu": "5m", "memory": "16Mi"]],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsUser": 0,
-                "capabilities": ["drop": ["ALL"], "add": ["NET_ADMIN"]],
-            ],
+            "securityContext": Confinement.container(user: 0, adding: ["NET_ADMIN"]),
         ]
         let spec: JSONValue = [
             "priorityClassName": "system-node-critical", "hostNetwork": true, "serviceAccountName": .string(name),
             "tolerations": [["operator": "Exists"]], "containers": [container],
-            "securityContext": ["seccompProfile": ["type": "RuntimeDefault"]],
+            "securityContext": Confinement.pod,
         ]
         return Addons.daemonSet(name, notes: notes, pod: spec)
     }

@@ -44,7 +44,7 @@ enum APIServer {
             "--egress-selector-config-file=/srv/configuration/egress.json",
             // Pods reach it by an address of their own node, which the coordinator publishes.
             "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
-        ]
+        ] + AuditPolicy.flags(cluster.spec.controlPlane.audit)
     }
 
     /// Files that are no secrets.
@@ -78,6 +78,8 @@ enum APIServer {
             "lingerSeconds": 15, "drainSeconds": 25,
             "metrics": .string("0.0.0.0:\(PodParts.metricsPort)"),
         ]
-        return ["egress.json": try CanonicalJSON.text(egress), "vpn.json": try CanonicalJSON.text(tunnel)]
+        var files = ["egress.json": egress, "vpn.json": tunnel]
+        files[AuditPolicy.file] = AuditPolicy.document(cluster.spec.controlPlane.audit)
+        return try files.mapValues { try CanonicalJSON.text($0) }
     }
 }

@@ -20,11 +20,10 @@ package enum ControlPlane {
                 "apiVersion": "v1", "kind": "Namespace",
                 "metadata": [
                     "name": .string(cluster.id),
-                    "labels": [
-                        "app.kubernetes.io/managed-by": "tendril-coordinator", "tendril.dev/shoot": .string(name),
-                        "tendril.dev/project": .string(project),
+                    "labels": Ownership.renderedLabels.merging([
+                        "tendril.dev/shoot": .string(name), "tendril.dev/project": .string(project),
                         "pod-security.kubernetes.io/enforce": "restricted",
-                    ],
+                    ]),
                 ],
             ],
             // More than a control plane ever has, while all of it rolls and is exchanged; a fault is not to fill the seed.

@@ -20,10 +20,7 @@ enum PodParts {
     static var etcdMetricsPorts: JSONValue { [["name": "etcd-metrics", "containerPort": .integer(etcdMetricsPort)]] }
 
     static func labels(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
-        [
-            "app.kubernetes.io/name": .string(component), "app.kubernetes.io/part-of": .string(cluster.id),
-            "app.kubernetes.io/managed-by": "tendril-coordinator",
-        ]
+        selector(cluster, component).merging(Ownership.renderedLabels)
     }
 
     static func selector(_ cluster: ClusterFacts, _ component: String) -> JSONValue {
@@ -63,10 +60,7 @@ enum PodParts {
             "name": .string(name), "image": .string(image), "imagePullPolicy": "IfNotPresent",
             "command": .array(command.map { .string($0) }),
             "resources": ["requests": ["cpu": .string(requests.cpu), "memory": .string(requests.memory)]],
-            "securityContext": [
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
-                "capabilities": ["drop": ["ALL"]],
-            ],
+            "securityContext": Confinement.container(),
         ]
         guard case .array(let given)? = more["volumeMounts"] else {
             return base.merging(["volumeMounts": .array(mounts)]).merging(more)
@@ -92,21 +86,20 @@ enum PodParts {
         let mounted = names.map { name -> JSONValue in
             ["name": .string(name), "secret": ["secretName": .string(name), "defaultMode": .integer(0o440)]]
         }
-        var apart: JSONValue = [:]
-        if cluster.spec.controlPlane.replicas > 1 {
-            let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
-            apart = ["topologySpreadConstraints": SpreadConstraints.across(keys, selector(cluster, component))]
-        }
-        let spec: JSONValue = [
+        var spec: [String: JSONValue] = [
             "automountServiceAccountToken": false, "enableServiceLinks": false,
             "terminationGracePeriodSeconds": .integer(graceSeconds),
-            "securityContext": [
+            "securityContext": Confinement.pod.merging([
                 "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
-                "seccompProfile": ["type": "RuntimeDefault"],
-            ],
+            ]),
             "containers": .array(containers), "volumes": .array(mounted + volumes),
         ]
-        return ["metadata": ["labels": labels(cluster, component), "annotations": notes], "spec": spec.merging(apart)]
+        if cluster.spec.controlPlane.replicas > 1 {
+            let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+            spec["topologySpreadConstraints"] = SpreadConstraints.across(keys, selector(cluster, component))
+        }
+        if let priority = cluster.seed.priorityClassName { spec["priorityClassName"] = .string(priority) }
+        return ["metadata": ["labels": labels(cluster, component), "annotations": notes], "spec": .object(spec)]
     }
 
     /// A Deployment: one pod after the other where there are several, and never two where there is one.

@@ -4,13 +4,15 @@ package import TendrilCore
 package struct SeedInstallation: Sendable {
     /// The files of `deploy/coordinator` in the order in which they are applied; documents are parted by lines of `---`.
     package static var texts: [String] {
-        [PackageResources.namespace_yaml, PackageResources.access_yaml, PackageResources.deployment_yaml]
-            .flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n---\n").map(String.init) }
+        [
+            PackageResources.namespace_yaml, PackageResources.access_yaml, PackageResources.priority_yaml,
+            PackageResources.deployment_yaml,
+        ].flatMap { String(decoding: $0, as: UTF8.self).split(separator: "\n---\n").map(String.init) }
     }
 
     /// Names the ConfigMap's version in the pods' template: a new configuration is a new pod.
     package static let configurationAnnotation = "tendril.dev/configuration"
-    private static let clusterKinds: Set = ["Namespace", "ClusterRole", "ClusterRoleBinding"]
+    private static let clusterKinds: Set = ["Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass"]
     private static let name = "tendril-coordinator"
     private static let gardenRole = "tendril:coordinator-garden"
 
@@ -63,6 +65,12 @@ package struct SeedInstallation: Sendable {
         ]
     }
 
+    /// The registration of `tendril-coordinator manifests webhook`: without a coordinator each Shoot would wait for its answer.
+    private static let webhook: JSONValue = [
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": ["name": .string(name)],
+    ]
+
     /// What is taken away with the seed, in that order.
     ///
     /// - Parameters:
@@ -70,7 +78,7 @@ package struct SeedInstallation: Sendable {
     ///   - others: whether the garden has other seeds: their coordinators have accounts in this namespace, and one of these roles.
     /// - Returns: at least what makes and configures the coordinator, and lets it do something.
     package static func removed(_ base: [JSONValue], others: Bool) -> [JSONValue] {
-        let all = [configurationMap("")] + placed(base).reversed()
+        let all = [webhook, configurationMap("")] + placed(base).reversed()
         guard others else { return all }
         return all.filter { document in
             switch document["kind"]?.text {

@@ -107,10 +107,16 @@ package struct ShootPreview: Encodable, Sendable {
     private mutating func compareControlPlane(_ old: Shoot.Spec, _ new: Shoot.Spec) {
         if old.kubernetes != new.kubernetes {
             add("control-plane", "its pods roll, one after the other", "spec.kubernetes.version")
-        } else if old.vpn != new.vpn {
-            add("control-plane", "the pods of kube-apiserver roll", "spec.vpn")
+        } else {
+            let audits = [old, new].map { AuditPolicy.document($0.controlPlane.audit) }
+            let ofServer = [
+                ("spec.vpn", old.vpn != new.vpn), ("spec.controlPlane.audit", audits[0] != audits[1]),
+            ]
+            for (field, isOther) in ofServer where isOther {
+                add("control-plane", "the pods of kube-apiserver roll", field)
+            }
         }
-        if old.controlPlane != new.controlPlane {
+        if old.controlPlane.replicas != new.controlPlane.replicas {
             add(
                 "control-plane",
                 "\(new.controlPlane.replicas) of each stateless part run",

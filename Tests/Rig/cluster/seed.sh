@@ -163,6 +163,7 @@ spec:
   networks: {pods: $SEED_PODS/16, services: $SERVICES.0.0/16, nodes: $NET.0/24}
   exposure: {type: NodePort, address: $CONTROL_PLANE}
   storageClassName: host-path
+  priorityClassName: tendril-control-plane
 YAML
   k apply -f "$HERE/../../../deploy/coordinator/namespace.yaml" >/dev/null
   "$TENDRIL_COORDINATOR" manifests webhook >"$RIG/overlay/webhook.json"

@@ -94,7 +94,7 @@ shoot_people() { # the command line shows shoots, machines and links, says what 
   [[ $code == 78 ]] && grep -q "no rotation is prepared" "$WORK/error" || fail "$code: $(<"$WORK/error")"
   code=0; t kubeconfig nobody >/dev/null 2>&1 || code=$?; [[ $code == 69 ]] || fail "a shoot that is not there: $code"
   local name served; served=$(metrics tendril-system tendril-coordinator; metrics shoot--demo--one tendril-approver)
-  for name in $(grep -ohE 'tendril_(coordinator|approver)_[a-z_]+' "$HERE"/../../../docs/{alerts.yaml,dashboard-coordinator.json,operations.md} | sort -u); do
+  for name in $(grep -ohE 'tendril_(coordinator|approver)_[a-z_]+' "$HERE"/../../../docs/{alerts.yaml,dashboard-coordinator.json,operations.md,alerts.md,seeds.md,shoots.md} | sort -u); do
     grep -q "^# TYPE $name " <<<"$served" || fail "$name is drawn or documented, and not served"
   done
   grep -q '^tendril_coordinator_shoot_conditions{condition="EveryNodeReady",status="True"} 1' <<<"$served" || fail "$(grep conditions <<<"$served")"

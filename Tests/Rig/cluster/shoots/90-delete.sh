@@ -74,7 +74,7 @@ shoot_down() { # what `tendril up` made is taken away again, to the last right; 
   sed 's/^seed: here/seed: there/' "$RIG/overlay/coordinator.yaml" >"$WORK/other.yaml"
   whole up --seed "$RIG/overlay/seed.yaml" --config "$WORK/other.yaml" 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "seed: is there, and the Seed's name is here" "$WORK/error" || fail "$code: $(<"$WORK/error")"
-  diff <(k kustomize "$HERE/../../../deploy/coordinator" | grep "^kind:" | sort) <(printf 'kind: %s\n' ClusterRole{,Binding}{,} Deployment Namespace Role RoleBinding ServiceAccount | sort) || fail "deploy/ holds something else"
+  diff <(k kustomize "$HERE/../../../deploy/coordinator" | grep "^kind:" | sort) <(printf 'kind: %s\n' ClusterRole{,Binding}{,} Deployment Namespace PriorityClass Role RoleBinding ServiceAccount | sort) || fail "deploy/ holds something else"
   k -n demo create -f - >/dev/null <<YAML
 apiVersion: tendril.dev/v1alpha1
 kind: Shoot
@@ -90,7 +90,8 @@ YAML
   code=0; whole up --seed "$WORK/there.yaml" --config "$WORK/other.yaml" 2>"$WORK/error" || code=$?
   [[ $code == 78 ]] && grep -q "metadata.name: is there, and .* takes care of here, which has 1 shoots" "$WORK/error" || fail "$code: $(<"$WORK/error")"
   k -n demo delete shoot last --timeout=$((20 * PATIENCE))s >/dev/null
+  ours() { k get crds,clusterroles,clusterrolebindings,namespaces,priorityclasses,validatingwebhookconfigurations -o name | grep tendril; }
   whole down --seed here >/dev/null || fail "it is not taken away"
-  [[ -z $(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril) ]] || fail "$(k get crds,clusterroles,clusterrolebindings,namespaces -o name | grep tendril)"
+  [[ -z $(ours) ]] || fail "$(ours)"
   whole down --seed here >/dev/null || fail "a second time it cannot be said"
 }
