@@ -39,9 +39,15 @@ struct MachineRepairTests {
             try api.put(KubernetesSecret(metadata, data: [:]))
         }
 
-        func addNode(_ name: String) {
+        /// A Node that is not ready, since a moment that may be known, in seconds since 1970.
+        func addNode(_ name: String, silentSince moment: UInt64? = nil) {
+            var ready: JSONValue = ["type": "Ready", "status": "Unknown"]
+            if let moment {
+                ready = ready.merging(["lastTransitionTime": .string(KubernetesTime.text(seconds: moment))])
+            }
             api["/api/v1/nodes/\(name)"] = [
-                "metadata": ["name": .string(name), "labels": ["tendril.dev/pool": "worker"]]
+                "metadata": ["name": .string(name), "labels": ["tendril.dev/pool": "worker"]],
+                "status": ["conditions": [ready]],
             ]
         }
 
@@ -103,6 +109,19 @@ struct MachineRepairTests {
         for name in ["a", "b"] { scene.addNode(name) }
         #expect(await !scene.repair.attend(at: 1000))
         #expect(scene.api.bodies("GET /api/v1/namespaces/").isEmpty && scene.api.bodies("PATCH").isEmpty)
+    }
+
+    @Test("of machines that ended by themselves the Nodes go after five minutes of silence, and of no others")
+    func endedByThemselves() async throws {
+        let scene = try Scene(machines: "a", minimum: 1)
+        for (name, moment) in [("a", 1000), ("b", 1000), ("c", 1001), ("d", nil)] as [(String, UInt64?)] {
+            scene.addNode(name, silentSince: moment)
+        }
+        await scene.repair.attend(at: 1299)
+        #expect(scene.api.paths("/api/v1/nodes/").count == 4)
+        await scene.repair.attend(at: 1300)
+        #expect(scene.api.paths("/api/v1/nodes/") == ["a", "c", "d"].map { "/api/v1/nodes/\($0)" })
+        #expect(scene.events == ["MachineEnded: node b is removed: its machine is gone"])
     }
 
     @Test("one that says why it does not come is ended once its time is over, with its reason; its traces go with it")

@@ -34,7 +34,7 @@ enum Works {
         name == TaskName.services ? (try? CanonicalJSON.value(Samples.addresses)) ?? [:] : [:]
     }
 
-    static func environment(_ api: MemoryAPI) throws -> CoordinatorEnvironment {
+    static func environment(_ api: some TestAPI) throws -> CoordinatorEnvironment {
         CoordinatorEnvironment(
             configuration: try configuration(),
             garden: api.client,

@@ -1,5 +1,6 @@
 import ClusterModel
 import FoundationEssentials
+import NodePlan
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -7,16 +8,23 @@ import Testing
 
 @Suite("What nodes look like")
 struct NodesReportTests {
-    private func node(_ name: String, ready: Bool = true, generation: String? = "3", pool: String = "worker") throws
-        -> Node
-    {
+    private func node(
+        _ name: String,
+        ready: Bool = true,
+        generation: String? = "3",
+        pool: String = "worker",
+        kubelet: String = "v1.20.2"
+    ) throws -> Node {
         var metadata: JSONValue = ["name": .string(name), "labels": ["tendril.dev/pool": .string(pool)]]
         if let generation {
             metadata = metadata.merging(["annotations": ["tendril.dev/applied-generation": .string(generation)]])
         }
         let object: JSONValue = [
             "metadata": metadata,
-            "status": ["conditions": [["type": "Ready", "status": ready ? "True" : "False"]]],
+            "status": [
+                "conditions": [["type": "Ready", "status": ready ? "True" : "False"]],
+                "nodeInfo": ["kubeletVersion": .string(kubelet)],
+            ],
         ]
         return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(object))
     }
@@ -40,6 +48,20 @@ struct NodesReportTests {
         #expect(try problem([node("a", generation: "2")]) == "node a has applied generation 2 of 3")
         #expect(try problem([node("a", generation: nil)]) == "node a has applied no generation yet")
         #expect(try problem([node("a", generation: "x")]) == "node a has applied no generation yet")
+    }
+
+    @Test(
+        "not well, where a kubelet is of another minor release than its image was said to have",
+        arguments: [("v1.21.9", true), ("v1.21.2-rc1", true), ("v1.20.2", false), ("v1.22.1", false), ("built by hand", true)]
+    )
+    func release(kubelet: String, isWell: Bool) throws {
+        let node = try node("a", kubelet: kubelet)
+        let workers = try Samples.shoot().spec.workers
+        func problem(_ release: KubernetesVersion?) -> String? {
+            NodesReport([node], [], workers, generations: ["worker": 3], release: release).problem
+        }
+        #expect(problem(nil) == nil)
+        #expect((problem(KubernetesVersion(minor: 21, patch: 2)) == nil) == isWell)
     }
 
     @Test("not quite well, where its agent says so")

@@ -65,7 +65,7 @@ struct PeerStatusTests {
         var complaint = "none"
         do {
             let patience: Nanoseconds = isSlow ? .seconds(1) : .seconds(60)
-            _ = try TunnelDaemon.status(ofPeer: "n", socket: "\(directory)/server.sock", within: patience)
+            _ = try TunnelDaemon.status(ofPeer: "n", socket: "\(directory.path)/server.sock", within: patience)
         } catch {
             complaint = "\(error)"
         }

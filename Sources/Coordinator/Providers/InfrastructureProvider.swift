@@ -39,7 +39,9 @@ package enum PresentMachines: Sendable {
     func isGone(_ machine: String) -> Bool {
         switch self {
         case .names(let names): !names.contains(machine)
-        case .addressed(let machines): !machines.isEmpty && !machines.contains { $0.name == machine }
+        case .addressed(let machines):
+            // Some images call themselves by their whole name.
+            !machines.isEmpty && !machines.contains { $0.name == machine || machine.hasPrefix($0.name + ".") }
         }
     }
 }

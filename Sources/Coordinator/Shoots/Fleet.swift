@@ -1,53 +1,55 @@
-internal import ClusterModel
+package import ClusterModel
 internal import ShootPlan
 
 /// The shoots that there are; those that are this process's to look after have a loop each.
-actor Fleet {
+package actor Fleet {
     private let environment: CoordinatorEnvironment
     private var shoots: [String: Shoot] = [:]
     private var loops: [String: (loop: ShootLoop, claim: String)] = [:]
-    /// Shoots whose loop is on its way out: no other one begins beside it.
-    private var ending: Set<String> = []
+    /// Loops on their way out, which may take as long as a run of Terraform: no other one of the same shoot begins beside them.
+    private var ending: [String: Task<Void, Never>] = [:]
     /// Shoots that have changed while they were nobody's here.
     private var missed: Set<String> = []
 
-    init(_ environment: CoordinatorEnvironment) { self.environment = environment }
+    /// Has no shoots yet.
+    package init(_ environment: CoordinatorEnvironment) { self.environment = environment }
 
     func replace(_ all: [Shoot]) async {
         let keys = Set(all.map(\.key))
-        for key in shoots.keys where !keys.contains(key) { await forget(key) }
+        for key in shoots.keys where !keys.contains(key) { forget(key) }
         for shoot in all { await observe(shoot) }
     }
 
-    func observe(_ shoot: Shoot) async {
-        shoots[shoot.key] = shoot
-        environment.places.know(shoot.key, seed: shoot.spec.seedName)
+    /// Takes a shoot as the garden says it now.
+    package func observe(_ shoot: Shoot) async {
+        let (key, claim) = (shoot.key, Self.claim(on: shoot))
+        shoots[key] = shoot
+        environment.places.know(key, seed: shoot.spec.seedName)
         // Once it has a seed it may be another's to look after: who gave it a place lets go first.
-        if let known = loops[shoot.key], known.claim != Self.claim(on: shoot) { await end([shoot.key]) }
-        guard let newest = shoots[shoot.key] else { return }
-        let claim = Self.claim(on: newest)
-        guard environment.peers.isOwner(of: claim), !ending.contains(newest.key) else {
-            missed.insert(newest.key)
+        if let known = loops[key], known.claim != claim { leave(key) }
+        guard environment.peers.isOwner(of: claim), ending[key] == nil else {
+            missed.insert(key)
             return
         }
-        missed.remove(newest.key)
-        let loop = loops[newest.key]?.loop ?? ShootLoop(newest, environment.fenced(for: claim))
-        loops[newest.key] = (loop, claim)
-        environment.counts.saw(newest, seed: environment.configuration.seed)
-        await loop.observe(newest)
+        missed.remove(key)
+        let loop = loops[key]?.loop ?? ShootLoop(shoot, environment.fenced(for: claim))
+        loops[key] = (loop, claim)
+        environment.counts.saw(shoot, seed: environment.configuration.seed)
+        await loop.observe(shoot)
     }
 
-    func forget(_ key: String) async {
+    /// Lets go of a shoot that is not there any more; returns at once.
+    package func forget(_ key: String) {
         shoots[key] = nil
         missed.remove(key)
         environment.places.forget(key)
-        // Who makes one of that name at once waits, too: two flows at a time would be of one namespace.
-        await end([key])
+        leave(key)
     }
 
     /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.
-    func share() async {
-        await end(loops.filter { !environment.peers.isOwner(of: $0.value.claim) }.map(\.key))
+    package func share() async {
+        let others = loops.filter { !environment.peers.isOwner(of: $0.value.claim) }.keys
+        await end(Array(others))
         for shoot in shoots.values where loops[shoot.key] == nil || missed.contains(shoot.key) { await observe(shoot) }
     }
 
@@ -55,21 +57,33 @@ actor Fleet {
     /// gives all places.
     private static func claim(on shoot: Shoot) -> String { shoot.spec.seedName == nil ? Peers.seedKey : shoot.key }
 
-    /// Ends everything, and begins nothing any more.
-    func stop() async { await end(Array(loops.keys)) }
-
-    private func end(_ keys: [String]) async {
-        let ended = keys.compactMap { leave($0) }
-        ending.formUnion(keys)
-        await withTaskGroup(of: Void.self) { group in
-            for loop in ended { group.addTask { await loop.end() } }
-        }
-        ending.subtract(keys)
+    /// Ends everything, once the membership has ended: nothing is this process's any more, and so nothing begins.
+    package func stop() async {
+        await end(Array(loops.keys))
+        for task in ending.values { await task.value }
     }
 
-    private func leave(_ key: String) -> ShootLoop? {
-        let loop = loops.removeValue(forKey: key)?.loop
+    private func end(_ keys: [String]) async {
+        let tasks = keys.compactMap { leave($0) }
+        for task in tasks { await task.value }
+    }
+
+    /// Has a loop end beside everything else: whoever tells of shoots is not to wait for one of them.
+    @discardableResult
+    private func leave(_ key: String) -> Task<Void, Never>? {
         environment.counts.forget(key)
-        return loop
+        guard let loop = loops.removeValue(forKey: key)?.loop else { return nil }
+        let task = Task {
+            await loop.end()
+            await self.ended(key)
+        }
+        ending[key] = task
+        return task
+    }
+
+    /// What has changed or come of that name meanwhile is begun now.
+    private func ended(_ key: String) async {
+        ending[key] = nil
+        if let shoot = shoots[key] { await observe(shoot) }
     }
 }

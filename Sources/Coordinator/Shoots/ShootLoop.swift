@@ -224,7 +224,9 @@ package actor ShootLoop {
         let moved = ShootRules.problems(hostedBy: host, movedTo: own)
         guard moved.isEmpty else { throw ConfigurationError(moved) }
         let finalizers = shoot.metadata.finalizers ?? []
-        if isPlaced, finalizers.contains(ShootAnnotation.finalizer) { return shoot }
+        // Who hosts it goes on with it when its owner takes the seed's name away; that is written down again.
+        let isHosted = host == own && finalizers.contains(ShootAnnotation.finalizer)
+        if isPlaced || shoot.isBeingDeleted && isHosted, finalizers.contains(ShootAnnotation.finalizer) { return shoot }
         // Never touched and to be deleted: there is nothing to do.
         if shoot.isBeingDeleted { return nil }
         var change: [String: JSONValue] = [
@@ -234,7 +236,7 @@ package actor ShootLoop {
             ]
         ]
         if !isPlaced {
-            try await promise(shoot)
+            if !isHosted { try await promise(shoot) }
             change["spec"] = ["seedName": .string(environment.configuration.seed)]
         }
         do {
@@ -246,7 +248,7 @@ package actor ShootLoop {
                 .object(change)
             )
         } catch {
-            if !isPlaced { environment.places.withdraw(shoot.key) }
+            if !isPlaced, !isHosted { environment.places.withdraw(shoot.key) }
             throw error
         }
         return isPlaced ? self.shoot : nil

@@ -88,7 +88,8 @@ extension NodesReport {
             try await shoot.list(NodeBootstrap.self).items,
             work.facts.spec.workers,
             generations: generations,
-            classes: work.machineClasses
+            classes: work.machineClasses,
+            release: work.facts.version
         )
     }
 }

@@ -66,8 +66,9 @@ package struct MachineRepair {
         do {
             let nodes = try await shoot.list(Node.self).items
             let bootstraps = try await shoot.list(NodeBootstrap.self).items
+            let isAnyoneSilent = nodes.contains { $0.isSilent(at: now) }
             // Where nothing is known and nothing is missing nobody is asked.
-            guard isCertain || work.facts.spec.workers.contains(where: { isShort($0, nodes, bootstraps) }) else {
+            guard isCertain || isAnyoneSilent || work.facts.spec.workers.contains(where: { isShort($0, nodes, bootstraps) }) else {
                 return false
             }
             let before = try await Self.notebook(work).read().entry(Self.key, as: [String: PoolRepair].self) ?? [:]
@@ -76,14 +77,27 @@ package struct MachineRepair {
                 let isResting = before[pool.name]?.isResting(generation: work.shoot.metadata.generation) ?? false
                 return isResting ? !isShort : isShort || isCertain
             }
-            guard isWorthIt else { return true }
+            guard isWorthIt || isAnyoneSilent else { return true }
             let seen = try await provider.look(work, try await groups(), infrastructure)
+            let left = try await removeEnded(nodes, seen.present, at: now)
             try await EndedMachines.forget(work, provider, seen.present, shoot, at: now)
-            return try await attend(before, seen, nodes, bootstraps, at: now)
+            return try await attend(before, seen, left, bootstraps, at: now)
         } catch {
             work.logger.warning("cannot look after machines that are no nodes", metadata: ["reason": "\(error)"])
             return true
         }
+    }
+
+    /// Removes the Nodes of machines that have ended by themselves, so that pods and volumes are free for others.
+    ///
+    /// - Returns: the Nodes that stay.
+    private func removeEnded(_ nodes: [Node], _ present: PresentMachines, at now: UInt64) async throws -> [Node] {
+        let ended = Set(nodes.filter { $0.isSilent(at: now) && present.isGone($0) }.compactMap(\.metadata.name))
+        for name in ended.sorted() {
+            try await MachinesTask.removeNode(name, shoot)
+            await work.tell("MachineEnded", "node \(name) is removed: its machine is gone", isWarning: true)
+        }
+        return nodes.filter { !ended.contains($0.metadata.name ?? "") }
     }
 
     private func isShort(_ pool: Shoot.Worker, _ nodes: [Node], _ bootstraps: [NodeBootstrap]) -> Bool {
@@ -154,6 +168,17 @@ package struct MachineRepair {
 
     private static func notebook(_ work: ShootWork) -> Notebook {
         Notebook(seed: work.seed, namespace: work.namespace, name: "tendril-machines")
+    }
+}
+
+extension Node {
+    /// Whether it is one of ours and not ready for so long that its machine may have ended, and not for so long that this has been
+    /// looked at again and again.
+    fileprivate func isSilent(at now: UInt64) -> Bool {
+        guard pool != nil, !isReady,
+            let since = condition("Ready")?.lastTransitionTime.flatMap(KubernetesTime.seconds), since <= now
+        else { return false }
+        return (300...2400).contains(now - since)
     }
 }
 

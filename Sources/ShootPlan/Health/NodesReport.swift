@@ -1,4 +1,5 @@
 package import ClusterModel
+package import NodePlan
 internal import TendrilCore
 
 /// What the nodes of a shoot look like beside its pools.
@@ -25,16 +26,18 @@ package struct NodesReport: Hashable, Sendable {
     ///   - generations: what each pool's machines are to be, by the pool's name.
     ///   - classes: of which class each pool's machines are to be; those of another leave new generations alone until
     ///     they are replaced.
+    ///   - release: what their kubelets are to be of; patches may differ. `nil` for any.
     package init(
         _ nodes: [Node],
         _ bootstraps: [NodeBootstrap],
         _ pools: [Shoot.Worker],
         generations: [String: Int],
-        classes: [String: String] = [:]
+        classes: [String: String] = [:],
+        release: KubernetesVersion? = nil
     ) {
         func judge(_ node: Node) -> String? {
             let isOutdated = node.pool.flatMap { classes[$0] }.map(node.isOutdated(wanted:)) ?? false
-            return Self.problem(node, isOutdated ? [:] : generations)
+            return Self.problem(node, isOutdated ? [:] : generations, release)
         }
         ready = nodes.count { $0.isReady }
         isAhead = nodes.contains { Self.progress($0, generations).map { $0.applied > $0.wanted } ?? false }
@@ -56,14 +59,19 @@ package struct NodesReport: Hashable, Sendable {
         return said.map { "node \(node.metadata.name ?? ""): \($0.message ?? $0.reason ?? $0.type)" }
     }
 
-    private static func problem(_ node: Node, _ generations: [String: Int]) -> String? {
+    private static func problem(_ node: Node, _ generations: [String: Int], _ release: KubernetesVersion?) -> String? {
         let name = node.metadata.name ?? ""
         guard node.isReady else { return "node \(name) is not ready" }
         guard let pool = node.pool, generations[pool] != nil else { return nil }
         guard let (applied, wanted) = progress(node, generations) else {
             return "node \(name) has applied no generation yet"
         }
-        return applied < wanted ? "node \(name) has applied generation \(applied) of \(wanted)" : nil
+        guard applied >= wanted else { return "node \(name) has applied generation \(applied) of \(wanted)" }
+        // What an image calls its kubelet is believed only once that says the same.
+        guard let release, let runs = node.status?.nodeInfo?.kubeletVersion.flatMap({ KubernetesVersion($0) }),
+            runs.minor != release.minor
+        else { return nil }
+        return "node \(name) runs kubelet \(runs), and \(release) is wanted: its image has another one at that path"
     }
 
     /// The generation that a node has applied beside the newest one of its pool.

@@ -12,6 +12,8 @@ package enum SeedFit {
     /// - Returns: the reason in one line.
     package static func reason(_ seed: Seed, against shoot: Shoot, hosted: Int) -> String? {
         if seed.metadata.deletionTimestamp != nil { return "it is being deleted" }
+        let own = SeedRules.problems(seed)
+        guard own.isEmpty else { return "it can host none: \(own.line)" }
         if seed.spec.unschedulable { return "it takes no new shoots" }
         if hosted >= seed.spec.capacity { return "it is full with \(hosted) shoots" }
         if let region = shoot.spec.region, region != seed.spec.region {

@@ -26,8 +26,12 @@ fi
 MINOR=$(cut -d. -f2 <<<"$KUBERNETES_VERSION")
 # since NUMBER: whether it is 1.NUMBER or later
 since() { ((MINOR >= $1)); }
-# of_release FILE: a configuration, with this release instead of the one that it names
-of_release() { sed "s/1\.20\.2/$KUBERNETES_VERSION/" "$1"; }
+# What the same programs are called as the next patch: the rig has no other ones to update to.
+NEXT_PATCH=${KUBERNETES_VERSION%.*}.$((${KUBERNETES_VERSION##*.} + 1))
+# of_release FILE: a configuration, with these releases instead of those that it names
+of_release() { sed "s/1\.20\.3/$NEXT_PATCH/; s/1\.20\.2/$KUBERNETES_VERSION/" "$1"; }
+# also_next NAME...: a command by which the images of these names are known to containerd as those of the next patch, too
+also_next() { local name; for name in "$@"; do printf 'ctr -n k8s.io images tag --force rig.invalid/%s:v%s rig.invalid/%s:v%s; ' "$name" "$KUBERNETES_VERSION" "$name" "$NEXT_PATCH"; done; }
 # By which tag a control plane of this release asks for etcd (KubernetesTraits), whatever the program is.
 if since 36; then ETCD_TAG=3.6.8-0; elif since 34; then ETCD_TAG=3.6.4-0; elif since 22; then ETCD_TAG=3.5.21-0; else ETCD_TAG=3.4.13-0; fi
 ROOTFS=$CACHE/rootfs-$(key "$HERE/rootfs.sh")

@@ -53,10 +53,10 @@ control_plane() { # DIRECTORY: the manifests
 
 # user_data: containerd, a kubelet with the certificates of its own cluster, kube-proxy
 user_data() {
-  cat <<'YAML'
+  cat <<YAML
 #cloud-config
 runcmd:
-- [sh, -c, "systemctl restart containerd; for i in /opt/rig/images/*.tar /opt/tendril/images/*.tar; do ctr -n k8s.io images import $i; done"]
+- [sh, -c, "systemctl restart containerd; for i in /opt/rig/images/*.tar /opt/tendril/images/*.tar; do ctr -n k8s.io images import \$i; done; $(also_next kube-apiserver kube-controller-manager kube-scheduler)"]
 - [systemctl, daemon-reload]
 - [systemctl, enable, --now, --no-block, kubelet, kube-proxy]
 YAML
@@ -144,7 +144,7 @@ worker_files() {
   "$HERE/../../../packaging/images.sh" "$(dirname "$TENDRIL_COORDINATOR")" "$files/opt/tendril/images" rig.invalid >/dev/null
   rm "$files"/opt/tendril/images/tendril-{coordinator,vpn}.tar
   printf '[Unit]\nAfter=containerd.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nRestart=on-failure\nRestartSec=1\n%s\n[Install]\nWantedBy=multi-user.target\n' \
-    "ExecStart=/bin/sh -c 'for i in pause kube-proxy busybox server; do ctr -n k8s.io images import /opt/rig/images/\$i.tar; done; ctr -n k8s.io images import /opt/tendril/images/tendril-agent.tar'" >"$files/etc/systemd/system/rig-images.service"
+    "ExecStart=/bin/sh -c 'for i in pause kube-proxy busybox server; do ctr -n k8s.io images import /opt/rig/images/\$i.tar; done; $(also_next kube-proxy) ctr -n k8s.io images import /opt/tendril/images/tendril-agent.tar'" >"$files/etc/systemd/system/rig-images.service"
   ln -sf ../rig-images.service "$files/etc/systemd/system/multi-user.target.wants/"
 }
 

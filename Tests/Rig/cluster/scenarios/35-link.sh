@@ -109,6 +109,9 @@ scenario_verbs() { # exec, logs -f, port-forward, attach, and a gigabyte through
   kubectl wait --for=condition=Ready pod/talk "$TIMEOUT" >/dev/null
   follow_talk; sleep 2
   follow_to_now 40
+  start attach ip netns exec "$RIG_NAME-cp" "$KUBECTL" --kubeconfig "$PKI/admin.kubeconfig" attach talk
+  until_ok 10 grep -q '^line [0-9]' "$RIG/log/attach.log" || fail "no attach: $(<"$RIG/log/attach.log")"
+  stop attach
   kubectl run site --image=rig.invalid/server:1 --image-pull-policy=Never --restart=Never --overrides='{"spec":{"nodeName":"w1"}}' --labels=app=site --command -- /usr/bin/python3.11 /srv/server.py 8080 >/dev/null
   kubectl wait --for=condition=Ready pod/site "$TIMEOUT" >/dev/null
   until_ok 10 eval '[[ $(kubectl get --raw /api/v1/namespaces/default/pods/site:8080/proxy/) == *up* ]]' || fail "no pod proxy"

@@ -154,19 +154,25 @@ shoot_webhook() { # the API server asks the coordinator before it stores a Shoot
 links() { k -n shoot--demo--one exec "$1" -c tendril-vpn -- /usr/bin/tendril-vpn status --output json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["linksLive"])'; }
 all_linked() { local pods pod; pods=$(k -n shoot--demo--one get pods -l app.kubernetes.io/name=kube-apiserver --no-headers -o custom-columns=:metadata.name,:metadata.deletionTimestamp | awk '$2 == "<none>" { print $1 }'); [[ $(wc -w <<<"$pods") == 2 ]] || return 1; for pod in $pods; do [[ $(links "$pod") == "$1" ]] || return 1; done; }
 
-shoot_replicas() { # two of each part: every node links to both, and while all of them roll not one request is refused
+shoot_replicas() { # two of each part: every node links to both, and while a new release rolls all of them not one request is refused
   change '{"spec":{"controlPlane":{"replicas":2}}}'
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   until_ok 30 all_linked 1 || fail "$(k -n shoot--demo--one get pods)"
   local i; for i in {1..8}; do [[ $(s logs web) == up ]] || fail "no logs"; done
   rm -f "$WORK/refused"
   (while [[ ! -e $WORK/stop ]]; do s get --raw /version >/dev/null 2>>"$WORK/refused" || echo refused >>"$WORK/refused"; sleep 0.05; echo asked >>"$WORK/asked"; done) &
-  change '{"spec":{"vpn":{"lanes":2}}}'
+  change "{\"spec\":{\"vpn\":{\"lanes\":2},\"kubernetes\":{\"version\":\"$NEXT_PATCH\"}}}"
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   until_ok 30 all_linked 1 || fail "$(k -n shoot--demo--one get pods)"
   touch "$WORK/stop"; wait; rm "$WORK/stop"
   ! grep -q refused "$WORK/refused" || fail "$(sort "$WORK/refused" | uniq -c | head -3) of $(wc -l <"$WORK/asked")"
   [[ $(s logs web) == up ]] || fail "no logs after the roll"
+  for i in kube-apiserver kube-controller-manager kube-scheduler; do
+    [[ $(k -n shoot--demo--one get pods -l app.kubernetes.io/name=$i -o jsonpath='{.items[*].spec.containers[0].image}') == *:v$NEXT_PATCH*:v$NEXT_PATCH ]] || fail "$(k -n shoot--demo--one get pods -o wide)"
+  done
+  [[ $(s -n kube-system get daemonset kube-proxy -o jsonpath='{.spec.template.spec.containers[0].image}') == *:v$NEXT_PATCH ]] || fail "kube-proxy stays behind"
+  [[ $(k -n demo get shoot one -o jsonpath='{.status.kubernetesVersion}') == "$NEXT_PATCH" ]] || fail "$(k -n demo get shoot one -o yaml)"
+  refused "$(release "$KUBERNETES_VERSION")" "is older than $NEXT_PATCH"
   change '{"spec":{"controlPlane":{"replicas":1},"vpn":{"lanes":1}}}'
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
 }
