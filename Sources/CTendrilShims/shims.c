@@ -73,13 +73,6 @@ int tendril_capabilities_keep(uint64_t keep) {
     return syscall(SYS_capset, &header, now) == 0 ? 0 : -errno;
 }
 
-uint64_t tendril_capabilities_effective(void) {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    struct __user_cap_data_struct now[2] = {{0}};
-    if (syscall(SYS_capget, &header, now) != 0) return 0;
-    return (uint64_t)now[1].effective << 32 | now[0].effective;
-}
-
 int tendril_name_thread(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0) == 0 ? 0 : -errno; }
 
 int tendril_set_slice(uint64_t nanoseconds) {

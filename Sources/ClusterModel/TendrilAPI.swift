@@ -25,6 +25,8 @@ package enum TendrilAPI {
     /// The annotation of a node whose pods are moved elsewhere, for its machine is replaced.
     package static let replacementAnnotation = "tendril.dev/replacing"
 
+    /// For how long an agent's Lease says that it lives, in seconds; it is renewed four times meanwhile.
+    package static let agentLeaseSeconds = 60
     /// The Lease that a machine's agent renews.
     package static func agentLease(machine: String) -> String { "tendril-agent-\(machine)" }
     /// One of the Leases of which a machine holds one while it restarts what pods depend on.

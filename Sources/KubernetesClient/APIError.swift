@@ -30,9 +30,6 @@ package enum APIError: Error, Sendable, CustomStringConvertible {
 
     package var isNotFound: Bool { code == 404 }
     package var isConflict: Bool { code == 409 }
-    /// The credential is not taken (any more).
-    package var isUnauthorized: Bool { code == 401 }
-    package var isForbidden: Bool { code == 403 }
     /// The version that a watch began from is gone.
     package var isGone: Bool {
         guard case .status(let code, _, let status, _) = self else { return false }

@@ -198,18 +198,6 @@ extension KubernetesClient {
         }
     }
 
-    /// Makes an object, or replaces the one of the same name.
-    package func apply<Object: KubernetesObject>(_ object: Object) async throws(APIError) {
-        do {
-            try await create(object)
-        } catch  where error.isConflict {
-            let old = try await get(Object.self, object.metadata.name ?? "", namespace: object.metadata.namespace)
-            var new = object
-            new.metadata.resourceVersion = old.metadata.resourceVersion
-            try await replace(new)
-        }
-    }
-
     /// The answer to a GET of any path, such as `/version`.
     package func raw(_ path: String) async throws(APIError) -> HTTPResponse { try await perform(.get, path) }
 }

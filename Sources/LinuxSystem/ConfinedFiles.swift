@@ -212,12 +212,6 @@ package final class ConfinedFiles: Sendable {
         }
     }
 
-    /// Removes a directory if it is there and empty; whether it is gone.
-    package func removeDirectory(_ path: String) throws(SystemError) -> Bool {
-        guard let place = try parent(of: path, "remove \(path)") else { return true }
-        return unlinkat(place.directory.rawValue, place.name, AT_REMOVEDIR) == 0 || errno == ENOENT
-    }
-
     /// The names in a directory; none where it does not exist.
     package func list(_ directory: String) throws(SystemError) -> [String] {
         guard let place = try parent(of: directory + "/.", "list \(directory)") else { return [] }

@@ -1,7 +1,7 @@
 import CTendrilShims
 import Glibc
 
-/// Waits for many descriptors at once (epoll, level-triggered).
+/// Waits for many descriptors at once (epoll); level-triggered where `edge` is not asked for.
 package struct Poller: ~Copyable, @unchecked Sendable {
     /// What a descriptor is ready for, or is watched for.
     package struct Events: OptionSet, Sendable {

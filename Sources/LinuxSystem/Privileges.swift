@@ -11,9 +11,6 @@ package enum Privileges {
         package static let networkAdministration = Capabilities(rawValue: 1 << 12)
     }
 
-    /// What is effective now.
-    package static var effective: Capabilities { Capabilities(rawValue: tendril_capabilities_effective()) }
-
     /// Gives up everything but `kept`; to be called before threads are started, for it holds for the calling one.
     package static func drop(keeping kept: Capabilities) throws(SystemError) {
         let result = tendril_capabilities_keep(kept.rawValue)

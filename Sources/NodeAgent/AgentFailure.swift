@@ -28,7 +28,6 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
         case outdated
         case foreignPool = "foreign-pool"
         case badDesiredState = "bad-desired-state"
-        case inTheWay = "in-the-way"
         /// An image that cannot be had, or does not hold what it is to hold.
         case image
         case disk

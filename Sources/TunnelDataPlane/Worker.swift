@@ -31,10 +31,6 @@ package final class Worker: @unchecked Sendable {
         case open(StreamRequest, link: Int, lane: Int)
         /// A name was looked up for a stream; `nil` where it is not known.
         case resolved(StreamKey, [SocketAddress]?)
-        /// Connect to these targets for the peer from now on.
-        case streamRules(StreamRules)
-        /// End all streams of a link.
-        case dropStreams(link: Int, StreamReset)
         /// Another worker's lane is up, over which streams that wait here may go on.
         case laneUp
         /// Streams that go from lane to lane have come here, or are looked for.
@@ -93,7 +89,7 @@ package final class Worker: @unchecked Sendable {
     // Streams.
     let chunks = ChunkStore()
     var streamSets: [StreamSetKey: StreamSet] = [:]
-    var streamRules: StreamRules
+    let streamRules: StreamRules
     /// Streams whose sockets have more than a turn allows.
     var hungry: [Stream] = []
     /// Streams that the peer is told at leisure what has arrived of.
@@ -136,7 +132,7 @@ package final class Worker: @unchecked Sendable {
     ///   - tun: its queue of the TUN device; none when no packets are carried.
     ///   - mergesDatagrams: whether the kernel takes UDP super-packets.
     ///   - side: the rules to begin with.
-    ///   - streamRules: what is connected to for the peer, to begin with.
+    ///   - streamRules: what is connected to for the peer.
     ///   - maximumStreams: how many streams all workers may have together.
     ///   - report: takes events; called on the worker's thread.
     /// - Throws: `SystemError` where the kernel gives no poller.
@@ -246,8 +242,6 @@ package final class Worker: @unchecked Sendable {
             }
         case .open(let request, let link, let lane): open(request, link: link, lane: lane, at: now)
         case .resolved(let key, let addresses): resolved(key, addresses, at: now)
-        case .streamRules(let rules): streamRules = rules
-        case .dropStreams(let link, let reset): dropStreams(of: link, because: reset, at: now)
         case .laneUp: mayMoveStreams = true
         case .moving(let party): handle(party, at: now)
         case .readOwnQueue(let isWanted): readOwnQueue(isWanted)

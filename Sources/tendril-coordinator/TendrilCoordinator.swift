@@ -7,7 +7,7 @@ import TendrilCore
 struct TendrilCoordinator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tendril-coordinator",
-        abstract: "The control-plane side of Tendril's nodes: certificates, tokens, and what nodes are to be.",
+        abstract: "Makes clusters of Shoots in a seed, and approves and tells their nodes.",
         version: Version.text,
         subcommands: [
             RunCommand.self, ApproverCommand.self, DefinitionsCommand.self, ManifestsCommand.self,

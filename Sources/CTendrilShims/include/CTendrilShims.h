@@ -58,9 +58,6 @@ int tendril_open_at(int directory, const char *path, int flags, unsigned mode);
 // may; those in `keep` (a bit each) stay effective and permitted. 0 or -errno.
 int tendril_capabilities_keep(uint64_t keep);
 
-// Bit mask of the effective capabilities.
-uint64_t tendril_capabilities_effective(void);
-
 // Names this thread for ps and top (15 bytes at most); 0 or -errno.
 int tendril_name_thread(const char *name);
 

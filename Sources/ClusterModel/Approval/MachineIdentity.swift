@@ -21,9 +21,8 @@ package struct MachineIdentity: Hashable, Sendable {
     package var agentURI: String { "spiffe://\(cluster)/agent/\(machine)" }
     /// The URI name of the machine's tunnel client.
     package var tunnelURI: String { "spiffe://\(cluster)/vpn/client/\(machine)" }
-    /// The kubelet's user, as the Node authorizer wants it.
-    package var kubeletUser: String { Self.kubeletUserPrefix + machine }
 
+    /// What a kubelet's user begins with, as the Node authorizer wants it.
     package static let kubeletUserPrefix = "system:node:"
     package static let kubeletGroup = "system:nodes"
 

@@ -49,13 +49,15 @@ struct AdmissionServer: Sendable {
     private static func connection(_ base: OpaquePointer, _ sessions: ServerSessions) -> OpaquePointer? {
         guard let session = sessions.make() else { return nil }
         // The session goes with the connection.
-        return bufferevent_openssl_socket_new(
+        let connection = bufferevent_openssl_socket_new(
             base,
             -1,
             session,
             BUFFEREVENT_SSL_ACCEPTING,
             CInt(BEV_OPT_CLOSE_ON_FREE.rawValue)
         )
+        if connection == nil { ServerSessions.discard(session) }
+        return connection
     }
 
     private static func answer(

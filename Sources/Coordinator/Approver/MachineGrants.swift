@@ -45,7 +45,11 @@ enum MachineGrants {
             Grant(
                 Lease(
                     ObjectMetadata(name: lease, namespace: TendrilAPI.namespace, labels: labels),
-                    spec: Lease.Spec(holderIdentity: identity.machine, leaseDurationSeconds: 60, renewTime: nil)
+                    spec: Lease.Spec(
+                        holderIdentity: identity.machine,
+                        leaseDurationSeconds: TendrilAPI.agentLeaseSeconds,
+                        renewTime: nil
+                    )
                 )
             ),
         ]

@@ -86,7 +86,8 @@ package struct HealthCheck {
                 ahead.reason = Self.nodesAhead
                 return ahead
             }
-            return condition(.everyNodeReady, report.problem ?? report.ailment, well: "\(report.ready) nodes are ready")
+            let well = report.ready == 1 ? "1 node is ready" : "\(report.ready) nodes are ready"
+            return condition(.everyNodeReady, report.problem ?? report.ailment, well: well)
         } catch {
             return unknown(.everyNodeReady, "\(error)")
         }

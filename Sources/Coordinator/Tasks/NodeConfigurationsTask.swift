@@ -39,7 +39,8 @@ enum NodeConfigurationsTask {
                     let last = max(told, nodes.newestApplied(pool.name, after: told))
                     // What a machine has taken back it never tries again.
                     let isSame =
-                        try published == configuration(last) && !nodes.contains { $0.hasTakenBack(last, pool.name) }
+                        try published == configuration(last)
+                        && !nodes.contains { $0.pool == pool.name && $0.hasTakenBack(last) }
                     let wanted = try configuration(isSame ? last : last + 1)
                     let problems = NodeConfigurationRules.problems(wanted)
                     guard problems.isEmpty else {
@@ -121,14 +122,5 @@ extension [Node] {
     fileprivate func newestApplied(_ pool: String, after known: Int) -> Int {
         lazy.filter { $0.pool == pool }.compactMap(\.appliedGeneration)
             .filter { $0 > known && $0 - known <= Self.reach }.max() ?? 0
-    }
-}
-
-extension Node {
-    /// Whether this node of a pool has taken a generation back, as its agent says.
-    fileprivate func hasTakenBack(_ generation: Int, _ pool: String) -> Bool {
-        guard self.pool == pool else { return false }
-        let condition = status?.conditions?.first { $0.type == "TendrilAgentReady" && $0.status == "False" }
-        return condition?.message?.hasPrefix("generation \(generation) was taken back") == true
     }
 }

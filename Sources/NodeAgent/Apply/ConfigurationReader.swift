@@ -4,8 +4,7 @@ internal import StrictYAML
 package import TLSEngine
 internal import TendrilCore
 
-/// Reads a signed NodeConfiguration and believes only what is proven (Contracts: unsigned, older or another pool's is
-/// refused).
+/// Reads a signed NodeConfiguration and believes only what is proven: one that is unsigned or another pool's is refused.
 package struct ConfigurationReader: Sendable {
     /// The largest document that is read, in bytes.
     package static let maximumBytes = 1 << 20

@@ -79,7 +79,7 @@ package struct Generations: Sendable {
 
     /// What is shown of a generation that did not prove itself.
     static func takenBack(_ generation: Int, _ reason: String) -> AgentFailure {
-        AgentFailure(.badDesiredState, "generation \(generation) was taken back: \(reason)")
+        AgentFailure(.badDesiredState, AgentCondition.takenBack(generation, reason))
     }
 
     /// The first generation of a machine: taken and applied; it proves itself by the Node that comes of it.
@@ -273,7 +273,7 @@ package struct Generations: Sendable {
         do { try store.remove(AgentPaths.pending) } catch { throw AgentFailure(error, doing: "forget a generation") }
     }
 
-    /// What a document wants of health, and how it is checked.
+    /// What a signed configuration says; of the one that was read last as it was read.
     func document(_ configuration: SignedConfiguration) throws(AgentFailure) -> NodeConfiguration {
         if let last = lastRead.withLock({ $0 }), last.checksum == configuration.checksum { return last.document }
         let reader = ConfigurationReader(keys: [], pool: context.identity.pool)

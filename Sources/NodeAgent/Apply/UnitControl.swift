@@ -33,8 +33,6 @@ package struct UnitReport: Hashable, Sendable {
             isEnabled: ["enabled", "enabled-runtime", "static", "alias", "generated"].contains(file)
         )
     }
-
-    package var hasFailed: Bool { active == "failed" }
 }
 
 /// Speaks to systemd through systemctl.

@@ -13,8 +13,8 @@ extension Supervisor {
         while !Task.isCancelled {
             let now = KubernetesTime.microText(seconds: Clock.unixTime())
             let spec: JSONValue = [
-                "holderIdentity": .string(context.identity.machine), "leaseDurationSeconds": 60,
-                "renewTime": .string(now),
+                "holderIdentity": .string(context.identity.machine),
+                "leaseDurationSeconds": .integer(TendrilAPI.agentLeaseSeconds), "renewTime": .string(now),
             ]
             let name = TendrilAPI.agentLease(machine: context.identity.machine)
             var seconds: UInt64 = 15

@@ -115,13 +115,13 @@ extension Supervisor.State {
         if isJudged {
             let message = failure?.message ?? "the node is as it is wanted"
             let (status, reason) = failure.map { ("False", $0.event) } ?? ("True", "AsWanted")
-            conditions.append(Condition("TendrilAgentReady", status: status, reason: reason, message: message))
+            conditions.append(Condition(AgentCondition.agentReady, status: status, reason: reason, message: message))
         }
         if let failingUnits {
             let isWell = failingUnits.isEmpty
             conditions.append(
                 Condition(
-                    "SystemdUnitsReady",
+                    AgentCondition.unitsReady,
                     status: isWell ? "True" : "False",
                     reason: isWell ? "AllUnitsActive" : "UnitsNotActive",
                     message: isWell ? "all units are as they are wanted" : failingUnits.joined(separator: "; ")

@@ -11,14 +11,6 @@ package enum Step: Hashable, Sendable {
     case start(String)
     case stop(String)
     case restart(String)
-
-    /// Whether pods may notice.
-    package var isDisruptive: Bool {
-        switch self {
-        case .restart, .stop: true
-        default: false
-        }
-    }
 }
 
 /// What has to happen for a machine to be as it is wanted.

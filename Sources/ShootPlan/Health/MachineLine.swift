@@ -62,11 +62,8 @@ package struct MachineLine: Codable, Hashable, Sendable {
             let phase = bootstrap?.status?.phase.rawValue ?? "no phase"
             return "not a node yet, \(phase)" + (bootstrap?.status?.error.map { ": \($0)" } ?? "")
         }
-        let conditions = node.status?.conditions ?? []
-        let agent = conditions.first { $0.type == "TendrilAgentReady" && $0.status == "False" }
-        let kubelet = conditions.first { $0.type == "Ready" && $0.status != "True" }
-        let units = conditions.first { $0.type == "SystemdUnitsReady" && $0.status == "False" }
-        if let condition = [kubelet, agent, units].compactMap({ $0 }).first {
+        let kubelet = node.condition("Ready").flatMap { $0.status == "True" ? nil : $0 }
+        if let condition = kubelet ?? node.complaints.first {
             return condition.message ?? condition.reason ?? condition.type
         }
         if let silence, silence > patience { return "nothing is heard of its agent" }

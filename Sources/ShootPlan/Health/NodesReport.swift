@@ -53,10 +53,7 @@ package struct NodesReport: Hashable, Sendable {
     }
 
     private static func ailment(_ node: Node) -> String? {
-        let said = node.status?.conditions?.first {
-            ["TendrilAgentReady", "SystemdUnitsReady"].contains($0.type) && $0.status == "False"
-        }
-        return said.map { "node \(node.metadata.name ?? ""): \($0.message ?? $0.reason ?? $0.type)" }
+        node.complaints.first.map { "node \(node.metadata.name ?? ""): \($0.message ?? $0.reason ?? $0.type)" }
     }
 
     private static func problem(_ node: Node, _ generations: [String: Int], _ release: KubernetesVersion?) -> String? {

@@ -60,7 +60,7 @@ enum Metrics {
         text.add(
             "tendril_vpn_flows",
             .gauge,
-            "Flows whose answers are let in, counted once a minute.",
+            "Flows whose answers are let in, counted every five seconds.",
             [Sample(state.flows)]
         )
         text.add(

@@ -34,6 +34,6 @@ package final class FlowTable: Sendable {
         sightings.wasSeen(key.hash(function), within: lifetime, at: now)
     }
 
-    /// Forgets flows that are older than any lifetime and returns how many are left; to be called every few hours.
+    /// Forgets flows that are older than any lifetime and returns how many are left; to be called at least every few hours.
     package func sweep(at now: MonotonicTime) -> Int { sightings.sweep(olderThan: Lifetime.tcp, at: now) }
 }

@@ -18,8 +18,6 @@ public struct InnerPacket: Sendable {
         @inlinable public static var syn: UInt8 { 0x02 }
         /// A connection is reset.
         @inlinable public static var rst: UInt8 { 0x04 }
-        /// The data is to be handed on at once.
-        @inlinable public static var psh: UInt8 { 0x08 }
         /// The acknowledgement number counts.
         @inlinable public static var ack: UInt8 { 0x10 }
     }

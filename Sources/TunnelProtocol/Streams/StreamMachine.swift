@@ -75,9 +75,6 @@ package struct StreamMachine: Sendable {
     /// Whether the end is to be sent now.
     package var owesEnd: Bool { hasEnded && sent == taken }
 
-    /// Whether bytes wait for credit.
-    package var isStarved: Bool { sent < taken && sent >= limit }
-
     /// Notes bytes that came from this side's socket.
     package mutating func take(_ count: Int) { taken += UInt64(count) }
 
