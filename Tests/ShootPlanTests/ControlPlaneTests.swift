@@ -49,6 +49,27 @@ struct ControlPlaneTests {
         #expect(try #require(quota) * 2 <= 10 << 30)
     }
 
+    @Test("a database keeps the room that an earlier release gave it, and a new one has 4 GiB")
+    func quota() throws {
+        let facts = try #require(try Samples.facts())
+        let wanted = try #require(ControlPlane.etcd(facts, digests: [:]).first)
+        func sized(_ bytes: String) throws -> JSONValue {
+            let etcd = try container([wanted], "etcd")
+            let command = (etcd["command"]?.items ?? []).map { argument -> JSONValue in
+                argument.text?.hasPrefix("--quota-backend-bytes=") == true
+                    ? .string("--quota-backend-bytes=\(bytes)") : argument
+            }
+            let containers: JSONValue = [etcd.merging(["command": .array(command)])]
+            return wanted.merging(["spec": ["template": ["spec": ["containers": containers]]]])
+        }
+        #expect(try sized("4294967296") == wanted)
+        let larger = try sized("8589934592")
+        #expect(larger != wanted && EtcdQuota.keeping(wanted, of: larger) == larger)
+        for smaller in [try sized("2147483648"), try sized("much"), [:]] as [JSONValue] {
+            #expect(EtcdQuota.keeping(wanted, of: smaller) == wanted)
+        }
+    }
+
     @Test("goes everywhere by the link: to the cluster, and to webhooks that a tenant names by URLs")
     func egress() throws {
         let facts = try #require(try Samples.facts())

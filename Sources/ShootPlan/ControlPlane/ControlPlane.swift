@@ -103,9 +103,7 @@ package enum ControlPlane {
             "--initial-cluster=etcd-0=http://127.0.0.1:2380",
             "--listen-metrics-urls=http://0.0.0.0:\(PodParts.etcdMetricsPort)",
             "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
-            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m",
-            // Twice of it, for defragmentation and a snapshot, is there on the volume.
-            "--quota-backend-bytes=4294967296",
+            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m", EtcdQuota.argument,
         ]
         func probe(_ question: JSONValue, period: Int, failures: Int) -> JSONValue {
             question.merging([

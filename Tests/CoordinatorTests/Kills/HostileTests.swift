@@ -93,6 +93,21 @@ struct HostileTests {
         #expect(after?["spec"]?["template"] != before["spec"]?["template"])
     }
 
+    @Test("The database of etcd keeps the room that an earlier release gave it")
+    func quota() async throws {
+        var world = try await Wish.minorRelease.asked()
+        let path = "/apis/apps/v1/namespaces/\(World.home)/statefulsets/etcd"
+        func text(_ world: World) throws -> String {
+            String(decoding: try CanonicalJSON.bytes(try #require(world.seed[path])), as: UTF8.self)
+        }
+        let (made, older) = ("--quota-backend-bytes=4294967296", "--quota-backend-bytes=8589934592")
+        let before = try text(world)
+        try #require(before.contains(made))
+        world.put(JSONValue(bytes: Array(before.replacing(made, with: older).utf8)), inSeed: path)
+        let after = try text(try await Wish.minorRelease.granted(in: world).world)
+        #expect(after.contains(older) && !after.contains(made))
+    }
+
     @Test("What is left of an add-on that nobody wants is taken away, and what an owner has made of that name is not")
     func leftovers() async throws {
         var world = try await Wish.patchRelease.asked()
