@@ -140,7 +140,9 @@ package enum ControlPlane {
                         "etcd",
                         containers: [container],
                         secrets: secrets,
-                        digests: digests
+                        // It reads its certificate and key anew for each connection (from 3.2 on, client/pkg/transport), but
+                        // the CA once.
+                        digests: digests.filter { $0.key != "etcd-server" }
                     ),
                     "volumeClaimTemplates": [["metadata": ["name": "data"], "spec": .object(claim)]],
                 ],
