@@ -102,6 +102,13 @@ struct ControlPlaneTests {
         }
     }
 
+    @Test("has one etcd, which stays as it is whatever number of the other parts there is")
+    func etcdIsAlone() throws {
+        let one = try #require(try Samples.facts { $0.spec.controlPlane.replicas = 1 })
+        let two = try #require(try Samples.facts { $0.spec.controlPlane.replicas = 2 })
+        #expect(ControlPlane.etcd(one, digests: [:]) == ControlPlane.etcd(two, digests: [:]))
+    }
+
     @Test("is believed under the names that it had before, the last few of them")
     func formerHosts() throws {
         func addresses(_ host: String) -> ControlPlaneAddresses {
