@@ -226,11 +226,16 @@ struct SeedRulesTests {
         SeedRules.problems(try Samples.seed("here") { change(&$0.spec) }).map(\.path)
     }
 
-    @Test("Networks are networks and apart from one another, and node ports have an address")
+    @Test("Networks are networks, Services are apart from pods and machines, and node ports have an address")
     func refuses() throws {
         #expect(try paths { _ in } == [])
         #expect(try paths { $0.networks.pods = "nonsense" } == ["spec.networks.pods"])
-        #expect(try paths { $0.networks.nodes = $0.networks.pods } == ["spec.networks.nodes"])
+        #expect(try paths { $0.networks.nodes = "nonsense" } == ["spec.networks.nodes"])
+        // Pods may have addresses of the machines' network.
+        #expect(try paths { $0.networks.nodes = $0.networks.pods } == [])
+        #expect(try paths { $0.networks.pods = "10.3.128.0/17" } == [])
+        #expect(try paths { $0.networks.services = $0.networks.pods } == ["spec.networks.services"])
+        #expect(try paths { $0.networks.nodes = $0.networks.services } == ["spec.networks.nodes"])
         #expect(try paths { $0.exposure.address = nil } == ["spec.exposure.address"])
         #expect(
             try paths {
