@@ -120,6 +120,35 @@ struct HostileTests {
         #expect(after.shoot[workload] == nil && after.shoot[account] != nil)
     }
 
+    @Test("What is left of a flow that was cut off before it wrote anything down is taken away, too")
+    func firstLeftovers() async throws {
+        var world = try await Wish.create.asked()
+        let workload = "/apis/apps/v1/namespaces/kube-system/deployments/kubernetes-dashboard"
+        let account = "\(Self.system)/serviceaccounts/kubernetes-dashboard"
+        let labels: JSONValue = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
+        world.put(["metadata": ["name": "kubernetes-dashboard", "labels": labels]], inShoot: workload)
+        world.put(["metadata": ["name": "kubernetes-dashboard"]], inShoot: account)
+        let after = try await Wish.create.granted(in: world).world
+        #expect(after.shoot[workload] == nil && after.shoot[account] != nil)
+    }
+
+    @Test("What an add-on has in another version of its API now is the same object, and stays")
+    func otherVersion() async throws {
+        var world = try await Wish.patchRelease.asked()
+        let budget = "namespaces/kube-system/poddisruptionbudgets/coredns"
+        let (new, old) = ("/apis/policy/v1/\(budget)", "/apis/policy/v1beta1/\(budget)")
+        let notebook = "/api/v1/namespaces/\(World.home)/configmaps/tendril-flow"
+        let known = try #require(world.seed[notebook]?["data"]?["records.json"]?.text)
+        try #require(known.contains(new))
+        let records = JSONValue.string(known.replacing(new, with: old))
+        let told = try #require(world.seed[notebook]).merging(["data": ["records.json": records]])
+        world.put(told, inSeed: notebook)
+        let found = try #require(world.shoot[new])
+        world.put(found, inShoot: old)
+        let after = try await Wish.patchRelease.granted(in: world).world
+        #expect(after.shoot[new] != nil && after.shoot[old] != nil)
+    }
+
     @Test("A namespace that was there before a shoot stays when that goes, with all that is in it")
     func foreignNamespace() async throws {
         var world = try await Wish.delete.asked()
