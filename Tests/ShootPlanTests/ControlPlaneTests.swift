@@ -91,6 +91,51 @@ struct ControlPlaneTests {
         #expect(ways == [["to": [["podSelector": [:]]]]])
     }
 
+    /// What is said of the objects of its namespace that are of a kind, by their names.
+    private func specs(_ kind: String) throws -> [String: JSONValue] {
+        let facts = try #require(try Samples.facts())
+        var specs: [String: JSONValue] = [:]
+        for object in ControlPlane.namespace(facts, project: "demo", name: "one") where object["kind"]?.text == kind {
+            specs[try #require(object["metadata"]?["name"]?.text)] = object["spec"]
+        }
+        return specs
+    }
+
+    @Test("lets in and out what is said here, and nothing else; what an earlier release let out ends")
+    func policies() throws {
+        let own: JSONValue = [["podSelector": [:]]]
+        let ports: JSONValue = [["port": 8133, "protocol": "TCP"], ["port": 2381, "protocol": "TCP"]]
+        let monitoring: JSONValue = [["namespaceSelector": ["matchLabels": ["tendril.dev/monitoring": "true"]]]]
+        let server: JSONValue = [
+            "app.kubernetes.io/name": "kube-apiserver", "app.kubernetes.io/part-of": "shoot--demo--one",
+        ]
+        let wanted: [String: JSONValue] = [
+            "default-deny": ["podSelector": [:], "policyTypes": ["Ingress", "Egress"]],
+            "own-namespace": [
+                "podSelector": [:], "policyTypes": ["Ingress", "Egress"], "ingress": [["from": own]],
+                "egress": [["to": own]],
+            ],
+            "front-door": [
+                "podSelector": ["matchLabels": server], "policyTypes": ["Ingress"],
+                "ingress": [["ports": [["port": 6443, "protocol": "TCP"], ["port": 8132, "protocol": "TCP"]]]],
+            ],
+            "metrics": [
+                "podSelector": [:], "policyTypes": ["Ingress"], "ingress": [["from": monitoring, "ports": ports]],
+            ],
+            "names": ["podSelector": [:], "policyTypes": ["Egress"], "egress": []],
+        ]
+        #expect(try specs("NetworkPolicy") == wanted)
+    }
+
+    @Test("has a namespace that holds no more than a control plane ever has")
+    func quotaOfNamespace() throws {
+        let hard: JSONValue = [
+            "pods": "60", "services": "10", "services.loadbalancers": "2", "persistentvolumeclaims": "5",
+            "secrets": "200", "configmaps": "50",
+        ]
+        #expect(try specs("ResourceQuota") == ["control-plane": ["hard": hard]])
+    }
+
     @Test("stands on several nodes and in several zones where there are several of a part")
     func spread() throws {
         for replicas in [1, 3] {

@@ -68,6 +68,8 @@ package enum ControlPlane {
                     ],
                 ]
             ),
+            // An earlier release let everybody ask for names anywhere by this one; a later one may do without it.
+            policy("names", ["podSelector": everywhere, "policyTypes": ["Egress"], "egress": []]),
         ]
     }
 
