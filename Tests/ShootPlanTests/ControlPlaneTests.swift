@@ -96,7 +96,8 @@ struct ControlPlaneTests {
         let facts = try #require(try Samples.facts())
         var specs: [String: JSONValue] = [:]
         for object in ControlPlane.namespace(facts, project: "demo", name: "one") where object["kind"]?.text == kind {
-            specs[try #require(object["metadata"]?["name"]?.text)] = object["spec"]
+            let name = try #require(object["metadata"]?["name"]?.text)
+            specs[name] = object["spec"]
         }
         return specs
     }
