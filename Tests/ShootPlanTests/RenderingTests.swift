@@ -64,6 +64,24 @@ struct RenderingTests {
         #expect(pods(try controlPlane(try #require(facts))).allSatisfy { $0["priorityClassName"] == "first" })
     }
 
+    @Test("the two load balancers of a shoot are as their seed's operator says; nothing else is told so")
+    func exposure() throws {
+        let plain = try #require(try Samples.facts())
+        func services(_ type: Seed.ExposureType) throws -> [JSONValue] {
+            var seed = try Samples.seed
+            seed.exposure.type = type
+            seed.exposure.annotations = ["example.com/type": "nlb", "example.com/idle": "3600"]
+            let version = KubernetesVersion(minor: 20)
+            let facts = ClusterFacts(try Samples.shoot(), images: plain.images, seed: seed, seedVersion: version)
+            return ControlPlane.services(try #require(facts))
+        }
+        let annotations = try services(.loadBalancer).map { $0["metadata"]?["annotations"] }
+        let said: JSONValue = ["example.com/type": "nlb", "example.com/idle": "3600"]
+        #expect(annotations == [nil, said, said])
+        let ports = try services(.nodePort)
+        #expect(ports == ControlPlane.services(plain))
+    }
+
     @Test(
         "kube-apiserver puts on record what is wished, and never what is in a Secret",
         arguments: [nil, .nothing, .metadata, .request] as [Shoot.AuditLevel?]

@@ -257,6 +257,8 @@ struct SeedRulesTests {
         #expect(try paths { $0.networks.services = $0.networks.pods } == ["spec.networks.services"])
         #expect(try paths { $0.networks.nodes = $0.networks.services } == ["spec.networks.nodes"])
         #expect(try paths { $0.exposure.address = nil } == ["spec.exposure.address"])
+        #expect(try paths { $0.exposure.annotations = ["example.com/a_b": "c d"] } == [])
+        #expect(try paths { $0.exposure.annotations = ["a b": "c"] } == ["spec.exposure.annotations[a b]"])
         #expect(
             try paths {
                 $0.exposure.address = nil

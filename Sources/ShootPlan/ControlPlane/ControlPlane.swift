@@ -89,9 +89,16 @@ package enum ControlPlane {
         let outside = cluster.seed.exposure.type.rawValue
         return [
             service("etcd", "etcd", type: "ClusterIP", port: 2379, target: 2379),
-            service("kube-apiserver", "kube-apiserver", type: outside, port: 443, target: 6443),
-            service("vpn-server", "kube-apiserver", type: outside, port: 8132, target: 8132),
+            exposed(cluster, service("kube-apiserver", "kube-apiserver", type: outside, port: 443, target: 6443)),
+            exposed(cluster, service("vpn-server", "kube-apiserver", type: outside, port: 8132, target: 8132)),
         ]
+    }
+
+    /// A Service with what its operator says to whoever makes the seed's load balancers.
+    private static func exposed(_ cluster: ClusterFacts, _ service: JSONValue) -> JSONValue {
+        let exposure = cluster.seed.exposure
+        guard exposure.type == .loadBalancer, let said = exposure.annotations, !said.isEmpty else { return service }
+        return service.merging(["metadata": ["annotations": .object(said.mapValues { .string($0) })]])
     }
 
     /// etcd with a volume that outlives it.

@@ -1,4 +1,5 @@
 package import ClusterModel
+internal import NodePlan
 package import TendrilCore
 
 /// Judges what a schema cannot say of a Seed.
@@ -12,6 +13,9 @@ package enum SeedRules {
         if seed.name.isEmpty { problems.append(ConfigurationProblem("metadata.name", "is missing")) }
         if seed.spec.exposure.type == .nodePort, (seed.spec.exposure.address ?? "").isEmpty {
             problems.append(ConfigurationProblem("spec.exposure.address", "is missing: where NodePort is reached"))
+        }
+        for key in (seed.spec.exposure.annotations ?? [:]).keys.sorted() where !LabelRules.isKey(key) {
+            problems.append(ConfigurationProblem("spec.exposure.annotations[\(key)]", "is no annotation's key"))
         }
         var rules = NetworkRules()
         rules.add("spec.networks.pods", seed.spec.networks.pods)
