@@ -23,8 +23,8 @@ package struct NodesReport: Hashable, Sendable {
     ///   - bootstraps: what machines say of themselves before they are nodes.
     ///   - pools: the pools that are wanted.
     ///   - generations: what each pool's machines are to be, by the pool's name.
-    ///   - classes: of which class each pool's machines are to be; those of another leave new generations alone until
-    ///     they are replaced.
+    ///   - classes: of which class each pool's machines are to be; those of another may leave new generations alone
+    ///     until they are replaced.
     package init(
         _ nodes: [Node],
         _ bootstraps: [NodeBootstrap],
