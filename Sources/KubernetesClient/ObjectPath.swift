@@ -28,6 +28,16 @@ package enum ObjectPath {
         return resource.path(namespace: namespace, name: name)
     }
 
+    /// A path without its version: what the API serves in several versions is one object.
+    package static func withoutVersion(_ path: String) -> String {
+        var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        // /api/VERSION/…, but /apis/GROUP/VERSION/….
+        let version = path.hasPrefix("/apis/") ? 3 : 2
+        guard parts.indices.contains(version) else { return path }
+        parts.remove(at: version)
+        return parts.joined(separator: "/")
+    }
+
     /// The plural of a kind as Kubernetes forms it.
     private static func plural(_ kind: String) -> String {
         let singular = kind.lowercased()

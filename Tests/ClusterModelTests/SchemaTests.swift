@@ -34,14 +34,15 @@ struct SchemaTests {
             "type": "object", "required": ["list", "colour"],
             "properties": [
                 "list": ["type": "array", "items": inner],
-                "map": ["type": "object", "additionalProperties": inner],
+                "map": ["type": "object", "additionalProperties": inner, "maxProperties": 3, "description": "A map."],
                 "colour": ["type": "string", "enum": ["red", "blue"]],
                 "anything": ["type": "object", "x-kubernetes-preserve-unknown-fields": true],
                 "flag": ["type": "boolean", "default": true, "description": "A flag."],
                 "bytes": ["type": "string", "format": "byte"],
             ],
         ]
-        #expect(try Schema(of: Outer.self, rules: ["flag": FieldRule("A flag.", default: true)]).document == expected)
+        let rules = ["flag": FieldRule("A flag.", default: true), "map": FieldRule("A map.", maximumCount: 3)]
+        #expect(try Schema(of: Outer.self, rules: rules).document == expected)
     }
 
     @Test("refuses a rule for a field that is not there")

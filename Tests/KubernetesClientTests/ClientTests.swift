@@ -169,6 +169,19 @@ struct ClientTests {
         #expect(ObjectPath.path(of: named) == path)
     }
 
+    @Test("Knows an object again by its path in another version, and no other one")
+    func versions() {
+        func isSame(_ one: String, _ other: String) -> Bool {
+            ObjectPath.withoutVersion(one) == ObjectPath.withoutVersion(other)
+        }
+        let budget = "namespaces/n/poddisruptionbudgets"
+        #expect(isSame("/apis/policy/v1beta1/\(budget)/a", "/apis/policy/v1/\(budget)/a"))
+        #expect(!isSame("/apis/policy/v1/\(budget)/a", "/apis/policy/v1/\(budget)/b"))
+        #expect(!isSame("/apis/policy/v1/\(budget)/a", "/apis/apps/v1/\(budget)/a"))
+        #expect(!isSame("/api/v1/namespaces/n/services/a", "/api/v1/namespaces/m/services/a"))
+        #expect(ObjectPath.withoutVersion("/api/v1/nodes/a") == "/api/nodes/a" && ObjectPath.withoutVersion("") == "")
+    }
+
     @Test("goes to the next server while one does not answer, and stays there")
     func failOver() async throws {
         let transport = ScriptedTransport([.failure(.connect), .response(200, Self.node), .response(200, Self.node)])

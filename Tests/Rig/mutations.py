@@ -14,6 +14,7 @@ import tempfile
 P = "Sources/TunnelProtocol"
 M = "Sources/ClusterModel/Membership/Membership.swift"
 A = "Sources/ClusterModel/Approval/ApprovalRules.swift"
+C = "Sources/ShootPlan/ControlPlane/ControlPlane.swift"
 MUTATIONS = [
     ("Sources/ShootPlan/Credentials/Rotation.swift", "guard step == .moved, isInForce", "guard step == .moved", "RotationTests"),
     ("Sources/ShootPlan/Credentials/Rotation.swift", "case .moved where isServed", "case .moved where false && isServed",
@@ -166,6 +167,8 @@ MUTATIONS = [
      "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/NetworkRules.swift", "for own in named where own.prefix.overlaps(prefix)",
      "for own in named where false && own.prefix.overlaps(prefix)", "ShootRulesTests"),
+    ("Sources/ShootPlan/Rules/ShootRules.swift", 'if spec.provider.type != .local { rules.compare(withSeed: "nodes"',
+     'if false { rules.compare(withSeed: "nodes"', "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "if after < before {", "if false && after < before {", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "check(!isReserved(key), field", "check(true, field", "ShootRulesTests"),
     ("Sources/ShootPlan/Confinement.swift", '"allowPrivilegeEscalation": false', '"allowPrivilegeEscalation": true',
@@ -183,6 +186,16 @@ MUTATIONS = [
      "HostileTests"),
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "        shoot.spec = made\n", "        _ = made\n", "HostileTests"),
     ("Sources/ShootPlan/ControlPlane/APIServer.swift", '["cluster", "controlplane"].map', '["cluster"].map', "ControlPlaneTests"),
+    (C, 'policy("default-deny", ["podSelector": everywhere, "policyTypes": ["Ingress", "Egress"]]),', "", "ControlPlaneTests"),
+    (C, '"ingress": [["from": own]],', '"ingress": [["from": own], [:]],', "ControlPlaneTests"),
+    (C, '"egress": [["to": own]],', '"egress": [["to": own], [:]],', "ControlPlaneTests"),
+    (C, '"podSelector": ["matchLabels": PodParts.selector(cluster, "kube-apiserver")],', '"podSelector": everywhere,',
+     "ControlPlaneTests"),
+    (C, '["port": 8132, "protocol": "TCP"]]]],', '["port": 8132, "protocol": "TCP"]]], [:]],', "ControlPlaneTests"),
+    (C, '["namespaceSelector": ["matchLabels": ["tendril.dev/monitoring": "true"]]]', '["namespaceSelector": [:]]',
+     "ControlPlaneTests"),
+    (C, '"policyTypes": ["Egress"], "egress": []]', '"policyTypes": ["Egress"], "egress": [[:]]]', "ControlPlaneTests"),
+    (C, '"pods": "60", "services": "10",', '"services": "10",', "ControlPlaneTests"),
     ("Sources/Coordinator/Tasks/AddonsTask.swift", "if label == Ownership.manager {", "if label != \"\" {", "HostileTests"),
 ]
 

@@ -49,6 +49,27 @@ struct ControlPlaneTests {
         #expect(try #require(quota) * 2 <= 10 << 30)
     }
 
+    @Test("a database keeps the room that an earlier release gave it, and a new one has 4 GiB")
+    func quota() throws {
+        let facts = try #require(try Samples.facts())
+        let wanted = try #require(ControlPlane.etcd(facts, digests: [:]).first)
+        func sized(_ bytes: String) throws -> JSONValue {
+            let etcd = try container([wanted], "etcd")
+            let command = (etcd["command"]?.items ?? []).map { argument -> JSONValue in
+                argument.text?.hasPrefix("--quota-backend-bytes=") == true
+                    ? .string("--quota-backend-bytes=\(bytes)") : argument
+            }
+            let containers: JSONValue = [etcd.merging(["command": .array(command)])]
+            return wanted.merging(["spec": ["template": ["spec": ["containers": containers]]]])
+        }
+        #expect(try sized("4294967296") == wanted)
+        let larger = try sized("8589934592")
+        #expect(larger != wanted && EtcdQuota.keeping(wanted, of: larger) == larger)
+        for smaller in [try sized("2147483648"), try sized("much"), [:]] as [JSONValue] {
+            #expect(EtcdQuota.keeping(wanted, of: smaller) == wanted)
+        }
+    }
+
     @Test("goes everywhere by the link: to the cluster, and to webhooks that a tenant names by URLs")
     func egress() throws {
         let facts = try #require(try Samples.facts())
@@ -70,6 +91,52 @@ struct ControlPlaneTests {
         #expect(ways == [["to": [["podSelector": [:]]]]])
     }
 
+    /// What is said of the objects of its namespace that are of a kind, by their names.
+    private func specs(_ kind: String) throws -> [String: JSONValue] {
+        let facts = try #require(try Samples.facts())
+        var specs: [String: JSONValue] = [:]
+        for object in ControlPlane.namespace(facts, project: "demo", name: "one") where object["kind"]?.text == kind {
+            let name = try #require(object["metadata"]?["name"]?.text)
+            specs[name] = object["spec"]
+        }
+        return specs
+    }
+
+    @Test("lets in and out what is said here, and nothing else; what an earlier release let out ends")
+    func policies() throws {
+        let own: JSONValue = [["podSelector": [:]]]
+        let ports: JSONValue = [["port": 8133, "protocol": "TCP"], ["port": 2381, "protocol": "TCP"]]
+        let monitoring: JSONValue = [["namespaceSelector": ["matchLabels": ["tendril.dev/monitoring": "true"]]]]
+        let server: JSONValue = [
+            "app.kubernetes.io/name": "kube-apiserver", "app.kubernetes.io/part-of": "shoot--demo--one",
+        ]
+        let wanted: [String: JSONValue] = [
+            "default-deny": ["podSelector": [:], "policyTypes": ["Ingress", "Egress"]],
+            "own-namespace": [
+                "podSelector": [:], "policyTypes": ["Ingress", "Egress"], "ingress": [["from": own]],
+                "egress": [["to": own]],
+            ],
+            "front-door": [
+                "podSelector": ["matchLabels": server], "policyTypes": ["Ingress"],
+                "ingress": [["ports": [["port": 6443, "protocol": "TCP"], ["port": 8132, "protocol": "TCP"]]]],
+            ],
+            "metrics": [
+                "podSelector": [:], "policyTypes": ["Ingress"], "ingress": [["from": monitoring, "ports": ports]],
+            ],
+            "names": ["podSelector": [:], "policyTypes": ["Egress"], "egress": []],
+        ]
+        #expect(try specs("NetworkPolicy") == wanted)
+    }
+
+    @Test("has a namespace that holds no more than a control plane ever has")
+    func quotaOfNamespace() throws {
+        let hard: JSONValue = [
+            "pods": "60", "services": "10", "services.loadbalancers": "2", "persistentvolumeclaims": "5",
+            "secrets": "200", "configmaps": "50",
+        ]
+        #expect(try specs("ResourceQuota") == ["control-plane": ["hard": hard]])
+    }
+
     @Test("stands on several nodes and in several zones where there are several of a part")
     func spread() throws {
         for replicas in [1, 3] {
@@ -79,6 +146,13 @@ struct ControlPlaneTests {
                 .compactMap { $0["topologyKey"]?.text }
             #expect(keys == (replicas == 1 ? [] : ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]))
         }
+    }
+
+    @Test("has one etcd, which stays as it is whatever number of the other parts there is")
+    func etcdIsAlone() throws {
+        let one = try #require(try Samples.facts { $0.spec.controlPlane.replicas = 1 })
+        let two = try #require(try Samples.facts { $0.spec.controlPlane.replicas = 2 })
+        #expect(ControlPlane.etcd(one, digests: [:]) == ControlPlane.etcd(two, digests: [:]))
     }
 
     @Test("is believed under the names that it had before, the last few of them")

@@ -64,6 +64,24 @@ struct RenderingTests {
         #expect(pods(try controlPlane(try #require(facts))).allSatisfy { $0["priorityClassName"] == "first" })
     }
 
+    @Test("the two load balancers of a shoot are as their seed's operator says; nothing else is told so")
+    func exposure() throws {
+        let plain = try #require(try Samples.facts())
+        func services(_ type: Seed.ExposureType) throws -> [JSONValue] {
+            var seed = try Samples.seed
+            seed.exposure.type = type
+            seed.exposure.annotations = ["example.com/type": "nlb", "example.com/idle": "3600"]
+            let version = KubernetesVersion(minor: 20)
+            let facts = ClusterFacts(try Samples.shoot(), images: plain.images, seed: seed, seedVersion: version)
+            return ControlPlane.services(try #require(facts))
+        }
+        let annotations = try services(.loadBalancer).map { $0["metadata"]?["annotations"] }
+        let said: JSONValue = ["example.com/type": "nlb", "example.com/idle": "3600"]
+        #expect(annotations == [nil, said, said])
+        let ports = try services(.nodePort)
+        #expect(ports == ControlPlane.services(plain))
+    }
+
     @Test(
         "kube-apiserver puts on record what is wished, and never what is in a Secret",
         arguments: [nil, .nothing, .metadata, .request] as [Shoot.AuditLevel?]
@@ -110,8 +128,12 @@ struct RenderingTests {
                 $0["spec"]?["template"]?["metadata"]?["annotations"]?["tendril.dev/secrets"]?.text
             }
         }
-        let (before, after) = (sums([:]), sums(["kube-scheduler": "new"]))
-        #expect(zip(before, after).map { $0 == $1 } == [true, true, false, true])
+        func areSame(with digests: [String: String]) -> [Bool] { zip(sums([:]), sums(digests)).map { $0 == $1 } }
+        #expect(areSame(with: ["kube-scheduler": "new"]) == [true, true, false, true])
+        // The only etcd does not end for a certificate that it reads by itself; for a CA it does, whatever else is new.
+        #expect(areSame(with: ["etcd-server": "new"]) == [true, true, true, true])
+        #expect(areSame(with: ["ca-etcd-bundle": "new"]) == [false, true, true, true])
+        #expect(areSame(with: ["etcd-server": "new", "ca-etcd-bundle": "new"]) == [false, true, true, true])
     }
 
     @Test("a shoot that sleeps runs nothing; budgets are what the seed knows")
@@ -151,15 +173,29 @@ struct RenderingTests {
         return trust
     }
 
-    private func node(_ facts: ClusterFacts) throws -> NodeConfiguration {
+    private func node(
+        _ facts: ClusterFacts,
+        _ image: MachineImage = MachineImage(name: "default", program: .init(baked: true))
+    ) throws -> NodeConfiguration {
         try NodeRendering.configuration(
             facts,
             pool: facts.spec.workers[0],
-            image: MachineImage(name: "default", program: .init(baked: true)),
+            image: image,
             addresses: Samples.addresses,
             trust: trust,
             generation: 1
         )
+    }
+
+    @Test("machines are of the class of their program, and their configuration is for those with any")
+    func machineClass() throws {
+        let facts = try #require(try Samples.facts { $0.spec.workers[0].machineType = "large" })
+        let digest = String(repeating: "0123456789abcdef", count: 4)
+        let image = MachineImage(name: "default", program: .init(url: "https://example.org/agent", sha256: digest))
+        #expect(MachineClass.of(facts.spec.workers[0], image) == "default/large/0123456789ab")
+        let configuration = try node(facts, image)
+        #expect(configuration.spec.machineClass == "default/large")
+        #expect(configuration.isFor(machineClass: MachineClass.of(facts.spec.workers[0], image)))
     }
 
     /// What tenants may try to break out with.

@@ -59,6 +59,13 @@ struct ShootRulesTests {
         },
         Case("spec.networking.nodes", "link-local") { $0.spec.networking.nodes = "169.254.0.0/20" },
         Case("spec.networking.nodes", "loopback") { $0.spec.networking.nodes = "127.1.0.0/16" },
+        Case("spec.networking.pods", "this network") { $0.spec.networking.pods = "0.1.0.0/16" },
+        Case("spec.networking.pods", "multicast") { $0.spec.networking.pods = "224.1.0.0/16" },
+        Case("spec.networking.pods", "which is reserved") { $0.spec.networking.pods = "250.0.0.0/16" },
+        Case("spec.networking.nodes", "the seed's nodes") {
+            $0.spec.provider.type = .aws
+            $0.spec.networking.nodes = "10.3.0.0/20"
+        },
         Case("spec.networking.services", "node-local address") { $0.spec.networking.services = "192.0.2.0/24" },
         Case("spec.networking.pods", "the seed's pods") { $0.spec.networking.pods = "10.240.0.0/12" },
         Case("spec.networking.services", "the seed's services") { $0.spec.networking.services = "10.97.0.0/20" },
@@ -69,6 +76,7 @@ struct ShootRulesTests {
         Case("spec.workers[0].minimum", "more than the maximum") { $0.spec.workers[0].minimum = 2 },
         Case("spec.workers[0].minimum", "negative") { $0.spec.workers[0].minimum = -1 },
         Case("spec.workers[0].machineType", "missing") { $0.spec.provider.type = .aws },
+        Case("spec.workers[0].image", "no ami") { $0.spec.provider.type = .aws },
         Case("spec.workers[0].image", "not known") { $0.spec.workers[0].image = "other" },
         Case("spec.workers[0].labels[a b]", "no label's key") { $0.spec.workers[0].labels = ["a b": "c"] },
         Case("spec.workers[0].labels[a]", "no label's value") { $0.spec.workers[0].labels = ["a": "b c"] },
@@ -195,6 +203,18 @@ struct ShootRulesTests {
         #expect(ShootRules.problems(try Samples.shoot(), seed: seed).map(\.path) == ["spec.seedName"])
     }
 
+    @Test("A machine image without an AMI is for local machines only")
+    func images() throws {
+        var image = MachineImage(name: "default", program: .init(baked: true))
+        func isRefused(_ type: Shoot.ProviderType) throws -> Bool {
+            ShootRules.problems(try Samples.shoot { $0.spec.provider.type = type }, images: [image])
+                .contains { $0.path == "spec.workers[0].image" }
+        }
+        #expect(try isRefused(.aws) && !isRefused(.local))
+        image.ami = "ami-0123456789abcdef0"
+        #expect(try !isRefused(.aws))
+    }
+
     @Test("A node gets no more pods than it has addresses, but where somebody else gives them")
     func pods() throws {
         func paths(_ most: Int, _ type: Shoot.NetworkType, isField: Bool) throws -> [String] {
@@ -226,12 +246,19 @@ struct SeedRulesTests {
         SeedRules.problems(try Samples.seed("here") { change(&$0.spec) }).map(\.path)
     }
 
-    @Test("Networks are networks and apart from one another, and node ports have an address")
+    @Test("Networks are networks, Services are apart from pods and machines, and node ports have an address")
     func refuses() throws {
         #expect(try paths { _ in } == [])
         #expect(try paths { $0.networks.pods = "nonsense" } == ["spec.networks.pods"])
-        #expect(try paths { $0.networks.nodes = $0.networks.pods } == ["spec.networks.nodes"])
+        #expect(try paths { $0.networks.nodes = "nonsense" } == ["spec.networks.nodes"])
+        // Pods may have addresses of the machines' network.
+        #expect(try paths { $0.networks.nodes = $0.networks.pods } == [])
+        #expect(try paths { $0.networks.pods = "10.3.128.0/17" } == [])
+        #expect(try paths { $0.networks.services = $0.networks.pods } == ["spec.networks.services"])
+        #expect(try paths { $0.networks.nodes = $0.networks.services } == ["spec.networks.nodes"])
         #expect(try paths { $0.exposure.address = nil } == ["spec.exposure.address"])
+        #expect(try paths { $0.exposure.annotations = ["example.com/a_b": "c d"] } == [])
+        #expect(try paths { $0.exposure.annotations = ["a b": "c"] } == ["spec.exposure.annotations[a b]"])
         #expect(
             try paths {
                 $0.exposure.address = nil

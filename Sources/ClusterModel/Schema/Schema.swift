@@ -94,7 +94,8 @@ extension FieldRule {
         if let minimum { fields["minimum"] = .integer(minimum) }
         if let maximum { fields["maximum"] = .integer(maximum) }
         if let maximumCount {
-            fields[fields["type"] == "array" ? "maxItems" : "maxLength"] = .integer(maximumCount)
+            let counts = ["array": "maxItems", "object": "maxProperties"]
+            fields[fields["type"]?.text.flatMap { counts[$0] } ?? "maxLength"] = .integer(maximumCount)
         }
         if let fallback { fields["default"] = fallback }
     }

@@ -45,7 +45,7 @@ package struct FieldRule: Sendable {
     package var pattern: String?
     package var minimum: Int?
     package var maximum: Int?
-    /// The longest text, in characters, or list, in items.
+    /// The longest text, in characters, list, in items, or map, in keys.
     package var maximumCount: Int?
     package var fallback: JSONValue?
 

@@ -22,6 +22,8 @@ package struct Seed: KubernetesObject {
         package var type: ExposureType
         /// With `NodePort`: the address, or the host name, of the seed's nodes.
         package var address: String?
+        /// With `LoadBalancer`: what is said to whoever makes them.
+        package var annotations: [String: String]?
     }
 
     /// What is wanted of it.
@@ -86,6 +88,10 @@ package struct Seed: KubernetesObject {
         "spec.networks.nodes": FieldRule("The range of its machines.", maximumCount: 43),
         "spec.exposure.type": FieldRule("How what runs in it is reached from outside.", default: "LoadBalancer"),
         "spec.exposure.address": FieldRule("Required with NodePort: where its nodes are reached.", maximumCount: 253),
+        "spec.exposure.annotations": FieldRule(
+            "With LoadBalancer: annotations of each shoot's two Services, for the cloud's controller.",
+            maximumCount: 20
+        ),
         "spec.storageClassName": FieldRule("For the volumes of etcd; the default class if missing.", maximumCount: 63),
         "spec.priorityClassName": FieldRule(
             "For the pods of control planes: a PriorityClass of the seed, such as tendril-control-plane.",

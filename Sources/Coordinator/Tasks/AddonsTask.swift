@@ -46,11 +46,13 @@ enum AddonsTask {
                     installed.note(object, as: try await shoot.serverSideApply(object, manager: Ownership.manager))
                 }
                 let paths = objects.compactMap { ObjectPath.path(of: $0) }
+                let wanted = Set(paths.map(ObjectPath.withoutVersion))
+                func isLeft(_ path: String) -> Bool { !wanted.contains(ObjectPath.withoutVersion(path)) }
                 let before = (try? records.output(TaskName.addons, as: Output.self).paths) ?? []
-                for path in before where !paths.contains(path) { try await shoot.deleteDocument(path) }
-                // Who was stopped on the way to another wish has not written down what is there.
-                let isChange = records.tasks[TaskName.addons]?.inputs.isEmpty ?? false
-                for path in isChange ? try everyPath(work) : [] where !paths.contains(path) && !before.contains(path) {
+                for path in before where isLeft(path) { try await shoot.deleteDocument(path) }
+                // Who was stopped on the way to a wish, the first one too, has not written down what is there.
+                let isChange = records.tasks[TaskName.addons]?.inputs.isEmpty ?? true
+                for path in isChange ? try everyPath(work) : [] where isLeft(path) && !before.contains(path) {
                     let label = try await shoot.findDocument(path)?["metadata"]?["labels"]?[Ownership.label]?.text
                     if label == Ownership.manager { try await shoot.deleteDocument(path) }
                 }

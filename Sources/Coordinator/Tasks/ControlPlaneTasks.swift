@@ -69,14 +69,14 @@ enum ControlPlaneTasks {
     }
 
     /// What cannot be changed of a StatefulSet is left as it was made, with another storage class of the seed, say (Kubernetes
-    /// documentation, "StatefulSets").
+    /// documentation, "StatefulSets"); nor does a database get less room than it had.
     private static func keepingWhatIsFixed(_ object: JSONValue, _ work: ShootWork) async throws -> JSONValue {
         guard object["kind"]?.text == "StatefulSet", let path = ObjectPath.path(of: object),
-            let found = try await work.seed.findDocument(path)?["spec"]
+            let found = try await work.seed.findDocument(path), let spec = found["spec"]
         else { return object }
         var kept: [String: JSONValue] = [:]
-        for field in ["volumeClaimTemplates", "podManagementPolicy"] { kept[field] = found[field] }
-        return object.merging(["spec": .object(kept)])
+        for field in ["volumeClaimTemplates", "podManagementPolicy"] { kept[field] = spec[field] }
+        return EtcdQuota.keeping(object.merging(["spec": .object(kept)]), of: found)
     }
 
     private static func digests(_ records: FlowRecords) throws -> [String: String] {

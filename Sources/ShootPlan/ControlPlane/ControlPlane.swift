@@ -68,6 +68,8 @@ package enum ControlPlane {
                     ],
                 ]
             ),
+            // An earlier release let everybody ask for names anywhere by this one; a later one may do without it.
+            policy("names", ["podSelector": everywhere, "policyTypes": ["Egress"], "egress": []]),
         ]
     }
 
@@ -87,9 +89,16 @@ package enum ControlPlane {
         let outside = cluster.seed.exposure.type.rawValue
         return [
             service("etcd", "etcd", type: "ClusterIP", port: 2379, target: 2379),
-            service("kube-apiserver", "kube-apiserver", type: outside, port: 443, target: 6443),
-            service("vpn-server", "kube-apiserver", type: outside, port: 8132, target: 8132),
+            exposed(cluster, service("kube-apiserver", "kube-apiserver", type: outside, port: 443, target: 6443)),
+            exposed(cluster, service("vpn-server", "kube-apiserver", type: outside, port: 8132, target: 8132)),
         ]
+    }
+
+    /// A Service with what its operator says to whoever makes the seed's load balancers.
+    private static func exposed(_ cluster: ClusterFacts, _ service: JSONValue) -> JSONValue {
+        let exposure = cluster.seed.exposure
+        guard exposure.type == .loadBalancer, let said = exposure.annotations, !said.isEmpty else { return service }
+        return service.merging(["metadata": ["annotations": .object(said.mapValues { .string($0) })]])
     }
 
     /// etcd with a volume that outlives it.
@@ -103,9 +112,7 @@ package enum ControlPlane {
             "--initial-cluster=etcd-0=http://127.0.0.1:2380",
             "--listen-metrics-urls=http://0.0.0.0:\(PodParts.etcdMetricsPort)",
             "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
-            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m",
-            // Twice of it, for defragmentation and a snapshot, is there on the volume.
-            "--quota-backend-bytes=4294967296",
+            "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m", EtcdQuota.argument,
         ]
         func probe(_ question: JSONValue, period: Int, failures: Int) -> JSONValue {
             question.merging([
@@ -142,7 +149,9 @@ package enum ControlPlane {
                         "etcd",
                         containers: [container],
                         secrets: secrets,
-                        digests: digests
+                        // It reads its certificate and key anew for each connection (from 3.2 on, client/pkg/transport), but
+                        // the CA once.
+                        digests: digests.filter { $0.key != "etcd-server" }
                     ),
                     "volumeClaimTemplates": [["metadata": ["name": "data"], "spec": .object(claim)]],
                 ],

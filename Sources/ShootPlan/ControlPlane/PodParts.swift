@@ -94,7 +94,8 @@ enum PodParts {
             ]),
             "containers": .array(containers), "volumes": .array(mounted + volumes),
         ]
-        if cluster.spec.controlPlane.replicas > 1 {
+        // Of etcd there is always one: it is not to end where there are more or fewer of the others.
+        if cluster.spec.controlPlane.replicas > 1, component != "etcd" {
             let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
             spec["topologySpreadConstraints"] = SpreadConstraints.across(keys, selector(cluster, component))
         }

@@ -52,9 +52,9 @@ struct NetworkRules {
         keepApart(path, text, prefix)
     }
 
-    /// Takes a range of either family and any size.
-    mutating func add(_ path: String, _ text: String) {
-        if let prefix = read(path, text) { keepApart(path, text, prefix) }
+    /// Takes a range of either family and any size, which may share addresses with the range of one other field.
+    mutating func add(_ path: String, _ text: String, besides shared: String? = nil) {
+        if let prefix = read(path, text) { keepApart(path, text, prefix, besides: shared) }
     }
 
     private mutating func read(_ path: String, _ text: String) -> IPPrefix? {
@@ -65,9 +65,9 @@ struct NetworkRules {
         return prefix
     }
 
-    /// Compares with the ranges that were taken before.
-    private mutating func keepApart(_ path: String, _ text: String, _ prefix: IPPrefix) {
-        for other in named where other.prefix.overlaps(prefix) {
+    /// Compares with the ranges that were taken before, but for that of one field.
+    private mutating func keepApart(_ path: String, _ text: String, _ prefix: IPPrefix, besides shared: String? = nil) {
+        for other in named where other.prefix.overlaps(prefix) && other.path != shared {
             problems.append(ConfigurationProblem(path, "\(text) overlaps \(other.path), \(other.prefix)"))
         }
         named.append((path, prefix))

@@ -1,4 +1,5 @@
 package import ClusterModel
+internal import NodePlan
 package import TendrilCore
 
 /// Judges what a schema cannot say of a Seed.
@@ -13,10 +14,14 @@ package enum SeedRules {
         if seed.spec.exposure.type == .nodePort, (seed.spec.exposure.address ?? "").isEmpty {
             problems.append(ConfigurationProblem("spec.exposure.address", "is missing: where NodePort is reached"))
         }
+        for key in (seed.spec.exposure.annotations ?? [:]).keys.sorted() where !LabelRules.isKey(key) {
+            problems.append(ConfigurationProblem("spec.exposure.annotations[\(key)]", "is no annotation's key"))
+        }
         var rules = NetworkRules()
         rules.add("spec.networks.pods", seed.spec.networks.pods)
         rules.add("spec.networks.services", seed.spec.networks.services)
-        rules.add("spec.networks.nodes", seed.spec.networks.nodes)
+        // Where a cloud's plug-in gives pods addresses of the machines' network both are of one range (EKS, "Amazon VPC CNI").
+        rules.add("spec.networks.nodes", seed.spec.networks.nodes, besides: "spec.networks.pods")
         return problems + rules.problems
     }
 }

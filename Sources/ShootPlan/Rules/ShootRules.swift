@@ -162,6 +162,8 @@ package enum ShootRules {
                 let name = pool.image ?? MachineImage.fallback
                 let image = images.named(name)
                 check(image != nil, "image", "\(name) is not known")
+                let isAtHand = image.map { spec.provider.type != .aws || $0.ami != nil } ?? true
+                check(isAtHand, "image", "\(name) has no ami, by which aws knows it")
                 if let releases = image?.kubernetes {
                     let isThere = releases.contains(spec.kubernetes.version)
                     let carried = releases.joined(separator: ", ")

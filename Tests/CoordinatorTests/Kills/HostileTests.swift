@@ -93,6 +93,21 @@ struct HostileTests {
         #expect(after?["spec"]?["template"] != before["spec"]?["template"])
     }
 
+    @Test("The database of etcd keeps the room that an earlier release gave it")
+    func quota() async throws {
+        var world = try await Wish.minorRelease.asked()
+        let path = "/apis/apps/v1/namespaces/\(World.home)/statefulsets/etcd"
+        func text(_ world: World) throws -> String {
+            String(decoding: try CanonicalJSON.bytes(try #require(world.seed[path])), as: UTF8.self)
+        }
+        let (made, older) = ("--quota-backend-bytes=4294967296", "--quota-backend-bytes=8589934592")
+        let before = try text(world)
+        try #require(before.contains(made))
+        world.put(JSONValue(bytes: Array(before.replacing(made, with: older).utf8)), inSeed: path)
+        let after = try text(try await Wish.minorRelease.granted(in: world).world)
+        #expect(after.contains(older) && !after.contains(made))
+    }
+
     @Test("What is left of an add-on that nobody wants is taken away, and what an owner has made of that name is not")
     func leftovers() async throws {
         var world = try await Wish.patchRelease.asked()
@@ -103,6 +118,35 @@ struct HostileTests {
         world.put(["metadata": ["name": "kubernetes-dashboard"]], inShoot: account)
         let after = try await Wish.patchRelease.granted(in: world).world
         #expect(after.shoot[workload] == nil && after.shoot[account] != nil)
+    }
+
+    @Test("What is left of a flow that was cut off before it wrote anything down is taken away, too")
+    func firstLeftovers() async throws {
+        var world = try await Wish.create.asked()
+        let workload = "/apis/apps/v1/namespaces/kube-system/deployments/kubernetes-dashboard"
+        let account = "\(Self.system)/serviceaccounts/kubernetes-dashboard"
+        let labels: JSONValue = ["app.kubernetes.io/managed-by": "tendril-coordinator"]
+        world.put(["metadata": ["name": "kubernetes-dashboard", "labels": labels]], inShoot: workload)
+        world.put(["metadata": ["name": "kubernetes-dashboard"]], inShoot: account)
+        let after = try await Wish.create.granted(in: world).world
+        #expect(after.shoot[workload] == nil && after.shoot[account] != nil)
+    }
+
+    @Test("What an add-on has in another version of its API now is the same object, and stays")
+    func otherVersion() async throws {
+        var world = try await Wish.patchRelease.asked()
+        let budget = "namespaces/kube-system/poddisruptionbudgets/coredns"
+        let (new, old) = ("/apis/policy/v1/\(budget)", "/apis/policy/v1beta1/\(budget)")
+        let notebook = "/api/v1/namespaces/\(World.home)/configmaps/tendril-flow"
+        let known = try #require(world.seed[notebook]?["data"]?["records.json"]?.text)
+        try #require(known.contains(new))
+        let records = JSONValue.string(known.replacing(new, with: old))
+        let told = try #require(world.seed[notebook]).merging(["data": ["records.json": records]])
+        world.put(told, inSeed: notebook)
+        let found = try #require(world.shoot[new])
+        world.put(found, inShoot: old)
+        let after = try await Wish.patchRelease.granted(in: world).world
+        #expect(after.shoot[new] != nil && after.shoot[old] != nil)
     }
 
     @Test("A namespace that was there before a shoot stays when that goes, with all that is in it")
