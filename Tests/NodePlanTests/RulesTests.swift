@@ -69,20 +69,6 @@ struct RulesTests {
         #expect(!configuration.isFor(machineClass: "old"))
     }
 
-    @Test("Where one side says no program, a configuration is for machines with any, and for those of no other type")
-    func programOfClass() {
-        func isFor(_ wanted: String, _ own: String) -> Bool {
-            var spec = NodeConfiguration.Spec()
-            spec.machineClass = wanted
-            return NodeConfiguration(pool: "a", generation: 1, spec: spec).isFor(machineClass: own)
-        }
-        let (bare, whole) = ("ami-1/m5.large", "ami-1/m5.large/0123456789ab")
-        #expect(isFor(bare, bare) && isFor(bare, whole) && isFor(whole, bare) && isFor(whole, whole))
-        #expect(!isFor("ami-1/m5.large/0123456789ac", whole) && !isFor("ami-1/m5.large/0123456789a", bare))
-        #expect(!isFor("ami-1", whole) && !isFor("ami-1", bare) && !isFor(bare, "ami-1"))
-        #expect(!isFor("ami-2/m5.large", bare))
-    }
-
     @Test("Every problem of a configuration is told, with its place")
     func problems() throws {
         let text = """

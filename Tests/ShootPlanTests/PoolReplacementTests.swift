@@ -61,18 +61,6 @@ struct PoolReplacementTests {
         #expect(try step([Member(name: "a", machineClass: "new")], machines: 2) == .done)
     }
 
-    @Test("a machine of an earlier release, whose class says no program, is not replaced for that")
-    func earlierRelease() throws {
-        func isOutdated(_ own: String, _ wanted: String = "ami-1/m5.large/0123456789ab") throws -> Bool {
-            try Member(name: "a", machineClass: own).node.isOutdated(wanted: wanted)
-        }
-        #expect(try !isOutdated("ami-1/m5.large") && !isOutdated("ami-1/m5.large/0123456789ab"))
-        for other in ["ami-1", "ami-2/m5.large", "ami-1/m5.large/0123456789ac", "ami-1/m5.larg", "ami-1/m5.large/"] {
-            #expect(try isOutdated(other), "\(other)")
-        }
-        #expect(try isOutdated("default", "default/large") && isOutdated("default/large/0123456789ab", "default/large"))
-    }
-
     @Test("one more machine comes first, where there is room; it is waited for before anybody leaves")
     func growth() throws {
         let (one, two) = (Member(name: "a", machineClass: "old"), Member(name: "b", machineClass: "old"))

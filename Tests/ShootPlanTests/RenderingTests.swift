@@ -173,29 +173,15 @@ struct RenderingTests {
         return trust
     }
 
-    private func node(
-        _ facts: ClusterFacts,
-        _ image: MachineImage = MachineImage(name: "default", program: .init(baked: true))
-    ) throws -> NodeConfiguration {
+    private func node(_ facts: ClusterFacts) throws -> NodeConfiguration {
         try NodeRendering.configuration(
             facts,
             pool: facts.spec.workers[0],
-            image: image,
+            image: MachineImage(name: "default", program: .init(baked: true)),
             addresses: Samples.addresses,
             trust: trust,
             generation: 1
         )
-    }
-
-    @Test("machines are of the class of their program, and their configuration is for those with any")
-    func machineClass() throws {
-        let facts = try #require(try Samples.facts { $0.spec.workers[0].machineType = "large" })
-        let digest = String(repeating: "0123456789abcdef", count: 4)
-        let image = MachineImage(name: "default", program: .init(url: "https://example.org/agent", sha256: digest))
-        #expect(MachineClass.of(facts.spec.workers[0], image) == "default/large/0123456789ab")
-        let configuration = try node(facts, image)
-        #expect(configuration.spec.machineClass == "default/large")
-        #expect(configuration.isFor(machineClass: MachineClass.of(facts.spec.workers[0], image)))
     }
 
     /// What tenants may try to break out with.

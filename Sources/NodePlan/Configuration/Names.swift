@@ -45,36 +45,14 @@ package enum ClassName {
     package static func isValid(_ text: String) -> Bool {
         (1...253).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
-
-    /// How much of a program's digest is a part of a class, in hexadecimal digits.
-    package static let programDigits = 12
-
-    /// Whether a machine of one class is one of another: of the same, or of the one that says besides which program it is.
-    ///
-    /// Earlier releases had no program in their classes, and their machines go on saying so.
-    ///
-    /// - Parameters:
-    ///   - own: the class that may lack the program.
-    ///   - other: the class that may have it.
-    /// - Returns: whether nothing else is different.
-    package static func isContinued(_ own: String, by other: String) -> Bool {
-        if own == other { return true }
-        guard other.hasPrefix(own + "/") else { return false }
-        let rest = other.dropFirst(own.count + 1)
-        return rest.utf8.count == programDigits && DigestText.isHexadecimal(rest)
-    }
 }
 
 /// Digests in configurations.
 package enum DigestText {
     /// Whether a text is a SHA-256 digest in 64 lower-case hexadecimal digits.
     package static func isSHA256(_ text: some StringProtocol) -> Bool {
-        text.utf8.count == 64 && isHexadecimal(text)
-    }
-
-    /// Whether a text is nothing but hexadecimal digits, in lower case.
-    static func isHexadecimal(_ text: some StringProtocol) -> Bool {
-        text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        text.utf8.count == 64
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 }
 

@@ -256,10 +256,10 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     /// Whether it is for machines of a class.
     ///
     /// One of another class keeps what it has until it is replaced; where either side says none, it is for all of the
-    /// pool, and where one side says no program, for any.
+    /// pool.
     package func isFor(machineClass own: String?) -> Bool {
         guard let own, let wanted = spec.machineClass else { return true }
-        return ClassName.isContinued(own, by: wanted) || ClassName.isContinued(wanted, by: own)
+        return own == wanted
     }
 }
 

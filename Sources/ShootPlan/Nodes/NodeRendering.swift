@@ -71,7 +71,7 @@ package enum NodeRendering {
         ]
         spec.kubelet = kubelet(cluster, pool, image)
         spec.health = image.health
-        spec.machineClass = MachineClass.ofConfiguration(pool, image)
+        spec.machineClass = MachineClass.of(pool, image)
         spec.certificateAuthority = trust.clusterAuthority
         spec.configurationKeys = trust.configurationKeys
         spec.certificateIssuers = trust.issuers

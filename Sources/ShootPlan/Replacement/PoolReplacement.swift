@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import NodePlan
 
 /// What is next in replacing the machines of one pool whose class is not wanted any more.
 ///
@@ -69,7 +68,5 @@ extension Node {
     fileprivate var name: String { metadata.name ?? "" }
 
     /// Whether its machine says that it is of another class than is wanted.
-    package func isOutdated(wanted: String) -> Bool {
-        machineClass.map { !ClassName.isContinued($0, by: wanted) } ?? false
-    }
+    package func isOutdated(wanted: String) -> Bool { machineClass.map { $0 != wanted } ?? false }
 }
