@@ -17,9 +17,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// Reads the kubeconfig: the cluster, and the namespace of its context.
     func connect() throws -> (client: KubernetesClient, namespace: String?) {
-        let environment = ProcessInfo.processInfo.environment
-        let known = environment["KUBECONFIG"] ?? "\(environment["HOME"] ?? "")/.kube/config"
-        let paths = kubeconfig.map { [$0] } ?? known.split(separator: ":").map(String.init)
+        let paths = kubeconfig.map { [$0] } ?? Kubeconfig.paths(ProcessInfo.processInfo.environment)
         do {
             let parsed = try Kubeconfig(paths: paths, context: context)
             let client = KubernetesClient(
