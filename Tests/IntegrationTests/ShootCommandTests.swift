@@ -26,19 +26,22 @@ struct ShootCommandTests {
         """
     }
 
-    /// Runs `tendril` where no coordinator takes care of the shoot.
+    /// Runs `tendril` where no coordinator takes care of the shoot, which has some fields `more`.
     private func run(
         _ words: String,
         generation: Int = 1,
-        isPaused: Bool,
+        isPaused: Bool = false,
+        with more: JSONValue = [:],
         seconds: Int = 100,
         variables: [String] = []
     ) throws -> Result {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "garden.py").path
         let program = try #require(Shipped.tendril.path)
+        let plain = Data(Self.shoot(generation, isPaused: isPaused).utf8)
+        let before = try JSONEncoder().encode(try JSONDecoder().decode(JSONValue.self, from: plain).merging(more))
         let outcome = try ChildProcess.run(
             "/usr/bin/env",
-            variables + ["python3", script, "\(seconds)", Self.shoot(generation, isPaused: isPaused), program]
+            variables + ["python3", script, "\(seconds)", String(decoding: before, as: UTF8.self), program]
                 + words.split(separator: " ").map(String.init),
             timeout: .seconds(200)
         )
@@ -72,6 +75,25 @@ struct ShootCommandTests {
             let result = try run(words, isPaused: true)
             #expect(result.code == 0 && result.text.contains(Self.resume), "\(words): \(result.text)")
         }
+    }
+
+    @Test(
+        "show what machines and others have written in printable characters",
+        arguments: ["get one", "get one --watch", "reconcile one"]
+    )
+    func hostileText(_ words: String) throws {
+        let hostile: JSONValue = "\u{1B}[2J\u{9B}31m\u{202E}\r\n\u{7F}x"
+        let error: JSONValue = [
+            "task": hostile, "code": "ERR_UNKNOWN", "description": hostile, "lastUpdateTime": "2026-01-01T00:00:00Z",
+        ]
+        let status: JSONValue = [
+            "seedName": hostile, "lastErrors": [error], "lastOperation": ["state": "Failed", "description": hostile],
+            "conditions": [["type": hostile, "status": "False", "message": hostile, "lastTransitionTime": hostile]],
+            "advertisedAddresses": [["name": hostile, "url": hostile]],
+        ]
+        let result = try run("shoot \(words)", with: ["status": status])
+        #expect(result.text.contains("?[2J"), "\(result.text.debugDescription)")
+        #expect(result.text.utf8.allSatisfy { $0 == 0x0A || (0x20...0x7E).contains($0) })
     }
 
     @Test("believe the CA that the kubeconfig names, and none of this machine's beside it")
