@@ -23,7 +23,7 @@ struct Follower {
     }
 
     /// Follows until nothing is under way, it has failed for good, or what was being deleted is gone.
-    func followToRest() async throws { try await follow { ShootProgress(ofRest: $0) } }
+    func followToRest() async throws { try await follow(mayGo: true) { ShootProgress(ofRest: $0) } }
 
     /// Follows until the exchange of credentials that was asked of the shoot is so far, has failed for good, or does not go on.
     func follow(_ asked: Shoot, untilRotationIs goal: RotationPhase) async throws {
@@ -46,12 +46,13 @@ struct Follower {
     /// Says something to people; for programs the object says it.
     private func say(_ words: String) { if output == .table { print(words) } }
 
-    private func follow(_ progress: (Shoot) -> ShootProgress) async throws {
+    /// Follows as far as this says; whether the shoot may go meanwhile: one that was to be something else must not.
+    private func follow(mayGo: Bool = false, _ progress: (Shoot) -> ShootProgress) async throws {
         var last = ""
         var isLeaving = false
         while true {
             guard let shoot = try await garden.findShoot(name) else {
-                guard isLeaving else { throw failure("shoot \(garden.project)/\(name) is gone") }
+                guard mayGo, isLeaving else { throw failure("shoot \(garden.project)/\(name) is gone") }
                 return sayGone()
             }
             isLeaving = shoot.isBeingDeleted

@@ -98,9 +98,14 @@ struct Garden {
         }
     }
 
-    /// The shoot as it is, if there is one; refuses what it cannot become.
+    /// The shoot as it is, if there is one; refuses what it cannot become, and one that is being deleted.
     func present(for wanted: Shoot) async throws -> Shoot? {
         guard let present = try await findShoot(wanted.name) else { return nil }
+        guard !present.isBeingDeleted else {
+            let look = "tendril shoot get \(present.name) --watch"
+            let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
+            throw Failure(TextError(description: reason), exitCode: .configuration)
+        }
         guard let accepted = present.acceptedSpec else { return present }
         var next = wanted.spec
         next.seedName = next.seedName ?? present.spec.seedName

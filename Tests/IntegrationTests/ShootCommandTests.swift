@@ -117,6 +117,35 @@ struct ShootCommandTests {
     }
 
     @Test(
+        "that wait for something else fail where somebody deletes it meanwhile",
+        arguments: ["create --file \(file)", "hibernate one", "wake one", "reconcile one", "rotate one --start"]
+    )
+    func goesMeanwhile(_ words: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let result = try run("shoot \(words)", variables: ["GARDEN_GOES=3"])
+        #expect(result.code == 78 && result.text.contains("error: shoot demo/one is gone"), "\(result.text)")
+        #expect(!result.text.contains("the rotation of"), "\(result.text)")
+    }
+
+    @Test("that delete it, or only look, end well when it is gone")
+    func goes() throws {
+        let leaving: JSONValue = ["metadata": ["deletionTimestamp": "2026-01-01T00:00:00Z"]]
+        for words in ["delete one --confirm one", "get one --watch"] {
+            let result = try run("shoot \(words)", with: leaving, variables: ["GARDEN_GOES=3"])
+            #expect(result.code == 0 && result.text.hasSuffix("shoot demo/one is gone\n"), "\(words): \(result.text)")
+        }
+    }
+
+    @Test("refuse a file for one that is being deleted", arguments: ["create", "plan"])
+    func fileForLeaving(_ word: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let leaving: JSONValue = ["metadata": ["deletionTimestamp": "2026-01-01T00:00:00Z"]]
+        let result = try run("shoot \(word) --file \(Self.file)", with: leaving)
+        #expect(result.code == 78 && result.text.contains("shoot demo/one is being deleted"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == 1)
+    }
+
+    @Test(
         "write down what is wanted and leave, where nobody is to wait",
         arguments: [
             ("hibernate one", "is to sleep"), ("wake one", "is to be awake"),
