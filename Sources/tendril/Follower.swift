@@ -18,8 +18,8 @@ struct Follower {
     /// Follows until what the shoot is now is done, or says that it is wanted where nobody waits.
     func follow(_ shoot: Shoot, _ waiting: WaitOptions, orSay what: String) async throws {
         guard waiting.wait else { return try leave(shoot, what) }
-        let (generation, earlier) = (shoot.metadata.generation ?? 0, shoot.status?.lastOperation)
-        try await follow { ShootProgress($0, until: generation, since: earlier) }
+        let (generation, past) = (shoot.metadata.generation ?? 0, ShootPast(shoot, at: Clock.now()))
+        try await follow { ShootProgress($0, until: generation, since: past.passedOver(at: Clock.now())) }
     }
 
     /// Follows until nothing is under way, it has failed for good, or what was being deleted is gone.
@@ -27,8 +27,8 @@ struct Follower {
 
     /// Follows until the exchange of credentials that was asked of the shoot is so far, has failed for good, or does not go on.
     func follow(_ asked: Shoot, untilRotationIs goal: RotationPhase) async throws {
-        let earlier = asked.status?.lastOperation
-        try await follow { ShootProgress($0, untilRotationIs: goal, since: earlier) }
+        let past = ShootPast(asked, at: Clock.now())
+        try await follow { ShootProgress($0, untilRotationIs: goal, since: past.passedOver(at: Clock.now())) }
         say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 

@@ -117,6 +117,17 @@ struct ShootCommandTests {
     }
 
     @Test(
+        "do not wait for ever for a shoot that is refused already: that is told once",
+        arguments: ["reconcile one", "rotate one --start", "wake one"]
+    )
+    func refusedAlready(_ words: String) throws {
+        let operation: JSONValue = ["state": "Failed", "description": "spec.region: cannot be changed from a"]
+        let result = try run("shoot \(words)", with: ["status": ["lastOperation": operation]])
+        #expect(result.code == 78, "\(result.text)")
+        #expect(result.text.hasSuffix("error: spec.region: cannot be changed from a\n"), "\(result.text)")
+    }
+
+    @Test(
         "that wait for something else fail where somebody deletes it meanwhile",
         arguments: ["create --file \(file)", "hibernate one", "wake one", "reconcile one", "rotate one --start"]
     )
