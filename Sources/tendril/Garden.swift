@@ -98,20 +98,33 @@ struct Garden {
         }
     }
 
-    /// The shoot as it is, if there is one; refuses what it cannot become, and one that is being deleted.
-    func present(for wanted: Shoot) async throws -> Shoot? {
-        guard let present = try await findShoot(wanted.name) else { return nil }
+    /// The shoot as it is, if there is one, and as a file would make it; refuses what it cannot become, and one that is being
+    /// deleted.
+    func outcome(of written: WrittenFile<Shoot>) async throws -> (present: Shoot?, next: Shoot) {
+        guard let present = try await findShoot(written.object.name) else { return (nil, written.object) }
         guard !present.isBeingDeleted else {
             let look = "tendril shoot get \(present.name) --watch"
             let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
             throw Failure(TextError(description: reason), exitCode: .configuration)
         }
-        guard let accepted = present.acceptedSpec else { return present }
-        var next = wanted.spec
-        next.seedName = next.seedName ?? present.spec.seedName
-        let problems = ShootRules.problems(changing: accepted, to: next, finished: present.status?.kubernetesVersion)
+        let next = try await applied(written.document)
+        var problems = ShootRules.problems(next)
+        if let accepted = present.acceptedSpec {
+            let finished = present.status?.kubernetesVersion
+            problems += ShootRules.problems(changing: accepted, to: next.spec, finished: finished)
+        }
         guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
-        return present
+        return (present, next)
+    }
+
+    /// What would come of a document: what it leaves out stays as others want it, which only the garden knows.
+    private func applied(_ document: JSONValue) async throws -> Shoot {
+        do throws(APIError) {
+            return try await client.dryApply(Shoot.self, document, manager: "tendril")
+        } catch {
+            // What the schema or the coordinator's webhook does not take is wrong in the file.
+            throw Failure(error, exitCode: error.code == 422 ? .configuration : .unavailable)
+        }
     }
 
     /// Changes a shoot; what it is then.

@@ -204,6 +204,32 @@ struct ShootCommandTests {
         #expect(result.shoot["metadata"]?["generation"] == 1)
     }
 
+    @Test("take a file that leaves out what others have set", arguments: ["create --no-wait", "plan"])
+    func leavesOut(_ words: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let others: JSONValue = ["spec": ["region": "eu-1", "networking": ["pods": "100.112.0.0/12"]]]
+        let result = try run("shoot \(words) --file \(Self.file)", with: others)
+        #expect(result.code == 0, "\(result.text)")
+        let spec = result.shoot["spec"]
+        #expect(spec?["region"] == "eu-1" && spec?["networking"]?["pods"] == "100.112.0.0/12", "\(result.shoot)")
+        let isChanged = result.shoot["metadata"]?["generation"] == 2
+        #expect(isChanged == words.hasPrefix("create"))
+    }
+
+    @Test("refuse a file that does not go together with what others have set")
+    func leavesOutWrongly() throws {
+        let file = Self.file + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let text = Self.written.replacingOccurrences(of: "type: overlay", with: "type: overlay, nodes: 10.1.0.0/16")
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let others: JSONValue = [
+            "spec": ["networking": ["nodes": "10.1.0.0/16", "pods": "10.0.0.0/8"]], "status": ["observedGeneration": 0],
+        ]
+        let result = try run("shoot create --file \(file)", with: others)
+        #expect(result.code == 78 && result.text.contains("overlaps spec.networking.pods"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == 1)
+    }
+
     @Test(
         "say what keeps people out of a shoot",
         arguments: [("one", "resumed"), ("other", "no shoot other in the project")]
