@@ -98,8 +98,11 @@ struct Garden {
         }
     }
 
-    /// The shoot as it is, if there is one, and as a file would make it; refuses what it cannot become, and one that is being
-    /// deleted.
+    /// Sees what a file would make of a shoot.
+    ///
+    /// - Parameter written: the file; what it leaves out stays as others want it.
+    /// - Returns: the shoot as it is, if there is one, and as it would be.
+    /// - Throws: where it cannot become that, is being deleted, or the garden does not answer.
     func outcome(of written: WrittenFile<Shoot>) async throws -> (present: Shoot?, next: Shoot) {
         guard let present = try await findShoot(written.object.name) else { return (nil, written.object) }
         guard !present.isBeingDeleted else {
@@ -117,7 +120,7 @@ struct Garden {
         return (present, next)
     }
 
-    /// What would come of a document: what it leaves out stays as others want it, which only the garden knows.
+    /// What would come of a document, which only the garden knows.
     private func applied(_ document: JSONValue) async throws -> Shoot {
         do throws(APIError) {
             return try await client.dryApply(Shoot.self, document, manager: "tendril")
