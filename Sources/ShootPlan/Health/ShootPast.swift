@@ -5,8 +5,8 @@ package import TendrilCore
 ///
 /// A failure that was there already may be what that is to mend.
 package struct ShootPast: Sendable {
-    /// After so long without news that failure is the answer: a coordinator that begins says so at once, and what it refuses it
-    /// tells once.
+    /// After so long without news that failure is the answer: a coordinator that begins says so at once, and what it
+    /// refuses it tells once.
     private static let patience = Nanoseconds.seconds(10)
 
     private let operation: ShootStatus.Operation?

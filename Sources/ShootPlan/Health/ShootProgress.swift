@@ -16,8 +16,8 @@ package enum ShootProgress: Hashable, Sendable {
     /// - Parameters:
     ///   - shoot: as it is now.
     ///   - generation: of what somebody wanted.
-    ///   - earlier: what had become of the shoot when that was said: a failure that was there already says nothing of it
-    ///     (`ShootPast`).
+    ///   - earlier: what had become of the shoot when that was said (`ShootPast`): a failure that was there already
+    ///     says nothing of it.
     package init(_ shoot: Shoot, until generation: Int, since earlier: ShootStatus.Operation? = nil) {
         let isDone =
             shoot.status?.lastOperation?.state == .succeeded && shoot.status?.observedGeneration ?? 0 >= generation
@@ -39,7 +39,7 @@ package enum ShootProgress: Hashable, Sendable {
         self = progress == .done && isRotating ? .underWay : progress
     }
 
-    /// Judges by whether it is done, and whether a failure that it tells of counts: an older one is what a change is to mend.
+    /// Judges by whether it is done, and whether a failure that it tells of counts: an older one is to be mended.
     private init(_ shoot: Shoot, isDone: Bool, _ generation: Int, _ earlier: ShootStatus.Operation?) {
         let operation = shoot.status?.lastOperation
         if isDone {
