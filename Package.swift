@@ -144,7 +144,7 @@ let package = Package(
         ),
 
         // 5: programs, and how each of them ends.
-        .target(name: "CommandSupport", dependencies: [argumentParser], swiftSettings: common),
+        .target(name: "CommandSupport", dependencies: ["TendrilCore", argumentParser], swiftSettings: common),
         .executableTarget(
             name: "tendril-agent",
             dependencies: [

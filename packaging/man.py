@@ -12,7 +12,7 @@ EXITS = {
         (0, "What was asked for is there, or with --no-wait written down; what is shown is well."), USAGE,
         (69, "An API does not answer or refuses. node status, vpn status: something is wrong, and shown. up, down: waited in vain."),
         (71, "kubeconfig: the file cannot be written."),
-        (78, "A file or a kubeconfig is wrong; the shoot is paused, has failed for good, or cannot be what is asked for. down: there are shoots."),
+        (78, "A file or a kubeconfig is wrong; the shoot is paused, is being deleted or gone, has failed for good, or cannot be what is asked for. down: there are shoots."),
     ],
     "tendril-coordinator": [
         (0, "run, approver: ended by a signal; run also when it has lost its share, to be started anew. Else: done."), USAGE,

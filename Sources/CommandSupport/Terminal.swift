@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TendrilCore
 
 /// Who looks at the output.
 package enum Terminal {
@@ -51,7 +52,7 @@ package enum TextTable {
     /// A line for each row, with columns as wide as their widest cell.
     ///
     /// - Parameters:
-    ///   - rows: the first is the head.
+    ///   - rows: the first is the head; what is not printable ASCII in a cell is replaced.
     ///   - shaded: the columns whose words say how something is, by their heads.
     ///   - hasColour: whether it is shown in colour.
     /// - Returns: the lines.
@@ -60,6 +61,7 @@ package enum TextTable {
         shaded: Set<String> = [],
         hasColour: Bool = Terminal.hasColour
     ) -> String {
+        let rows = rows.map { $0.map { PrintableText.make($0.utf8) } }
         let head = rows.first ?? []
         let widths = head.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

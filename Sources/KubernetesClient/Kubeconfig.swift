@@ -20,6 +20,12 @@ package struct Kubeconfig: Sendable {
     /// The namespace that is meant where none is named; `nil` where the context says none.
     package let namespace: String?
 
+    /// The files that kubectl reads where none is named; an empty variable names none.
+    package static func paths(_ environment: [String: String]) -> [String] {
+        let named = (environment["KUBECONFIG"] ?? "").split(separator: ":").map { String($0) }
+        return named.isEmpty ? ["\(environment["HOME"] ?? "")/.kube/config"] : named
+    }
+
     /// Reads a file.
     package init(path: String) throws { try self.init([Source(path)], context: nil) }
 
@@ -75,7 +81,8 @@ package struct Kubeconfig: Sendable {
     }
 
     private init(_ sources: [Source], context name: String?) throws {
-        guard let current = name ?? sources.lazy.compactMap({ $0.document["current-context"]?.text }).first else {
+        let currents = sources.compactMap { $0.document["current-context"]?.text }
+        guard let current = name ?? currents.first(where: { !$0.isEmpty }) else {
             throw KubeconfigError(description: "the kubeconfig has no current context")
         }
         guard let context = Entry(current, "context", sources)?.fields,

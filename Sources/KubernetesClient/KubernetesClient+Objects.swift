@@ -159,10 +159,34 @@ extension KubernetesClient {
     /// - Throws: `APIError`.
     @discardableResult
     package func serverSideApply(_ object: JSONValue, manager: String) async throws(APIError) -> JSONValue {
+        try await sendApply(object, manager, isDryRun: false)
+    }
+
+    /// What an object would be if that was applied; nothing is changed (Kubernetes documentation, "Dry-run").
+    ///
+    /// - Parameters:
+    ///   - type: the object's kind.
+    ///   - object: with `apiVersion`, `kind` and `metadata.name`.
+    ///   - manager: the owner's name.
+    /// - Returns: the object as it would be.
+    /// - Throws: `APIError`, as for the apply itself.
+    package func dryApply<Object: KubernetesObject>(
+        _ type: Object.Type,
+        _ object: JSONValue,
+        manager: String
+    ) async throws(APIError) -> Object {
+        try await sendApply(object, manager, isDryRun: true)
+    }
+
+    private func sendApply<Answer: Decodable>(
+        _ object: JSONValue,
+        _ manager: String,
+        isDryRun: Bool
+    ) async throws(APIError) -> Answer {
         guard let path = ObjectPath.path(of: object) else {
             throw .unsent(request: "apply", reason: "an object without apiVersion, kind or name")
         }
-        let query = "?fieldManager=\(ResourceKind.encoded(manager))&force=true"
+        let query = "?fieldManager=\(ResourceKind.encoded(manager))&force=true" + (isDryRun ? "&dryRun=All" : "")
         return try decode(
             await perform(.patch, path + query, body: encode(object), type: "application/apply-patch+yaml")
         )

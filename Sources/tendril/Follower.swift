@@ -18,17 +18,17 @@ struct Follower {
     /// Follows until what the shoot is now is done, or says that it is wanted where nobody waits.
     func follow(_ shoot: Shoot, _ waiting: WaitOptions, orSay what: String) async throws {
         guard waiting.wait else { return try leave(shoot, what) }
-        let (generation, earlier) = (shoot.metadata.generation ?? 0, shoot.status?.lastOperation)
-        try await follow { ShootProgress($0, until: generation, since: earlier) }
+        let (generation, past) = (shoot.metadata.generation ?? 0, ShootPast(shoot, at: Clock.now()))
+        try await follow { ShootProgress($0, until: generation, since: past.passedOver(at: Clock.now())) }
     }
 
     /// Follows until nothing is under way, it has failed for good, or what was being deleted is gone.
-    func followToRest() async throws { try await follow { ShootProgress(ofRest: $0) } }
+    func followToRest() async throws { try await follow(mayGo: true) { ShootProgress(ofRest: $0) } }
 
     /// Follows until the exchange of credentials that was asked of the shoot is so far, has failed for good, or does not go on.
     func follow(_ asked: Shoot, untilRotationIs goal: RotationPhase) async throws {
-        let earlier = asked.status?.lastOperation
-        try await follow { ShootProgress($0, untilRotationIs: goal, since: earlier) }
+        let past = ShootPast(asked, at: Clock.now())
+        try await follow { ShootProgress($0, untilRotationIs: goal, since: past.passedOver(at: Clock.now())) }
         say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
@@ -46,12 +46,13 @@ struct Follower {
     /// Says something to people; for programs the object says it.
     private func say(_ words: String) { if output == .table { print(words) } }
 
-    private func follow(_ progress: (Shoot) -> ShootProgress) async throws {
+    /// Follows as far as this says; whether the shoot may go meanwhile: one that was to be something else must not.
+    private func follow(mayGo: Bool = false, _ progress: (Shoot) -> ShootProgress) async throws {
         var last = ""
         var isLeaving = false
         while true {
             guard let shoot = try await garden.findShoot(name) else {
-                guard isLeaving else { throw failure("shoot \(garden.project)/\(name) is gone") }
+                guard mayGo, isLeaving else { throw failure("shoot \(garden.project)/\(name) is gone") }
                 return sayGone()
             }
             isLeaving = shoot.isBeingDeleted
@@ -67,10 +68,10 @@ struct Follower {
         }
     }
 
-    /// Ends what is shown, with the reason for it.
+    /// Ends what is shown, with the reason for it, which others may have written.
     private func failure(_ reason: String) -> Failure {
         end()
-        return Failure(TextError(description: reason), exitCode: .configuration)
+        return Failure(TextError(description: PrintableText.make(reason.utf8)), exitCode: .configuration)
     }
 
     /// Follows until the shoot is gone.

@@ -17,9 +17,7 @@ struct ClusterOptions: ParsableArguments {
 
     /// Reads the kubeconfig: the cluster, and the namespace of its context.
     func connect() throws -> (client: KubernetesClient, namespace: String?) {
-        let environment = ProcessInfo.processInfo.environment
-        let known = environment["KUBECONFIG"] ?? "\(environment["HOME"] ?? "")/.kube/config"
-        let paths = kubeconfig.map { [$0] } ?? known.split(separator: ":").map(String.init)
+        let paths = kubeconfig.map { [$0] } ?? Kubeconfig.paths(ProcessInfo.processInfo.environment)
         do {
             let parsed = try Kubeconfig(paths: paths, context: context)
             let client = KubernetesClient(
@@ -100,15 +98,36 @@ struct Garden {
         }
     }
 
-    /// The shoot as it is, if there is one; refuses what it cannot become.
-    func present(for wanted: Shoot) async throws -> Shoot? {
-        guard let present = try await findShoot(wanted.name) else { return nil }
-        guard let accepted = present.acceptedSpec else { return present }
-        var next = wanted.spec
-        next.seedName = next.seedName ?? present.spec.seedName
-        let problems = ShootRules.problems(changing: accepted, to: next, finished: present.status?.kubernetesVersion)
+    /// Sees what a file would make of a shoot.
+    ///
+    /// - Parameter written: the file; what it leaves out stays as others want it.
+    /// - Returns: the shoot as it is, if there is one, and as it would be.
+    /// - Throws: where it cannot become that, is being deleted, or the garden does not answer.
+    func outcome(of written: WrittenFile<Shoot>) async throws -> (present: Shoot?, next: Shoot) {
+        guard let present = try await findShoot(written.object.name) else { return (nil, written.object) }
+        guard !present.isBeingDeleted else {
+            let look = "tendril shoot get \(present.name) --watch"
+            let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
+            throw Failure(TextError(description: reason), exitCode: .configuration)
+        }
+        let next = try await applied(written.document)
+        var problems = ShootRules.problems(next)
+        if let accepted = present.acceptedSpec {
+            let finished = present.status?.kubernetesVersion
+            problems += ShootRules.problems(changing: accepted, to: next.spec, finished: finished)
+        }
         guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
-        return present
+        return (present, next)
+    }
+
+    /// What would come of a document, which only the garden knows.
+    private func applied(_ document: JSONValue) async throws -> Shoot {
+        do throws(APIError) {
+            return try await client.dryApply(Shoot.self, document, manager: "tendril")
+        } catch {
+            // What the schema or the coordinator's webhook does not take is wrong in the file.
+            throw Failure(error, exitCode: error.code == 422 ? .configuration : .unavailable)
+        }
     }
 
     /// Changes a shoot; what it is then.

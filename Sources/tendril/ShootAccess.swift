@@ -61,7 +61,7 @@ struct ShootStatusOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "table, json or yaml.")
     var output = OutputFormat.table
 
-    /// Asks the shoot's API; an error of it ends the program in its own words.
+    /// Asks the shoot's API; an error of it ends the program in its own words, as far as they are printable.
     func ask<Value>(_ request: (KubernetesClient) async throws(APIError) -> Value) async throws -> (
         Value, shoot: KubernetesClient
     ) {
@@ -70,10 +70,9 @@ struct ShootStatusOptions: ParsableArguments {
         do throws(APIError) {
             return (try await request(shoot), shoot)
         } catch {
-            guard let obstacle = try await ShootAccess.obstacle(name, in: garden) else {
-                throw Failure(error, exitCode: .unavailable)
-            }
-            throw Failure(TextError(description: "\(error); \(obstacle)"), exitCode: .unavailable)
+            let obstacle = try await ShootAccess.obstacle(name, in: garden).map { "; \($0)" } ?? ""
+            let reason = PrintableText.make("\(error)\(obstacle)".utf8)
+            throw Failure(TextError(description: reason), exitCode: .unavailable)
         }
     }
 }

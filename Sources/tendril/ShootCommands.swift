@@ -34,7 +34,7 @@ struct CreateCommand: AsyncParsableCommand {
     func run() async throws {
         let garden = try options.garden()
         let written = try WrittenFile(shoot: file, project: garden.project)
-        _ = try await garden.present(for: written.object)
+        _ = try await garden.outcome(of: written)
         try await answered { () async throws(APIError) in
             _ = try await garden.client.serverSideApply(written.document, manager: "tendril")
         }
@@ -98,10 +98,10 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        let wanted = try WrittenFile(shoot: file, project: garden.project).object
-        let present = try await garden.present(for: wanted)
-        let seen = present == nil ? .unknown : await machines(wanted.name, garden)
-        let preview = ShootPreview(from: present?.spec, to: wanted.spec, machines: seen)
+        let written = try WrittenFile(shoot: file, project: garden.project)
+        let (present, next) = try await garden.outcome(of: written)
+        let seen = present == nil ? .unknown : await machines(next.name, garden)
+        let preview = ShootPreview(from: present?.spec, to: next.spec, machines: seen)
         print(try output.text(preview) { preview.lines.joined(separator: "\n") }, terminator: "")
     }
 

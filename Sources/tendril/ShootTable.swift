@@ -1,8 +1,9 @@
 import ClusterModel
 import CommandSupport
 import ShootPlan
+import TendrilCore
 
-/// Shoots for people.
+/// Shoots for people; what machines and others have written into them is shown in printable ASCII.
 enum ShootTable {
     /// One line a shoot.
     static func text(_ shoots: [Shoot], withProjects: Bool = false) -> String {
@@ -22,23 +23,26 @@ enum ShootTable {
     /// Everything about one shoot.
     static func details(_ shoot: Shoot) -> String {
         var lines = [text([shoot])]
-        if let notice = shoot.pauseNotice { lines.append("\n\(notice)") }
+        if let notice = shoot.pauseNotice { lines += ["", printable(notice)] }
         if let operation = shoot.status?.lastOperation, operation.state != .succeeded {
-            lines.append("\n\(operation.type.rawValue): \(operation.description)")
+            lines += ["", printable("\(operation.type.rawValue): \(operation.description)")]
         }
         for error in shoot.status?.lastErrors ?? [] {
-            lines.append("\(shown(error.code.rawValue, .bad))  \(error.task): \(error.description)")
+            lines.append("\(shown(error.code.rawValue, .bad))  \(printable("\(error.task): \(error.description)"))")
         }
         for condition in shoot.status?.conditions ?? [] {
             let isWell = condition.status == "True" && condition.type != ShootCondition.authoritiesExpire
             let shade: Shade = condition.status == "False" ? .bad : isWell ? .good : .uncertain
             let since = condition.lastTransitionTime.map { " (since \($0))" } ?? ""
-            lines.append("\(shown(condition.type, shade)): \(condition.message ?? "")\(since)")
+            lines.append(shown(condition.type, shade) + printable(": \(condition.message ?? "")\(since)"))
         }
         if let rotation = shoot.status?.credentialRotation, rotation.phase != .completed {
-            lines.append("credential rotation: \(rotation.phase.rawValue), begun at \(rotation.startTime ?? "?")")
+            let begin = rotation.startTime ?? "?"
+            lines.append(printable("credential rotation: \(rotation.phase.rawValue), begun at \(begin)"))
         }
-        for address in shoot.status?.advertisedAddresses ?? [] { lines.append("\n\(address.name): \(address.url)") }
+        for address in shoot.status?.advertisedAddresses ?? [] {
+            lines += ["", printable("\(address.name): \(address.url)")]
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -48,13 +52,16 @@ enum ShootTable {
         guard let operation = shoot.status?.lastOperation else { return "waiting for a coordinator" }
         let done = min(max(operation.progress, 0), 100) / 5
         let bar = String(repeating: "=", count: done) + String(repeating: " ", count: 20 - done)
-        return
-            "[\(bar)] \(operation.progress) %  \(operation.type.rawValue) \(operation.state.rawValue): \(operation.description)"
+        let what = "\(operation.type.rawValue) \(operation.state.rawValue): \(operation.description)"
+        return printable("[\(bar)] \(operation.progress) %  \(what)")
     }
+
+    private static func printable(_ text: String) -> String { PrintableText.make(text.utf8) }
 
     /// A word in a colour, where there are colours.
     private static func shown(_ text: String, _ shade: Shade) -> String {
-        Terminal.hasColour ? shade.paint(text) : text
+        let text = printable(text)
+        return Terminal.hasColour ? shade.paint(text) : text
     }
 
     private static func status(_ shoot: Shoot, _ type: ShootCondition) -> String {

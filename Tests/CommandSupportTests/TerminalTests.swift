@@ -33,6 +33,17 @@ struct TerminalTests {
         #expect(TextTable.aligned(Self.rows, hasColour: true) == plain)
     }
 
+    @Test("what others have written into a cell does nothing to a terminal, and moves no column")
+    func hostile() {
+        let rows = [["NAME", "READY", "PROBLEM"], ["a\u{1B}[2J", "True\r", "\u{9B}31m\n\u{202E}x"]]
+        let lines = [
+            "NAME   READY  PROBLEM", "a?[2J  True?  ??31m????x",
+        ]
+        #expect(TextTable.aligned(rows, hasColour: false) == lines.joined(separator: "\n"))
+        let coloured = TextTable.aligned([["READY"], ["\u{1B}[0m True"]], shaded: ["READY"], hasColour: true)
+        #expect(coloured == "READY\n\u{1B}[32m?[0m True\u{1B}[0m")
+    }
+
     @Test(
         "an operation is shaded by its state",
         arguments: [

@@ -26,19 +26,22 @@ struct ShootCommandTests {
         """
     }
 
-    /// Runs `tendril` where no coordinator takes care of the shoot.
+    /// Runs `tendril` where no coordinator takes care of the shoot, which has some fields `more`.
     private func run(
         _ words: String,
         generation: Int = 1,
-        isPaused: Bool,
+        isPaused: Bool = false,
+        with more: JSONValue = [:],
         seconds: Int = 100,
         variables: [String] = []
     ) throws -> Result {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "garden.py").path
         let program = try #require(Shipped.tendril.path)
+        let plain = Data(Self.shoot(generation, isPaused: isPaused).utf8)
+        let before = try JSONEncoder().encode(try JSONDecoder().decode(JSONValue.self, from: plain).merging(more))
         let outcome = try ChildProcess.run(
             "/usr/bin/env",
-            variables + ["python3", script, "\(seconds)", Self.shoot(generation, isPaused: isPaused), program]
+            variables + ["python3", script, "\(seconds)", String(decoding: before, as: UTF8.self), program]
                 + words.split(separator: " ").map(String.init),
             timeout: .seconds(200)
         )
@@ -74,6 +77,25 @@ struct ShootCommandTests {
         }
     }
 
+    @Test(
+        "show what machines and others have written in printable characters",
+        arguments: ["get one", "get one --watch", "reconcile one"]
+    )
+    func hostileText(_ words: String) throws {
+        let hostile: JSONValue = "\u{1B}[2J\u{9B}31m\u{202E}\r\n\u{7F}x"
+        let error: JSONValue = [
+            "task": hostile, "code": "ERR_UNKNOWN", "description": hostile, "lastUpdateTime": "2026-01-01T00:00:00Z",
+        ]
+        let status: JSONValue = [
+            "seedName": hostile, "lastErrors": [error], "lastOperation": ["state": "Failed", "description": hostile],
+            "conditions": [["type": hostile, "status": "False", "message": hostile, "lastTransitionTime": hostile]],
+            "advertisedAddresses": [["name": hostile, "url": hostile]],
+        ]
+        let result = try run("shoot \(words)", with: ["status": status])
+        #expect(result.text.contains("?[2J"), "\(result.text.debugDescription)")
+        #expect(result.text.utf8.allSatisfy { $0 == 0x0A || (0x20...0x7E).contains($0) })
+    }
+
     @Test("believe the CA that the kubeconfig names, and none of this machine's beside it")
     func stranger() throws {
         let result = try run("shoot get one", isPaused: false, variables: ["GARDEN_STRANGER=1"])
@@ -92,6 +114,46 @@ struct ShootCommandTests {
     func deleted() throws {
         let result = try run("shoot delete one --confirm one", isPaused: true, seconds: 5)
         #expect(result.code == 124 && !result.text.contains("paused"), "\(result.text)")
+    }
+
+    @Test(
+        "do not wait for ever for a shoot that is refused already: that is told once",
+        arguments: ["reconcile one", "rotate one --start", "wake one"]
+    )
+    func refusedAlready(_ words: String) throws {
+        let operation: JSONValue = ["state": "Failed", "description": "spec.region: cannot be changed from a"]
+        let result = try run("shoot \(words)", with: ["status": ["lastOperation": operation]])
+        #expect(result.code == 78, "\(result.text)")
+        #expect(result.text.hasSuffix("error: spec.region: cannot be changed from a\n"), "\(result.text)")
+    }
+
+    @Test(
+        "that wait for something else fail where somebody deletes it meanwhile",
+        arguments: ["create --file \(file)", "hibernate one", "wake one", "reconcile one", "rotate one --start"]
+    )
+    func goesMeanwhile(_ words: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let result = try run("shoot \(words)", variables: ["GARDEN_GOES=3"])
+        #expect(result.code == 78 && result.text.contains("error: shoot demo/one is gone"), "\(result.text)")
+        #expect(!result.text.contains("the rotation of"), "\(result.text)")
+    }
+
+    @Test("that delete it, or only look, end well when it is gone")
+    func goes() throws {
+        let leaving: JSONValue = ["metadata": ["deletionTimestamp": "2026-01-01T00:00:00Z"]]
+        for words in ["delete one --confirm one", "get one --watch"] {
+            let result = try run("shoot \(words)", with: leaving, variables: ["GARDEN_GOES=3"])
+            #expect(result.code == 0 && result.text.hasSuffix("shoot demo/one is gone\n"), "\(words): \(result.text)")
+        }
+    }
+
+    @Test("refuse a file for one that is being deleted", arguments: ["create", "plan"])
+    func fileForLeaving(_ word: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let leaving: JSONValue = ["metadata": ["deletionTimestamp": "2026-01-01T00:00:00Z"]]
+        let result = try run("shoot \(word) --file \(Self.file)", with: leaving)
+        #expect(result.code == 78 && result.text.contains("shoot demo/one is being deleted"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == 1)
     }
 
     @Test(
@@ -139,6 +201,32 @@ struct ShootCommandTests {
         try text.write(toFile: file, atomically: true, encoding: .utf8)
         let result = try run("shoot create --file \(file)", isPaused: false)
         #expect(result.code == 78 && result.text.contains(reason), "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == 1)
+    }
+
+    @Test("take a file that leaves out what others have set", arguments: ["create --no-wait", "plan"])
+    func leavesOut(_ words: String) throws {
+        try Self.written.write(toFile: Self.file, atomically: true, encoding: .utf8)
+        let others: JSONValue = ["spec": ["region": "eu-1", "networking": ["pods": "100.112.0.0/12"]]]
+        let result = try run("shoot \(words) --file \(Self.file)", with: others)
+        #expect(result.code == 0, "\(result.text)")
+        let spec = result.shoot["spec"]
+        #expect(spec?["region"] == "eu-1" && spec?["networking"]?["pods"] == "100.112.0.0/12", "\(result.shoot)")
+        let isChanged = result.shoot["metadata"]?["generation"] == 2
+        #expect(isChanged == words.hasPrefix("create"))
+    }
+
+    @Test("refuse a file that does not go together with what others have set")
+    func leavesOutWrongly() throws {
+        let file = Self.file + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let text = Self.written.replacingOccurrences(of: "type: overlay", with: "type: overlay, nodes: 10.1.0.0/16")
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let others: JSONValue = [
+            "spec": ["networking": ["nodes": "10.1.0.0/16", "pods": "10.0.0.0/8"]], "status": ["observedGeneration": 0],
+        ]
+        let result = try run("shoot create --file \(file)", with: others)
+        #expect(result.code == 78 && result.text.contains("overlaps spec.networking.pods"), "\(result.text)")
         #expect(result.shoot["metadata"]?["generation"] == 1)
     }
 

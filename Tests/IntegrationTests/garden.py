@@ -3,7 +3,8 @@
 
 garden.py SECONDS SHOOT PROGRAM ARGUMENT...; SHOOT is JSON. Output and code are the program's (124 where SECONDS were not enough); a last
 line is the Shoot as it is then, or null. With GARDEN_STRANGER in the environment the program is to believe another CA, and this machine's
-directory of CAs holds the garden's, for this program alone.
+directory of CAs holds the garden's, for this program alone. With GARDEN_GOES somebody else deletes the Shoot once it was changed; one that
+is being deleted is looked at so often, and then gone.
 """
 import http.server
 import json
@@ -17,6 +18,8 @@ import threading
 
 seconds, shoot, *command = sys.argv[1:]
 state = {"shoot": json.loads(shoot)}
+looks = int(os.environ.get("GARDEN_GOES", 0))
+LEAVING = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
 
 
 def merged(old, new):
@@ -52,19 +55,27 @@ class Garden(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": f"no {self.path}"})
 
-    do_GET = found
+    def do_GET(self):
+        global looks
+        was_leaving = state["shoot"] and "deletionTimestamp" in state["shoot"]["metadata"]
+        self.found()
+        if was_leaving and looks:
+            looks -= 1
+            if not looks:
+                state["shoot"] = None
 
     def do_PATCH(self):
         change = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        new = merged(state["shoot"], change)
+        new = merged(state["shoot"], {"metadata": {}, **change})
         if new["spec"] != state["shoot"]["spec"]:
             new["metadata"]["generation"] += 1
-        state["shoot"] = new
-        self.found()
+        if "dryRun=All" not in self.path:
+            state["shoot"] = merged(new, LEAVING) if looks else new
+        self.answer(200, new)
 
     def do_DELETE(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        state["shoot"] = merged(state["shoot"], {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+        state["shoot"] = merged(state["shoot"], LEAVING)
         self.found()
 
 

@@ -85,6 +85,15 @@ struct ClientTests {
         #expect(transport.requests == ["GET https://a/api/v1/nodes/n1"])
     }
 
+    @Test("What an apply would give is asked for without a change")
+    func dryApply() async throws {
+        let transport = ScriptedTransport([.response(200, Self.node)])
+        let document: JSONValue = ["apiVersion": "v1", "kind": "Node", "metadata": ["name": "n1"]]
+        let node = try await client(transport).dryApply(Node.self, document, manager: "m")
+        #expect(node.metadata.resourceVersion == "5")
+        #expect(transport.requests == ["PATCH https://a/api/v1/nodes/n1?fieldManager=m&force=true&dryRun=All"])
+    }
+
     @Test("One object that cannot be read spoils no other, where that is wanted")
     func unreadable() async throws {
         let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)

@@ -62,4 +62,33 @@ struct KubeconfigTests {
         #expect(reason("b").hasPrefix("users[program].user.exec is not supported"))
         #expect(reason("c").contains("context c leads to no server"))
     }
+
+    @Test("A current context without a name is none: the next file's counts")
+    func emptyContext() throws {
+        let directory = try TestDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let one = try directory.write("one", "current-context: ''")
+        let two = try directory.write(
+            "two",
+            """
+            current-context: a
+            contexts: [{name: a, context: {cluster: c}}]
+            clusters: [{name: c, cluster: {server: "https://c"}}]
+            """
+        )
+        #expect(try Kubeconfig(paths: [one, two], context: nil).server == "https://c")
+        let error = #expect(throws: KubeconfigError.self) { try Kubeconfig(paths: [one], context: nil) }
+        #expect(error?.description == "the kubeconfig has no current context")
+    }
+
+    @Test(
+        "Where none is named they are where kubectl looks",
+        arguments: [
+            (["KUBECONFIG": "a:/b", "HOME": "/h"], ["a", "/b"]), (["KUBECONFIG": "a:", "HOME": "/h"], ["a"]),
+            (["KUBECONFIG": "", "HOME": "/h"], ["/h/.kube/config"]), (["HOME": "/h"], ["/h/.kube/config"]),
+        ] as [([String: String], [String])]
+    )
+    func places(_ environment: [String: String], _ paths: [String]) {
+        #expect(Kubeconfig.paths(environment) == paths)
+    }
 }

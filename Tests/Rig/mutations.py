@@ -58,6 +58,7 @@ MUTATIONS = [
     (f"{P}/Links/ServerRegistry.swift", "if let nodes { return shared", "if let nodes, false { return shared", "ServerRegistryTests"),
     (f"{P}/Links/ServerRegistry.swift", "nodes == nil ? tunnels + allowance(of: name) : tunnels",
      "tunnels + allowance(of: name)", "ServerRegistryTests"),
+    ("Sources/CommandSupport/Terminal.swift", "PrintableText.make($0.utf8)", "$0", "TerminalTests"),
     (f"{P}/Packets/DatagramMerge.swift", " && packet.length <= maximumLength", "", "DatagramMergerTests"),
     (f"{P}/Streams/StreamRoutes.swift", "guard areOwnersKnown else", "guard false else", "StreamRouteTests"),
     ("Sources/ClusterModel/Objects/NodeNetworks.swift", "{ $0.contains(own) && $0 != own }", "{ _ in true }",

@@ -13,6 +13,17 @@ struct SeedFitTests {
         }
     }
 
+    @Test("the one that is named, and the one that hosts it, whichever is named")
+    func hosts() throws {
+        let shoot = try Samples.shoot {
+            $0.spec.seedName = "there"
+            $0.status = ShootStatus()
+            $0.status?.seedName = "here"
+        }
+        #expect(shoot.isOf(seed: "here") && shoot.isOf(seed: "there") && !shoot.isOf(seed: "other"))
+        #expect(try !Samples.shoot().isOf(seed: "here"))
+    }
+
     @Test("one with room in the same region, whose networks are others")
     func takes() throws {
         #expect(SeedFit.reason(try seed(), against: try Samples.shoot(), hosted: 3) == nil)

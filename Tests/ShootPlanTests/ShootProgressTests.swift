@@ -59,6 +59,26 @@ struct ShootProgressTests {
         #expect(ShootProgress(failed, until: 2, since: try asked(.succeeded).status?.lastOperation) == .failed("why"))
     }
 
+    @Test("A failure of this generation that was there before a wish is the answer to it after a while without news")
+    func refused() throws {
+        func asked(_ generation: Int) throws -> Shoot {
+            try shoot(.failed, generation: generation, observed: 1) {
+                $0.metadata.annotations = [ShootAnnotation.operation: "reconcile"]
+            }
+        }
+        func progress(_ shoot: Shoot, after seconds: UInt64) -> [ShootProgress] {
+            let start = MonotonicTime(nanoseconds: 7)
+            let earlier = ShootPast(shoot, at: start).passedOver(at: start + .seconds(seconds))
+            return [
+                ShootProgress(shoot, until: 2, since: earlier),
+                ShootProgress(shoot, untilRotationIs: .prepared, since: earlier),
+            ]
+        }
+        #expect(progress(try asked(2), after: 9) == [.underWay, .underWay])
+        #expect(progress(try asked(2), after: 10) == [.failed("why"), .failed("why")])
+        #expect(progress(try asked(1), after: 60) == [.underWay, .underWay])
+    }
+
     @Test("It rests when nothing is under way: a rotation goes on by itself until people are to do something")
     func rest() throws {
         for (phase, progress) in [

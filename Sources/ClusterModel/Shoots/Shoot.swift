@@ -151,6 +151,8 @@ package struct Shoot: KubernetesObject {
     package static func kubeconfigSecret(of name: String) -> String { "\(name).kubeconfig" }
     package var isHibernated: Bool { spec.hibernation.enabled }
     package var isBeingDeleted: Bool { metadata.deletionTimestamp != nil }
+    /// Whether a seed is to host it, or hosts it although its owner names another one by now.
+    package func isOf(seed: String) -> Bool { spec.seedName == seed || status?.seedName == seed }
 
     /// What a person asks for by an annotation, as it stands there; `nil` for nothing.
     package var operation: String? { metadata.annotations?[ShootAnnotation.operation] }

@@ -16,24 +16,19 @@ package enum ShootProgress: Hashable, Sendable {
     /// - Parameters:
     ///   - shoot: as it is now.
     ///   - generation: of what somebody wanted.
-    ///   - earlier: what had become of the shoot when that was said: a failure that was there already says nothing of it.
+    ///   - earlier: what had become of the shoot when that was said (`ShootPast`): a failure that was there already
+    ///     says nothing of it.
     package init(_ shoot: Shoot, until generation: Int, since earlier: ShootStatus.Operation? = nil) {
-        let operation = shoot.status?.lastOperation
         let isDone =
-            operation?.state == .succeeded && shoot.status?.observedGeneration ?? 0 >= generation
+            shoot.status?.lastOperation?.state == .succeeded && shoot.status?.observedGeneration ?? 0 >= generation
             && shoot.operation == nil && !shoot.isBeingDeleted
-        self.init(
-            shoot,
-            isDone: isDone,
-            // An older failure is what this change is to mend.
-            counts: operation?.generation ?? generation >= generation && operation != earlier
-        )
+        self.init(shoot, isDone: isDone, generation, earlier)
     }
 
     /// How far the exchange of its credentials is from this phase; `earlier` as above.
     package init(_ shoot: Shoot, untilRotationIs goal: RotationPhase, since earlier: ShootStatus.Operation? = nil) {
         let isDone = shoot.status?.credentialRotation?.phase == goal && shoot.operation == nil
-        self.init(shoot, isDone: isDone, counts: shoot.status?.lastOperation != earlier)
+        self.init(shoot, isDone: isDone, shoot.metadata.generation ?? 0, earlier)
     }
 
     /// How far it is from where it stays as it is until somebody wants something else.
@@ -44,13 +39,16 @@ package enum ShootProgress: Hashable, Sendable {
         self = progress == .done && isRotating ? .underWay : progress
     }
 
-    /// Judges by whether it is done, and whether a failure that it tells of counts.
-    private init(_ shoot: Shoot, isDone: Bool, counts: Bool) {
+    /// Judges by whether it is done, and whether a failure that it tells of counts: an older one is to be mended.
+    private init(_ shoot: Shoot, isDone: Bool, _ generation: Int, _ earlier: ShootStatus.Operation?) {
+        let operation = shoot.status?.lastOperation
         if isDone {
             self = .done
         } else if let notice = shoot.pauseNotice {
             self = .paused(notice)
-        } else if counts, let operation = shoot.status?.lastOperation, operation.state == .failed {
+        } else if let operation, operation.state == .failed, operation != earlier,
+            operation.generation ?? generation >= generation
+        {
             self = .failed(operation.description)
         } else {
             self = .underWay

@@ -1,4 +1,4 @@
-import TunnelProtocol
+import TendrilCore
 
 /// The status as a table for people.
 package enum StatusTable {

@@ -1,3 +1,5 @@
+internal import TendrilCore
+
 /// The head of a CONNECT request (RFC 9110 section 9.3.6, RFC 9112 section 3), as kube-apiserver sends it.
 package enum ConnectHead: Hashable, Sendable {
     /// More bytes are needed.

@@ -1,3 +1,5 @@
+internal import TendrilCore
+
 /// Why a side closes a lane: a number for programs and a sentence for people.
 package struct CloseNotice: Hashable, Sendable, CustomStringConvertible {
     /// The reasons that have a number on the wire.

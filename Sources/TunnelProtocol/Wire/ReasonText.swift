@@ -1,3 +1,5 @@
+internal import TendrilCore
+
 /// A reason as it stands in a frame: a number (2 bytes), then up to 200 bytes of printable ASCII.
 enum ReasonText {
     /// The most bytes of text.

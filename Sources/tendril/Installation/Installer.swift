@@ -15,9 +15,9 @@ struct Installer {
 
     init(client: KubernetesClient) { self.client = client }
 
-    /// The shoots that a seed hosts; none where there is no such kind.
+    /// The shoots that a seed hosts, or is to host; none where there is no such kind.
     func shoots(of seed: String) async throws -> [Shoot] {
-        try await all(Shoot.self).filter { $0.spec.seedName == seed }
+        try await all(Shoot.self).filter { $0.isOf(seed: seed) }
     }
 
     /// The seed that the coordinator in this cluster takes care of; `nil` where there is none.
