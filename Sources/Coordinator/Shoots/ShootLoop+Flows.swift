@@ -169,7 +169,7 @@ extension ShootLoop {
             let text = outcome.errors.map { "\($0.task): \($0.description)" }.joined(separator: "; ")
             await status.ended(
                 isFinal ? .failed : .error,
-                0,
+                outcome.progress,
                 text,
                 with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
             )
