@@ -71,4 +71,15 @@ extension FlowRecords {
         guard let output = self[task] else { throw TaskFailure(.unknown, "\(task) has no result yet") }
         return try output.decoded(as: type)
     }
+
+    /// When what was issued is to be made anew.
+    var renewals: Renewals {
+        let leaves = try? output(TaskName.certificates, as: CertificatesTask.Output.self)
+        let machines = try? output(TaskName.machines, as: MachinesTask.Output.self)
+        return Renewals(
+            people: leaves?.people ?? leaves?.renewal ?? .max,
+            leaves: leaves?.renewal ?? .max,
+            tokens: machines?.renewal ?? .max
+        )
+    }
 }

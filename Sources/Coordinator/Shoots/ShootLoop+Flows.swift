@@ -42,7 +42,7 @@ extension ShootLoop {
         }
         remembered = (outcome.records, shoot.spec)
         lastSync = Clock.now()
-        (needsRepair, isRenewalDue) = (false, false)
+        needsRepair = false
         if isThorough { hasCaughtUp = true }
         // What the garden could not be told is found done after a while, and told.
         unfinished = hasToldOtherwise ? .changes : nil
@@ -125,7 +125,7 @@ extension ShootLoop {
         isThorough: Bool,
         save: @escaping @Sendable (FlowRecords) async throws -> Void
     ) async throws -> FlowOutcome? {
-        remembered = nil
+        (remembered, refused) = (nil, nil)
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
         let start = Clock.now()
         underWay = nil
@@ -181,8 +181,9 @@ extension ShootLoop {
     private func note(_ records: FlowRecords) { underWay = records }
 
     private func run(_ runner: FlowRunner, from records: FlowRecords, lookingAt work: ShootWork) async -> FlowOutcome {
+        let begun = Clock.unixTime()
         // It ends with the flow.
-        async let _: Void = lookAlong(work, records)
+        async let _: Void = lookAlong(work, records, since: begun)
         return await runner.run(from: records)
     }
 

@@ -79,8 +79,10 @@ package enum ShootRules {
         return problems + (upgrades.first { !$0.isEmpty } ?? [])
     }
 
-    /// What is left of a shoot's problems without those that it had when it was accepted: a rule that is stricter than an earlier
-    /// release's is one for what somebody changes. A number that is refused stands in the text, so that another one is another problem.
+    /// What is left of a shoot's problems without those that it had when it was accepted.
+    ///
+    /// A rule that is stricter than an earlier release's is one for what somebody changes. A number that is refused stands in the
+    /// text, so that another one is another problem.
     ///
     /// - Parameters:
     ///   - problems: of the shoot as it is wanted.
