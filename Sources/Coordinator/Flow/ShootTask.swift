@@ -76,8 +76,10 @@ extension FlowRecords {
     var renewals: Renewals {
         let leaves = try? output(TaskName.certificates, as: CertificatesTask.Output.self)
         let machines = try? output(TaskName.machines, as: MachinesTask.Output.self)
+        // Whichever was issued later.
+        let access = try? output(TaskName.accessRenewal, as: AccessTask.Renewed.self)
         return Renewals(
-            people: leaves?.people ?? leaves?.renewal ?? .max,
+            people: leaves.map { max($0.people ?? $0.renewal, access?.renewal ?? 0) } ?? .max,
             leaves: leaves?.renewal ?? .max,
             tokens: machines?.renewal ?? .max
         )

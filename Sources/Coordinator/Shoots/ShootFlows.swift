@@ -33,6 +33,9 @@ package enum ShootFlows {
         ]
     }
 
+    /// What people come with, while all else waits for the maintenance window.
+    static func renewAccess(_ work: ShootWork) -> [ShootTask] { [AccessTask.renew(work)] }
+
     /// To nothing: machines, infrastructure, the namespace with all that is in it, what people were given.
     static func delete(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
         DeletionTasks.all(work, provider)

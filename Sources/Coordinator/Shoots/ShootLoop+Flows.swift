@@ -53,6 +53,22 @@ extension ShootLoop {
         return .look(sight)
     }
 
+    /// Renews what people come with, while all else waits for the maintenance window.
+    func renewAccess(_ work: ShootWork, _ store: FlowStore, _ records: FlowRecords) async throws -> Step? {
+        unfinished = .access
+        let tasks = ShootFlows.renewAccess(work)
+        let outcome = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
+            try await store.save(records, spec: work.shoot.spec)
+        }
+        guard let outcome else { return nil }
+        let sight = Sight(work: work, records: outcome.records)
+        guard outcome.errors.isEmpty, !hasToldOtherwise else { return .look(sight, then: failures.wait()) }
+        remembered = (outcome.records, work.shoot.spec)
+        unfinished = nil
+        failures.reset()
+        return .look(sight)
+    }
+
     /// Says how far the exchange of credentials is before its next step begins.
     func tellRotation(_ work: ShootWork, _ records: FlowRecords) async {
         guard let rotation = ShootFields.rotation(records) else { return }
@@ -154,7 +170,7 @@ extension ShootLoop {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000
-            let fields = ShootFields.done(work, outcome.records)
+            let fields = ShootFields.done(work, outcome.records, by: tasks)
             let isWritten = await status.ended(.succeeded, 100, "done in \(seconds) s", with: fields)
             guard isWritten else { return outcome }
             hasToldOtherwise = false

@@ -62,6 +62,8 @@ package actor ShootLoop {
 
     /// How much of a flow is done.
     enum Extent {
+        /// What people come with.
+        case access
         /// What has changed.
         case changes
         /// All of it, whatever is remembered.
@@ -243,9 +245,13 @@ package actor ShootLoop {
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
         let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
-        let isDemanded = !moment.isSettled || moment.isDue || unfinished != nil || operation != nil || isRotating
-        guard isDemanded || due(records, shoot, moment) != nil else {
-            return .look(Sight(work: work, records: records))
+        let hasBegun = unfinished == .changes || unfinished == .thorough
+        let isDemanded = !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating
+        let renewal = due(records, shoot, moment)
+        guard isDemanded || renewal == .all else {
+            let isAccessDue = renewal == .access || unfinished == .access
+            guard isAccessDue else { return .look(Sight(work: work, records: records)) }
+            return try await renewAccess(work, store, records)
         }
         return try await reconcile(
             work,

@@ -32,7 +32,7 @@ package enum CertificatesTask {
                     "leaves": .array(leaves.map(\.inputs)), "authorities": records[TaskName.authorities] ?? .null,
                     "due": .integer(due(last?.renewal)),
                 ]
-                let people = due(last?.people)
+                let people = due(last?.people ?? last?.renewal)
                 return people == 0 ? inputs : inputs.merging(["people": .integer(people)])
             },
             perform: { records in
@@ -52,6 +52,15 @@ package enum CertificatesTask {
                 return try CanonicalJSON.value(output)
             }
         )
+    }
+
+    /// Issues people's certificate where it is due, and no other; when it is due again, in seconds since 1970.
+    static func keepPeople(_ work: ShootWork, _ records: FlowRecords) async throws -> UInt64 {
+        let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
+        guard let leaf = leaves.first(where: { $0.name == LeafPlan.people }) else { return .max }
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        var issuing = Issuing(store: store, log: IssuanceLog(logger: work.logger), now: Clock.unixTime())
+        return try await issuing.keep(leaf).renewal
     }
 }
 

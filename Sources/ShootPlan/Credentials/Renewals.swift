@@ -14,7 +14,8 @@ package struct Renewals: Hashable, Sendable {
     /// For how many seconds a leaf of the control plane is good beyond the moment when it is to be made anew.
     private static let leafSlack = UInt64(Double(LeafPlan.days * 86400) * (1 - LeafPlan.renewalShare))
 
-    private let people: UInt64
+    /// When people's certificate is to be made anew, in seconds since 1970.
+    package let people: UInt64
     private let leaves: UInt64
     private let tokens: UInt64
 
