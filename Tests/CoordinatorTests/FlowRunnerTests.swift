@@ -72,6 +72,18 @@ struct FlowRunnerTests {
         #expect(outcome.records["a"] == ["calls": 4])
     }
 
+    @Test("one that fails keeps how far it came, with what was found done and what goes on beside")
+    func progress() async {
+        let failing = Flaky([TaskFailure(.configuration, "no")])
+        let tasks = [
+            Self.task("found", Flaky()), Self.task("a", after: ["found"], failing), Self.task("b", Flaky()),
+            Self.task("c", after: ["a"], Flaky()),
+        ]
+        let before = await Self.runner([Self.task("found", Flaky())]).run(from: FlowRecords())
+        #expect(before.progress == 100)
+        #expect(await Self.runner(tasks).run(from: before.records).progress == 50)
+    }
+
     @Test("not for ever, and not at once where the API says how long to wait")
     func bounds() async {
         let flaky = Flaky((0..<9).map { _ in Self.refusal(503) })

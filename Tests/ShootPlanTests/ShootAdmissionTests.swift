@@ -70,6 +70,26 @@ struct ShootAdmissionTests {
         #expect(try review("CONNECT", wrong) == nil)
     }
 
+    @Test(
+        "A shoot that was accepted before a rule became stricter can be changed, also while an earlier change is under way",
+        arguments: [3, 4]
+    )
+    func stricter(_ generation: Int) throws {
+        func shoot(_ pods: Int, isHibernated: Bool = false, isAccepted: Bool = true) throws -> JSONValue {
+            try self.shoot {
+                $0.spec.workers[0].kubelet = .init(maxPods: pods)
+                $0.spec.hibernation.enabled = isHibernated
+                $0.metadata.generation = generation
+                $0.status = ShootStatus()
+                $0.status?.observedGeneration = isAccepted ? 3 : nil
+            }
+        }
+        #expect(try review("UPDATE", shoot(500, isHibernated: true), shoot(500)) == nil)
+        #expect(try review("UPDATE", shoot(600), shoot(500))?.contains("600 is not 1 to 250") == true)
+        #expect(try review("UPDATE", shoot(500, isHibernated: true), shoot(500, isAccepted: false)) != nil)
+        #expect(try review("CREATE", shoot(500)) != nil)
+    }
+
     @Test("A deletion has to be confirmed")
     func deletion() throws {
         #expect(try review("DELETE", nil, try shoot())?.contains(ShootAnnotation.confirmation) == true)

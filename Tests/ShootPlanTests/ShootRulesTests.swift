@@ -231,6 +231,25 @@ struct ShootRulesTests {
         #expect(try paths(251, .overlay, isField: false) == ["spec.workers[0].kubelet.configuration.maxPods"])
     }
 
+    @Test(
+        "A rule that became stricter is not held against what was accepted, and is one for what is changed",
+        arguments: [(500, 500, 0), (500, 600, 1), (500, 250, 0), (100, 500, 1), (nil, 500, 1)] as [(Int?, Int, Int)]
+    )
+    func stricter(_ accepted: Int?, _ wanted: Int, _ count: Int) throws {
+        for isField in [true, false] {
+            func shoot(_ most: Int) throws -> Shoot {
+                try Samples.shoot {
+                    $0.spec.workers[0].kubelet =
+                        isField ? .init(maxPods: most) : .init(configuration: ["maxPods": .integer(most)])
+                    // Something else is changed, too.
+                    $0.spec.hibernation.enabled = most == wanted
+                }
+            }
+            let problems = ShootRules.problems(try shoot(wanted))
+            #expect(ShootRules.new(problems, since: try accepted.map(shoot)).count == count)
+        }
+    }
+
     @Test("What a provider does not know is refused wherever a Shoot is judged")
     func provider() throws {
         let local = try Samples.shoot { $0.spec.provider.infrastructure = ["zones": ["a"]] }

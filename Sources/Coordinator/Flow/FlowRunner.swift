@@ -19,6 +19,8 @@ package struct FlowOutcome: Sendable {
     package var errors: [ShootStatus.TaskError]
     /// How many tasks were done, and not found done.
     package var performed: Int
+    /// How many of a hundred tasks are done, now or before.
+    package var progress: Int
 }
 
 /// Runs the tasks of a flow: side by side where they need nothing of one another, none that was done before.
@@ -67,7 +69,7 @@ package struct FlowRunner: Sendable {
     package func run(from start: FlowRecords) async -> FlowOutcome {
         let byName = Dictionary(uniqueKeysWithValues: tasks.map { ($0.name, $0) })
         var machine = FlowMachine(TaskGraph(tasks.map(\.item)))
-        var outcome = FlowOutcome(records: start, errors: [], performed: 0)
+        var outcome = FlowOutcome(records: start, errors: [], performed: 0, progress: 0)
         await withTaskGroup(of: (String, Ending).self) { group in
             while true {
                 for (task, digest) in await startable(&machine, &outcome, byName) {
@@ -82,6 +84,7 @@ package struct FlowRunner: Sendable {
                 await settle(name, ending, &machine, &outcome)
             }
         }
+        outcome.progress = machine.progress
         return outcome
     }
 

@@ -71,4 +71,17 @@ extension FlowRecords {
         guard let output = self[task] else { throw TaskFailure(.unknown, "\(task) has no result yet") }
         return try output.decoded(as: type)
     }
+
+    /// When what was issued is to be made anew.
+    var renewals: Renewals {
+        let leaves = try? output(TaskName.certificates, as: CertificatesTask.Output.self)
+        let machines = try? output(TaskName.machines, as: MachinesTask.Output.self)
+        // Whichever was issued later.
+        let access = try? output(TaskName.accessRenewal, as: AccessTask.Renewed.self)
+        return Renewals(
+            people: leaves.map { max($0.people ?? $0.renewal, access?.renewal ?? 0) } ?? .max,
+            leaves: leaves?.renewal ?? .max,
+            tokens: machines?.renewal ?? .max
+        )
+    }
 }

@@ -79,8 +79,13 @@ package struct CoordinatorEnvironment: Sendable {
     /// - Throws: `TaskFailure` where nobody here makes such machines.
     func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?) throws -> [ConfigurationProblem] {
         _ = try provider(shoot.spec.provider.type)
-        return ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
-            + Self.changeProblems(shoot, before)
+        let problems = ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
+        let accepted = before.map { spec in
+            var accepted = shoot
+            accepted.spec = spec
+            return accepted
+        }
+        return ShootRules.new(problems, since: accepted) + Self.changeProblems(shoot, before)
     }
 
     private static func changeProblems(_ shoot: Shoot, _ before: Shoot.Spec?) -> [ConfigurationProblem] {

@@ -5,8 +5,10 @@ internal import TendrilCore
 
 /// What a shoot's status says besides the operation.
 enum ShootFields {
-    /// The fields after a flow that was done.
-    static func done(_ work: ShootWork, _ records: FlowRecords) -> JSONValue {
+    /// The fields after a flow of some tasks that was done.
+    static func done(_ work: ShootWork, _ records: FlowRecords, by tasks: [ShootTask]) -> JSONValue {
+        // A flow that leaves machines alone does not say how far the cluster is.
+        guard tasks.contains(where: { $0.name == TaskName.machines }) else { return ["lastErrors": .null] }
         var fields: [String: JSONValue] = [
             "observedGeneration": .integer(work.shoot.metadata.generation ?? 0), "lastErrors": .null,
             "technicalID": .string(work.facts.id), "seedName": .string(work.configuration.seed),

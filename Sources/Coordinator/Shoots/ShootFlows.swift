@@ -33,16 +33,8 @@ package enum ShootFlows {
         ]
     }
 
-    /// Certificates that are due, and what has to start anew with them; nothing of what is wanted otherwise.
-    static func renew(_ work: ShootWork) -> [ShootTask] {
-        [
-            NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work), CertificatesTask.make(work),
-            ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
-            ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
-            SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
-            AddonsTask.make(work), AccessTask.make(work),
-        ]
-    }
+    /// What people come with, while all else waits for the maintenance window.
+    static func renewAccess(_ work: ShootWork) -> [ShootTask] { [AccessTask.renew(work)] }
 
     /// To nothing: machines, infrastructure, the namespace with all that is in it, what people were given.
     static func delete(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {

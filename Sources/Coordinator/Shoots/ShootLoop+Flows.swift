@@ -42,7 +42,7 @@ extension ShootLoop {
         }
         remembered = (outcome.records, shoot.spec)
         lastSync = Clock.now()
-        (needsRepair, isRenewalDue) = (false, false)
+        needsRepair = false
         if isThorough { hasCaughtUp = true }
         // What the garden could not be told is found done after a while, and told.
         unfinished = hasToldOtherwise ? .changes : nil
@@ -50,6 +50,22 @@ extension ShootLoop {
         settled = shoot.metadata.generation
         failures.reset()
         if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .rest(.milliseconds(1)) }
+        return .look(sight)
+    }
+
+    /// Renews what people come with, while all else waits for the maintenance window.
+    func renewAccess(_ work: ShootWork, _ store: FlowStore, _ records: FlowRecords) async throws -> Step? {
+        unfinished = .access
+        let tasks = ShootFlows.renewAccess(work)
+        let outcome = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
+            try await store.save(records, spec: work.shoot.spec)
+        }
+        guard let outcome else { return nil }
+        let sight = Sight(work: work, records: outcome.records)
+        guard outcome.errors.isEmpty, !hasToldOtherwise else { return .look(sight, then: failures.wait()) }
+        remembered = (outcome.records, work.shoot.spec)
+        unfinished = nil
+        failures.reset()
         return .look(sight)
     }
 
@@ -125,7 +141,7 @@ extension ShootLoop {
         isThorough: Bool,
         save: @escaping @Sendable (FlowRecords) async throws -> Void
     ) async throws -> FlowOutcome? {
-        remembered = nil
+        (remembered, refused) = (nil, nil)
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
         let start = Clock.now()
         underWay = nil
@@ -154,7 +170,7 @@ extension ShootLoop {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000
-            let fields = ShootFields.done(work, outcome.records)
+            let fields = ShootFields.done(work, outcome.records, by: tasks)
             let isWritten = await status.ended(.succeeded, 100, "done in \(seconds) s", with: fields)
             guard isWritten else { return outcome }
             hasToldOtherwise = false
@@ -169,7 +185,7 @@ extension ShootLoop {
             let text = outcome.errors.map { "\($0.task): \($0.description)" }.joined(separator: "; ")
             await status.ended(
                 isFinal ? .failed : .error,
-                0,
+                outcome.progress,
                 text,
                 with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
             )
@@ -181,8 +197,9 @@ extension ShootLoop {
     private func note(_ records: FlowRecords) { underWay = records }
 
     private func run(_ runner: FlowRunner, from records: FlowRecords, lookingAt work: ShootWork) async -> FlowOutcome {
+        let begun = Clock.unixTime()
         // It ends with the flow.
-        async let _: Void = lookAlong(work, records)
+        async let _: Void = lookAlong(work, records, since: begun)
         return await runner.run(from: records)
     }
 

@@ -11,8 +11,6 @@ extension ShootLoop {
         let (work, records) = (sight.work, sight.records)
         guard let conditions = await tellConditions(work, records) else { return .seconds(10) }
         await attend(work, records, conditions, isCertain: sight.lacksNodes)
-        // What sleeps needs no certificate; the flow that wakes it up makes new ones.
-        isRenewalDue = !work.facts.isHibernated && needsRenewal(records)
         let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
         let isWell = conditions.allSatisfy { $0.status == "True" }
         let isBroken = conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
@@ -36,17 +34,15 @@ extension ShootLoop {
 
     /// Has the status say how the shoot is while a flow takes long: a pool that is replaced may take an hour.
     ///
-    /// Returns once it is cancelled.
-    func lookAlong(_ work: ShootWork, _ records: FlowRecords) async {
+    /// Returns once it is cancelled; `begun` is when the flow began, in seconds since 1970.
+    func lookAlong(_ work: ShootWork, _ records: FlowRecords, since begun: UInt64) async {
         // Before there was a cluster nothing is missing.
         guard !(shoot.status?.conditions ?? []).isEmpty, !work.shoot.isBeingDeleted else { return }
         while (try? await Task.sleep(nanoseconds: Self.lookPause.value)) != nil {
             let newest = underWay ?? records
             await tellConditions(work, newest)
             // A pool that is replaced may take days, and people's certificates are good for one.
-            let mayInterrupt = lastInterruption.map { Clock.now() >= $0 + .seconds(3600) } ?? true
-            if mayInterrupt, !work.facts.isHibernated, needsRenewal(newest) {
-                lastInterruption = Clock.now()
+            if !work.facts.isHibernated, newest.renewals.hasComeDue(since: begun, at: Clock.unixTime()) {
                 return restart()
             }
         }
@@ -88,40 +84,35 @@ extension ShootLoop {
         return client
     }
 
-    func needsRenewal(_ records: FlowRecords) -> Bool {
-        let machines = try? records.output(TaskName.machines, as: MachinesTask.Output.self)
-        return needsCertificates(records) || (machines?.renewal ?? .max) <= Clock.unixTime()
-    }
-
-    private func needsCertificates(_ records: FlowRecords) -> Bool {
-        let leaves = try? records.output(TaskName.certificates, as: CertificatesTask.Output.self)
-        return (leaves?.renewal ?? .max) <= Clock.unixTime()
-    }
-
-    /// Looks after a shoot as it was accepted last, while its owner wants what cannot be: that is told once.
-    func careOn(_ shoot: Shoot, as spec: Shoot.Spec, after error: any Error, _ records: FlowRecords) async -> Step? {
-        if refused != shoot.metadata.generation { _ = await failed(shoot, error) }
-        refused = shoot.metadata.generation
+    /// Goes on with a shoot as it was accepted last, while its owner wants what cannot be: that is told once, and again after a flow,
+    /// which has told of itself.
+    func careOn(
+        _ shoot: Shoot,
+        as spec: Shoot.Spec,
+        after error: any Error,
+        _ store: FlowStore,
+        _ records: FlowRecords
+    ) async -> Step? {
+        if refused != shoot.metadata.generation { await refuse(shoot, error) }
         var accepted = shoot
         accepted.spec = spec
-        accepted.metadata.generation = shoot.status?.observedGeneration
+        // What is wanted has a later one.
+        accepted.metadata.generation = max(settled ?? 0, shoot.status?.observedGeneration ?? 0)
         // What somebody asks for waits until it can be.
         accepted.metadata.annotations?[ShootAnnotation.operation] = nil
+        // The status says what cannot be, and not what was done.
+        let isKnown = records.isWhole && records[TaskName.systemReady] != nil
         do {
-            let work = try await makeWork(accepted)
-            guard needsCertificates(records), !work.facts.isHibernated else {
-                return .look(Sight(work: work, records: records))
-            }
-            let store = FlowStore(seed: environment.seed, namespace: work.namespace)
-            let tasks = ShootFlows.renew(work)
-            let outcome = try await perform(work, tasks, .reconcile, from: records, isThorough: false) { records in
-                try await store.save(records, spec: spec)
-            }
-            // That has told of success.
-            refused = nil
-            return outcome.map { .look(Sight(work: work, records: $0.records), then: .seconds(60)) }
+            let step = try await advance(try await makeWork(accepted), store, records, isKnown: isKnown)
+            if step != nil, refused == nil, unfinished == nil { await refuse(shoot, error) }
+            return step
         } catch {
             return await failed(shoot, error)
         }
+    }
+
+    private func refuse(_ shoot: Shoot, _ error: any Error) async {
+        _ = await failed(shoot, error)
+        refused = shoot.metadata.generation
     }
 }

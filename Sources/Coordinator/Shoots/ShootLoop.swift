@@ -42,7 +42,6 @@ package actor ShootLoop {
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
     var needsRepair = false
     var repairs = RepairPace()
-    var isRenewalDue = false
     /// What a flow was to do that began and did not come to its end.
     var unfinished: Extent?
     /// Whether the status was written and does not say yet that all is done; the Shoot as it was seen last may be older.
@@ -53,10 +52,8 @@ package actor ShootLoop {
     var remembered: (records: FlowRecords, spec: Shoot.Spec?)?
     /// What the flow that runs has done so far.
     var underWay: FlowRecords?
-    /// When a flow was begun anew for certificates that came due meanwhile.
-    var lastInterruption: MonotonicTime?
     var known: (digest: String, client: KubernetesClient)?
-    /// The generation that cannot be, once that is told.
+    /// The generation that cannot be, once that is told and no flow has told anything else since.
     var refused: Int?
     /// When machines that are no nodes were looked after last.
     var lastAttendance: MonotonicTime?
@@ -65,6 +62,8 @@ package actor ShootLoop {
 
     /// How much of a flow is done.
     enum Extent {
+        /// What people come with.
+        case access
         /// What has changed.
         case changes
         /// All of it, whatever is remembered.
@@ -177,39 +176,89 @@ package actor ShootLoop {
             }
             if shoot.isBeingDeleted { return try await delete(try await makeWork(try await asMade(shoot))) }
             let work = try await makeWork(shoot)
-            let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
-            let isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
-            let isDue = needsRepair || !isQuiet && Clock.now() >= (lastSync ?? begun) + sync
-            // One that starts anew may have other images: what it would change waits, too.
-            let isSettled = settled == shoot.metadata.generation || isQuiet && settled == nil && isTold(shoot)
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
-            let isIdle = isSettled && !isDue && !isRenewalDue && unfinished == nil && shoot.operation == nil
-            if !isIdle { remembered = nil }
-            var (records, spec) = try await recall(store)
+            let mayRemember = isIdle(shoot)
+            if !mayRemember { remembered = nil }
+            let (records, spec) = try await recall(store)
             // What is about to change is read again whatever becomes of this pass.
-            if !isIdle { remembered = nil }
+            if !mayRemember { remembered = nil }
             do {
                 try judge(shoot, work, before: spec, records)
             } catch {
                 guard let spec, records[TaskName.access] != nil else { throw error }
-                return await careOn(shoot, as: spec, after: error, records)
+                return await careOn(shoot, as: spec, after: error, store, records)
             }
-            let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
-            // Whoever asks has mended what kept machines from becoming nodes.
-            if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
-            let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
-            let isWanted =
-                !isSettled || isDue || isRenewalDue || unfinished != nil || operation != nil || isRotating
-            guard isWanted else { return .look(Sight(work: work, records: records)) }
-            return try await reconcile(
-                work,
-                store,
-                records,
-                isThorough: isDue || unfinished == .thorough || operation == .reconcile
-            )
+            return try await advance(work, store, records, isKnown: isTold(shoot))
         } catch {
             return await failed(shoot, error)
         }
+    }
+
+    /// When a pass is: what speaks for a flow whatever was done before.
+    private struct Moment {
+        /// Whether what the operator changes has to wait.
+        let isQuiet: Bool
+        /// Whether everything is to be done again.
+        let isDue: Bool
+        /// Whether what is wanted was done.
+        let isSettled: Bool
+    }
+
+    /// What this moment is for a shoot; `isKnown` where an earlier process is known to have done all that is wanted.
+    private func moment(_ shoot: Shoot, isKnown: Bool) -> Moment {
+        let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
+        let isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
+        return Moment(
+            isQuiet: isQuiet,
+            isDue: needsRepair || !isQuiet && Clock.now() >= (lastSync ?? begun) + sync,
+            // One that starts anew may have other images: what it would change waits, too.
+            isSettled: settled == shoot.metadata.generation || isQuiet && settled == nil && isKnown
+        )
+    }
+
+    /// Whether nothing is to be done, as far as is known without reading anything.
+    private func isIdle(_ shoot: Shoot) -> Bool {
+        let moment = moment(shoot, isKnown: isTold(shoot))
+        let renewal = remembered.flatMap { due($0.records, shoot, moment) }
+        return moment.isSettled && !moment.isDue && unfinished == nil && shoot.operation == nil && renewal == nil
+    }
+
+    /// What has to be renewed; what sleeps needs nothing, for the flow that wakes it up makes all of it.
+    private func due(_ records: FlowRecords, _ shoot: Shoot, _ moment: Moment) -> Renewals.Extent? {
+        shoot.isHibernated ? nil : records.renewals.due(at: Clock.unixTime(), isQuiet: moment.isQuiet)
+    }
+
+    /// Does for a shoot what is to be done now, and looks at it where nothing is.
+    ///
+    /// - Parameters:
+    ///   - work: for the shoot as it was judged, or accepted last.
+    ///   - store: keeps what was done.
+    ///   - known: what was done.
+    ///   - isKnown: whether an earlier process is known to have done all that is wanted.
+    /// - Returns: what follows; `nil` where it was interrupted by something newer.
+    /// - Throws: what kept a flow from beginning.
+    func advance(_ work: ShootWork, _ store: FlowStore, _ known: FlowRecords, isKnown: Bool) async throws -> Step? {
+        let shoot = work.shoot
+        let moment = moment(shoot, isKnown: isKnown)
+        var records = known
+        let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
+        // Whoever asks has mended what kept machines from becoming nodes.
+        if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
+        let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
+        let hasBegun = unfinished == .changes || unfinished == .thorough
+        let isDemanded = !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating
+        let renewal = due(records, shoot, moment)
+        guard isDemanded || renewal == .all else {
+            let isAccessDue = renewal == .access || unfinished == .access
+            guard isAccessDue else { return .look(Sight(work: work, records: records)) }
+            return try await renewAccess(work, store, records)
+        }
+        return try await reconcile(
+            work,
+            store,
+            records,
+            isThorough: moment.isDue || unfinished == .thorough || operation == .reconcile
+        )
     }
 
     /// The shoot with our finalizer, if it is ours; `nil` where it is another seed's, and where it has just become ours: the event

@@ -146,6 +146,8 @@ package enum TaskName {
     /// What runs in kube-system.
     package static let addons = "addons"
     static let access = "access"
+    /// What people come with, renewed by itself.
+    package static let accessRenewal = "access-renewal"
     static let secrets = "secrets"
     /// The wait for nodes.
     package static let nodesReady = "nodes-ready"

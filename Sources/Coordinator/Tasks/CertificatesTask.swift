@@ -12,8 +12,10 @@ package enum CertificatesTask {
     package struct Output: Codable, Sendable {
         /// A digest of each Secret by its name.
         package var digests: [String: String]
-        /// When the first has to be renewed, in seconds since 1970.
+        /// When the first has to be renewed, in seconds since 1970; people's does not count.
         var renewal: UInt64
+        /// When people's has to be renewed; an older release said the first of all in `renewal`.
+        var people: UInt64?
     }
 
     /// Issues them; `now` is in seconds since 1970.
@@ -25,11 +27,13 @@ package enum CertificatesTask {
             inputs: { records in
                 let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
                 let last = try? records.output(TaskName.certificates, as: Output.self)
-                let due = (last?.renewal).map { $0 <= now() ? Int(clamping: $0) : 0 } ?? 0
-                return [
+                func due(_ moment: UInt64?) -> Int { moment.map { $0 <= now() ? Int(clamping: $0) : 0 } ?? 0 }
+                let inputs: JSONValue = [
                     "leaves": .array(leaves.map(\.inputs)), "authorities": records[TaskName.authorities] ?? .null,
-                    "due": .integer(due),
+                    "due": .integer(due(last?.renewal)),
                 ]
+                let people = due(last?.people ?? last?.renewal)
+                return people == 0 ? inputs : inputs.merging(["people": .integer(people)])
             },
             perform: { records in
                 let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
@@ -39,11 +43,24 @@ package enum CertificatesTask {
                 for leaf in leaves {
                     let (secret, renewal) = try await issuing.keep(leaf)
                     output.digests[leaf.name] = SecretStore.digest(secret)
-                    output.renewal = min(output.renewal, renewal)
+                    if leaf.name == LeafPlan.people {
+                        output.people = renewal
+                    } else {
+                        output.renewal = min(output.renewal, renewal)
+                    }
                 }
                 return try CanonicalJSON.value(output)
             }
         )
+    }
+
+    /// Issues people's certificate where it is due, and no other; when it is due again, in seconds since 1970.
+    static func keepPeople(_ work: ShootWork, _ records: FlowRecords) async throws -> UInt64 {
+        let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
+        guard let leaf = leaves.first(where: { $0.name == LeafPlan.people }) else { return .max }
+        let store = SecretStore(seed: work.seed, namespace: work.namespace)
+        var issuing = Issuing(store: store, log: IssuanceLog(logger: work.logger), now: Clock.unixTime())
+        return try await issuing.keep(leaf).renewal
     }
 }
 

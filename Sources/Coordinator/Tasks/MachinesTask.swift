@@ -110,7 +110,6 @@ enum MachinesTask {
 
 /// What the machines of each pool start with, and the tokens in it.
 private struct UserDataStore {
-    private static let tokenLifetime: UInt64 = 7 * 86400
     private static let expiry = "tendril.dev/token-expiry"
     private static let inputs = "tendril.dev/inputs"
     private static let key = "user-data"
@@ -140,16 +139,16 @@ private struct UserDataStore {
         let now = Clock.unixTime()
         if let present = try await store.read(name), present.metadata.annotations?[Self.inputs] == wanted,
             let expiry = present.metadata.annotations?[Self.expiry].flatMap({ UInt64($0) }),
-            expiry > now + Self.tokenLifetime / 2, let userData = present[Self.key], let token = present[Self.token]
+            expiry > now + Renewals.tokenLifetime / 2, let userData = present[Self.key], let token = present[Self.token]
         {
             try await publish(try JSONDecoder().decode(KubernetesSecret.self, from: Data(token)))
-            return (userData, expiry - Self.tokenLifetime / 2)
+            return (userData, expiry - Renewals.tokenLifetime / 2)
         }
         let token = try TokenManifest.make(
             pool: pool.name,
             machine: nil,
             namePrefix: provider.namePrefix(work.namespace, pool: pool.name),
-            lifetime: Self.tokenLifetime,
+            lifetime: Renewals.tokenLifetime,
             allowsRejoin: false
         )
         let userData = try UserData.render(
@@ -157,13 +156,13 @@ private struct UserDataStore {
             as: .cloudConfig,
             unit: AgentUnit.text
         )
-        let expiry = now + Self.tokenLifetime
+        let expiry = now + Renewals.tokenLifetime
         let notes = [Self.inputs: wanted, Self.expiry: "\(expiry)"]
         // Ahead of what is done: who is stopped here publishes this token, and makes no second one.
         let data = [Self.key: userData, Self.token: try CanonicalJSON.bytes(token.secret)]
         try await store.write(name, data, annotations: notes)
         try await publish(token.secret)
-        return (userData, expiry - Self.tokenLifetime / 2)
+        return (userData, expiry - Renewals.tokenLifetime / 2)
     }
 
     /// Has the shoot take a token, which may be there already.

@@ -28,6 +28,9 @@ package struct FlowRecords: Codable, Hashable, Sendable {
         return kept
     }
 
+    /// Whether nothing was begun that was not done: a task that is to change something, or has failed at that, has no inputs.
+    package var isWhole: Bool { tasks.values.allSatisfy { !$0.inputs.isEmpty } }
+
     /// Whether a task was done with these inputs.
     package func isDone(_ task: String, inputs: String) -> Bool { tasks[task]?.inputs == inputs }
 }

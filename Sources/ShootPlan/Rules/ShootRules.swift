@@ -33,10 +33,11 @@ package enum ShootRules {
             problems.append(ConfigurationProblem("spec", "has more than \(Self.largestSpec >> 10) KiB"))
         }
         if !(1...5).contains(shoot.spec.controlPlane.replicas) {
-            problems.append(ConfigurationProblem("spec.controlPlane.replicas", "is not 1 to 5"))
+            let replicas = shoot.spec.controlPlane.replicas
+            problems.append(ConfigurationProblem("spec.controlPlane.replicas", "\(replicas) is not 1 to 5"))
         }
         if !(1...16).contains(shoot.spec.vpn.lanes) {
-            problems.append(ConfigurationProblem("spec.vpn.lanes", "is not 1 to 16"))
+            problems.append(ConfigurationProblem("spec.vpn.lanes", "\(shoot.spec.vpn.lanes) is not 1 to 16"))
         }
         return problems
     }
@@ -76,6 +77,20 @@ package enum ShootRules {
         let releases = [old.kubernetes.version] + (finished.map { [$0] } ?? [])
         let upgrades = releases.map { upgrade(from: $0, to: new.kubernetes.version) }
         return problems + (upgrades.first { !$0.isEmpty } ?? [])
+    }
+
+    /// What is left of a shoot's problems without those that it had when it was accepted.
+    ///
+    /// A rule that is stricter than an earlier release's is one for what somebody changes. A number that is refused stands in the
+    /// text, so that another one is another problem.
+    ///
+    /// - Parameters:
+    ///   - problems: of the shoot as it is wanted.
+    ///   - accepted: the shoot as it was accepted; `nil` for one that never was.
+    /// - Returns: those that are new.
+    package static func new(_ problems: [ConfigurationProblem], since accepted: Shoot?) -> [ConfigurationProblem] {
+        let known = accepted.map { Self.problems($0) } ?? []
+        return problems.filter { !known.contains($0) }
     }
 
     /// What forbids that a seed takes a shoot over that another one hosts: its cluster would go on there, and be nobody's.
@@ -188,9 +203,11 @@ package enum ShootRules {
             }
             let most = spec.networking.type.isOurs ? Self.podsOfNode : 1000
             let reason = "is not 1 to \(most): with \(spec.networking.type.rawValue) a node has 256 addresses"
-            check(pool.kubelet?.maxPods.map { (1...most).contains($0) } ?? true, "kubelet.maxPods", reason)
+            if let pods = pool.kubelet?.maxPods {
+                check((1...most).contains(pods), "kubelet.maxPods", "\(pods) \(reason)")
+            }
             if let pods = pool.kubelet?.configuration?["maxPods"]?.number {
-                check((1...most).contains(pods), "kubelet.configuration.maxPods", reason)
+                check((1...most).contains(pods), "kubelet.configuration.maxPods", "\(pods) \(reason)")
             }
             check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
         }

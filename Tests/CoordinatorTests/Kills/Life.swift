@@ -25,18 +25,30 @@ struct Life {
     private let server: WorldServer
     private let heard = Guarded(Outcome())
     private static let limit: UInt64 = 5_000_000_000
+    private let settings: JSONValue
+    private let endured: Set<String>
 
-    private init(_ server: WorldServer) { self.server = server }
+    private init(_ server: WorldServer, _ settings: JSONValue, _ endured: Set<String>) {
+        (self.server, self.settings, self.endured) = (server, settings, endured)
+    }
 
     /// Has a coordinator work on a world until that is as it is wanted; the world is the server's then.
     ///
     /// - Parameters:
     ///   - server: of the world.
-    ///   - isDone: whether a world is as it is wanted; asked after each flow.
+    ///   - settings: of the coordinator, besides those that all have here.
+    ///   - endured: what it may complain about.
+    ///   - isDone: whether a world is as it is wanted; asked after each flow, and where something may be complained about whenever the
+    ///     Shoot has changed.
     /// - Returns: what was done.
     /// - Throws: where a coordinator cannot begin.
-    static func run(_ server: WorldServer, until isDone: @escaping @Sendable (World) -> Bool) async throws -> Outcome {
-        try await Life(server).run(until: isDone)
+    static func run(
+        _ server: WorldServer,
+        with settings: JSONValue = [:],
+        enduring endured: Set<String> = [],
+        until isDone: @escaping @Sendable (World) -> Bool
+    ) async throws -> Outcome {
+        try await Life(server, settings, endured).run(until: isDone)
     }
 
     private func run(until isDone: @escaping @Sendable (World) -> Bool) async throws -> Outcome {
@@ -49,8 +61,7 @@ struct Life {
                 if isComplaint(event) { end.finish() }
                 return
             }
-            heard.withLock { $0.isDone = true }
-            end.finish()
+            succeed(end)
         }
         let timer = Task {
             for _ in 0..<(Self.limit / 10_000_000) where !server.isDead {
@@ -58,7 +69,11 @@ struct Life {
             }
             end.finish()
         }
-        let following = Task { await follow(changes, environment) }
+        let following = Task {
+            await follow(changes, environment) {
+                if !endured.isEmpty, isDone(server.world) { succeed(end) }
+            }
+        }
         server.follow { change.yield($0) }
         for await _ in ends {}
         timer.cancel()
@@ -67,9 +82,18 @@ struct Life {
         return heard.withLock { $0 }
     }
 
+    private func succeed(_ end: AsyncStream<Void>.Continuation) {
+        heard.withLock { $0.isDone = true }
+        end.finish()
+    }
+
     /// Keeps a loop for the shoot until nothing is heard any more; another one once the shoot has a seed, for that may be
     /// another process's to look after.
-    private func follow(_ changes: AsyncStream<Shoot>, _ environment: CoordinatorEnvironment) async {
+    private func follow(
+        _ changes: AsyncStream<Shoot>,
+        _ environment: CoordinatorEnvironment,
+        _ hasChanged: @Sendable () -> Void
+    ) async {
         var loop: ShootLoop?
         var isPlaced = false
         for await shoot in changes {
@@ -81,6 +105,7 @@ struct Life {
             let current = loop ?? ShootLoop(shoot, environment)
             loop = current
             await current.observe(shoot)
+            hasChanged()
         }
         await loop?.end()
     }
@@ -88,9 +113,9 @@ struct Life {
     private func environment(_ hear: @escaping @Sendable (LogEvent) -> Void) throws -> CoordinatorEnvironment {
         let logger = Logger(label: "life") { _ in Ear(hear: hear) }
         let client = server.client
+        let machines: JSONValue = ["machineImages": [["name": "default", "program": ["baked": true]]]]
         return CoordinatorEnvironment(
-            configuration: try Works.configuration(["machineImages": [["name": "default", "program": ["baked": true]]]]
-            ),
+            configuration: try Works.configuration(machines.merging(settings)),
             garden: client,
             seed: client,
             seedVersion: Works.seedVersion,
@@ -120,6 +145,7 @@ struct Life {
 
     private func isComplaint(_ event: LogEvent) -> Bool {
         event.level >= .warning && !(server.lacksGarden && event.message == WorldServer.unread)
+            && !endured.contains("\(event.message)")
     }
 
     /// Whether this is the end of a flow, or of all.

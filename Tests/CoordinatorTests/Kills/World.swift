@@ -111,6 +111,23 @@ struct World: Sendable {
     /// Somebody with rights in the seed puts a document where he likes.
     mutating func put(_ document: JSONValue, inSeed path: String) { seed[path] = document }
 
+    /// Somebody with rights in the seed takes a document away.
+    mutating func remove(inSeed path: String) { seed[path] = nil }
+
+    /// What a coordinator remembers.
+    private static let notebook = "/api/v1/namespaces/\(home)/configmaps/tendril-flow"
+
+    /// What a coordinator remembers under a key.
+    func remembered(_ entry: String) -> JSONValue {
+        JSONValue(bytes: Array((seed[Self.notebook]?["data"]?[entry]?.text ?? "").utf8))
+    }
+
+    /// Somebody changes what a coordinator remembers under a key (RFC 7396).
+    mutating func remember(_ entry: String, _ change: JSONValue) throws {
+        let text = try CanonicalJSON.text(MemoryObjects.patched(remembered(entry), change))
+        seed[Self.notebook] = seed[Self.notebook]?.merging(["data": .object([entry: .string(text)])])
+    }
+
     /// The owner of the shoot puts a document where he likes.
     mutating func put(_ document: JSONValue, inShoot path: String) { shoot[path] = document }
 
