@@ -114,10 +114,27 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
 extension SocketAddress {
     /// Connects to the address and waits for the outcome.
-    package func connectBlocking(type: CInt = CInt(SOCK_STREAM.rawValue)) throws(SystemError) -> OwnedDescriptor {
+    ///
+    /// - Parameters:
+    ///   - type: of the socket.
+    ///   - patience: how long that, and each `send` later, may take (`SO_SNDTIMEO`; unix(7) and tcp(7) honour it): then it fails
+    ///     with `EAGAIN` or `EINPROGRESS`. `nil` for as long as it takes.
+    /// - Returns: the socket.
+    /// - Throws: `SystemError`.
+    package func connectBlocking(
+        type: CInt = CInt(SOCK_STREAM.rawValue),
+        within patience: Nanoseconds? = nil
+    ) throws(SystemError) -> OwnedDescriptor {
         let number = socket(family, type | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw SystemError("open a socket for \(self)", code: errno) }
         let owned = OwnedDescriptor(owning: number)
+        if let patience {
+            var limit = timeval(
+                tv_sec: Int(clamping: patience.value / 1_000_000_000),
+                tv_usec: Int(clamping: patience.value % 1_000_000_000 / 1000)
+            )
+            setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
         let result = withPointer { pointer, length in retrying { connect(number, pointer, length) } }
         guard result >= 0 else { throw SystemError("connect to \(self)", code: CInt(-result)) }
         return owned

@@ -82,6 +82,32 @@ struct PeerStatusTests {
         #expect(Clock.now().since(begin) < 20_000_000_000)
     }
 
+    /// A connection that nobody takes.
+    private final class Waiting {
+        let descriptor: OwnedDescriptor
+        init(at address: SocketAddress) throws {
+            descriptor = try address.connectBlocking(within: .milliseconds(50))
+        }
+    }
+
+    @Test("is waited for up to a bound where a daemon stands still and takes no connection")
+    func standsStill() throws {
+        let directory = try TestDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let path = VPNConfiguration.peerSocket(beside: "\(directory.path)/server.sock")
+        let listener = try LocalListener(path: path, mode: 0o600, backlog: 1)
+        let address = try #require(SocketAddress(path: path))
+        var waiting: [Waiting] = []
+        while waiting.count < 100, let next = try? Waiting(at: address) { waiting.append(next) }
+        let begin = Clock.now()
+        let error = #expect(throws: (any Error).self) {
+            _ = try TunnelDaemon.status(ofPeer: "n", socket: "\(directory.path)/server.sock", within: .seconds(1))
+        }
+        #expect(error.map { "\($0)" } == "no answer in time")
+        #expect(Clock.now().since(begin) < 20_000_000_000)
+        _ = (waiting.count, listener.socket.rawDescriptor)
+    }
+
     @Test("is read up to a bound, and what is wrong with it is told in printable characters")
     func isBounded() throws {
         let head = Array("HTTP/1.1 200 OK\r\n\r\n".utf8)

@@ -47,6 +47,16 @@ enum APIServer {
         ] + AuditPolicy.flags(cluster.spec.controlPlane.audit)
     }
 
+    /// What starts the tunnel's server.
+    ///
+    /// The file is the same for pods of this release and of the one before, while they roll, and a daemon takes no setting that it
+    /// does not know: what is new of it is told here.
+    static let tunnelCommand = [
+        "/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json",
+        // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
+        "--linger-seconds=15", "--drain-seconds=25",
+    ]
+
     /// Files that are no secrets.
     static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
         let connection: JSONValue = [
@@ -74,8 +84,6 @@ enum APIServer {
             "sharedNetworks": [.string(networking.services)], "egressSocket": .string(egressSocket),
             "apiServer": "127.0.0.1:6443",
             "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),
-            // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
-            "lingerSeconds": 15, "drainSeconds": 25,
             "metrics": .string("0.0.0.0:\(PodParts.metricsPort)"),
         ]
         var files = ["egress.json": egress, "vpn.json": tunnel]

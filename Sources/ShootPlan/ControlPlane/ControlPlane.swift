@@ -188,7 +188,7 @@ package enum ControlPlane {
         let tunnel = PodParts.container(
             "tendril-vpn",
             image: cluster.tendrilImage("tendril-vpn"),
-            command: ["/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json"],
+            command: APIServer.tunnelCommand,
             secrets: tunnelSecrets,
             requests: ("20m", "32Mi"),
             with: [

@@ -20,7 +20,7 @@ enum PeerStatus {
     /// - Returns: what it tells.
     /// - Throws: where nobody answers in time, or with what cannot be read.
     static func ask(_ name: String, socket path: String, within patience: Nanoseconds) throws -> StatusReport {
-        let bytes = try answer(of: name, socket: path, by: Clock.now() + patience)
+        let bytes = try answer(of: name, socket: path, within: patience)
         do {
             return try StatusReport(json: bytes)
         } catch {
@@ -29,16 +29,24 @@ enum PeerStatus {
         }
     }
 
-    private static func answer(of name: String, socket path: String, by deadline: MonotonicTime) throws -> [UInt8] {
+    private static func answer(of name: String, socket path: String, within patience: Nanoseconds) throws -> [UInt8] {
+        let deadline = Clock.now() + patience
         guard let address = SocketAddress(path: path) else {
             throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
         }
-        let socket = try address.connectBlocking()
+        let socket: OwnedDescriptor
+        do {
+            socket = try address.connectBlocking(within: patience)
+        } catch  where error.code == EAGAIN {
+            // A daemon that stands still takes nobody's connection.
+            throw PeerStatusError("no answer in time")
+        }
         func wait(for events: Int32) throws {
-            let left = deadline.since(Clock.now())
-            var wanted = pollfd(fd: socket.rawValue, events: Int16(events), revents: 0)
-            guard left > 0, poll(&wanted, 1, CInt(clamping: left / 1_000_000 + 1)) > 0 else {
-                throw PeerStatusError("no answer in time")
+            while true {
+                let left = deadline.since(Clock.now())
+                guard left > 0 else { throw PeerStatusError("no answer in time") }
+                var wanted = pollfd(fd: socket.rawValue, events: Int16(events), revents: 0)
+                if poll(&wanted, 1, CInt(clamping: left / 1_000_000 + 1)) > 0 { return }
             }
         }
         let request = Array("CONNECT \(name):1 HTTP/1.1\r\n\r\n".utf8)
