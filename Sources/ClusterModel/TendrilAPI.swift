@@ -1,5 +1,3 @@
-package import TendrilCore
-
 /// Names of our API group, and of the objects by which agents and coordinator meet.
 package enum TendrilAPI {
     package static let group = "tendril.dev"
@@ -33,19 +31,4 @@ package enum TendrilAPI {
     package static func restartLease(_ index: Int) -> String { "tendril-restart-\(index)" }
     /// How long a machine may hold one without renewing it, in seconds.
     package static let restartLeaseSeconds = 900
-}
-
-/// As whose the coordinator's objects are known, in seeds, shoots and the garden.
-///
-/// Source: Kubernetes documentation, "Recommended Labels" and "Server-Side Apply".
-package enum Ownership {
-    /// As whom the coordinator owns fields, tells events, and labels objects.
-    package static let manager = "tendril-coordinator"
-    /// By this label what is ours is told from what others have made under the same name.
-    package static let label = "app.kubernetes.io/managed-by"
-    /// What is ours, and nothing else.
-    package static let selector = "\(label)=\(manager)"
-    /// The label as objects carry it, for typed values and for rendered ones.
-    package static let labels = [label: manager]
-    package static let renderedLabels: JSONValue = [label: .string(manager)]
 }

@@ -35,11 +35,12 @@ enum PeerStatus {
             throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
         }
         let socket: OwnedDescriptor
-        do {
+        do throws(SystemError) {
             socket = try address.connectBlocking(within: patience)
-        } catch  where error.code == EAGAIN {
+        } catch {
             // A daemon that stands still takes nobody's connection.
-            throw PeerStatusError("no answer in time")
+            guard error.code != EAGAIN else { throw PeerStatusError("no answer in time") }
+            throw error
         }
         func wait(for events: Int32) throws {
             while true {

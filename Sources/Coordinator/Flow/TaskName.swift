@@ -1,0 +1,40 @@
+/// The names of tasks, by which they are remembered.
+package enum TaskName {
+    /// The shoot's namespace in the seed.
+    package static let namespace = "namespace"
+    /// The addresses of the control plane.
+    package static let services = "services"
+    /// CAs and keys.
+    package static let authorities = "authorities"
+    /// Certificates of those whom the CAs vouch for.
+    package static let certificates = "certificates"
+    static let infrastructure = "infrastructure"
+    /// The store.
+    package static let etcd = "etcd"
+    /// The API server, begun.
+    package static let apiServer = "kube-apiserver"
+    /// The API server, answering.
+    package static let apiAnswers = "api-answers"
+    /// kube-controller-manager and kube-scheduler.
+    package static let controllers = "controllers"
+    static let system = "system"
+    /// What nodes are told.
+    package static let nodeConfigurations = "node-configurations"
+    /// Groups of machines.
+    package static let machines = "machines"
+    /// Machines of another class in the place of old ones.
+    package static let replacement = "machine-replacement"
+    /// What runs in kube-system.
+    package static let addons = "addons"
+    static let access = "access"
+    /// What people come with, renewed by itself.
+    package static let accessRenewal = "access-renewal"
+    static let secrets = "secrets"
+    /// The wait for nodes.
+    package static let nodesReady = "nodes-ready"
+    /// The wait for kube-system and the link.
+    package static let systemReady = "system-ready"
+
+    /// Those that wait for what ends when the shoot goes to sleep.
+    static let awaited = [apiAnswers, nodesReady, systemReady]
+}
