@@ -5,6 +5,7 @@ import KubernetesClient
 import LinuxSystem
 import NodeAgent
 import NodePlan
+import TLSEngine
 import TendrilCore
 import Testing
 
@@ -16,6 +17,9 @@ struct SupervisorTests {
         /// Statuses of the answers to patches, before all others succeed.
         var patches: [Int] = []
         var told: [String] = []
+        /// What is answered at addresses with these endings.
+        var answers: [String: HTTPResponse] = [:]
+        var asked: Set<String> = []
     }
 
     private let units: RecordedUnits
@@ -29,7 +33,9 @@ struct SupervisorTests {
         supervisor = Supervisor(machine.context, machine.membership, try Bootstrap(machine.context))
         machine.server.state.withLock { [api] state in
             state.answer = { request in
-                api.withLock { api in
+                api.withLock { api -> HTTPResponse? in
+                    api.asked.insert(request.url)
+                    if let answer = api.answers.first(where: { request.url.hasSuffix($0.key) }) { return answer.value }
                     if request.url.hasSuffix("/nodes/w1"), request.method == .get { return api.node }
                     guard request.url.hasSuffix("/nodes/w1/status") else { return HTTPResponse(status: 200) }
                     let status = api.patches.isEmpty ? 200 : api.patches.removeFirst()
@@ -109,5 +115,63 @@ struct SupervisorTests {
         answer([])
         #expect(await restarts(from: 45, looks: 1) == 0)
         #expect(try status?.cause == nil)
+    }
+
+    /// Looks at the services every twenty seconds of a time that is only said, and counts the kubelet's restarts.
+    private func restarts(looks: UInt64) async -> Int {
+        units.done.withLock { $0 = [] }
+        for look in 0..<looks {
+            await supervisor.lookAtServices(at: MonotonicTime(nanoseconds: look * 20_000_000_000))
+        }
+        return units.done.withLock { $0.count { $0 == "restart kubelet.service" } }
+    }
+
+    private static func generation(_ number: Int, _ text: String, issuer: String? = nil) throws -> SignedConfiguration {
+        var spec = NodeConfiguration.Spec()
+        spec.kubelet = .init(version: "1.20.2")
+        spec.files = [.init(path: "/etc/app/config", content: .init(inline: text))]
+        spec.certificateIssuers = issuer.map { .init(agent: $0, kubelet: "00", kubeletServing: "00") }
+        return try TestMachine.generation(number, spec)
+    }
+
+    @Test("A kubelet that hangs is restarted while a generation that has begun waits for another machine")
+    func watchedMeanwhile() async throws {
+        let issuer = Hex.text(machine.membership.identity.facts.issuerKeyID)
+        try await machine.bring(try Self.generation(1, "old"))
+        let pending = try Self.generation(2, "new", issuer: issuer)
+        _ = try machine.generations.accept(pending)
+        _ = try await machine.generations.apply(pending) { _ in true }
+        #expect(try !machine.generations.isUntouched())
+        let name = TendrilAPI.restartLease(0)
+        let renewed = KubernetesTime.microText(seconds: Clock.unixTime())
+        let spec = Lease.Spec(holderIdentity: "w2", leaseDurationSeconds: 900, renewTime: renewed)
+        let lease = try CanonicalJSON.bytes(Lease(ObjectMetadata(name: name), spec: spec))
+        api.withLock { api in
+            api.answers = ["/leases/\(name)": HTTPResponse(status: 200, body: lease)]
+            api.answers[":10248/healthz"] = HTTPResponse(status: 500)
+        }
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .waiting && !supervisor.isChanging, "\(failure?.message ?? "none")")
+        units.failed.withLock { $0 = ["kubelet.service"] }
+        #expect(await restarts(looks: 6) == 1)
+        let told = api.withLock { $0.told }
+        #expect(told.contains { $0.contains("SystemdUnitsReady") && $0.contains("kubelet.service is failed") })
+    }
+
+    @Test("While a generation is judged its judge decides alone", .timeLimit(.minutes(5)))
+    func judged() async throws {
+        try await machine.bring(try Self.generation(1, "old"))
+        _ = try machine.generations.accept(try Self.generation(2, "new"))
+        api.withLock { $0.answers = [":10248/healthz": HTTPResponse(status: 500)] }
+        let judging = Task { [supervisor] in try await supervisor.reconcile() }
+        // By its judge, for nobody else has looked yet.
+        while !api.withLock({ $0.asked.contains("http://127.0.0.1:10248/healthz") }) {
+            try await Task.sleep(nanoseconds: 1_000_000)
+        }
+        #expect(await restarts(looks: 6) == 0)
+        judging.cancel()
+        await #expect(throws: AgentFailure.self) { try await judging.value }
+        #expect(!supervisor.isChanging)
+        #expect(await restarts(looks: 6) == 1)
     }
 }

@@ -15,6 +15,8 @@ package struct Generations: Sendable {
     private let membership: Membership
     /// The document that was read last, by its checksum: passes that change nothing read it again and again.
     private let lastRead = Guarded<(checksum: String, document: NodeConfiguration)?>(nil)
+    /// Whether files and units are being changed now.
+    private let carriesOut = Guarded(false)
     private var store: StateStore<ConfinedFiles> { context.store }
 
     package init(_ context: AgentContext, _ membership: Membership) {
@@ -47,6 +49,20 @@ package struct Generations: Sendable {
 
     /// Whether nothing was changed on the machine yet for what is on its way.
     package func isUntouched() throws -> Bool { try onItsWay().map { $0.isBegun == false } ?? true }
+
+    /// What the machine was made as: the generation in force and, after it, what is on its way once that has begun.
+    ///
+    /// - Returns: none before a generation is in force.
+    /// - Throws: `AgentFailure` or `SystemError` where that cannot be read.
+    func begun() throws -> [NodeConfiguration.Spec] {
+        guard let applied = try applied() else { return [] }
+        var specs = [try document(applied).spec]
+        if try !isUntouched(), let pending = try pending() { specs.append(try document(pending).spec) }
+        return specs
+    }
+
+    /// Whether files and units are being changed now.
+    var isCarryingOut: Bool { carriesOut.withLock { $0 } }
 
     /// Takes a proven configuration as the next generation, unless it is the one in force; whether it did.
     package func accept(_ new: SignedConfiguration) throws(AgentFailure) -> Bool {
@@ -164,6 +180,8 @@ package struct Generations: Sendable {
             metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
         )
         let (images, applier) = (ImageFiles(context), Applier(files: context.files, units: context.units))
+        carriesOut.withLock { $0 = true }
+        defer { carriesOut.withLock { $0 = false } }
         do {
             try await Blocking.run("apply") {
                 try applier.carryOut(plan)

@@ -30,6 +30,12 @@ package final class Supervisor: Sendable {
         var secretNames: Set<String> = []
         /// When what failed is tried again; `nil` while nothing has failed.
         var retryAt: MonotonicTime?
+        /// Whether a generation on its way is being judged, from the start of its kubelet on where that has to start anew.
+        var isJudging = false
+        /// Decides when a kubelet that is unhealthy is restarted.
+        var kubelet = Remediation()
+        /// Decides when a container runtime that is unhealthy is restarted.
+        var runtime = Remediation()
     }
 
     let context: AgentContext
@@ -107,7 +113,10 @@ package final class Supervisor: Sendable {
         }
     }
 
-    private func reconcile() async throws(AgentFailure) {
+    /// Brings the node to what is wanted, as far as that goes now.
+    ///
+    /// - Throws: `AgentFailure`, also where it waits; it is to be tried again.
+    package func reconcile() async throws(AgentFailure) {
         var refusal: AgentFailure?
         do throws(AgentFailure) {
             try await read()
@@ -191,6 +200,7 @@ package final class Supervisor: Sendable {
         _ pending: SignedConfiguration,
         _ permit: @escaping @Sendable () async -> Bool
     ) async throws(AgentFailure) {
+        defer { state.withLock { $0.isJudging = false } }
         let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
         let outcome: Generations.Outcome
@@ -201,21 +211,8 @@ package final class Supervisor: Sendable {
             throw try await rollBack(pending, error.message)
         }
         if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
-        if let issuers = document.spec.certificateIssuers {
-            let move = CertificateMove(context, membership, to: issuers)
-            try await move.run(
-                hasTunnel: document.spec.tunnelCertificate != nil,
-                hasKubelet: document.spec.kubelet != nil
-            ) {
-                let isPermitted = if isFirst { true } else { await permit() }
-                return isPermitted && (try? self.generations.begin(pending, startsKubelet: true)) != nil
-            }
-        }
-        let health = document.spec.health
-        let hold = isFirst ? 0 : health?.holdSeconds ?? 30
-        let begunAt = try load { try self.generations.begunAt() }
-        let judge = HealthHold(context, membership, document, begunAt: begunAt)
-        if let reason = await judge.wait(hold: hold, timeout: health?.timeoutSeconds ?? 300) {
+        try await moveCertificates(pending, document) { if isFirst { true } else { await permit() } }
+        if let reason = try await judge(document, isFirst: isFirst) {
             if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
             throw try await rollBack(pending, reason)
         }
@@ -223,6 +220,35 @@ package final class Supervisor: Sendable {
         follow(document)
         context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
         await tellApplied(pending, document)
+    }
+
+    /// Has the certificates issued by the CAs that are to issue them, if the generation names any.
+    private func moveCertificates(
+        _ pending: SignedConfiguration,
+        _ document: NodeConfiguration,
+        permit: () async -> Bool
+    ) async throws(AgentFailure) {
+        guard let issuers = document.spec.certificateIssuers else { return }
+        let move = CertificateMove(context, membership, to: issuers)
+        try await move.run(
+            hasTunnel: document.spec.tunnelCertificate != nil,
+            hasKubelet: document.spec.kubelet != nil
+        ) {
+            guard await permit(), (try? self.generations.begin(pending, startsKubelet: true)) != nil else {
+                return false
+            }
+            self.state.withLock { $0.isJudging = true }
+            return true
+        }
+    }
+
+    /// Waits until a generation has proven itself; what is wrong where it does not.
+    private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
+        let begunAt = try load { try self.generations.begunAt() }
+        let hold = HealthHold(context, membership, document, begunAt: begunAt)
+        let health = document.spec.health
+        state.withLock { $0.isJudging = true }
+        return await hold.wait(hold: isFirst ? 0 : health?.holdSeconds ?? 30, timeout: health?.timeoutSeconds ?? 300)
     }
 
     /// Brings the last generation back as a whole; the failure that is to be shown from then on.
