@@ -35,6 +35,7 @@ struct SupervisorTests {
             state.answer = { request in
                 api.withLock { api -> HTTPResponse? in
                     api.asked.insert(request.url)
+                    if request.url.contains("/secrets/") { return nil }
                     if let answer = api.answers.first(where: { request.url.hasSuffix($0.key) }) { return answer.value }
                     if request.url.hasSuffix("/nodes/w1"), request.method == .get { return api.node }
                     guard request.url.hasSuffix("/nodes/w1/status") else { return HTTPResponse(status: 200) }
@@ -173,5 +174,28 @@ struct SupervisorTests {
         await #expect(throws: AgentFailure.self) { try await judging.value }
         #expect(!supervisor.isChanging)
         #expect(await restarts(looks: 6) == 1)
+    }
+
+    @Test("On a node that is being emptied files follow that no unit waits for, beside one that waits")
+    func followedAlone() async throws {
+        func file(_ name: String) -> NodeConfiguration.File {
+            .init(path: "/etc/app/\(name)", content: .init(secretRef: .init(name: "s", key: "k")))
+        }
+        var spec = NodeConfiguration.Spec()
+        spec.files = [file("alone"), file("waited")]
+        spec.units = [.init(name: "app.service", restartOn: ["/etc/app/waited"])]
+        spec.tunnelCertificate = .init(path: "/etc/app/tunnel")
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        _ = try machine.renewTunnel()
+        try await machine.bring(try TestMachine.generation(1, spec))
+        machine.server.state.withLock { $0.secrets = ["s": "2"] }
+        let tunnel = try machine.renewTunnel()
+        let node: JSONValue = ["metadata": ["name": "w1"], "spec": ["unschedulable": true]]
+        let body = try CanonicalJSON.bytes(node)
+        api.withLock { $0.node = HTTPResponse(status: 200, body: body) }
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .waiting, "\(failure?.message ?? "none")")
+        #expect(try machine.text("/etc/app/alone") == "2" && machine.text("/etc/app/tunnel") == tunnel)
+        #expect(try machine.text("/etc/app/waited") == "1")
     }
 }

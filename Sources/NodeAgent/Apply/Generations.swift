@@ -192,20 +192,15 @@ package struct Generations: Sendable {
         }
     }
 
-    /// Has files follow what they come from while another generation is on its way that wants them all the same.
+    /// Has files follow what they come from while a restart waits for leave, that of a generation on its way that wants them
+    /// all the same among others.
     ///
     /// Only those that no unit waits for: who reads them notices by itself, and what lives for a day does not wait for leave.
     ///
     /// - Returns: the paths of those that have changed.
     package func follow() async -> [String] {
-        guard let pending = try? pending(), let applied = try? applied(),
-            let old = try? document(applied).spec, let new = try? document(pending).spec
-        else { return [] }
-        let files = old.followedFiles.filter { file in
-            new.followedFiles.contains(file) && !old.isWaitedFor(file.path) && !new.isWaitedFor(file.path)
-        }
         var changed: [String] = []
-        for file in files {
+        for file in (try? followedAlone()) ?? [] {
             do {
                 if try await follow(file) { changed.append(file.path) }
             } catch {
@@ -214,6 +209,16 @@ package struct Generations: Sendable {
             }
         }
         return changed
+    }
+
+    /// The files that the generation in force and what is on its way follow alike, and no unit waits for.
+    private func followedAlone() throws -> [NodeConfiguration.File] {
+        guard let applied = try applied() else { return [] }
+        let old = try document(applied).spec
+        let new = if let pending = try pending() { try document(pending).spec } else { old }
+        return old.followedFiles.filter { file in
+            new.followedFiles.contains(file) && !old.isWaitedFor(file.path) && !new.isWaitedFor(file.path)
+        }
     }
 
     private func follow(_ file: NodeConfiguration.File) async throws -> Bool {

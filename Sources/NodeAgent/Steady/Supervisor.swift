@@ -141,9 +141,14 @@ package final class Supervisor: Sendable {
         do throws(AgentFailure) {
             try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
         } catch {
-            if !(await generations.follow()).isEmpty { await tellFollowed() }
+            await followAlone()
             throw error
         }
+    }
+
+    /// Has files follow Secrets that need nobody's leave for it.
+    private func followAlone() async {
+        if !(await generations.follow()).isEmpty { await tellFollowed() }
     }
 
     /// Puts back what has changed on the machine, and follows what has changed in Secrets.
@@ -156,7 +161,9 @@ package final class Supervisor: Sendable {
             }
             switch outcome {
             case .nothingToDo: break
-            case .deferred(let units): throw Self.waiting(applied, units)
+            case .deferred(let units):
+                await self.followAlone()
+                throw Self.waiting(applied, units)
             case .changed(_, .following):
                 await self.tellFollowed()
             case .changed:
