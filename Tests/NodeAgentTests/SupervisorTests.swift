@@ -198,4 +198,20 @@ struct SupervisorTests {
         #expect(try machine.text("/etc/app/alone") == "2" && machine.text("/etc/app/tunnel") == tunnel)
         #expect(try machine.text("/etc/app/waited") == "1")
     }
+
+    @Test("Why a generation was taken back is told also where bringing the last one back took several attempts")
+    func reasonKept() async throws {
+        try await machine.bring(try Self.generation(1, "old"))
+        let pending = try Self.generation(2, "new")
+        _ = try machine.generations.accept(pending)
+        _ = try await machine.generations.apply(pending) { _ in true }
+        let rejection: JSONValue = [
+            "checksum": .string(pending.checksum), "generation": 2, "reason": "a.service does not start",
+        ]
+        try machine.write(AgentPaths.rejected, try CanonicalJSON.text([rejection]))
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.message == "generation 2 was taken back: a.service does not start")
+        #expect(try machine.generations.rejections().map(\.reason) == ["a.service does not start"])
+        #expect(try machine.text("/etc/app/config") == "old" && machine.generations.pending() == nil)
+    }
 }

@@ -135,8 +135,10 @@ package final class Supervisor: Sendable {
     }
 
     private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
-        if try load({ try self.generations.rejections() }).contains(where: { $0.checksum == pending.checksum }) {
-            throw try await rollBack(pending, "it was being taken back when the agent stopped")
+        // It was being taken back when the agent stopped, or that has failed.
+        let rejections = try load { try self.generations.rejections() }
+        if let rejection = rejections.first(where: { $0.checksum == pending.checksum }) {
+            throw try await rollBack(pending, rejection.reason)
         }
         do throws(AgentFailure) {
             try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
