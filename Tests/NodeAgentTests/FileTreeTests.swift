@@ -56,6 +56,39 @@ struct FileTreeTests {
         #expect(outside.has("kept"))
     }
 
+    @Test(
+        "What does not open is removed where that is no directory, and left where nobody knows",
+        arguments: [
+            (ENOTDIR, .noDirectory), (ELOOP, .noDirectory), (ENOENT, .gone), (EMFILE, .unknown), (ENFILE, .unknown),
+            (EACCES, .unknown), (EIO, .unknown),
+        ] as [(CInt, FileTree.Obstacle)]
+    )
+    func obstacles(code: CInt, obstacle: FileTree.Obstacle) { #expect(FileTree.Obstacle(code) == obstacle) }
+
+    @Test("What is too deep is left and told; all else goes")
+    func deep() throws {
+        let inside = try TestDirectory()
+        let name = String(repeating: "d", count: 250)
+        var level = open(inside.path, O_RDONLY | O_DIRECTORY)
+        for _ in 0..<40 {
+            mkdirat(level, name, 0o700)
+            let next = openat(level, name, O_RDONLY | O_DIRECTORY)
+            close(level)
+            level = next
+        }
+        close(level)
+        try inside.write("file")
+        inside.make("empty")
+        let left = FileTree.removeContents(of: inside.path)
+        #expect(left.count == 1 && left.allSatisfy { $0.utf8.count > 8192 && $0.hasPrefix("\(inside.path)/\(name)/") })
+        #expect(!inside.has("file") && !inside.has("empty"))
+        // What lay deep does so no more.
+        let upper = "\(inside.path)/" + Array(repeating: name, count: 12).joined(separator: "/")
+        #expect(rename(upper, "\(inside.path)/rest") == 0)
+        #expect(FileTree.removeContents(of: inside.path) == [])
+        #expect(rmdir(inside.path) == 0)
+    }
+
     @Test("Names that are no text go, too")
     func bytes() throws {
         let inside = try TestDirectory()

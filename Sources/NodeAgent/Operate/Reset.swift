@@ -39,11 +39,13 @@ package struct Reset {
         for path in KubeletCredentials.paths + [AgentConfiguration.tokenPath] where try files.kind(path) != .absent {
             try change("remove \(path)") { try files.remove(path) }
         }
+        // A deep directory takes many.
+        _ = Privileges.raiseDescriptorLimit()
         for directory in [KubeletPaths.certificates, "/var/lib/kubelet", AgentPaths.state]
         where Program.exists(directory) {
             var left: [String] = []
             change("empty \(directory)") { left = FileTree.removeContents(of: directory) }
-            lines += left.map { "leave \($0), for something is still mounted there" }
+            lines += left.map { "leave \($0), for something is still mounted there, or it cannot be opened" }
         }
         change("remove \(AgentPaths.status)") { try? files.remove(AgentPaths.status) }
         return lines
