@@ -20,6 +20,8 @@ struct SupervisorTests {
         /// What is answered at addresses with these endings.
         var answers: [String: HTTPResponse] = [:]
         var asked: Set<String> = []
+        /// What was told by the machine's NodeBootstrap.
+        var bootstrap: [String] = []
     }
 
     private let units: RecordedUnits
@@ -36,6 +38,9 @@ struct SupervisorTests {
                 api.withLock { api -> HTTPResponse? in
                     api.asked.insert(request.url)
                     if request.url.contains("/secrets/") { return nil }
+                    if request.url.hasSuffix("/nodebootstraps/w1/status") {
+                        api.bootstrap.append(String(decoding: request.body, as: UTF8.self))
+                    }
                     if let answer = api.answers.first(where: { request.url.hasSuffix($0.key) }) { return answer.value }
                     if request.url.hasSuffix("/nodes/w1"), request.method == .get { return api.node }
                     guard request.url.hasSuffix("/nodes/w1/status") else { return HTTPResponse(status: 200) }
@@ -213,5 +218,22 @@ struct SupervisorTests {
         #expect(failure?.message == "generation 2 was taken back: a.service does not start")
         #expect(try machine.generations.rejections().map(\.reason) == ["a.service does not start"])
         #expect(try machine.text("/etc/app/config") == "old" && machine.generations.pending() == nil)
+    }
+
+    @Test("An agent that starts on a node tells its version, and no failure of before", .timeLimit(.minutes(5)))
+    func startTold() async throws {
+        try await machine.bring(try TestMachine.generation(7, .init()))
+        try machine.write(AgentPaths.identity, machine.membership.identity.certificate)
+        let bootstrap = try Bootstrap(machine.context)
+        let membership = try await bootstrap.run()
+        let again = Supervisor(machine.context, membership, bootstrap)
+        #expect(api.withLock { $0.bootstrap.isEmpty })
+        let running = Task { await again.run() }
+        while api.withLock({ $0.bootstrap.isEmpty }) { try await Task.sleep(nanoseconds: 1_000_000) }
+        running.cancel()
+        await running.value
+        let told = api.withLock { $0.bootstrap }
+        #expect(told.count == 1 && told[0].contains(#""appliedGeneration":7"#) && told[0].contains(#""error":null"#))
+        #expect(told[0].contains(#""agentVersion":"\#(Version.text)""#))
     }
 }

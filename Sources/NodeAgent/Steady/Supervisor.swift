@@ -61,9 +61,11 @@ package final class Supervisor: Sendable {
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    func run() async {
+    /// Keeps it so until the task is cancelled.
+    package func run() async {
         context.logger.info("the node is kept as it is wanted")
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.tellProgress() }
             group.addTask { await self.followPool() }
             group.addTask { await self.followSecrets() }
             group.addTask { await self.reconcileForever() }
@@ -271,7 +273,7 @@ package final class Supervisor: Sendable {
         try generations.dropPending()
         let failure = Generations.takenBack(pending.generation, reason)
         await report.event("GenerationRolledBack", failure.message, isWarning: true)
-        await reporter.report(generation: (try? generations.applied())??.generation ?? 0, progress)
+        await tellProgress()
         return failure
     }
 
