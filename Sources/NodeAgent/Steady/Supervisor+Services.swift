@@ -108,8 +108,8 @@ extension Supervisor {
     package func lookAtServices(at now: MonotonicTime = Clock.now()) async {
         // Only so long: a generation may wait for leave for hours, and what runs meanwhile has to run.
         guard !isChanging, let specs = try? generations.begun(), let spec = specs.last else { return }
-        let hasKubelet = specs.allSatisfy { $0.kubelet != nil }
-        let problem = hasKubelet ? await LocalHealth.kubelet(context.transport) : nil
+        let lacksKubelet = specs.contains { $0.kubelet == nil }
+        let problem = lacksKubelet ? nil : await LocalHealth.kubelet(context.transport)
         let kubelet = state.withLock { $0.kubelet.observe(isHealthy: problem == nil, at: now) }
         await act(kubelet, KubeletPaths.unit, problem ?? "")
         // While the machine is on its way from one to the other, units that only one of them wants may well be gone.
