@@ -56,6 +56,39 @@ struct FileTreeTests {
         #expect(outside.has("kept"))
     }
 
+    @Test(
+        "What does not open is removed where that is no directory, and left where nobody knows",
+        arguments: [
+            (ENOTDIR, .noDirectory), (ELOOP, .noDirectory), (ENOENT, .gone), (EMFILE, .unknown), (ENFILE, .unknown),
+            (EACCES, .unknown), (EIO, .unknown),
+        ] as [(CInt, FileTree.Obstacle)]
+    )
+    func obstacles(code: CInt, obstacle: FileTree.Obstacle) { #expect(FileTree.Obstacle(code) == obstacle) }
+
+    @Test("What is too deep is left and told; all else goes")
+    func deep() throws {
+        let inside = try TestDirectory()
+        let name = String(repeating: "d", count: 250)
+        var level = open(inside.path, O_RDONLY | O_DIRECTORY)
+        for _ in 0..<40 {
+            mkdirat(level, name, 0o700)
+            let next = openat(level, name, O_RDONLY | O_DIRECTORY)
+            close(level)
+            level = next
+        }
+        close(level)
+        try inside.write("file")
+        inside.make("empty")
+        let left = FileTree.removeContents(of: inside.path)
+        #expect(left.count == 1 && left.allSatisfy { $0.utf8.count > 8192 && $0.hasPrefix("\(inside.path)/\(name)/") })
+        #expect(!inside.has("file") && !inside.has("empty"))
+        // What lay deep does so no more.
+        let upper = "\(inside.path)/" + Array(repeating: name, count: 12).joined(separator: "/")
+        #expect(rename(upper, "\(inside.path)/rest") == 0)
+        #expect(FileTree.removeContents(of: inside.path) == [])
+        #expect(rmdir(inside.path) == 0)
+    }
+
     @Test("Names that are no text go, too")
     func bytes() throws {
         let inside = try TestDirectory()
@@ -102,13 +135,52 @@ struct PodSandboxesTests {
         let program = "\(directory.path)/ctr"
         func script(_ text: String) throws { try DurableFile.write(Array(text.utf8), to: program, mode: 0o700) }
         try PodSandboxes.removeAll(program)
-        try script("#!/bin/sh\necho \"$*\" >>\(directory.path)/log\n[ $4 = list ] && echo one || true\n")
-        try PodSandboxes.removeAll(program)
-        let log = String(decoding: try DurableFile.read("\(directory.path)/log"), as: UTF8.self)
-        #expect(log.contains("tasks delete --force one") && log.contains("containers delete one"))
         try script("#!/bin/sh\necho 'ctr: failed to dial' >&2\nexit 1\n")
         let failure = #expect(throws: AgentFailure.self) { try PodSandboxes.removeAll(program) }
         #expect(failure?.message.contains("failed to dial") == true)
+    }
+
+    /// A program in the place of containerd's client; the files `tasks` and `containers` hold what there is.
+    ///
+    /// One called `late` goes when it is told to a second time, one called `stuck` never.
+    private static func client(_ directory: TestDirectory, tasks: [String]) throws -> String {
+        let script = #"""
+            #!/bin/sh
+            cd "\#(directory.path)" || exit 1
+            for name do :; done
+            case "$3 $4 $name" in
+            *' list --quiet') echo 'level=warning msg="old"' >&2; cat "$3" ;;
+            *' kill '*) exit 1 ;;
+            *' stuck') echo 'ctr: it is busy' >&2; exit 1 ;;
+            *' late') [ -e told ] && sed -i /^late$/d "$3"; echo >told ;;
+            *) sed -i "/^$name\$/d" "$3" ;;
+            esac
+            """#
+        let program = "\(directory.path)/ctr"
+        try DurableFile.write(Array("\(script)\n".utf8), to: program, mode: 0o700)
+        for kind in ["tasks", "containers"] { try directory.write(kind, tasks.map { $0 + "\n" }.joined()) }
+        return program
+    }
+
+    @Test("all go, however long their list is, and at whatever attempt")
+    func many() throws {
+        let directory = try TestDirectory()
+        // More than 64 KiB.
+        let names = (100..<170).map { "\($0)" + String(repeating: "a", count: 1000) }
+        let program = try Self.client(directory, tasks: names + ["late"])
+        try PodSandboxes.removeAll(program)
+        for kind in ["tasks", "containers"] {
+            #expect(try DurableFile.read("\(directory.path)/\(kind)").isEmpty, "\(kind)")
+        }
+    }
+
+    @Test("stop the reset where one of them does not go")
+    func stuck() throws {
+        let directory = try TestDirectory()
+        let program = try Self.client(directory, tasks: ["one", "stuck"])
+        let failure = #expect(throws: AgentFailure.self) { try PodSandboxes.removeAll(program) }
+        #expect(failure?.message.contains("1 tasks stay") == true && failure?.message.contains("it is busy") == true)
+        #expect(try DurableFile.read("\(directory.path)/containers") == Array("one\nstuck\n".utf8))
     }
 }
 

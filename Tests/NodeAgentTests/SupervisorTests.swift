@@ -5,6 +5,7 @@ import KubernetesClient
 import LinuxSystem
 import NodeAgent
 import NodePlan
+import TLSEngine
 import TendrilCore
 import Testing
 
@@ -16,6 +17,11 @@ struct SupervisorTests {
         /// Statuses of the answers to patches, before all others succeed.
         var patches: [Int] = []
         var told: [String] = []
+        /// What is answered at addresses with these endings.
+        var answers: [String: HTTPResponse] = [:]
+        var asked: Set<String> = []
+        /// What was told by the machine's NodeBootstrap.
+        var bootstrap: [String] = []
     }
 
     private let units: RecordedUnits
@@ -29,7 +35,13 @@ struct SupervisorTests {
         supervisor = Supervisor(machine.context, machine.membership, try Bootstrap(machine.context))
         machine.server.state.withLock { [api] state in
             state.answer = { request in
-                api.withLock { api in
+                api.withLock { api -> HTTPResponse? in
+                    api.asked.insert(request.url)
+                    if request.url.contains("/secrets/") { return nil }
+                    if request.url.hasSuffix("/nodebootstraps/w1/status") {
+                        api.bootstrap.append(String(decoding: request.body, as: UTF8.self))
+                    }
+                    if let answer = api.answers.first(where: { request.url.hasSuffix($0.key) }) { return answer.value }
                     if request.url.hasSuffix("/nodes/w1"), request.method == .get { return api.node }
                     guard request.url.hasSuffix("/nodes/w1/status") else { return HTTPResponse(status: 200) }
                     let status = api.patches.isEmpty ? 200 : api.patches.removeFirst()
@@ -109,5 +121,119 @@ struct SupervisorTests {
         answer([])
         #expect(await restarts(from: 45, looks: 1) == 0)
         #expect(try status?.cause == nil)
+    }
+
+    /// Looks at the services every twenty seconds of a time that is only said, and counts the kubelet's restarts.
+    private func restarts(looks: UInt64) async -> Int {
+        units.done.withLock { $0 = [] }
+        for look in 0..<looks {
+            await supervisor.lookAtServices(at: MonotonicTime(nanoseconds: look * 20_000_000_000))
+        }
+        return units.done.withLock { $0.count { $0 == "restart kubelet.service" } }
+    }
+
+    private static func generation(_ number: Int, _ text: String, issuer: String? = nil) throws -> SignedConfiguration {
+        var spec = NodeConfiguration.Spec()
+        spec.kubelet = .init(version: "1.20.2")
+        spec.files = [.init(path: "/etc/app/config", content: .init(inline: text))]
+        spec.certificateIssuers = issuer.map { .init(agent: $0, kubelet: "00", kubeletServing: "00") }
+        return try TestMachine.generation(number, spec)
+    }
+
+    @Test("A kubelet that hangs is restarted while a generation that has begun waits for another machine")
+    func watchedMeanwhile() async throws {
+        let issuer = Hex.text(machine.membership.identity.facts.issuerKeyID)
+        try await machine.bring(try Self.generation(1, "old"))
+        let pending = try Self.generation(2, "new", issuer: issuer)
+        _ = try machine.generations.accept(pending)
+        _ = try await machine.generations.apply(pending) { _ in true }
+        #expect(try !machine.generations.isUntouched())
+        let name = TendrilAPI.restartLease(0)
+        let renewed = KubernetesTime.microText(seconds: Clock.unixTime())
+        let spec = Lease.Spec(holderIdentity: "w2", leaseDurationSeconds: 900, renewTime: renewed)
+        let lease = try CanonicalJSON.bytes(Lease(ObjectMetadata(name: name), spec: spec))
+        api.withLock { api in
+            api.answers = ["/leases/\(name)": HTTPResponse(status: 200, body: lease)]
+            api.answers[":10248/healthz"] = HTTPResponse(status: 500)
+        }
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .waiting && !supervisor.isChanging, "\(failure?.message ?? "none")")
+        units.failed.withLock { $0 = ["kubelet.service"] }
+        #expect(await restarts(looks: 6) == 1)
+        let told = api.withLock { $0.told }
+        #expect(told.contains { $0.contains("SystemdUnitsReady") && $0.contains("kubelet.service is failed") })
+    }
+
+    @Test("While a generation is judged its judge decides alone", .timeLimit(.minutes(5)))
+    func judged() async throws {
+        try await machine.bring(try Self.generation(1, "old"))
+        _ = try machine.generations.accept(try Self.generation(2, "new"))
+        api.withLock { $0.answers = [":10248/healthz": HTTPResponse(status: 500)] }
+        let judging = Task { [supervisor] in try await supervisor.reconcile() }
+        // By its judge, for nobody else has looked yet.
+        while !api.withLock({ $0.asked.contains("http://127.0.0.1:10248/healthz") }) {
+            try await Task.sleep(nanoseconds: 1_000_000)
+        }
+        #expect(await restarts(looks: 6) == 0)
+        judging.cancel()
+        await #expect(throws: AgentFailure.self) { try await judging.value }
+        #expect(!supervisor.isChanging)
+        #expect(await restarts(looks: 6) == 1)
+    }
+
+    @Test("On a node that is being emptied files follow that no unit waits for, beside one that waits")
+    func followedAlone() async throws {
+        func file(_ name: String) -> NodeConfiguration.File {
+            .init(path: "/etc/app/\(name)", content: .init(secretRef: .init(name: "s", key: "k")))
+        }
+        var spec = NodeConfiguration.Spec()
+        spec.files = [file("alone"), file("waited")]
+        spec.units = [.init(name: "app.service", restartOn: ["/etc/app/waited"])]
+        spec.tunnelCertificate = .init(path: "/etc/app/tunnel")
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        _ = try machine.renewTunnel()
+        try await machine.bring(try TestMachine.generation(1, spec))
+        machine.server.state.withLock { $0.secrets = ["s": "2"] }
+        let tunnel = try machine.renewTunnel()
+        let node: JSONValue = ["metadata": ["name": "w1"], "spec": ["unschedulable": true]]
+        let body = try CanonicalJSON.bytes(node)
+        api.withLock { $0.node = HTTPResponse(status: 200, body: body) }
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .waiting, "\(failure?.message ?? "none")")
+        #expect(try machine.text("/etc/app/alone") == "2" && machine.text("/etc/app/tunnel") == tunnel)
+        #expect(try machine.text("/etc/app/waited") == "1")
+    }
+
+    @Test("Why a generation was taken back is told also where bringing the last one back took several attempts")
+    func reasonKept() async throws {
+        try await machine.bring(try Self.generation(1, "old"))
+        let pending = try Self.generation(2, "new")
+        _ = try machine.generations.accept(pending)
+        _ = try await machine.generations.apply(pending) { _ in true }
+        let rejection: JSONValue = [
+            "checksum": .string(pending.checksum), "generation": 2, "reason": "a.service does not start",
+        ]
+        try machine.write(AgentPaths.rejected, try CanonicalJSON.text([rejection]))
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.message == "generation 2 was taken back: a.service does not start")
+        #expect(try machine.generations.rejections().map(\.reason) == ["a.service does not start"])
+        #expect(try machine.text("/etc/app/config") == "old" && machine.generations.pending() == nil)
+    }
+
+    @Test("An agent that starts on a node tells its version, and no failure of before", .timeLimit(.minutes(5)))
+    func startTold() async throws {
+        try await machine.bring(try TestMachine.generation(7, .init()))
+        try machine.write(AgentPaths.identity, machine.membership.identity.certificate)
+        let bootstrap = try Bootstrap(machine.context)
+        let membership = try await bootstrap.run()
+        let again = Supervisor(machine.context, membership, bootstrap)
+        #expect(api.withLock { $0.bootstrap.isEmpty })
+        let running = Task { await again.run() }
+        while api.withLock({ $0.bootstrap.isEmpty }) { try await Task.sleep(nanoseconds: 1_000_000) }
+        running.cancel()
+        await running.value
+        let told = api.withLock { $0.bootstrap }
+        #expect(told.count == 1 && told[0].contains(#""appliedGeneration":7"#) && told[0].contains(#""error":null"#))
+        #expect(told[0].contains(#""agentVersion":"\#(Version.text)""#))
     }
 }

@@ -61,11 +61,19 @@ struct RunningUnits: UnitControl {
     func isAnswering() -> Bool { true }
 }
 
-/// Units that all run, and remember what was done to them.
+/// Units that all run but for those that are said not to, and remember what was done to them.
 final class RecordedUnits: UnitControl {
     let done = Guarded<[String]>([])
+    let failed = Guarded<Set<String>>([])
 
-    func observe(_ units: [String]) throws -> [String: UnitReport] { try RunningUnits().observe(units) }
+    func observe(_ units: [String]) throws -> [String: UnitReport] {
+        var reports = try RunningUnits().observe(units)
+        for unit in failed.withLock({ $0 }) where reports[unit] != nil {
+            reports[unit] = UnitReport(load: "loaded", active: "failed", sub: "failed", file: "enabled")
+        }
+        return reports
+    }
+
     func reload() throws {}
     func perform(_ verb: UnitVerb, _ unit: String) throws { done.withLock { $0.append("\(verb.rawValue) \(unit)") } }
     func isAnswering() -> Bool { true }

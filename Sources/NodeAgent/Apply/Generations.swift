@@ -15,6 +15,8 @@ package struct Generations: Sendable {
     private let membership: Membership
     /// The document that was read last, by its checksum: passes that change nothing read it again and again.
     private let lastRead = Guarded<(checksum: String, document: NodeConfiguration)?>(nil)
+    /// Whether files and units are being changed now.
+    private let carriesOut = Guarded(false)
     private var store: StateStore<ConfinedFiles> { context.store }
 
     package init(_ context: AgentContext, _ membership: Membership) {
@@ -47,6 +49,20 @@ package struct Generations: Sendable {
 
     /// Whether nothing was changed on the machine yet for what is on its way.
     package func isUntouched() throws -> Bool { try onItsWay().map { $0.isBegun == false } ?? true }
+
+    /// What the machine was made as: the generation in force and, after it, what is on its way once that has begun.
+    ///
+    /// - Returns: none before a generation is in force.
+    /// - Throws: `AgentFailure` or `SystemError` where that cannot be read.
+    func begun() throws -> [NodeConfiguration.Spec] {
+        guard let applied = try applied() else { return [] }
+        var specs = [try document(applied).spec]
+        if try !isUntouched(), let pending = try pending() { specs.append(try document(pending).spec) }
+        return specs
+    }
+
+    /// Whether files and units are being changed now.
+    var isCarryingOut: Bool { carriesOut.withLock { $0 } }
 
     /// Takes a proven configuration as the next generation, unless it is the one in force; whether it did.
     package func accept(_ new: SignedConfiguration) throws(AgentFailure) -> Bool {
@@ -164,6 +180,8 @@ package struct Generations: Sendable {
             metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
         )
         let (images, applier) = (ImageFiles(context), Applier(files: context.files, units: context.units))
+        carriesOut.withLock { $0 = true }
+        defer { carriesOut.withLock { $0 = false } }
         do {
             try await Blocking.run("apply") {
                 try applier.carryOut(plan)
@@ -174,20 +192,15 @@ package struct Generations: Sendable {
         }
     }
 
-    /// Has files follow what they come from while another generation is on its way that wants them all the same.
+    /// Has files follow what they come from while a restart waits for leave, that of a generation on its way that wants them
+    /// all the same among others.
     ///
     /// Only those that no unit waits for: who reads them notices by itself, and what lives for a day does not wait for leave.
     ///
     /// - Returns: the paths of those that have changed.
     package func follow() async -> [String] {
-        guard let pending = try? pending(), let applied = try? applied(),
-            let old = try? document(applied).spec, let new = try? document(pending).spec
-        else { return [] }
-        let files = old.followedFiles.filter { file in
-            new.followedFiles.contains(file) && !old.isWaitedFor(file.path) && !new.isWaitedFor(file.path)
-        }
         var changed: [String] = []
-        for file in files {
+        for file in (try? followedAlone()) ?? [] {
             do {
                 if try await follow(file) { changed.append(file.path) }
             } catch {
@@ -196,6 +209,16 @@ package struct Generations: Sendable {
             }
         }
         return changed
+    }
+
+    /// The files that the generation in force and what is on its way follow alike, and no unit waits for.
+    private func followedAlone() throws -> [NodeConfiguration.File] {
+        guard let applied = try applied() else { return [] }
+        let old = try document(applied).spec
+        let new = if let pending = try pending() { try document(pending).spec } else { old }
+        return old.followedFiles.filter { file in
+            new.followedFiles.contains(file) && !old.isWaitedFor(file.path) && !new.isWaitedFor(file.path)
+        }
     }
 
     private func follow(_ file: NodeConfiguration.File) async throws -> Bool {

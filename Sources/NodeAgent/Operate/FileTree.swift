@@ -11,7 +11,7 @@ package enum FileTree {
     /// - Parameters:
     ///   - directory: is itself kept.
     ///   - unmount: takes what is mounted away from a path, if that can be.
-    /// - Returns: the paths where something is still mounted, which were left as they are.
+    /// - Returns: the paths where something is still mounted, or that could not be opened, which were left as they are.
     @discardableResult
     package static func removeContents(
         of directory: String,
@@ -23,7 +23,7 @@ package enum FileTree {
         let top = String(cString: real)
         for path in mountPoints(below: top).reversed() { unmount(path) }
         let descriptor = openat(AT_FDCWD, top, passage)
-        guard descriptor >= 0 else { return [] }
+        guard descriptor >= 0 else { return Obstacle(errno) == .unknown ? [top] : [] }
         defer { close(descriptor) }
         var left = Set(mountPoints(below: top))
         removeEntries(of: descriptor, top, on: device(descriptor), &left)
@@ -33,19 +33,50 @@ package enum FileTree {
     /// A directory that no link leads to.
     private static let passage = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
-    /// Removes what is in a directory, but for what is in `left` and directories of other file systems, which are added.
+    /// The longest path that is gone along, in bytes: twice what the kernel takes (PATH_MAX), for pods have theirs below ours.
+    ///
+    /// Each level takes a descriptor, and some of the stack.
+    private static let maximumPath = 2 * 4096
+
+    /// Why something did not open as a directory.
+    package enum Obstacle: Hashable, Sendable {
+        /// It is none, or a link.
+        case noDirectory
+        case gone
+        /// It may be a directory, and full.
+        case unknown
+
+        /// Takes what openat(2) says.
+        package init(_ code: CInt) {
+            switch code {
+            case ENOTDIR, ELOOP: self = .noDirectory
+            case ENOENT: self = .gone
+            default: self = .unknown
+            }
+        }
+    }
+
+    /// Removes what is in a directory, but for what is in `left`; what stays beside that is added.
     private static func removeEntries(
         of directory: CInt,
         _ path: String,
         on device: dev_t?,
         _ left: inout Set<String>
     ) {
-        for name in names(in: directory) {
+        guard let names = names(in: directory), path.utf8.count <= maximumPath else {
+            left.insert(path)
+            return
+        }
+        for name in names {
             let path = "\(path)/\(String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))"
             if left.contains(path) { continue }
             let below = openat(directory, name, passage)
             guard below >= 0 else {
-                unlinkat(directory, name, 0)
+                switch Obstacle(errno) {
+                case .noDirectory: unlinkat(directory, name, 0)
+                case .gone: break
+                case .unknown: left.insert(path)
+                }
                 continue
             }
             defer { close(below) }
@@ -64,13 +95,13 @@ package enum FileTree {
         return fstat(directory, &status) == 0 ? status.st_dev : nil
     }
 
-    /// The names in a directory as the kernel has them, each with a zero at its end.
-    private static func names(in directory: CInt) -> [[CChar]] {
+    /// The names in a directory as the kernel has them, each with a zero at its end; `nil` where they cannot be read.
+    private static func names(in directory: CInt) -> [[CChar]]? {
         let copy = openat(directory, ".", passage)
-        guard copy >= 0 else { return [] }
+        guard copy >= 0 else { return nil }
         guard let handle = fdopendir(copy) else {
             close(copy)
-            return []
+            return nil
         }
         defer { closedir(handle) }
         var names: [[CChar]] = []

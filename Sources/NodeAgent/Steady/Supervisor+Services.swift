@@ -94,29 +94,32 @@ extension Supervisor {
         }
     }
 
-    /// Restarts the kubelet and the container runtime when they are unhealthy, within reason, and tells which units fail.
     func watchServices() async {
-        var kubelet = Remediation()
-        var runtime = Remediation()
         while !Task.isCancelled {
             try? await Task.sleep(nanoseconds: 20_000_000_000)
-            // Once the machine is changed for a generation on its way, its own judge decides.
-            guard let applied = try? generations.applied(), (try? generations.isUntouched()) == true,
-                let document = try? generations.document(applied)
-            else { continue }
-            let problem = document.spec.kubelet == nil ? nil : await LocalHealth.kubelet(context.transport)
-            await act(kubelet.observe(isHealthy: problem == nil, at: Clock.now()), KubeletPaths.unit, problem ?? "")
-            let runtimeUnit = document.spec.runtimeUnit
-            let failing = await LocalHealth.units(context.units, document.spec.supervisedUnits)
-            let runtimeProblem = failing.first { $0.hasPrefix(runtimeUnit) }
-            await act(
-                runtime.observe(isHealthy: runtimeProblem == nil, at: Clock.now()),
-                runtimeUnit,
-                runtimeProblem ?? ""
-            )
-            state.withLock { $0.failingUnits = failing }
-            await tellConditions()
+            await lookAtServices()
         }
+    }
+
+    /// Whether the machine is being changed, or a generation on its way judged.
+    package var isChanging: Bool { generations.isCarryingOut || state.withLock { $0.isJudging } }
+
+    /// Restarts the kubelet and the container runtime when they are unhealthy, within reason, and tells which units fail.
+    package func lookAtServices(at now: MonotonicTime = Clock.now()) async {
+        // Only so long: a generation may wait for leave for hours, and what runs meanwhile has to run.
+        guard !isChanging, let specs = try? generations.begun(), let spec = specs.last else { return }
+        let lacksKubelet = specs.contains { $0.kubelet == nil }
+        let problem = lacksKubelet ? nil : await LocalHealth.kubelet(context.transport)
+        let kubelet = state.withLock { $0.kubelet.observe(isHealthy: problem == nil, at: now) }
+        await act(kubelet, KubeletPaths.unit, problem ?? "")
+        // While the machine is on its way from one to the other, units that only one of them wants may well be gone.
+        let units = spec.supervisedUnits.filter { unit in specs.allSatisfy { $0.supervisedUnits.contains(unit) } }
+        let failing = await LocalHealth.units(context.units, units)
+        let runtimeProblem = failing.first { $0.hasPrefix(spec.runtimeUnit) }
+        let runtime = state.withLock { $0.runtime.observe(isHealthy: runtimeProblem == nil, at: now) }
+        await act(runtime, spec.runtimeUnit, runtimeProblem ?? "")
+        state.withLock { $0.failingUnits = failing }
+        await tellConditions()
     }
 
     private func act(_ action: Remediation.Action, _ unit: String, _ problem: String) async {

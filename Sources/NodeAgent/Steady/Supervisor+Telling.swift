@@ -62,6 +62,11 @@ extension Supervisor {
     /// What is wrong when the Node is gone.
     var absence: String { "there is no Node \(context.identity.machine)" }
 
+    /// Tells which agent this is and which generation is in force, and nothing more of what failed before.
+    package func tellProgress() async {
+        await reporter.report(generation: (try? generations.applied())??.generation ?? 0, progress)
+    }
+
     func tellFollowed() async {
         await report.event("SecretsFollowed", "files follow Secrets that have changed", isWarning: false)
     }

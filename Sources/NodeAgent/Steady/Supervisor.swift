@@ -30,6 +30,12 @@ package final class Supervisor: Sendable {
         var secretNames: Set<String> = []
         /// When what failed is tried again; `nil` while nothing has failed.
         var retryAt: MonotonicTime?
+        /// Whether a generation on its way is being judged, from the start of its kubelet on where that has to start anew.
+        var isJudging = false
+        /// Decides when a kubelet that is unhealthy is restarted.
+        var kubelet = Remediation()
+        /// Decides when a container runtime that is unhealthy is restarted.
+        var runtime = Remediation()
     }
 
     let context: AgentContext
@@ -55,9 +61,11 @@ package final class Supervisor: Sendable {
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    func run() async {
+    /// Keeps it so until the task is cancelled.
+    package func run() async {
         context.logger.info("the node is kept as it is wanted")
         await withDiscardingTaskGroup { group in
+            group.addTask { await self.tellProgress() }
             group.addTask { await self.followPool() }
             group.addTask { await self.followSecrets() }
             group.addTask { await self.reconcileForever() }
@@ -107,7 +115,10 @@ package final class Supervisor: Sendable {
         }
     }
 
-    private func reconcile() async throws(AgentFailure) {
+    /// Brings the node to what is wanted, as far as that goes now.
+    ///
+    /// - Throws: `AgentFailure`, also where it waits; it is to be tried again.
+    package func reconcile() async throws(AgentFailure) {
         var refusal: AgentFailure?
         do throws(AgentFailure) {
             try await read()
@@ -126,15 +137,22 @@ package final class Supervisor: Sendable {
     }
 
     private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
-        if try load({ try self.generations.rejections() }).contains(where: { $0.checksum == pending.checksum }) {
-            throw try await rollBack(pending, "it was being taken back when the agent stopped")
+        // It was being taken back when the agent stopped, or that has failed.
+        let rejections = try load { try self.generations.rejections() }
+        if let rejection = rejections.first(where: { $0.checksum == pending.checksum }) {
+            throw try await rollBack(pending, rejection.reason)
         }
         do throws(AgentFailure) {
             try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
         } catch {
-            if !(await generations.follow()).isEmpty { await tellFollowed() }
+            await followAlone()
             throw error
         }
+    }
+
+    /// Has files follow Secrets that need nobody's leave for it.
+    private func followAlone() async {
+        if !(await generations.follow()).isEmpty { await tellFollowed() }
     }
 
     /// Puts back what has changed on the machine, and follows what has changed in Secrets.
@@ -147,7 +165,9 @@ package final class Supervisor: Sendable {
             }
             switch outcome {
             case .nothingToDo: break
-            case .deferred(let units): throw Self.waiting(applied, units)
+            case .deferred(let units):
+                await self.followAlone()
+                throw Self.waiting(applied, units)
             case .changed(_, .following):
                 await self.tellFollowed()
             case .changed:
@@ -191,6 +211,7 @@ package final class Supervisor: Sendable {
         _ pending: SignedConfiguration,
         _ permit: @escaping @Sendable () async -> Bool
     ) async throws(AgentFailure) {
+        defer { state.withLock { $0.isJudging = false } }
         let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
         let outcome: Generations.Outcome
@@ -201,21 +222,8 @@ package final class Supervisor: Sendable {
             throw try await rollBack(pending, error.message)
         }
         if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
-        if let issuers = document.spec.certificateIssuers {
-            let move = CertificateMove(context, membership, to: issuers)
-            try await move.run(
-                hasTunnel: document.spec.tunnelCertificate != nil,
-                hasKubelet: document.spec.kubelet != nil
-            ) {
-                let isPermitted = if isFirst { true } else { await permit() }
-                return isPermitted && (try? self.generations.begin(pending, startsKubelet: true)) != nil
-            }
-        }
-        let health = document.spec.health
-        let hold = isFirst ? 0 : health?.holdSeconds ?? 30
-        let begunAt = try load { try self.generations.begunAt() }
-        let judge = HealthHold(context, membership, document, begunAt: begunAt)
-        if let reason = await judge.wait(hold: hold, timeout: health?.timeoutSeconds ?? 300) {
+        try await moveCertificates(pending, document) { if isFirst { true } else { await permit() } }
+        if let reason = try await judge(document, isFirst: isFirst) {
             if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
             throw try await rollBack(pending, reason)
         }
@@ -223,6 +231,35 @@ package final class Supervisor: Sendable {
         follow(document)
         context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
         await tellApplied(pending, document)
+    }
+
+    /// Has the certificates issued by the CAs that are to issue them, if the generation names any.
+    private func moveCertificates(
+        _ pending: SignedConfiguration,
+        _ document: NodeConfiguration,
+        permit: () async -> Bool
+    ) async throws(AgentFailure) {
+        guard let issuers = document.spec.certificateIssuers else { return }
+        let move = CertificateMove(context, membership, to: issuers)
+        try await move.run(
+            hasTunnel: document.spec.tunnelCertificate != nil,
+            hasKubelet: document.spec.kubelet != nil
+        ) {
+            guard await permit(), (try? self.generations.begin(pending, startsKubelet: true)) != nil else {
+                return false
+            }
+            self.state.withLock { $0.isJudging = true }
+            return true
+        }
+    }
+
+    /// Waits until a generation has proven itself; what is wrong where it does not.
+    private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
+        let begunAt = try load { try self.generations.begunAt() }
+        let hold = HealthHold(context, membership, document, begunAt: begunAt)
+        let health = document.spec.health
+        state.withLock { $0.isJudging = true }
+        return await hold.wait(hold: isFirst ? 0 : health?.holdSeconds ?? 30, timeout: health?.timeoutSeconds ?? 300)
     }
 
     /// Brings the last generation back as a whole; the failure that is to be shown from then on.
@@ -236,7 +273,7 @@ package final class Supervisor: Sendable {
         try generations.dropPending()
         let failure = Generations.takenBack(pending.generation, reason)
         await report.event("GenerationRolledBack", failure.message, isWarning: true)
-        await reporter.report(generation: (try? generations.applied())??.generation ?? 0, progress)
+        await tellProgress()
         return failure
     }
 
