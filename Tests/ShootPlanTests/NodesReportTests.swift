@@ -52,7 +52,9 @@ struct NodesReportTests {
 
     @Test(
         "not well, where a kubelet is of another minor release than its image was said to have",
-        arguments: [("v1.21.9", true), ("v1.21.2-rc1", true), ("v1.20.2", false), ("v1.22.1", false), ("built by hand", true)]
+        arguments: [
+            ("v1.21.9", true), ("v1.21.2-rc1", true), ("v1.20.2", false), ("v1.22.1", false), ("built by hand", true),
+        ]
     )
     func release(kubelet: String, isWell: Bool) throws {
         let node = try node("a", kubelet: kubelet)

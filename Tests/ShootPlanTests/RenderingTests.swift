@@ -58,7 +58,8 @@ struct RenderingTests {
             "apiVersion", "kind", "listen", "ca", "certificate", "key", "gateKey", "packets", "networks",
             "nodesKubeconfig", "sharedNetworks", "egressSocket", "apiServer", "instances", "lanes", "metrics",
         ]
-        let text = try #require(objects.compactMap { $0["data"]?["vpn.json"]?.text }.first)
+        let texts = objects.compactMap { $0["data"]?["vpn.json"]?.text }
+        let text = try #require(texts.first)
         guard case .object(let file) = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else {
             Issue.record("\(text)")
             return

@@ -67,10 +67,9 @@ package struct MachineRepair {
             let nodes = try await shoot.list(Node.self).items
             let bootstraps = try await shoot.list(NodeBootstrap.self).items
             let isAnyoneSilent = nodes.contains { $0.isSilent(at: now) }
+            let isAnyShort = work.facts.spec.workers.contains { isShort($0, nodes, bootstraps) }
             // Where nothing is known and nothing is missing nobody is asked.
-            guard isCertain || isAnyoneSilent || work.facts.spec.workers.contains(where: { isShort($0, nodes, bootstraps) }) else {
-                return false
-            }
+            guard isCertain || isAnyoneSilent || isAnyShort else { return false }
             let before = try await Self.notebook(work).read().entry(Self.key, as: [String: PoolRepair].self) ?? [:]
             let isWorthIt = work.facts.spec.workers.contains { pool in
                 let isShort = isShort(pool, nodes, bootstraps)
