@@ -172,6 +172,8 @@ MUTATIONS = [
      'if false { rules.compare(withSeed: "nodes"', "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "if after < before {", "if false && after < before {", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "check(!isReserved(key), field", "check(true, field", "ShootRulesTests"),
+    ("Sources/ShootPlan/ControlPlane/AuditPolicy.swift", 'group("", ["secrets", "configmaps", "serviceaccounts/token"])',
+     'group("", ["configmaps", "serviceaccounts/token"])', "RenderingTests"),
     ("Sources/ShootPlan/Confinement.swift", '"allowPrivilegeEscalation": false', '"allowPrivilegeEscalation": true',
      "RenderingTests"),
     ("Sources/ShootPlan/ControlPlane/APIServer.swift", '"ca-client-bundle", "ca-kubelet-bundle"', '"ca-client", "ca-client-bundle", "ca-kubelet-bundle"',

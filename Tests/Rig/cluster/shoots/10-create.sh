@@ -11,6 +11,7 @@ spec:
   kubernetes: {version: $KUBERNETES_VERSION}
   provider: {type: local}
   workers: [{name: worker, minimum: 1, maximum: 2}]
+  controlPlane: {audit: Request}
 YAML
   # A seed of which nothing is ever heard, for the scenario `silent_seed`.
   k apply -f - >/dev/null <<YAML
@@ -54,6 +55,29 @@ shoot_link() { # kubectl reaches pods over the link, and pods reach their API se
   s run web --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --command -- sh -c 'echo up; exec sleep 1000000' >/dev/null
   s wait --for=condition=Ready pod/web "$TIMEOUT" >/dev/null
   [[ $(s logs web) == up && $(s exec web -- hostname) == web ]] || fail "logs or exec"
+}
+
+shoot_audit() { # what people do stands in the API server's log in the seed, and nothing that is in a Secret
+  s create secret generic audited --from-literal=a=veiled-4711 >/dev/null
+  s create configmap audited --from-literal=a=veiled-4711 >/dev/null
+  s -n default create serviceaccount audited >/dev/null
+  s delete secret,configmap,serviceaccount audited >/dev/null
+  until_ok 20 eval 'k -n shoot--demo--one logs deploy/kube-apiserver -c kube-apiserver >"$WORK/audit.log" && grep -q "\"verb\":\"delete\".*serviceaccounts/audited" "$WORK/audit.log"' || fail "$(grep audited "$WORK/audit.log" | tail -3)"
+  python3 - "$WORK/audit.log" <<'PY' || fail "see $WORK/audit.log"
+import base64, json, sys
+text = open(sys.argv[1], errors="replace").read()
+events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+def of(verb, resource):
+    return [e for e in events if e["verb"] == verb and (e.get("objectRef") or {}).get("resource") == resource and e["objectRef"].get("name") == "audited"]
+for verb in ["create", "delete"]:
+    for resource in ["secrets", "configmaps", "serviceaccounts"]:
+        (event,) = of(verb, resource)
+        assert event["user"]["username"] == "tendril:admin" and event["responseStatus"]["code"] in (200, 201), event
+# The body of what holds no secrets is there: so much was asked for.
+assert of("create", "serviceaccounts")[0]["requestObject"]["metadata"]["name"] == "audited"
+assert "veiled-4711" not in text and base64.b64encode(b"veiled-4711").decode() not in text
+assert not [e for e in events if (e.get("objectRef") or {}).get("resource") in ("leases", "events")]
+PY
 }
 
 # site_asks: the pod `site` speaks to the API server as pods do, by the files that it finds
