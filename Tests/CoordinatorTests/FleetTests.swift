@@ -6,7 +6,7 @@ import ShootSamples
 import TendrilCore
 import Testing
 
-@Suite("The shoots of a coordinator", .timeLimit(.minutes(2)))
+@Suite("The shoots of a coordinator", .timeLimit(.minutes(10)))
 struct FleetTests {
     /// A shoot that has its seed.
     private static func shoot(_ name: String) throws -> Shoot {
@@ -53,9 +53,8 @@ struct FleetTests {
             while !isTrue(), Clock.now() < deadline { try await Task.sleep(nanoseconds: 5_000_000) }
             #expect(isTrue(), what)
         }
-        let environment = try Works.environment(api)
-        let fleet = Fleet(environment)
-        let membership = Task { await environment.peers.run { await fleet.share() } }
+        let isMine = Guarded(true)
+        let fleet = Fleet(try Works.environment(api)) { _ in isMine.withLock { $0 } }
         await fleet.observe(try Self.shoot("slow"))
         try await wait(for: "the first") { reads("slow") == 1 }
         await fleet.forget("demo/slow")
@@ -65,8 +64,7 @@ struct FleetTests {
         #expect(reads("slow") == 1)
         api.release()
         try await wait(for: "the second of its name") { reads("slow") > 1 }
-        membership.cancel()
-        await membership.value
+        isMine.withLock { $0 = false }
         await fleet.stop()
     }
 }

@@ -64,7 +64,7 @@ package final class Peers: Sendable {
     ///
     /// - Parameter share: is called whenever others came or went; it ends what is not this process's any more, and begins
     ///   what now is.
-    package func run(_ share: @escaping @Sendable () async -> Void) async {
+    func run(_ share: @escaping @Sendable () async -> Void) async {
         var sharing: Task<Void, Never>?
         while !Task.isCancelled {
             await attempt()

@@ -15,7 +15,7 @@ package struct CoordinatorEnvironment: Sendable {
     let seedVersion: KubernetesVersion
     let transport: any HTTPTransport
     /// The coordinators that share the seed's shoots.
-    package let peers: Peers
+    let peers: Peers
     /// Whether this process may still change what this is about.
     private(set) var mayWrite: @Sendable () -> Bool = { true }
     let logger: Logger

@@ -4,6 +4,7 @@ internal import ShootPlan
 /// The shoots that there are; those that are this process's to look after have a loop each.
 package actor Fleet {
     private let environment: CoordinatorEnvironment
+    private let isOwner: @Sendable (String) -> Bool
     private var shoots: [String: Shoot] = [:]
     private var loops: [String: (loop: ShootLoop, claim: String)] = [:]
     /// Loops on their way out, which may take as long as a run of Terraform: no other one of the same shoot begins beside them.
@@ -12,7 +13,14 @@ package actor Fleet {
     private var missed: Set<String> = []
 
     /// Has no shoots yet.
-    package init(_ environment: CoordinatorEnvironment) { self.environment = environment }
+    ///
+    /// - Parameters:
+    ///   - environment: what all of them share.
+    ///   - isOwner: whether what a key stands for is this process's, by the membership where nothing else is said.
+    package init(_ environment: CoordinatorEnvironment, isOwner: (@Sendable (String) -> Bool)? = nil) {
+        self.environment = environment
+        self.isOwner = isOwner ?? { environment.peers.isOwner(of: $0) }
+    }
 
     func replace(_ all: [Shoot]) async {
         let keys = Set(all.map(\.key))
@@ -27,7 +35,7 @@ package actor Fleet {
         environment.places.know(key, seed: shoot.spec.seedName)
         // Once it has a seed it may be another's to look after: who gave it a place lets go first.
         if let known = loops[key], known.claim != claim { leave(key) }
-        guard environment.peers.isOwner(of: claim), ending[key] == nil else {
+        guard isOwner(claim), ending[key] == nil else {
             missed.insert(key)
             return
         }
@@ -47,8 +55,8 @@ package actor Fleet {
     }
 
     /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.
-    package func share() async {
-        let others = loops.filter { !environment.peers.isOwner(of: $0.value.claim) }.keys
+    func share() async {
+        let others = loops.filter { !isOwner($0.value.claim) }.keys
         await end(Array(others))
         for shoot in shoots.values where loops[shoot.key] == nil || missed.contains(shoot.key) { await observe(shoot) }
     }
