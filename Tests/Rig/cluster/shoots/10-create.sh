@@ -62,7 +62,7 @@ shoot_audit() { # what people do stands in the API server's log in the seed, and
   s create configmap audited --from-literal=a=veiled-4711 >/dev/null
   s -n default create serviceaccount audited >/dev/null
   s delete secret,configmap,serviceaccount audited >/dev/null
-  until_ok 20 eval 'k -n shoot--demo--one logs deploy/kube-apiserver -c kube-apiserver >"$WORK/audit.log" && grep -q "\"verb\":\"delete\".*serviceaccounts/audited" "$WORK/audit.log"' || fail "$(grep audited "$WORK/audit.log" | tail -3)"
+  until_ok 20 eval 'k -n shoot--demo--one logs deploy/kube-apiserver -c kube-apiserver >"$WORK/audit.log" && grep -q "serviceaccounts/audited\".*\"verb\":\"delete\"" "$WORK/audit.log"' || fail "$(grep audited "$WORK/audit.log" | tail -3)"
   python3 - "$WORK/audit.log" <<'PY' || fail "see $WORK/audit.log"
 import base64, json, sys
 text = open(sys.argv[1], errors="replace").read()
