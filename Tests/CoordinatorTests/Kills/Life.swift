@@ -24,7 +24,8 @@ struct Life {
 
     private let server: WorldServer
     private let heard = Guarded(Outcome())
-    private static let limit: UInt64 = 5_000_000_000
+    /// Nanoseconds; a busy machine may need some of them, one that hangs needs more.
+    private static let limit: UInt64 = 20_000_000_000
     private let settings: JSONValue
     private let endured: Set<String>
 
