@@ -67,14 +67,13 @@ package struct MachineRepair {
             let nodes = try await shoot.list(Node.self).items
             let bootstraps = try await shoot.list(NodeBootstrap.self).items
             let isAnyoneSilent = nodes.contains { $0.isSilent(at: now) }
-            let isAnyShort = work.facts.spec.workers.contains { isShort($0, nodes, bootstraps) }
+            let pools = work.facts.spec.workers.map { (name: $0.name, isShort: isShort($0, nodes, bootstraps)) }
             // Where nothing is known and nothing is missing nobody is asked.
-            guard isCertain || isAnyoneSilent || isAnyShort else { return false }
+            guard isCertain || isAnyoneSilent || pools.contains(where: { $0.isShort }) else { return false }
             let before = try await Self.notebook(work).read().entry(Self.key, as: [String: PoolRepair].self) ?? [:]
-            let isWorthIt = work.facts.spec.workers.contains { pool in
-                let isShort = isShort(pool, nodes, bootstraps)
+            let isWorthIt = pools.contains { pool in
                 let isResting = before[pool.name]?.isResting(generation: work.shoot.metadata.generation) ?? false
-                return isResting ? !isShort : isShort || isCertain
+                return isResting ? !pool.isShort : pool.isShort || isCertain
             }
             guard isWorthIt || isAnyoneSilent else { return true }
             let seen = try await provider.look(work, try await groups(), infrastructure)

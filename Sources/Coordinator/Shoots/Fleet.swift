@@ -57,7 +57,7 @@ package actor Fleet {
     /// Lets go of what is not this process's any more, and waits until nothing of it is under way; begins what now is.
     func share() async {
         let others = loops.filter { !isOwner($0.value.claim) }.keys
-        await end(Array(others))
+        for task in others.compactMap({ leave($0) }) { await task.value }
         for shoot in shoots.values where loops[shoot.key] == nil || missed.contains(shoot.key) { await observe(shoot) }
     }
 
@@ -67,13 +67,8 @@ package actor Fleet {
 
     /// Ends everything, once the membership has ended: nothing is this process's any more, and so nothing begins.
     package func stop() async {
-        await end(Array(loops.keys))
+        for key in loops.keys { leave(key) }
         for task in ending.values { await task.value }
-    }
-
-    private func end(_ keys: [String]) async {
-        let tasks = keys.compactMap { leave($0) }
-        for task in tasks { await task.value }
     }
 
     /// Has a loop end beside everything else: whoever tells of shoots is not to wait for one of them.

@@ -27,12 +27,11 @@ package enum CertificatesTask {
             inputs: { records in
                 let leaves = CredentialPlan.leaves(work.facts, try work.addresses(records))
                 let last = try? records.output(TaskName.certificates, as: Output.self)
-                func due(_ moment: UInt64?) -> Int { moment.map { $0 <= now() ? Int(clamping: $0) : 0 } ?? 0 }
                 let inputs: JSONValue = [
                     "leaves": .array(leaves.map(\.inputs)), "authorities": records[TaskName.authorities] ?? .null,
-                    "due": .integer(due(last?.renewal)),
+                    "due": .integer(Renewals.mark(last?.renewal, at: now())),
                 ]
-                let people = due(last?.people ?? last?.renewal)
+                let people = Renewals.mark(last?.people ?? last?.renewal, at: now())
                 return people == 0 ? inputs : inputs.merging(["people": .integer(people)])
             },
             perform: { records in

@@ -24,7 +24,7 @@ enum MachinesTask {
             after: after,
             inputs: { records in
                 let last = try? records.output(TaskName.machines, as: Output.self)
-                let due = (last?.renewal).map { $0 <= Clock.unixTime() ? Int(clamping: $0) : 0 } ?? 0
+                let due = Renewals.mark(last?.renewal, at: Clock.unixTime())
                 return [
                     "workers": try CanonicalJSON.value(work.facts.spec.workers),
                     "images": try CanonicalJSON.value(work.configuration.machineImages),

@@ -11,14 +11,11 @@ enum AuditPolicy {
 
     /// The policy; `nil` where nothing is put on record.
     static func document(_ level: Shoot.AuditLevel?) -> JSONValue? {
-        switch level {
-        case nil, .nothing?: nil
-        case .metadata?, .request?:
-            [
-                "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
-                "rules": .array(rules(level == .request ? "Request" : "Metadata")),
-            ]
-        }
+        guard let level, level != .nothing else { return nil }
+        return [
+            "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+            "rules": .array(rules(level.rawValue)),
+        ]
     }
 
     /// The first that fits a request decides.

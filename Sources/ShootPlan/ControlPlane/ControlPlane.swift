@@ -151,7 +151,8 @@ package enum ControlPlane {
                         secrets: secrets,
                         // It reads its certificate and key anew for each connection (from 3.2 on, client/pkg/transport), but
                         // the CA once.
-                        digests: digests.filter { $0.key != "etcd-server" }
+                        digests: digests.filter { $0.key != "etcd-server" },
+                        isAlone: true
                     ),
                     "volumeClaimTemplates": [["metadata": ["name": "data"], "spec": .object(claim)]],
                 ],

@@ -68,7 +68,8 @@ enum PodParts {
         return base.merging(more).merging(["volumeMounts": .array(mounts + given)])
     }
 
-    /// A pod's template: what changes of a Secret, or of a configuration that pods read once, makes new pods.
+    /// A pod's template: what changes of a Secret, or of a configuration that pods read once, makes new pods; so does another number
+    /// of replicas, but for one that `isAlone` whatever their number is.
     static func template(
         _ cluster: ClusterFacts,
         _ component: String,
@@ -77,7 +78,8 @@ enum PodParts {
         digests: [String: String],
         volumes: [JSONValue] = [],
         configuration: String = "",
-        graceSeconds: Int = 30
+        graceSeconds: Int = 30,
+        isAlone: Bool = false
     ) -> JSONValue {
         let names = Array(Set(secrets)).sorted()
         let sum = names.map { "\($0)=\(digests[$0] ?? "")" }.joined(separator: ",")
@@ -94,8 +96,7 @@ enum PodParts {
             ]),
             "containers": .array(containers), "volumes": .array(mounted + volumes),
         ]
-        // Of etcd there is always one: it is not to end where there are more or fewer of the others.
-        if cluster.spec.controlPlane.replicas > 1, component != "etcd" {
+        if cluster.spec.controlPlane.replicas > 1, !isAlone {
             let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
             spec["topologySpreadConstraints"] = SpreadConstraints.across(keys, selector(cluster, component))
         }

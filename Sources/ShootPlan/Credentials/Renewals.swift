@@ -47,6 +47,16 @@ package struct Renewals: Hashable, Sendable {
         return isQuiet ? .access : .all
     }
 
+    /// What changes of a task's inputs once something is due, and not before.
+    ///
+    /// - Parameters:
+    ///   - moment: when it is, in seconds since 1970; `nil` where nothing was made yet.
+    ///   - now: in seconds since 1970.
+    /// - Returns: the moment once it has come, else 0.
+    package static func mark(_ moment: UInt64?, at now: UInt64) -> Int {
+        moment.map { $0 <= now ? Int(clamping: $0) : 0 } ?? 0
+    }
+
     /// Whether anything came due between two moments: what was due before, a flow that has begun then renews by itself.
     ///
     /// - Parameters:

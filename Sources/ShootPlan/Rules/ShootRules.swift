@@ -89,7 +89,8 @@ package enum ShootRules {
     ///   - accepted: the shoot as it was accepted; `nil` for one that never was.
     /// - Returns: those that are new.
     package static func new(_ problems: [ConfigurationProblem], since accepted: Shoot?) -> [ConfigurationProblem] {
-        let known = accepted.map { Self.problems($0) } ?? []
+        guard !problems.isEmpty, let accepted else { return problems }
+        let known = Self.problems(accepted)
         return problems.filter { !known.contains($0) }
     }
 
