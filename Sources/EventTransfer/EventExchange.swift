@@ -132,10 +132,10 @@ final class EventExchange: @unchecked Sendable {
 
     /// A silent peer ends the exchange, and so does the end of the time for all of it.
     private func limit(_ base: OpaquePointer, _ connection: OpaquePointer) throws(TransferError) {
-        var silence = Self.time(request.timeout ?? request.silence)
+        var silence = (request.timeout ?? request.silence).microseconds
         evhttp_connection_set_timeout_tv(connection, &silence)
         guard let timeout = request.timeout else { return }
-        var whole = Self.time(timeout)
+        var whole = timeout.microseconds
         let late: event_callback_fn = { _, _, context in
             guard let exchange = EventExchange.from(context) else { return }
             exchange.end(.failure(exchange.error(.timeout, "no answer in time")))
@@ -244,12 +244,5 @@ final class EventExchange: @unchecked Sendable {
             next = field.next.tqe_next
         }
         return headers
-    }
-
-    private static func time(_ duration: Nanoseconds) -> timeval {
-        timeval(
-            tv_sec: Int(clamping: duration.value / 1_000_000_000),
-            tv_usec: Int(duration.value % 1_000_000_000 / 1000)
-        )
     }
 }

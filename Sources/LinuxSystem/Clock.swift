@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 package import TendrilCore
 
 /// The clocks of the kernel.
@@ -16,5 +16,12 @@ package enum Clock {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return UInt64(max(time.tv_sec, 0))
+    }
+}
+
+extension Nanoseconds {
+    /// The length as system calls and libevent take it: whole microseconds, what is less is left out.
+    package var microseconds: timeval {
+        timeval(tv_sec: Int(clamping: value / 1_000_000_000), tv_usec: Int(value % 1_000_000_000 / 1000))
     }
 }

@@ -129,10 +129,7 @@ extension SocketAddress {
         guard number >= 0 else { throw SystemError("open a socket for \(self)", code: errno) }
         let owned = OwnedDescriptor(owning: number)
         if let patience {
-            var limit = timeval(
-                tv_sec: Int(clamping: patience.value / 1_000_000_000),
-                tv_usec: Int(clamping: patience.value % 1_000_000_000 / 1000)
-            )
+            var limit = patience.microseconds
             setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
         let result = withPointer { pointer, length in retrying { connect(number, pointer, length) } }

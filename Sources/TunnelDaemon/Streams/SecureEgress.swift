@@ -141,8 +141,8 @@ final class SecureEgress: @unchecked Sendable {
     /// Has the timer go off when the oldest visitor's time is up.
     private func watchTime() {
         guard !isTimerSet, let timer, let deadline = visitors.deadline() else { return }
-        let left = deadline.since(Clock.now()) / 1000 + 1000
-        var wait = timeval(tv_sec: Int(left / 1_000_000), tv_usec: Int(left % 1_000_000))
+        // Not a moment before it.
+        var wait = Nanoseconds(deadline.since(Clock.now()) + 1_000_000).microseconds
         isTimerSet = event_add(timer, &wait) == 0
     }
 
