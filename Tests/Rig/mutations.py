@@ -147,6 +147,7 @@ MUTATIONS = [
     (A, "mayBeGone(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
     (A, "mayHaveEnded(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
     ("Sources/Coordinator/Machines/EndedMachines.swift", "&& present.isGone(record.machine)", "", "MachineRepairTests"),
+    ("Sources/ShootPlan/ControlPlane/ImagePull.swift", "original.type == type, ", "", "PullSecretsTests"),
     ("Sources/TLSEngine/TLSContext.swift", "SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT", "SSL_VERIFY_NONE",
      "TLSSessionTests"),
     ("Sources/TLSEngine/TLSContext.swift", "tendril_ctx_set_tls13_only(context) == 1, SSL_CTX_set_ciphersuites",

@@ -78,6 +78,34 @@ struct RenderingTests {
         #expect(pods(try controlPlane(try #require(facts))).allSatisfy { $0["priorityClassName"] == "first" })
     }
 
+    @Test("pods are where their seed's operator has them, and their images are pulled by what he names")
+    func placement() throws {
+        let plain = try #require(try Samples.facts())
+        let fields = ["nodeSelector", "tolerations", "imagePullSecrets"]
+        for pod in pods(try controlPlane(plain)) { #expect(fields.allSatisfy { pod[$0] == nil }) }
+        var seed = try Samples.seed
+        seed.placement = .init(
+            nodeSelector: ["example.com/pool": "planes"],
+            tolerations: [
+                .init(key: "planes", operator: "Equal", value: "only", effect: "NoExecute", tolerationSeconds: 60),
+                .init(operator: "Exists"),
+            ]
+        )
+        seed.imagePullSecrets = ["registry"]
+        let version = KubernetesVersion(minor: 20)
+        let facts = ClusterFacts(try Samples.shoot(), images: plain.images, seed: seed, seedVersion: version)
+        let all = pods(try controlPlane(try #require(facts)))
+        #expect(all.count == 5)
+        let first: JSONValue = [
+            "key": "planes", "operator": "Equal", "value": "only", "effect": "NoExecute", "tolerationSeconds": 60,
+        ]
+        for pod in all {
+            #expect(pod["nodeSelector"] == ["example.com/pool": "planes"])
+            #expect(pod["tolerations"] == [first, ["operator": "Exists"]])
+            #expect(pod["imagePullSecrets"] == [["name": "pull-registry"]])
+        }
+    }
+
     @Test("the two load balancers of a shoot are as their seed's operator says; nothing else is told so")
     func exposure() throws {
         let plain = try #require(try Samples.facts())

@@ -285,4 +285,38 @@ struct SeedRulesTests {
             } == []
         )
     }
+
+    @Test(
+        "Tolerations are those that Kubernetes takes",
+        arguments: [
+            (.init(key: "a b", operator: "Exists"), "key"), (.init(key: "", operator: "Exists"), "key"),
+            (.init(key: "a", operator: "In"), "operator"), (.init(), "operator"),
+            (.init(value: "b"), "operator"), (.init(key: "a", operator: "Exists", value: "b"), "value"),
+            (.init(key: "a", value: "b c"), "value"), (.init(key: "a", effect: "Sometimes"), "effect"),
+            (.init(key: "a", effect: "NoSchedule", tolerationSeconds: 1), "tolerationSeconds"),
+            (.init(key: "a", effect: "NoExecute", tolerationSeconds: -1), "tolerationSeconds"),
+            (.init(operator: "Exists"), nil), (.init(key: "example.com/a", value: "b", effect: "NoSchedule"), nil),
+            (.init(key: "a", operator: "Exists", effect: "NoExecute", tolerationSeconds: 0), nil),
+        ] as [(Seed.Toleration, String?)]
+    )
+    func tolerations(_ toleration: Seed.Toleration, _ field: String?) throws {
+        let expected = field.map { ["spec.placement.tolerations[1].\($0)"] } ?? []
+        let found = try paths { $0.placement = .init(tolerations: [.init(operator: "Exists"), toleration]) }
+        #expect(found == expected)
+    }
+
+    @Test("Nodes are chosen by labels, and images pulled by Secrets, each named once")
+    func placement() throws {
+        func selector(_ labels: [String: String]) throws -> [String] {
+            try paths { $0.placement = .init(nodeSelector: labels) }
+        }
+        #expect(try selector(["example.com/pool": "planes", "b": ""]) == [])
+        #expect(try selector(["a b": "c"]) == ["spec.placement.nodeSelector[a b]"])
+        #expect(try selector(["a": "b c"]) == ["spec.placement.nodeSelector[a]"])
+        #expect(try paths { $0.imagePullSecrets = ["registry", "other.one"] } == [])
+        #expect(try paths { $0.imagePullSecrets = ["a", "a"] } == ["spec.imagePullSecrets[1]"])
+        for name in ["", "A", "../a", "a_b", String(repeating: "a.", count: 124) + "b"] {
+            #expect(try paths { $0.imagePullSecrets = [name] } == ["spec.imagePullSecrets[0]"], "\(name)")
+        }
+    }
 }
