@@ -146,6 +146,47 @@ struct RenderingTests {
         #expect(secret?["level"] == "Metadata" && secret?["verbs"] == nil)
     }
 
+    /// The command of each Kubernetes component, by its name.
+    private func commands(_ facts: ClusterFacts) throws -> [String: [String]] {
+        let containers = pods(try controlPlane(facts)).flatMap { list($0["containers"]) }
+        return containers.reduce(into: [:]) { all, container in
+            guard let name = container["name"]?.text, name.hasPrefix("kube-") else { return }
+            all[name] = list(container["command"]).compactMap(\.text)
+        }
+    }
+
+    @Test(
+        "an owner's feature gates and admission plug-ins reach those whose they are, in every release",
+        arguments: 20...36
+    )
+    func choices(_ minor: Int) throws {
+        let plain = try commands(try #require(try Samples.facts { $0.spec.kubernetes.version = "1.\(minor).0" }))
+        #expect(plain.count == 3)
+        for command in plain.values { #expect(!command.contains { $0.hasPrefix("--feature-gates") }) }
+        #expect(plain["kube-apiserver"]?.contains("--enable-admission-plugins=NodeRestriction") == true)
+        let facts = try #require(
+            try Samples.facts {
+                $0.spec.kubernetes.version = "1.\(minor).0"
+                $0.spec.controlPlane.featureGates = ["Second": false, "First": true]
+                $0.spec.controlPlane.admissionPlugins = .init(
+                    enable: ["PodNodeSelector", "NodeRestriction", "AlwaysPullImages"],
+                    disable: ["Priority"]
+                )
+            }
+        )
+        let own = try commands(facts)
+        for (name, command) in own {
+            var expected = plain[name] ?? []
+            if name == "kube-apiserver" {
+                let index = try #require(expected.firstIndex(of: "--enable-admission-plugins=NodeRestriction"))
+                expected[index] += ",AlwaysPullImages,PodNodeSelector"
+                expected.append("--disable-admission-plugins=Priority")
+            }
+            expected.append("--feature-gates=First=true,Second=false")
+            #expect(command.sorted() == expected.sorted())
+        }
+    }
+
     @Test("only those that sign see the key of an authority")
     func authorityKeys() throws {
         let facts = try #require(try Samples.facts())
@@ -196,12 +237,17 @@ struct RenderingTests {
             try Samples.facts {
                 $0.spec.workers[0].labels = ["a": "b"]
                 $0.spec.workers[0].taints = [.init(key: "k", value: "v", effect: "NoSchedule")]
-                $0.spec.workers[0].kubelet = .init(maxPods: 50, configuration: ["podPidsLimit": 100])
+                $0.spec.workers[0].kubelet = .init(
+                    maxPods: 50,
+                    featureGates: ["First": true, "Second": true],
+                    configuration: ["podPidsLimit": 100, "featureGates": ["Second": false]]
+                )
             }
         )
         let configuration = try node(facts)
         #expect(NodeConfigurationRules.problems(configuration) == [])
         #expect(configuration.spec.kubelet?.configuration?["maxPods"] == 50)
+        #expect(configuration.spec.kubelet?.configuration?["featureGates"] == ["First": true, "Second": false])
         #expect(configuration.spec.kubelet?.configuration?["clusterDNS"] == ["100.64.0.10"])
         #expect(configuration.spec.kubelet?.labels?["tendril.dev/pool"] == "worker")
     }

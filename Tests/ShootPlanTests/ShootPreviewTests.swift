@@ -59,6 +59,23 @@ struct ShootPreviewTests {
             Case({ $0.spec.controlPlane.audit = .metadata }, ["control-plane: the pods of kube-apiserver roll"]),
             Case({ $0.spec.controlPlane.audit = .nothing }, ["nothing would change"]),
             Case(
+                { $0.spec.controlPlane.featureGates = ["JobManagedBy": true] },
+                ["control-plane: the pods of kube-apiserver roll, then those of the controllers"]
+            ),
+            Case({ $0.spec.controlPlane.featureGates = [:] }, ["nothing would change"]),
+            Case(
+                { $0.spec.controlPlane.admissionPlugins = .init(enable: ["AlwaysPullImages"]) },
+                ["control-plane: the pods of kube-apiserver roll (spec.controlPlane.admissionPlugins)"]
+            ),
+            Case(
+                { $0.spec.controlPlane.admissionPlugins = .init(enable: ["NodeRestriction"]) },
+                ["nothing would change"]
+            ),
+            Case(
+                { $0.spec.workers[0].kubelet = .init(featureGates: ["MemoryQoS": true]) },
+                ["pool worker: its kubelets restart"]
+            ),
+            Case(
                 { $0.spec.hibernation.enabled = true },
                 ["control-plane: its pods end", "every pool: its machines end"]
             ),

@@ -106,6 +106,52 @@ struct ShootRulesTests {
         },
         Case("spec.controlPlane.replicas", "1 to 5") { $0.spec.controlPlane.replicas = 0 },
         Case("spec.vpn.lanes", "1 to 16") { $0.spec.vpn.lanes = 17 },
+        Case("spec.controlPlane.featureGates[a=true,B]", "no gate's name") {
+            $0.spec.controlPlane.featureGates = ["a=true,B": true]
+        },
+        Case("spec.controlPlane.featureGates[A]", "no gate's name") { $0.spec.controlPlane.featureGates = ["A": true] },
+        Case("spec.controlPlane.featureGates[AllBeta]", "nobody names") {
+            $0.spec.controlPlane.featureGates = ["AllBeta": false]
+        },
+        Case("spec.controlPlane.featureGates[AuthorizeNodeWithSelectors]", "from reading what is another's") {
+            $0.spec.controlPlane.featureGates = ["AuthorizeNodeWithSelectors": false]
+        },
+        Case("spec.controlPlane.featureGates[ServerSideApply]", "not to be set") {
+            $0.spec.controlPlane.featureGates = ["ServerSideApply": true]
+        },
+        Case("spec.controlPlane.featureGates", "more than 64 gates") {
+            let names = (0..<65).map { ("Gate\($0)", true) }
+            $0.spec.controlPlane.featureGates = Dictionary(uniqueKeysWithValues: names)
+        },
+        Case("spec.workers[0].kubelet.featureGates[DynamicKubeletConfig]", "signed configuration") {
+            $0.spec.workers[0].kubelet = .init(featureGates: ["DynamicKubeletConfig": true])
+        },
+        Case("spec.workers[0].kubelet.configuration.featureGates[RotateKubeletServerCertificate]", "certificates by") {
+            $0.spec.workers[0].kubelet = .init(
+                configuration: ["featureGates": ["RotateKubeletServerCertificate": false]]
+            )
+        },
+        Case("spec.controlPlane.admissionPlugins.disable[1]", "not its own") {
+            $0.spec.controlPlane.admissionPlugins = .init(disable: ["Priority", "NodeRestriction"])
+        },
+        Case("spec.controlPlane.admissionPlugins.disable[0]", "system:masters") {
+            $0.spec.controlPlane.admissionPlugins = .init(disable: ["CertificateSubjectRestriction"])
+        },
+        Case("spec.controlPlane.admissionPlugins.disable[0]", "in enable, too") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["Priority"], disable: ["Priority"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable[0]", "no plug-in's name") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["A,B"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable[1]", "twice") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["AlwaysPullImages", "AlwaysPullImages"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable[0]", "1.25") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["PodSecurityPolicy"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable", "more than 32 plug-ins") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: (0..<33).map { "Plugin\($0)" })
+        },
     ]
 
     @Test("refuses what does not fit, and names the field", arguments: cases)
@@ -137,6 +183,19 @@ struct ShootRulesTests {
             to: try Samples.shoot(example.change).spec
         )
         #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
+    }
+
+    @Test("takes gates and plug-ins that are the owner's business")
+    func takesChoices() throws {
+        let shoot = try Samples.shoot {
+            $0.spec.controlPlane.featureGates = ["InPlacePodVerticalScaling": true, "JobManagedBy": false]
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["AlwaysPullImages"], disable: ["Priority"])
+            $0.spec.workers[0].kubelet = .init(
+                featureGates: ["MemoryQoS": true],
+                configuration: ["featureGates": ["NodeSwap": true]]
+            )
+        }
+        #expect(ShootRules.problems(shoot) == [])
     }
 
     @Test("allows a patch, the next minor release, and a seed that was chosen")

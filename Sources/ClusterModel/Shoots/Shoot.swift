@@ -46,10 +46,11 @@ package struct Shoot: KubernetesObject {
     /// A kubelet's settings.
     package struct Kubelet: Codable, Hashable, Sendable {
         package var maxPods: Int?
+        package var featureGates: [String: Bool]?
         package var configuration: JSONValue?
 
-        package init(maxPods: Int? = nil, configuration: JSONValue? = nil) {
-            (self.maxPods, self.configuration) = (maxPods, configuration)
+        package init(maxPods: Int? = nil, featureGates: [String: Bool]? = nil, configuration: JSONValue? = nil) {
+            (self.maxPods, self.featureGates, self.configuration) = (maxPods, featureGates, configuration)
         }
     }
 
@@ -74,11 +75,24 @@ package struct Shoot: KubernetesObject {
         case request = "Request"
     }
 
+    /// Which admission plug-ins kube-apiserver has besides, or without, its own choice.
+    package struct AdmissionPlugins: Codable, Hashable, Sendable {
+        package var enable: [String]?
+        package var disable: [String]?
+
+        package init(enable: [String]? = nil, disable: [String]? = nil) {
+            (self.enable, self.disable) = (enable, disable)
+        }
+    }
+
     /// The control plane in the seed.
     package struct ControlPlane: Codable, Hashable, Sendable {
         package var replicas: Int
         /// Nothing where it is missing.
         package var audit: AuditLevel?
+        /// Of kube-apiserver, kube-controller-manager and kube-scheduler.
+        package var featureGates: [String: Bool]?
+        package var admissionPlugins: AdmissionPlugins?
     }
 
     /// Whether the cluster sleeps.
@@ -213,6 +227,9 @@ extension Shoot {
 
     private static let label = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
+    /// What plug-ins and feature gates are called.
+    private static let kubernetesName = "^[A-Z][A-Za-z0-9]{1,62}$"
+
     private static let clock = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
     private static let rules: [String: FieldRule] = [
@@ -267,6 +284,10 @@ extension Shoot {
         "spec.workers[].labels": FieldRule("Labels of the pool's nodes."),
         "spec.workers[].taints": FieldRule("Taints of the pool's nodes.", maximumCount: 50),
         "spec.workers[].kubelet.maxPods": FieldRule("How many pods a node takes.", minimum: 1, maximum: 1000),
+        "spec.workers[].kubelet.featureGates": FieldRule(
+            "Feature gates of the pool's kubelets.",
+            maximumCount: 64
+        ),
         "spec.workers[].kubelet.configuration": FieldRule("Fields of KubeletConfiguration that override ours."),
         "spec.controlPlane": FieldRule("The control plane in the seed.", default: [:]),
         "spec.controlPlane.replicas": FieldRule(
@@ -278,6 +299,21 @@ extension Shoot {
         "spec.controlPlane.audit": FieldRule(
             "How much of the requests to the API server it puts on record, on its standard output in the seed."
         ),
+        "spec.controlPlane.featureGates": FieldRule(
+            "Feature gates of kube-apiserver, kube-controller-manager and kube-scheduler; see docs/shoots.md.",
+            maximumCount: 64
+        ),
+        "spec.controlPlane.admissionPlugins": FieldRule("Admission plug-ins of kube-apiserver."),
+        "spec.controlPlane.admissionPlugins.enable": FieldRule(
+            "Those that it has besides its release's own choice and NodeRestriction.",
+            maximumCount: 32
+        ),
+        "spec.controlPlane.admissionPlugins.enable[]": FieldRule("Its name.", pattern: kubernetesName),
+        "spec.controlPlane.admissionPlugins.disable": FieldRule(
+            "Those of its release's own choice that it does without.",
+            maximumCount: 32
+        ),
+        "spec.controlPlane.admissionPlugins.disable[]": FieldRule("Its name.", pattern: kubernetesName),
         "spec.hibernation": FieldRule("Whether the cluster sleeps.", default: [:]),
         "spec.hibernation.enabled": FieldRule("No machines and no control plane; data is kept.", default: false),
         "spec.maintenance": FieldRule(

@@ -31,7 +31,8 @@ enum APIServer {
             "--kubelet-client-key=\(PodParts.path("kube-apiserver-kubelet", "tls.key"))",
             "--kubelet-certificate-authority=\(PodParts.path("ca-kubelet-bundle", "ca.crt"))",
             "--kubelet-preferred-address-types=InternalIP", "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth=true",
+            AdmissionPlugins.enabling(cluster.spec.controlPlane.admissionPlugins),
+            "--enable-bootstrap-token-auth=true",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=\(PodParts.path("service-account-key", "public.pem"))",
             "--service-account-signing-key-file=\(PodParts.path("service-account-key", "private.pem"))",
@@ -45,6 +46,8 @@ enum APIServer {
             // Pods reach it by an address of their own node, which the coordinator publishes.
             "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
         ] + AuditPolicy.flags(cluster.spec.controlPlane.audit)
+            + AdmissionPlugins.disabling(cluster.spec.controlPlane.admissionPlugins)
+            + FeatureGates.flags(cluster.spec.controlPlane.featureGates)
     }
 
     /// What starts the tunnel's server.

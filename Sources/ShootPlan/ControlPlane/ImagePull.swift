@@ -21,7 +21,9 @@ package enum ImagePull {
     ///   - name: its name.
     ///   - cluster: the shoot.
     /// - Returns: the Secret; `nil` where the original is of another type, or empty.
-    package static func copy(of original: KubernetesSecret, named name: String, for cluster: ClusterFacts) -> JSONValue? {
+    package static func copy(of original: KubernetesSecret, named name: String, for cluster: ClusterFacts)
+        -> JSONValue?
+    {
         guard original.type == type, let data = original.data?[key], !data.isEmpty else { return nil }
         return [
             "apiVersion": "v1", "kind": "Secret", "type": .string(type),

@@ -97,6 +97,9 @@ package enum NodeRendering {
             "clusterDNS": .array(cluster.serviceAddress(10).map { [.string("\($0)")] } ?? [])
         ]
         if let maxPods = pool.kubelet?.maxPods { configuration = configuration.merging(["maxPods": .integer(maxPods)]) }
+        if let gates = pool.kubelet?.featureGates, !gates.isEmpty {
+            configuration = configuration.merging(["featureGates": .object(gates.mapValues { .bool($0) })])
+        }
         for more in [image.kubeletConfiguration, pool.kubelet?.configuration] {
             if let more { configuration = configuration.merging(more) }
         }

@@ -108,12 +108,24 @@ package struct ShootPreview: Encodable, Sendable {
         if old.kubernetes != new.kubernetes {
             add("control-plane", "its pods roll, one after the other", "spec.kubernetes.version")
         } else {
-            let audits = [old, new].map { AuditPolicy.document($0.controlPlane.audit) }
+            let (was, wanted) = (old.controlPlane, new.controlPlane)
+            let plugins = [was, wanted].map { plane in
+                [AdmissionPlugins.enabling(plane.admissionPlugins)] + AdmissionPlugins.disabling(plane.admissionPlugins)
+            }
             let ofServer = [
-                ("spec.vpn", old.vpn != new.vpn), ("spec.controlPlane.audit", audits[0] != audits[1]),
+                ("spec.vpn", old.vpn != new.vpn),
+                ("spec.controlPlane.audit", AuditPolicy.document(was.audit) != AuditPolicy.document(wanted.audit)),
+                ("spec.controlPlane.admissionPlugins", plugins[0] != plugins[1]),
             ]
             for (field, isOther) in ofServer where isOther {
                 add("control-plane", "the pods of kube-apiserver roll", field)
+            }
+            if FeatureGates.flags(was.featureGates) != FeatureGates.flags(wanted.featureGates) {
+                add(
+                    "control-plane",
+                    "the pods of kube-apiserver roll, then those of the controllers",
+                    "spec.controlPlane.featureGates"
+                )
             }
         }
         if old.controlPlane.replicas != new.controlPlane.replicas {
