@@ -187,6 +187,65 @@ struct RenderingTests {
         }
     }
 
+    @Test(
+        "an issuer is asked by the link, under prefixes; nothing of it reaches a release that would ask otherwise",
+        arguments: 20...36
+    )
+    func identityProvider(_ minor: Int) throws {
+        func facts(_ oidc: Shoot.OIDC?) throws -> ClusterFacts {
+            try #require(
+                try Samples.facts {
+                    $0.spec.kubernetes.version = "1.\(minor).0"
+                    $0.spec.controlPlane.oidc = oidc
+                }
+            )
+        }
+        var oidc = Shoot.OIDC(issuerURL: "https://Login.example.org:8443/a", clientID: "kubernetes")
+        oidc.groupsClaim = "groups"
+        oidc.requiredClaims = ["hd": "example.org"]
+        oidc.additionalHosts = ["keys.example.org", "login.example.org:8443"]
+        let (plain, own) = (try facts(nil), try facts(oidc))
+        guard minor >= 34 else {
+            #expect(try controlPlane(own) == controlPlane(plain))
+            #expect(try node(own) == node(plain))
+            return
+        }
+        let flag = "--authentication-config=/srv/configuration/authentication.json"
+        #expect(try commands(own)["kube-apiserver"]?.last == flag)
+        func file(_ name: String, _ facts: ClusterFacts) throws -> String? {
+            try controlPlane(facts).compactMap { $0["data"]?[name]?.text }.first
+        }
+        #expect(try file("vpn.json", own) == file("vpn.json", plain))
+        let text = try #require(try file("authentication.json", own))
+        let document = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        #expect(document["apiVersion"] == "apiserver.config.k8s.io/v1")
+        let authenticator = try #require(document["jwt"]?.items.first)
+        #expect(
+            authenticator["issuer"] == [
+                "url": "https://Login.example.org:8443/a", "audiences": ["kubernetes"], "egressSelectorType": "cluster",
+            ]
+        )
+        #expect(
+            authenticator["claimMappings"] == [
+                "username": ["claim": "sub", "prefix": "oidc:"], "groups": ["claim": "groups", "prefix": "oidc:"],
+            ]
+        )
+        #expect(authenticator["claimValidationRules"] == [["claim": "hd", "requiredValue": "example.org"]])
+        // Both ends of the link name the same, and only where it is needed.
+        let targets = ["keys.example.org:443", "login.example.org:8443"]
+        let containers = pods(try controlPlane(own)).flatMap { list($0["containers"]) }
+        let tunnel = containers.first { $0["name"] == "tendril-vpn" }
+        let named = list(tunnel?["command"]).compactMap(\.text).filter { $0.hasPrefix("--outside-target=") }
+        #expect(named == targets.map { "--outside-target=\($0)" })
+        func client(_ facts: ClusterFacts) throws -> JSONValue {
+            let file = try node(facts).spec.files?.first { $0.path.hasSuffix("/client.json") }
+            let text = try #require(file?.content.inline)
+            return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        }
+        #expect(try client(own)["outsideTargets"] == .array(targets.map { .string($0) }))
+        #expect(try client(plain)["outsideTargets"] == nil)
+    }
+
     @Test("only those that sign see the key of an authority")
     func authorityKeys() throws {
         let facts = try #require(try Samples.facts())

@@ -88,6 +88,29 @@ struct ShootPreviewTests {
         for (line, start) in zip(lines, example.lines) { #expect(line.hasPrefix(start), "\(line)") }
     }
 
+    @Test("an identity provider rolls kube-apiserver, and makes links anew where it is somewhere else")
+    func identityProvider() throws {
+        func spec(_ url: String?, _ claim: String = "sub") throws -> Shoot.Spec {
+            try Samples.shoot {
+                $0.spec.kubernetes.version = "1.34.0"
+                $0.spec.controlPlane.oidc = url.map {
+                    Shoot.OIDC(issuerURL: $0, clientID: "a", usernameClaim: claim)
+                }
+            }.spec
+        }
+        let old = try spec("https://login.example.org/a")
+        func lines(_ new: Shoot.Spec) -> [String] { ShootPreview(from: old, to: new).lines }
+        let server = "control-plane: the pods of kube-apiserver roll (spec.controlPlane.oidc)"
+        #expect(lines(old) == ["nothing would change"])
+        #expect(lines(try spec("https://login.example.org/b")) == [server])
+        #expect(lines(try spec("https://login.example.org/a", "email")) == [server])
+        for url in ["https://other.example.org/a", nil] {
+            let found = lines(try spec(url))
+            #expect(found.count == 2 && found.first == server)
+            #expect(found.last?.hasPrefix("pool worker: tendril-vpn restarts") == true, "\(found)")
+        }
+    }
+
     @Test("which machines it happens to, where they are known; those that do not say their class stay")
     func names() throws {
         func node(_ name: String, _ pool: String, class kind: String? = "old") throws -> Node {

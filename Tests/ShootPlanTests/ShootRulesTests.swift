@@ -185,6 +185,89 @@ struct ShootRulesTests {
         #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
     }
 
+    /// An identity provider without problems, but for what is changed, of a shoot whose release takes one.
+    private func problems(
+        _ version: String = "1.34.0",
+        _ change: (inout Shoot.OIDC) -> Void
+    ) throws -> [ConfigurationProblem] {
+        var oidc = Shoot.OIDC(issuerURL: "https://login.example.org/realms/a", clientID: "kubernetes")
+        change(&oidc)
+        return ShootRules.problems(
+            try Samples.shoot {
+                $0.spec.kubernetes.version = version
+                $0.spec.controlPlane.oidc = oidc
+            }
+        )
+    }
+
+    private static let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+
+    @Test("an identity provider is one that the link leads to, in a release that takes that way")
+    func identityProvider() throws {
+        #expect(try problems { _ in } == [])
+        #expect(
+            try problems {
+                ($0.usernameClaim, $0.usernamePrefix, $0.groupsPrefix) = ("email", "https://login.example.org#", "g/")
+                ($0.groupsClaim, $0.requiredClaims) = ("groups", ["hd": "example.org"])
+                $0.certificateAuthority = Self.certificate + "\n" + Self.certificate
+                $0.additionalHosts = ["www.example.org", "keys.example.org:8443"]
+            } == []
+        )
+        for version in ["1.20.2", "1.33.9"] {
+            let found = try problems(version) { _ in }
+            #expect(found.map(\.path) == ["spec.controlPlane.oidc"])
+            #expect(found.first?.reason.contains("1.34") == true)
+        }
+    }
+
+    @Test(
+        "an issuer that kube-apiserver, or the link, would not take is refused",
+        arguments: [
+            "http://login.example.org", "https://", "https:///a", "https://login.example.org?x", "login.example.org",
+            "https://login.example.org/#a", "https://me@login.example.org", "https://192.0.2.7/a", "https://[::1]/a",
+            "https://2130706433/", "https://0x7f.1/", "https://login.example.org:0", "https://login.example.org:x",
+            "https://login.example.org/%zz", "https://login.example.org/a b", "https://lögin.example.org", "",
+            "https://kubernetes.default.svc", "https://a_b.example.org",
+        ]
+    )
+    func refusesIssuer(_ text: String) throws {
+        #expect(try problems { $0.issuerURL = text }.map(\.path) == ["spec.controlPlane.oidc.issuerURL"])
+    }
+
+    @Test(
+        "no prefix lets a provider's people become anybody of Kubernetes' or ours",
+        arguments: [
+            "", "-", "s", "sys", "system", "system:", "system:serviceaccount:a:", "t", "tendril", "tendril:agent:",
+            "a b", "a\n", String(repeating: "a", count: 65),
+        ]
+    )
+    func refusesPrefix(_ text: String) throws {
+        #expect(try problems { $0.usernamePrefix = text }.map(\.path) == ["spec.controlPlane.oidc.usernamePrefix"])
+        #expect(try problems { $0.groupsPrefix = text }.map(\.path) == ["spec.controlPlane.oidc.groupsPrefix"])
+    }
+
+    @Test("what else is said of an identity provider is bounded, and names its field")
+    func refusesIdentityFields() throws {
+        let path = "spec.controlPlane.oidc"
+        #expect(try problems { $0.clientID = "" }.map(\.path) == ["\(path).clientID"])
+        #expect(try problems { $0.usernameClaim = "a b" }.map(\.path) == ["\(path).usernameClaim"])
+        #expect(try problems { $0.groupsClaim = "" }.map(\.path) == ["\(path).groupsClaim"])
+        #expect(try problems { $0.requiredClaims = ["a": ""] }.map(\.path) == ["\(path).requiredClaims[a]"])
+        #expect(try problems { $0.requiredClaims = ["a b": "c"] }.map(\.path) == ["\(path).requiredClaims[a b]"])
+        let many = (0..<17).map { ("c\($0)", "x") }
+        let claims = Dictionary(uniqueKeysWithValues: many)
+        #expect(try problems { $0.requiredClaims = claims }.map(\.path) == ["\(path).requiredClaims"])
+        #expect(try problems { $0.additionalHosts = ["a.b", "10.0.0.1"] }.map(\.path) == ["\(path).additionalHosts[1]"])
+        let hosts = (0..<9).map { "h\($0).example.org" }
+        #expect(try problems { $0.additionalHosts = hosts }.map(\.path) == ["\(path).additionalHosts"])
+        let open = "-----BEGIN CERTIFICATE-----\nMAA=\n"
+        let broken = Self.certificate.replacing("MAA=", with: "!")
+        for text in ["", "x", open, Self.certificate + "x", broken, open + open] {
+            let found = try problems { $0.certificateAuthority = text }
+            #expect(found.map(\.path) == ["\(path).certificateAuthority"], "\(text)")
+        }
+    }
+
     @Test("takes gates and plug-ins that are the owner's business")
     func takesChoices() throws {
         let shoot = try Samples.shoot {

@@ -11,6 +11,9 @@ enum APIServer {
 
     static let egressSocket = "/run/tendril/egress.sock"
 
+    /// Who issues the tokens of ServiceAccounts.
+    static let tokenIssuer = "https://kubernetes.default.svc"
+
     /// The Secret with the kubeconfig by which the tunnel's server follows Nodes.
     static let nodesReader = "vpn-nodes"
 
@@ -33,7 +36,7 @@ enum APIServer {
             "--kubelet-preferred-address-types=InternalIP", "--authorization-mode=Node,RBAC",
             AdmissionPlugins.enabling(cluster.spec.controlPlane.admissionPlugins),
             "--enable-bootstrap-token-auth=true",
-            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-issuer=\(tokenIssuer)",
             "--service-account-key-file=\(PodParts.path("service-account-key", "public.pem"))",
             "--service-account-signing-key-file=\(PodParts.path("service-account-key", "private.pem"))",
             "--encryption-provider-config=\(PodParts.path("etcd-encryption-key", "configuration.json"))",
@@ -47,18 +50,20 @@ enum APIServer {
             "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
         ] + AuditPolicy.flags(cluster.spec.controlPlane.audit)
             + AdmissionPlugins.disabling(cluster.spec.controlPlane.admissionPlugins)
-            + FeatureGates.flags(cluster.spec.controlPlane.featureGates)
+            + FeatureGates.flags(cluster.spec.controlPlane.featureGates) + IdentityProvider.flags(cluster.spec)
     }
 
     /// What starts the tunnel's server.
     ///
     /// The file is the same for pods of this release and of the one before, while they roll, and a daemon takes no setting that it
     /// does not know: what is new of it is told here.
-    static let tunnelCommand = [
-        "/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json",
-        // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
-        "--linger-seconds=15", "--drain-seconds=25",
-    ]
+    static func tunnelCommand(_ cluster: ClusterFacts) -> [String] {
+        [
+            "/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json",
+            // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
+            "--linger-seconds=15", "--drain-seconds=25",
+        ] + IdentityProvider.targets(cluster.spec).map { "--outside-target=\($0)" }
+    }
 
     /// Files that are no secrets.
     static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
@@ -91,6 +96,7 @@ enum APIServer {
         ]
         var files = ["egress.json": egress, "vpn.json": tunnel]
         files[AuditPolicy.file] = AuditPolicy.document(cluster.spec.controlPlane.audit)
+        files[IdentityProvider.file] = IdentityProvider.document(cluster.spec)
         return try files.mapValues { try CanonicalJSON.text($0) }
     }
 }

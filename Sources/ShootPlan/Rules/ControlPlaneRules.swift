@@ -8,5 +8,6 @@ enum ControlPlaneRules {
         let (path, plane) = ("spec.controlPlane", spec.controlPlane)
         return FeatureGates.problems((plane.featureGates ?? [:]).keys, at: "\(path).featureGates")
             + AdmissionPlugins.problems(plane.admissionPlugins, at: "\(path).admissionPlugins")
+            + IdentityRules.problems(spec, at: "\(path).oidc")
     }
 }

@@ -116,6 +116,7 @@ package struct ShootPreview: Encodable, Sendable {
                 ("spec.vpn", old.vpn != new.vpn),
                 ("spec.controlPlane.audit", AuditPolicy.document(was.audit) != AuditPolicy.document(wanted.audit)),
                 ("spec.controlPlane.admissionPlugins", plugins[0] != plugins[1]),
+                ("spec.controlPlane.oidc", was.oidc != wanted.oidc),
             ]
             for (field, isOther) in ofServer where isOther {
                 add("control-plane", "the pods of kube-apiserver roll", field)
@@ -148,6 +149,9 @@ package struct ShootPreview: Encodable, Sendable {
             compare(was, pool, new.provider.type)
             if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
             if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
+            if IdentityProvider.targets(old) != IdentityProvider.targets(new) {
+                add(pool, .relink, "spec.controlPlane.oidc")
+            }
         }
         for pool in old.workers where !after.contains(pool.name) {
             add("pool \(pool.name)", "its machines end", "the pool is gone", machines.names(pool.name))
