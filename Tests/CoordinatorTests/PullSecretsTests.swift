@@ -39,7 +39,7 @@ struct PullSecretsTests {
     private func copies(_ api: MemoryAPI) throws -> [String: [UInt8]] {
         let start = "/api/v1/namespaces/\(Self.namespace)/secrets/pull-"
         return try api.paths(start).reduce(into: [:]) { all, path in
-            let name = "pull-" + path.dropFirst(start.count)
+            let name = "pull-\(path.dropFirst(start.count))"
             all[name] = try api.find(KubernetesSecret.self, name, namespace: Self.namespace)?[Self.key]
         }
     }

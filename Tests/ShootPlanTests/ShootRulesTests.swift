@@ -403,6 +403,8 @@ struct ShootRulesTests {
 
 @Suite("Rules of seeds")
 struct SeedRulesTests {
+    typealias Toleration = Seed.Toleration
+
     private func paths(_ change: (inout Seed.Spec) -> Void) throws -> [String] {
         SeedRules.problems(try Samples.seed("here") { change(&$0.spec) }).map(\.path)
     }
@@ -431,17 +433,18 @@ struct SeedRulesTests {
     @Test(
         "Tolerations are those that Kubernetes takes",
         arguments: [
-            (.init(key: "a b", operator: "Exists"), "key"), (.init(key: "", operator: "Exists"), "key"),
-            (.init(key: "a", operator: "In"), "operator"), (.init(), "operator"),
-            (.init(value: "b"), "operator"), (.init(key: "a", operator: "Exists", value: "b"), "value"),
-            (.init(key: "a", value: "b c"), "value"), (.init(key: "a", effect: "Sometimes"), "effect"),
-            (.init(key: "a", effect: "NoSchedule", tolerationSeconds: 1), "tolerationSeconds"),
-            (.init(key: "a", effect: "NoExecute", tolerationSeconds: -1), "tolerationSeconds"),
-            (.init(operator: "Exists"), nil), (.init(key: "example.com/a", value: "b", effect: "NoSchedule"), nil),
-            (.init(key: "a", operator: "Exists", effect: "NoExecute", tolerationSeconds: 0), nil),
-        ] as [(Seed.Toleration, String?)]
+            (Toleration(key: "a b", operator: "Exists"), "key"), (Toleration(key: "", operator: "Exists"), "key"),
+            (Toleration(key: "a", operator: "In"), "operator"), (Toleration(), "operator"),
+            (Toleration(value: "b"), "operator"), (Toleration(key: "a", operator: "Exists", value: "b"), "value"),
+            (Toleration(key: "a", value: "b c"), "value"), (Toleration(key: "a", effect: "Sometimes"), "effect"),
+            (Toleration(key: "a", effect: "NoSchedule", tolerationSeconds: 1), "tolerationSeconds"),
+            (Toleration(key: "a", effect: "NoExecute", tolerationSeconds: -1), "tolerationSeconds"),
+            (Toleration(operator: "Exists"), nil),
+            (Toleration(key: "example.com/a", value: "b", effect: "NoSchedule"), nil),
+            (Toleration(key: "a", operator: "Exists", effect: "NoExecute", tolerationSeconds: 0), nil),
+        ] as [(Toleration, String?)]
     )
-    func tolerations(_ toleration: Seed.Toleration, _ field: String?) throws {
+    func tolerations(_ toleration: Toleration, _ field: String?) throws {
         let expected = field.map { ["spec.placement.tolerations[1].\($0)"] } ?? []
         let found = try paths { $0.placement = .init(tolerations: [.init(operator: "Exists"), toleration]) }
         #expect(found == expected)

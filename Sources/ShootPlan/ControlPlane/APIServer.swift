@@ -19,7 +19,7 @@ enum APIServer {
 
     static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [String] {
         let etcd = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
-        return [
+        let own: [String] = [
             "--etcd-servers=https://\(etcd):2379", "--etcd-cafile=\(PodParts.path("ca-etcd-bundle", "ca.crt"))",
             "--etcd-certfile=\(PodParts.path("etcd-client", "tls.crt"))",
             "--etcd-keyfile=\(PodParts.path("etcd-client", "tls.key"))",
@@ -48,9 +48,10 @@ enum APIServer {
             "--egress-selector-config-file=/srv/configuration/egress.json",
             // Pods reach it by an address of their own node, which the coordinator publishes.
             "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
-        ] + AuditPolicy.flags(cluster.spec.controlPlane.audit)
-            + AdmissionPlugins.disabling(cluster.spec.controlPlane.admissionPlugins)
-            + FeatureGates.flags(cluster.spec.controlPlane.featureGates) + IdentityProvider.flags(cluster.spec)
+        ]
+        let plane = cluster.spec.controlPlane
+        return own + AuditPolicy.flags(plane.audit) + AdmissionPlugins.disabling(plane.admissionPlugins)
+            + FeatureGates.flags(plane.featureGates) + IdentityProvider.flags(cluster.spec)
     }
 
     /// What starts the tunnel's server.
