@@ -144,13 +144,15 @@ shoot_refused() { # what cannot be is refused with the field and the reason, and
 gated() {
   local i
   for i in kube-apiserver kube-controller-manager kube-scheduler; do
-    k -n shoot--demo--one get deployment $i -o jsonpath='{.spec.template.spec.containers[0].command}' | seen "\"$1\"" || return 1
+    k -n shoot--demo--one get deployment $i -o json | seen "\"$1\"" || return 1
   done
 }
 shoot_gates() { # a feature gate that nobody knows takes no pod down that works, and goes by taking it back; one that is known reaches whom it is for
-  local pods; pods=$(api_pods)
+  local pods new; pods=$(api_pods)
   change '{"spec":{"controlPlane":{"featureGates":{"NoSuchGate":true}}}}'
-  until_ok 60 eval '[[ $(k -n shoot--demo--one get pods -l app.kubernetes.io/name=kube-apiserver -o jsonpath="{.items[*].status.containerStatuses[?(@.name==\"kube-apiserver\")].restartCount}") == *[1-9]* ]]' || fail "$(k -n shoot--demo--one get pods)"
+  until_ok 60 eval '[[ -n $(comm -13 <(echo "$pods") <(api_pods)) ]]' || fail "no pod is told of it"
+  new=$(comm -13 <(echo "$pods") <(api_pods))
+  until_ok 60 eval '(($(k -n shoot--demo--one get "$new" -o jsonpath="{.status.containerStatuses[?(@.name==\"kube-apiserver\")].restartCount}") > 0))' || fail "$(k -n shoot--demo--one get pods)"
   s get --raw /readyz >/dev/null || fail "the API server that worked is gone"
   [[ -z $(comm -23 <(echo "$pods") <(api_pods)) ]] || fail "$pods gave way to $(api_pods)"
   ! gated --feature-gates=NoSuchGate=true || fail "the controllers were told as well"
@@ -158,7 +160,7 @@ shoot_gates() { # a feature gate that nobody knows takes no pod down that works,
   until_ok 60 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   until_ok 60 eval '[[ $(api_pods) == "$pods" ]]' || fail "$(k -n shoot--demo--one get pods)"
   # Known from 1.14 on, and never a matter of course.
-  change '{"spec":{"controlPlane":{"featureGates":{"StorageVersionHash":true},"admissionPlugins":{"enable":["AlwaysPullImages"]}}}}'
+  change '{"spec":{"controlPlane":{"featureGates":{"StorageVersionHash":true},"admissionPlugins":{"enable":["ExtendedResourceToleration"]}}}}'
   until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
   gated --feature-gates=StorageVersionHash=true || fail "$(k -n shoot--demo--one get deployments -o yaml)"
   change '{"spec":{"controlPlane":{"featureGates":null,"admissionPlugins":null}}}'
