@@ -257,7 +257,8 @@ struct ShootRulesTests {
         let many = (0..<17).map { ("c\($0)", "x") }
         let claims = Dictionary(uniqueKeysWithValues: many)
         #expect(try problems { $0.requiredClaims = claims }.map(\.path) == ["\(path).requiredClaims"])
-        #expect(try problems { $0.additionalHosts = ["a.b", "10.0.0.1"] }.map(\.path) == ["\(path).additionalHosts[1]"])
+        let mixed = ["a.b", "10.0.0.1"]
+        #expect(try problems { $0.additionalHosts = mixed }.map(\.path) == ["\(path).additionalHosts[1]"])
         let hosts = (0..<9).map { "h\($0).example.org" }
         #expect(try problems { $0.additionalHosts = hosts }.map(\.path) == ["\(path).additionalHosts"])
         let open = "-----BEGIN CERTIFICATE-----\nMAA=\n"

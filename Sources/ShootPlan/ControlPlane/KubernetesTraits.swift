@@ -55,9 +55,10 @@ package struct KubernetesTraits: Hashable, Sendable {
 
     // MARK: - Choices
 
-    /// Whether kube-apiserver asks an issuer of tokens by the egress that it is told: `egressSelectorType` is there from 1.34 on
-    /// (kubernetes/kubernetes#132768). Earlier ones connect from their pod, whatever their egress selector says
-    /// (pkg/kubeapiserver/authenticator/config.go), and nothing is let out of that.
+    /// Whether kube-apiserver asks an issuer of tokens by the egress that it is told.
+    ///
+    /// `egressSelectorType` is there from 1.34 on (kubernetes/kubernetes#132768). Earlier ones connect from their pod, whatever
+    /// their egress selector says (pkg/kubeapiserver/authenticator/config.go), and nothing is let out of that.
     package let asksIssuersByEgress: Bool
 
     /// AES-GCM with rotation is recommended by none of the releases for keys that are not rotated; secretbox is
