@@ -29,6 +29,29 @@ struct StreamTests {
         #expect(EgressSocket.answer(lab.egress, "localhost:7").hasPrefix("HTTP/1.1 403 "))
     }
 
+    @Test("lead outside of the shoot's networks by names that are said on both sides, and never to the machine itself")
+    func outside() throws {
+        let lab = try Lab()
+        let hosts = "\(lab.directory)/hosts"
+        let names = "192.0.2.1 login.example.org other.example.org\n127.0.0.1 localhost self.example.org\n"
+        try names.write(toFile: hosts, atomically: true, encoding: .utf8)
+        let named = ["login.example.org:7", "self.example.org:7"].flatMap { ["--outside-target", $0] }
+        _ = try lab.startStreams("seed", "server", named)
+        _ = try lab.startStreams("shoot", "client", named, hiding: ["/etc/hosts": hosts])
+        _ = try lab.start("seed", [try #require(Lab.tools), "echo", "--listen", "192.0.2.1:7"])
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, "login.example.org:7")) != nil }
+        let socket = try EgressSocket(lab.egress, "LOGIN.example.org:7")
+        #expect(socket.line == "HTTP/1.1 200 OK")
+        try socket.send([1, 2, 3])
+        #expect(try socket.receive(3) == [1, 2, 3])
+        // Another name of the same address, another port of the same name, the address itself, and what is never a target.
+        let others = ["other.example.org:7", "login.example.org:9", "192.0.2.1:7", "self.example.org:7"]
+        for target in others {
+            let line = EgressSocket.answer(lab.egress, target)
+            #expect(line.hasPrefix("HTTP/1.1 403 "), "\(target): \(line)")
+        }
+    }
+
     @Test("An end that comes right behind the last bytes is not missed")
     func immediateEnd() throws {
         let lab = try Lab()

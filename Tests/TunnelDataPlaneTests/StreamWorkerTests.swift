@@ -100,6 +100,29 @@ struct StreamWorkerTests {
         for answer in answers { #expect(try StreamReset(Array(answer.payload[4...])).reason == .forbidden) }
     }
 
+    @Test("What is named besides is dialled under that name and port alone, and never on this machine or its link")
+    func outside() throws {
+        let wanted = StreamTarget.name("login.example.org", port: 443)
+        let local = StreamTarget.name("localhost", port: 22)
+        let rules = StreamRules(resolvesNames: true, outside: [wanted, local])
+        let address = try #require(IPAddress("198.51.100.7"))
+        #expect(rules.allows(address, for: wanted))
+        let others: [StreamTarget] = [
+            .name("login.example.org", port: 80), .name("other.example.org", port: 443), .address(address, port: 443),
+            .service("login.example.org"),
+        ]
+        for other in others { #expect(!rules.allows(address, for: other), "\(other)") }
+        for text in ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "100.100.100.200"] {
+            let never = try #require(IPAddress(text))
+            #expect(!rules.allows(never, for: wanted), "\(text)")
+        }
+        let side = PacketSide.client(ClientPolicy(served: RouteTable(), remote: RouteTable()), ReturnPaths())
+        let (harness, peer) = try Self.pair(side, rules)
+        let answers = try Self.say([RawPeer.open(2, local.bytes)], to: harness, from: peer, awaiting: 1)
+            .filter { $0.kind == 37 }
+        #expect(try StreamReset(Array(try #require(answers.first).payload[4...])).reason == .forbidden)
+    }
+
     @Test(
         "The lane ends on the first frame that breaks the books",
         arguments: [

@@ -26,6 +26,40 @@ package struct Seed: KubernetesObject {
         package var annotations: [String: String]?
     }
 
+    /// A taint that pods put up with (core/v1 Toleration).
+    package struct Toleration: Codable, Hashable, Sendable {
+        /// Any where it is missing.
+        package var key: String?
+        /// `Equal` where it is missing, or `Exists`.
+        package var `operator`: String?
+        package var value: String?
+        /// Any where it is missing.
+        package var effect: String?
+        /// With `NoExecute`: how long; for good where it is missing.
+        package var tolerationSeconds: Int?
+
+        package init(
+            key: String? = nil,
+            operator: String? = nil,
+            value: String? = nil,
+            effect: String? = nil,
+            tolerationSeconds: Int? = nil
+        ) {
+            (self.key, self.operator, self.value) = (key, `operator`, value)
+            (self.effect, self.tolerationSeconds) = (effect, tolerationSeconds)
+        }
+    }
+
+    /// Which of its nodes take the pods of control planes.
+    package struct Placement: Codable, Hashable, Sendable {
+        package var nodeSelector: [String: String]?
+        package var tolerations: [Toleration]?
+
+        package init(nodeSelector: [String: String]? = nil, tolerations: [Toleration]? = nil) {
+            (self.nodeSelector, self.tolerations) = (nodeSelector, tolerations)
+        }
+    }
+
     /// What is wanted of it.
     package struct Spec: Codable, Hashable, Sendable {
         package var region: String?
@@ -35,6 +69,10 @@ package struct Seed: KubernetesObject {
         package var storageClassName: String?
         /// For the pods of control planes; none where it is missing.
         package var priorityClassName: String?
+        /// For the same pods; any node where it is missing.
+        package var placement: Placement?
+        /// By what their images are pulled: names of Secrets in the coordinator's namespace.
+        package var imagePullSecrets: [String]?
         /// How many shoots it takes.
         package var capacity: Int
         /// Whether new shoots are kept away.
@@ -97,6 +135,28 @@ package struct Seed: KubernetesObject {
             "For the pods of control planes: a PriorityClass of the seed, such as tendril-control-plane.",
             maximumCount: 253
         ),
+        "spec.placement": FieldRule("Which nodes of the seed take the pods of control planes; any if missing."),
+        "spec.placement.nodeSelector": FieldRule("Labels that these nodes have.", maximumCount: 20),
+        "spec.placement.tolerations": FieldRule("Taints that these pods put up with.", maximumCount: 20),
+        "spec.placement.tolerations[].key": FieldRule("The taint's key; any, with Exists, if missing."),
+        "spec.placement.tolerations[].operator": FieldRule(
+            "Equal, which is meant if it is missing, or Exists, which takes any value.",
+            pattern: "^(Equal|Exists)$"
+        ),
+        "spec.placement.tolerations[].value": FieldRule("The taint's value, with Equal.", maximumCount: 63),
+        "spec.placement.tolerations[].effect": FieldRule(
+            "The taint's effect; any if missing.",
+            pattern: "^(NoSchedule|PreferNoSchedule|NoExecute)$"
+        ),
+        "spec.placement.tolerations[].tolerationSeconds": FieldRule(
+            "With NoExecute: how long, in seconds; for good if missing.",
+            minimum: 0
+        ),
+        "spec.imagePullSecrets": FieldRule(
+            "Secrets of type kubernetes.io/dockerconfigjson in the coordinator's namespace, by which the images of control planes are pulled; each shoot's namespace gets copies.",
+            maximumCount: 10
+        ),
+        "spec.imagePullSecrets[]": FieldRule("A Secret's name.", maximumCount: 248),
         "spec.capacity": FieldRule("How many shoots it takes.", minimum: 0, maximum: 10000, default: 200),
         "spec.unschedulable": FieldRule("Whether new shoots are kept away.", default: false),
     ]

@@ -189,7 +189,7 @@ package enum ControlPlane {
         let tunnel = PodParts.container(
             "tendril-vpn",
             image: cluster.tendrilImage("tendril-vpn"),
-            command: APIServer.tunnelCommand,
+            command: APIServer.tunnelCommand(cluster),
             secrets: tunnelSecrets,
             requests: ("20m", "32Mi"),
             with: [

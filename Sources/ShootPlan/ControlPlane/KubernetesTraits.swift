@@ -50,7 +50,16 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// KubeProxyConfiguration never was anything else (staging/src/k8s.io/kube-proxy/config).
     package let kubeProxyConfigurationVersion = "kubeproxy.config.k8s.io/v1alpha1"
 
+    /// AuthenticationConfiguration is v1 from 1.34 on (KEP-3331), and only then can be told which way leads to an issuer.
+    package let authenticationVersion = "apiserver.config.k8s.io/v1"
+
     // MARK: - Choices
+
+    /// Whether kube-apiserver asks an issuer of tokens by the egress that it is told.
+    ///
+    /// `egressSelectorType` is there from 1.34 on (kubernetes/kubernetes#132768). Earlier ones connect from their pod, whatever
+    /// their egress selector says (pkg/kubeapiserver/authenticator/config.go), and nothing is let out of that.
+    package let asksIssuersByEgress: Bool
 
     /// AES-GCM with rotation is recommended by none of the releases for keys that are not rotated; secretbox is
     /// (Kubernetes documentation, "Encrypting Confidential Data at Rest"), in all of them.
@@ -60,6 +69,7 @@ package struct KubernetesTraits: Hashable, Sendable {
         etcdLiveness =
             version.minor < 22
             ? ["tcpSocket": ["port": .integer(PodParts.etcdMetricsPort)]] : Self.etcdProbe("&serializable=true")
+        asksIssuersByEgress = version.minor >= 34
         evictionVersion = version.minor >= 22 ? "policy/v1" : "policy/v1beta1"
         budgetVersion = version.minor >= 21 ? "policy/v1" : "policy/v1beta1"
         etcd =

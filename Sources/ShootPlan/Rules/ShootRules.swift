@@ -21,6 +21,7 @@ package enum ShootRules {
     ) -> [ConfigurationProblem] {
         var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
         problems += MaintenanceWindow.problems(shoot.spec) + provider(shoot.spec)
+        problems += ControlPlaneRules.problems(shoot.spec)
         if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
             problems.append(
                 ConfigurationProblem(
@@ -211,6 +212,11 @@ package enum ShootRules {
                 check((1...most).contains(pods), "kubelet.configuration.maxPods", "\(pods) \(reason)")
             }
             check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
+            let gates = pool.kubelet?.featureGates ?? [:]
+            problems += FeatureGates.problems(gates.keys, at: "\(path).kubelet.featureGates")
+            if case .object(let gates)? = pool.kubelet?.configuration?["featureGates"] {
+                problems += FeatureGates.problems(gates.keys, at: "\(path).kubelet.configuration.featureGates")
+            }
         }
         return problems
     }

@@ -58,6 +58,7 @@ package struct ConfigurationValidator {
             clients: clients,
             nodesKubeconfig: nodesKubeconfig(),
             sharedNetworks: sharedNetworks(within: networks),
+            outsideTargets: list(.outsideTarget, "HOST:PORT with the name of a host", namedTarget),
             lanes: single(.lanes, "a number from 1 to \(Hello.maximumLanes)", number(1...Hello.maximumLanes)) ?? 2,
             masquerade: flag(.masquerade, default: false),
             ciphers: ciphers(),
@@ -217,6 +218,11 @@ package struct ConfigurationValidator {
     private func addressEndpoint(_ text: String) -> Endpoint? {
         guard let endpoint = Endpoint(text), IPAddress(endpoint.host) != nil, endpoint.port != 0 else { return nil }
         return endpoint
+    }
+
+    private func namedTarget(_ text: String) -> StreamTarget? {
+        guard let target = StreamTarget(authority: text), case .name = target else { return nil }
+        return target
     }
 
     private func interfaceName(_ text: String) -> String? {

@@ -24,6 +24,7 @@ extension ServerControl {
             shoot: registry.shootNetworks,
             paths: lasting.isEmpty ? paths : lasting,
             names: registry.clientNames,
+            outside: outside,
             areOwnersKnown: registry.areOwnersKnown
         )
     }

@@ -23,6 +23,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     private let listener: StreamSocket
     private let flows: FlowTable
     private let session = UInt128.random(in: .min ... .max)
+    /// What streams may be asked for by name although it is no node.
+    let outside: Set<StreamTarget>
     var registry: ServerRegistry
     private var doorway: Doorway
     private var certificates: [UInt64: (link: Int, lane: Int, certificate: PeerCertificate)] = [:]
@@ -44,6 +46,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         self.listener = listener
         self.registry = registry
         self.flows = flows
+        outside = Set(core.configuration.outsideTargets)
         doorway = Doorway(capacity: min(4096, Privileges.raiseDescriptorLimit() / 2))
     }
 

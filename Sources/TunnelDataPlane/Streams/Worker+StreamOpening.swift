@@ -113,7 +113,9 @@ extension Worker {
             )
         }
         // Judged as it is dialled: what the name stands for now, and not what it stood for when somebody else asked.
-        let allowed = addresses.first { $0.address.map(streamRules.allows) ?? false } ?? addresses.first
+        let target = stream.target
+        let allowed =
+            addresses.first { $0.address.map { streamRules.allows($0, for: target) } ?? false } ?? addresses.first
         guard let allowed else {
             return discard(stream, because: StreamReset(.unknownName, "no address"), tellPeer: true, at: now)
         }
@@ -121,7 +123,7 @@ extension Worker {
     }
 
     private func dial(_ stream: Stream, _ address: SocketAddress, at now: MonotonicTime) {
-        guard let target = address.address, streamRules.allows(target) else {
+        guard let own = address.address, streamRules.allows(own, for: stream.target) else {
             return discard(stream, because: StreamReset(.forbidden, "\(address)"), tellPeer: true, at: now)
         }
         connect(stream, to: address, at: now)

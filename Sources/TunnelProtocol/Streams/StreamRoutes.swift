@@ -31,9 +31,18 @@ package struct StreamRoutes: Sendable {
 
     /// The nodes that can be asked for by name; `nil` where nobody knows them.
     private let names: Set<String>?
+    /// What can be asked for by name and port although it is no node: any client leads there.
+    private let outside: Set<StreamTarget>
 
-    package init(shoot: [IPPrefix], paths: [Path], names: Set<String>? = nil, areOwnersKnown: Bool = false) {
-        (self.shoot, self.paths, self.names, self.areOwnersKnown) = (shoot, paths, names, areOwnersKnown)
+    package init(
+        shoot: [IPPrefix],
+        paths: [Path],
+        names: Set<String>? = nil,
+        outside: Set<StreamTarget> = [],
+        areOwnersKnown: Bool = false
+    ) {
+        (self.shoot, self.paths, self.names) = (shoot, paths, names)
+        (self.outside, self.areOwnersKnown) = (outside, areOwnersKnown)
     }
 
     /// Whether a target is one that streams lead to.
@@ -47,7 +56,9 @@ package struct StreamRoutes: Sendable {
             return nil
         // The far end resolves it, and judges what it stands for.
         case .name(let name, _):
-            guard names?.contains(name) ?? true else { return HTTPRefusal(403, "\(name) is no node of the shoot") }
+            guard outside.contains(target) || (names?.contains(name) ?? true) else {
+                return HTTPRefusal(403, "\(name) is no node of the shoot")
+            }
             return nil
         case .service(let name): return HTTPRefusal(403, "\(name) is no target")
         }

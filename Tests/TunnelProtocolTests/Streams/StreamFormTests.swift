@@ -212,6 +212,18 @@ struct StreamRouteTests {
         let named = StreamRoutes(shoot: routes.shoot, paths: [], names: ["worker-1"])
         #expect(named.refusal(of: try target("worker-1:10250")) == nil)
         #expect(named.refusal(of: try target("www.example.org:443"))?.status == 403)
+        let all = try #require(IPPrefix("10.2.0.0/16"))
+        let outside = StreamRoutes(
+            shoot: routes.shoot,
+            paths: [.init(link: 7, name: "worker-1", networks: [all], roundTrip: 1)],
+            names: ["worker-1"],
+            outside: [try target("www.example.org:443")]
+        )
+        #expect(outside.refusal(of: try target("WWW.example.org:443")) == nil)
+        #expect(outside.candidates(for: try target("www.example.org:443"), turn: 0) == [7])
+        for other in ["www.example.org:80", "example.org:443", "a.www.example.org:443", "8.8.8.8:443"] {
+            #expect(outside.refusal(of: try target(other))?.status == 403, "\(other)")
+        }
     }
 
     @Test("to the owner first, then to the nearest; equals take turns")
