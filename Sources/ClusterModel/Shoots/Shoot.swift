@@ -186,6 +186,8 @@ package enum ShootAnnotation {
     package static let pause = "tendril.dev/pause"
     /// `true` allows the deletion.
     package static let confirmation = "confirmation.tendril.dev/deletion"
+    /// For how many minutes a deletion waits for load balancers and volumes to go.
+    package static let cleanUpMinutes = "tendril.dev/clean-up-minutes"
     /// Keeps a shoot until nothing is left of it.
     package static let finalizer = "tendril.dev/shoot"
 }
