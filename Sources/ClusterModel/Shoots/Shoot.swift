@@ -34,6 +34,9 @@ package struct Shoot: KubernetesObject {
         case local
         /// Amazon's cloud, by Terraform or OpenTofu.
         case aws
+
+        /// Whether the machines are in a cloud, where a question takes its time and what is forgotten costs money.
+        package var isCloud: Bool { self != .local }
     }
 
     /// The infrastructure.

@@ -256,8 +256,12 @@ package actor ShootLoop {
             guard isAccessDue else { return .look(Sight(work: work, records: records)) }
             return try await renewAccess(work, store, records)
         }
+        var asking = work
+        asking.asksCloud =
+            operation == .reconcile || !shoot.spec.provider.type.isCloud
+            || CloudPace.isDue(shoot.key, last: records.lastLook, at: Clock.unixTime())
         return try await reconcile(
-            work,
+            asking,
             store,
             records,
             isThorough: moment.isDue || unfinished == .thorough || operation == .reconcile

@@ -70,7 +70,7 @@ enum CleanUpTask {
                 found = seen
             } catch {
                 work.logger.info("cannot look what is in the cloud", metadata: ["reason": "\(error)"])
-                guard hasCloud(work) else { return }
+                guard work.shoot.spec.provider.type.isCloud else { return }
             }
             var current = if let cleanUp { cleanUp } else { try await begin(work, minutes) }
             switch current.next(sight, at: Clock.unixTime()) {
@@ -96,12 +96,9 @@ enum CleanUpTask {
         return CleanUp(begun: now, minutes: minutes)
     }
 
-    /// Whether there is anything outside of seed and machines, as far as that is known without a look.
-    private static func hasCloud(_ work: ShootWork) -> Bool { work.shoot.spec.provider.type != .local }
-
     /// Tells that nobody could look.
     private static func tellUnseen(_ work: ShootWork, _ reason: String) async {
-        guard hasCloud(work) else { return }
+        guard work.shoot.spec.provider.type.isCloud else { return }
         await tell(work, "load balancers and volumes of its objects, if there are any: \(reason)")
     }
 

@@ -8,7 +8,14 @@ enum InfrastructureTask {
             title: "Making the infrastructure",
             after: [TaskName.namespace],
             inputs: { _ in try provider.inputs(work) },
-            perform: { _ in try await provider.prepare(work) }
+            perform: { records in
+                if !work.asksCloud, records.isUnchanged(TaskName.infrastructure),
+                    let made = records[TaskName.infrastructure]
+                {
+                    return made
+                }
+                return try await provider.prepare(work)
+            }
         )
     }
 }
