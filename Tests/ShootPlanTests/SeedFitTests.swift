@@ -81,9 +81,8 @@ struct SeedFitTests {
         let third = hosted["large"] == nil ? try ready("c", 100) : try ready("large", 1000)
         let seeds = [try ready("a", 100), try ready("b", 100), third]
         let shoot = try Samples.shoot()
-        #expect(
-            seeds.map { seed in SeedFit.betterThan(seed, for: shoot, among: seeds) { hosted[$0] ?? 0 } } == better
-        )
+        let found = seeds.map { seed in SeedFit.betterThan(seed, for: shoot, among: seeds) { hosted[$0] ?? 0 } }
+        #expect(found == better)
     }
 
     @Test("none goes before that does not take it, or of which nobody says that he takes care of it")

@@ -49,7 +49,8 @@ struct CloudTests {
 
     @Test("A coordinator that is killed on the way is followed by one that goes on")
     func killed() async throws {
-        var (world, lives) = (try await doomed(), 0)
+        var world = try await doomed()
+        var lives = 0
         while world.shootDocument != nil, lives < 20 {
             let server = WorldServer(world, until: 8)
             let outcome = try await Life.run(server, until: Wish.delete.isDone)
