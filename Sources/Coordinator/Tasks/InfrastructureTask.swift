@@ -1,3 +1,4 @@
+internal import ShootPlan
 internal import TendrilCore
 
 /// The network and all that machines need.
