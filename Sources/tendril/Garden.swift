@@ -104,20 +104,26 @@ struct Garden {
     /// - Returns: the shoot as it is, if there is one, and as it would be.
     /// - Throws: where it cannot become that, is being deleted, or the garden does not answer.
     func outcome(of written: WrittenFile<Shoot>) async throws -> (present: Shoot?, next: Shoot) {
-        guard let present = try await findShoot(written.object.name) else { return (nil, written.object) }
+        guard let present = try await findShoot(written.object.name) else {
+            try judge(written.object, over: nil)
+            return (nil, written.object)
+        }
         guard !present.isBeingDeleted else {
             let look = "tendril shoot get \(present.name) --watch"
             let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
             throw Failure(TextError(description: reason), exitCode: .configuration)
         }
         let next = try await applied(written.document)
-        var problems = ShootRules.problems(next)
-        if let accepted = present.acceptedSpec {
-            let finished = present.status?.kubernetesVersion
-            problems += ShootRules.problems(changing: accepted, to: next.spec, finished: finished)
+        try judge(next, over: present)
+        return (present, next)
+    }
+
+    /// Judges a shoot as a coordinator would, which forgives what it has accepted before.
+    private func judge(_ shoot: Shoot, over present: Shoot?) throws {
+        let problems = ShootRules.problems(storing: shoot, over: present) {
+            ShootRules.problems($0) + ShootRules.changes(to: $0, since: $1)
         }
         guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
-        return (present, next)
     }
 
     /// What would come of a document, which only the garden knows.

@@ -31,7 +31,7 @@ enum ShootTable {
             lines.append("\(shown(error.code.rawValue, .bad))  \(printable("\(error.task): \(error.description)"))")
         }
         for condition in shoot.status?.conditions ?? [] {
-            let isWell = condition.status == "True" && condition.type != ShootCondition.authoritiesExpire
+            let isWell = condition.status == "True" && !ShootCondition.warnings.contains(condition.type)
             let shade: Shade = condition.status == "False" ? .bad : isWell ? .good : .uncertain
             let since = condition.lastTransitionTime.map { " (since \($0))" } ?? ""
             lines.append(shown(condition.type, shade) + printable(": \(condition.message ?? "")\(since)"))

@@ -31,7 +31,7 @@ struct WrittenFile<Kind: KubernetesObject> {
 }
 
 extension WrittenFile<Shoot> {
-    /// Reads a Shoot, and judges all that can be judged here.
+    /// Reads a Shoot; what is wrong with more than its name depends on what is there, and is told here only beside that.
     init(shoot path: String, project: String) throws {
         do {
             try self.init(path, try Shoot.definition(), over: ["metadata": ["namespace": .string(project)]])
@@ -40,7 +40,8 @@ extension WrittenFile<Shoot> {
                 let reason = "is \(object.namespace), and the project is \(project): name it by --project"
                 problems.append(ConfigurationProblem("metadata.namespace", reason))
             }
-            guard problems.isEmpty else { throw ConfigurationError(problems) }
+            let isNamed = !problems.contains { $0.path.hasPrefix("metadata.") }
+            guard isNamed else { throw ConfigurationError(problems) }
         } catch {
             throw Failure(error, exitCode: .configuration)
         }

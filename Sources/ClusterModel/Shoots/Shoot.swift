@@ -34,6 +34,9 @@ package struct Shoot: KubernetesObject {
         case local
         /// Amazon's cloud, by Terraform or OpenTofu.
         case aws
+
+        /// Whether the machines are in a cloud, where a question takes its time and what is forgotten costs money.
+        package var isCloud: Bool { self != .local }
     }
 
     /// The infrastructure.
@@ -234,6 +237,8 @@ package enum ShootAnnotation {
     package static let pause = "tendril.dev/pause"
     /// `true` allows the deletion.
     package static let confirmation = "confirmation.tendril.dev/deletion"
+    /// For how many minutes a deletion waits for load balancers and volumes to go.
+    package static let cleanUpMinutes = "tendril.dev/clean-up-minutes"
     /// Keeps a shoot until nothing is left of it.
     package static let finalizer = "tendril.dev/shoot"
 }

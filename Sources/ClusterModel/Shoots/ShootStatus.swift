@@ -133,4 +133,10 @@ package enum ShootCondition: String, CaseIterable, Sendable {
 
     /// The type of one more, which is there only where it is true: CAs end soon.
     package static let authoritiesExpire = "AuthoritiesExpire"
+
+    /// The type of another one, only of a shoot that is being deleted: what its objects had in a cloud may stay there.
+    package static let cloudObjectsLeft = "CloudObjectsLeft"
+
+    /// Those that are bad where they are true.
+    package static let warnings: Set = [authoritiesExpire, cloudObjectsLeft]
 }

@@ -8,7 +8,8 @@ package enum TaskName {
     package static let authorities = "authorities"
     /// Certificates of those whom the CAs vouch for.
     package static let certificates = "certificates"
-    static let infrastructure = "infrastructure"
+    /// The network and all that machines need.
+    package static let infrastructure = "infrastructure"
     /// The store.
     package static let etcd = "etcd"
     /// The API server, begun.

@@ -36,7 +36,8 @@ package enum ShootFlows {
     /// What people come with, while all else waits for the maintenance window.
     static func renewAccess(_ work: ShootWork) -> [ShootTask] { [AccessTask.renew(work)] }
 
-    /// To nothing: machines, infrastructure, the namespace with all that is in it, what people were given.
+    /// To nothing: what its objects have in a cloud, machines, infrastructure, the namespace with all that is in it, what people
+    /// were given.
     static func delete(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
         DeletionTasks.all(work, provider)
     }

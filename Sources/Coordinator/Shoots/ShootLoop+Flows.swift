@@ -27,9 +27,21 @@ extension ShootLoop {
         if type == .rotate { await tellRotation(work, records) }
         // What was waited for is not there any more once the shoot has slept.
         let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
-        let outcome = try await perform(work, tasks, type, from: known, isThorough: isThorough) { records in
-            try await store.save(records, spec: shoot.spec)
-        }
+        let hasAsked = isThorough && work.asksCloud || known.lastLook == nil
+        let outcome = try await perform(
+            work,
+            tasks,
+            type,
+            from: known,
+            isThorough: isThorough,
+            save: { try await store.save($0, spec: shoot.spec) },
+            conclude: { records in
+                let now = Clock.unixTime()
+                // All of the flow was done, so that this step is in force everywhere.
+                if type == .rotate { records.rotation?.reached(at: now) }
+                if hasAsked, shoot.spec.provider.type.isCloud, !shoot.isHibernated { records.lastLook = now }
+            }
+        )
         guard let outcome else { return nil }
         var sight = Sight(work: work, records: outcome.records)
         guard outcome.errors.isEmpty else {
@@ -139,7 +151,8 @@ extension ShootLoop {
         _ type: ShootStatus.OperationType,
         from records: FlowRecords,
         isThorough: Bool,
-        save: @escaping @Sendable (FlowRecords) async throws -> Void
+        save: @escaping @Sendable (FlowRecords) async throws -> Void,
+        conclude: (inout FlowRecords) -> Void = { _ in }
     ) async throws -> FlowOutcome? {
         (remembered, refused) = (nil, nil)
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
@@ -160,10 +173,10 @@ extension ShootLoop {
         let isFound = outcome.performed == 0 && outcome.errors.isEmpty && !Task.isCancelled
         if !isFound { hasToldOtherwise = true }
         guard !Task.isCancelled else { return nil }
-        if outcome.errors.isEmpty, type == .rotate {
-            // All of the flow was done, so that this step is in force everywhere.
-            outcome.records.rotation?.reached(at: Clock.unixTime())
-            try await save(outcome.records)
+        if outcome.errors.isEmpty {
+            let done = outcome.records
+            conclude(&outcome.records)
+            if outcome.records != done { try await save(outcome.records) }
         }
         environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
         if isFound, type != .rotate, isTold(work.shoot) {

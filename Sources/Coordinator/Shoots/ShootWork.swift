@@ -23,6 +23,8 @@ package struct ShootWork: Sendable {
     /// Whether this process may still change anything.
     let mayWrite: @Sendable () -> Bool
     let logger: Logger
+    /// Whether a cloud is asked if all is as it was made, although nothing has changed.
+    package var asksCloud = true
 
     /// The Secret with the coordinator's own credentials for the shoot.
     static let ownCredentials = "tendril-coordinator"

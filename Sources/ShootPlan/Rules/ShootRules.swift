@@ -80,6 +80,29 @@ package enum ShootRules {
         return problems + (upgrades.first { !$0.isEmpty } ?? [])
     }
 
+    /// What forbids a change from what was accepted last; nothing where that is not known.
+    package static func changes(to shoot: Shoot, since accepted: Shoot.Spec?) -> [ConfigurationProblem] {
+        accepted.map { problems(changing: $0, to: shoot.spec, finished: shoot.status?.kubernetesVersion) } ?? []
+    }
+
+    /// What forbids that a shoot is stored in the place of what is there.
+    ///
+    /// A change may come while an earlier one is under way: what is known then is that the shoot was accepted once.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is to be.
+    ///   - stored: as it is; `nil` for one that is new.
+    ///   - judge: what is wrong with a shoot, and with its change from what was accepted last.
+    /// - Returns: the problems.
+    package static func problems(
+        storing shoot: Shoot,
+        over stored: Shoot?,
+        judge: (_ shoot: Shoot, _ accepted: Shoot.Spec?) -> [ConfigurationProblem]
+    ) -> [ConfigurationProblem] {
+        let once = stored?.status?.observedGeneration == nil ? nil : stored
+        return new(judge(shoot, stored?.acceptedSpec), since: once)
+    }
+
     /// What is left of a shoot's problems without those that it had when it was accepted.
     ///
     /// A rule that is stricter than an earlier release's is one for what somebody changes. A number that is refused stands in the

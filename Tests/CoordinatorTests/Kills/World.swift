@@ -37,6 +37,8 @@ struct World: Sendable {
     private(set) var nodeDeletions: [String: Int] = [:]
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
+    /// Whether the owner's controllers take away what deleted objects have in a cloud, as long as there are machines.
+    var hasControllers = true
 
     /// How many machines there ever were.
     private(set) var machinesMade = 0
@@ -92,6 +94,7 @@ struct World: Sendable {
             isOfShoot
             ? shoot.answer(request, path, query: query, body) : seed.answer(request, path, query: query, body)
         if isOfShoot, path.hasPrefix(Self.nodes) { release(request, path) }
+        if isOfShoot, request.method == .get { tidyCloud() }
         guard request.method != .get, response.status < 300 else { return (response, nil) }
         // What is made is told its name by the answer.
         let made = request.method == .post ? JSONValue(bytes: response.body)["metadata"]?["name"]?.text : nil
@@ -153,6 +156,43 @@ struct World: Sendable {
             guard node["metadata"]?["deletionTimestamp"] != nil else { continue }
             shoot[path] = node["seen"] == nil ? node.merging(["seen": true]) : nil
         }
+    }
+
+    private static let shop = "/api/v1/namespaces/shop"
+    private static let (balanced, claim) = ("\(shop)/services/web", "\(shop)/persistentvolumeclaims/data")
+    private static let (user, volume) = ("\(shop)/pods/db-0", "/api/v1/persistentvolumes/pv-1")
+
+    /// The owner has a load balancer, and a volume that a pod uses.
+    mutating func addCloudObjects() {
+        func metadata(_ name: String, _ finalizers: JSONValue) -> JSONValue {
+            ["name": .string(name), "namespace": "shop", "finalizers": finalizers]
+        }
+        shoot[Self.balanced] = [
+            "metadata": metadata("web", ["service.kubernetes.io/load-balancer-cleanup"]),
+            "spec": ["type": "LoadBalancer"],
+        ]
+        shoot[Self.claim] = [
+            "metadata": metadata("data", ["kubernetes.io/pvc-protection"]), "spec": ["volumeName": "pv-1"],
+        ]
+        let volumes: JSONValue = [["name": "data", "persistentVolumeClaim": ["claimName": "data"]]]
+        shoot[Self.user] = ["metadata": metadata("db-0", []), "spec": ["volumes": volumes]]
+        shoot[Self.volume] = [
+            "metadata": ["name": "pv-1"],
+            "spec": [
+                "persistentVolumeReclaimPolicy": "Delete", "claimRef": ["namespace": "shop", "name": "data"],
+                "csi": ["volumeHandle": "vol-1"],
+            ],
+        ]
+    }
+
+    /// What the shoot has in a cloud.
+    var cloud: [String] { [Self.balanced, Self.claim, Self.volume].filter { shoot[$0] != nil } }
+
+    private mutating func tidyCloud() {
+        guard hasControllers, !machines.isEmpty else { return }
+        func isGoing(_ path: String) -> Bool { shoot[path]?["metadata"]?["deletionTimestamp"] != nil }
+        if isGoing(Self.balanced) { shoot[Self.balanced] = nil }
+        if isGoing(Self.claim), shoot[Self.user] == nil { (shoot[Self.claim], shoot[Self.volume]) = (nil, nil) }
     }
 
     /// Whatever a coordinator has done does not count from here on.
