@@ -136,6 +136,31 @@ struct FailureTests {
         #expect(client.wait() == 0)
     }
 
+    @Test("A client that drains goes on serving what no other client leads to, and can be asked for its status")
+    func drainsAlone() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        _ = try lab.startStreams("seed", "server", ["--network", "10.3.0.0/24"], pki: pki, file: "s1")
+        let drain = ["--drain-seconds", "60"]
+        let first = try lab.startStreams("shoot", "client", drain, pki: pki, file: "c1", socket: "c1")
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        // Of two ranges the other client has the other one.
+        let others = ["10.3.0.0/24"]
+        _ = try lab.startStreams("shoot", "client", [], pki: pki, file: "c2", socket: "c2", networks: others)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        let held = try EgressSocket(lab.egress, Self.target)
+        first.signalEnd(SIGTERM)
+        try lab.waitUntil("it drains") { try lab.says(first, "waiting for streams") }
+        // The server has heard of it by then.
+        usleep(300_000)
+        try held.exchange([1, 2, 3])
+        #expect(EgressSocket.answer(lab.egress, Self.target) == "HTTP/1.1 200 OK")
+        let status = [try #require(Lab.program), "status", "--socket", "\(lab.directory)/server.sock", "--peer", "c1"]
+        #expect(try Lab.run(status).contains("spiffe://test/vpn/client/c1"))
+        #expect(first.isRunning)
+    }
+
     @Test("A server that lingers takes requests for a while after it was told to end, and what is open is waited for")
     func lingers() throws {
         let lab = try Lab()

@@ -15,14 +15,13 @@ extension ServerControl {
                 name: path.name,
                 networks: path.networks,
                 owned: path.owned,
-                roundTrip: board.links[path.link]?.roundTrip
+                roundTrip: board.links[path.link]?.roundTrip,
+                isRetiring: core.isRetiring(path.link)
             )
         }
-        // Whoever is about to end serves only where nobody else can.
-        let lasting = paths.filter { !core.isRetiring($0.link) }
         return StreamRoutes(
             shoot: registry.shootNetworks,
-            paths: lasting.isEmpty ? paths : lasting,
+            paths: paths,
             names: registry.clientNames,
             areOwnersKnown: registry.areOwnersKnown
         )

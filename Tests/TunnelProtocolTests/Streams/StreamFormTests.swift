@@ -257,5 +257,38 @@ struct StreamRouteTests {
         #expect(routes.candidates(for: try target("11.0.0.1:80"), turn: 0) == [])
     }
 
+    @Test("to whoever is about to end only behind all others, be it the owner or the nearest")
+    func retiring() throws {
+        let all = try #require(IPPrefix("10.0.0.0/8"))
+        let own = try #require(IPPrefix("10.2.1.0/24"))
+        func routes(following areOwnersKnown: Bool) -> StreamRoutes {
+            StreamRoutes(
+                shoot: [all],
+                paths: [
+                    .init(link: 0, name: "owner", networks: [own], owned: [own], roundTrip: 100, isRetiring: true),
+                    .init(link: 1, name: "other", networks: [all], roundTrip: 50_000),
+                    .init(link: 2, name: "gone", networks: [all], roundTrip: 100, isRetiring: true),
+                ],
+                areOwnersKnown: areOwnersKnown
+            )
+        }
+        for routes in [routes(following: false), routes(following: true)] {
+            for turn in 0...2 {
+                #expect(routes.candidates(for: try target("10.2.1.7:80"), turn: turn) == [1, 0, 2])
+                #expect(routes.candidates(for: try target("10.9.0.1:80"), turn: turn) == [1, 2])
+            }
+            #expect(routes.candidates(for: try target("owner:10250"), turn: 0).first == 1)
+        }
+        // Where nobody else leads there it serves.
+        let alone = StreamRoutes(
+            shoot: [all],
+            paths: [
+                .init(link: 0, name: "owner", networks: [own], roundTrip: 100, isRetiring: true),
+                .init(link: 1, name: "other", networks: [try #require(IPPrefix("10.3.0.0/16"))], roundTrip: 100),
+            ]
+        )
+        #expect(alone.candidates(for: try target("10.2.1.7:80"), turn: 0) == [0])
+    }
+
     private func target(_ text: String) throws -> StreamTarget { try #require(StreamTarget(authority: text)) }
 }
