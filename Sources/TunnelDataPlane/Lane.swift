@@ -145,6 +145,11 @@ package enum LaneEnd: Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the peer's program ended, and all of its streams with it.
+    var isPeersEnd: Bool {
+        if case .closed(let notice) = self { notice.reason == .shuttingDown } else { false }
+    }
+
     package var description: String {
         switch self {
         case .drained: "drained"

@@ -369,7 +369,10 @@ package final class Worker: @unchecked Sendable {
         }
         if lanesByLink[link].isEmpty { laneMap.set(link, worker: index, hasLane: false) }
         while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
-        if let set = lane.streams, set.carrier === lane { lostCarrier(of: set, at: lastTurn) }
+        if let set = lane.streams, set.carrier === lane {
+            lostCarrier(of: set, at: lastTurn)
+            if end.isPeersEnd { lostPeer(of: set, at: lastTurn) }
+        }
         lane.streams = nil
         report(.ended(lane.peer, end))
     }

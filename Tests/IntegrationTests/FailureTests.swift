@@ -136,6 +136,26 @@ struct FailureTests {
         #expect(client.wait() == 0)
     }
 
+    @Test("What a server has open when it ends is reset at its clients' pods at once")
+    func serverEnds() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams(
+            "seed",
+            "server",
+            ["--api-server", "10.1.0.10:7", "--drain-seconds", "1"]
+        )
+        _ = try lab.startStreams("shoot", "client", ["--api-server-listen", Self.service])
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        let held = try PodSocket(lab.handle("pod-c"), Self.service)
+        try held.exchange([1, 2, 3])
+        server.signalEnd(SIGTERM)
+        #expect(server.wait() == 0)
+        let watch = try Stopwatch()
+        #expect(throws: LabError.self) { _ = try held.receive(1) }
+        #expect(watch.seconds < Lab.patience)
+    }
+
     @Test("A client that drains goes on serving what no other client leads to, and can be asked for its status")
     func drainsAlone() throws {
         let lab = try Lab()
