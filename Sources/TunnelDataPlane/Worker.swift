@@ -360,7 +360,7 @@ package final class Worker: @unchecked Sendable {
         guard lanes.removeValue(forKey: lane.token) != nil else { return }
         // A lane that was being drained has ended as it should, whichever side closed first.
         let end = if case .disconnected = reason, lane.machine.isDraining { LaneEnd.drained } else { reason }
-        if case .notice(let notice) = end { sayGoodbye(lane, notice) }
+        if let notice = end.lastWord { sayGoodbye(lane, notice) }
         poller.unwatch(lane.socket.rawDescriptor)
         lane.token = 0
         let link = lane.peer.link

@@ -240,6 +240,7 @@ final class ControlCore {
     func forget(_ peer: LanePeer, _ end: LaneEnd) {
         streamLanes[peer.link]?[peer.generation] = nil
         if streamLanes[peer.link]?.isEmpty != false { retiring.remove(peer.link) }
+        if case .violation = end { count("violation") }
         board.update { state in
             guard let link = state.links[peer.link],
                 let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })

@@ -119,6 +119,9 @@ final class Greeting {
             return .underWay
         } catch let failure as Failure {
             return .failed(failure)
+        } catch let violation as ProtocolViolation {
+            try? send(.close, CloseNotice(.protocolViolation, violation.rawValue).payload)
+            return .failed(Failure(result: "protocol", reason: violation.rawValue))
         } catch let error as TLSError {
             return .failed(Failure(result: "tls", reason: error.description))
         } catch {
@@ -224,9 +227,9 @@ final class Greeting {
         switch header.kind {
         case .hello:
             guard let certificate, let peer = certificate.identity else { return nil }
-            return Introduction(identity: peer, certificate: certificate, hello: try Self.hello(payload))
+            return Introduction(identity: peer, certificate: certificate, hello: try Hello(payload))
         case .close: throw try Self.refusal(payload)
-        default: throw Failure(result: "protocol", reason: ProtocolViolation.unexpectedFrame.rawValue)
+        default: throw ProtocolViolation.unexpectedFrame
         }
     }
 
@@ -252,11 +255,7 @@ final class Greeting {
             }
             return nil
         }
-        do throws(ProtocolViolation) {
-            return try FrameHeader(bytes.span)
-        } catch {
-            throw Failure(result: "protocol", reason: error.rawValue)
-        }
+        return try FrameHeader(bytes.span)
     }
 
     /// Consumes the next frame, once all of it has arrived.
@@ -268,20 +267,9 @@ final class Greeting {
         return Array(bytes[FrameHeader.byteCount..<total])
     }
 
-    private static func hello(_ payload: [UInt8]) throws -> Hello {
-        do throws(ProtocolViolation) {
-            return try Hello(payload)
-        } catch {
-            throw Failure(result: "protocol", reason: error.rawValue)
-        }
-    }
-
-    private static func refusal(_ payload: [UInt8]) throws -> Failure {
-        do throws(ProtocolViolation) {
-            return Failure(result: "refused", reason: "refused by the peer: \(try CloseNotice(payload.span))")
-        } catch {
-            throw Failure(result: "protocol", reason: error.rawValue)
-        }
+    private static func refusal(_ payload: [UInt8]) throws(ProtocolViolation) -> Failure {
+        let notice = try CloseNotice(payload.span)
+        return Failure(result: "refused", reason: "refused by the peer: \(notice)")
     }
 
     /// Reads once; returns whether anything came.

@@ -331,7 +331,6 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         certificates[peer.generation] = nil
         core.forget(peer, end)
         let name = registry.names[peer.link] ?? "?"
-        if case .violation = end { core.count("violation") }
         core.limiter.log(
             "lane ended",
             level: .info,
