@@ -273,7 +273,7 @@ final class ControlCore {
                 statusSocket.answer(token, self, at: then) { (try? StatusReport(board, at: then).json()) ?? "{}" }
             default:
                 if let greeting = greetings[token] {
-                    finish(greeting, greeting.advance(), at: then)
+                    finish(greeting, greeting.advance(at: then), at: then)
                 } else {
                     delegate?.ready(token, at: then)
                 }
@@ -336,11 +336,7 @@ final class ControlCore {
             ResidentMemory.releaseProgramText()
         }
         for greeting in greetings.values where greeting.deadline <= now {
-            let failure = Greeting.Failure(
-                result: Greeting.Failure.timeout,
-                reason: "\(greeting.address) did not finish its handshake"
-            )
-            finish(greeting, .failed(failure), at: now)
+            finish(greeting, .failed(greeting.lateness), at: now)
         }
         reload(at: now)
         let (live, expected) = board.readiness(at: now)

@@ -26,15 +26,17 @@ final class Greeting {
         /// The `result` label of the metric.
         let result: String
         let reason: String
-
-        /// The result of one that did not come to its end in time.
-        static let timeout = "timeout"
+        /// Whether the path carried nothing any more once TCP stood, as far as this side can tell.
+        var isSilence = false
     }
 
     private enum Phase { case connecting, handshake, hello, confirmation }
 
     /// How long it may take in all.
     static var patience: Nanoseconds { .seconds(5) }
+    /// An end this long after TCP stood is no answer to what was said: one side gave up waiting for segments, which its kernel
+    /// and the server's door do after 3 s.
+    private static var silence: Nanoseconds { .milliseconds(2500) }
 
     let deadline: MonotonicTime
     let address: SocketAddress
@@ -48,6 +50,8 @@ final class Greeting {
     private var socket: StreamSocket?
     private var session: TLSSession?
     private var phase: Phase
+    /// On a client: since when TCP stands.
+    private var connectedAt: MonotonicTime?
     private var incoming = FlatBuffer(capacity: 16 * 1024)
     private var plaintext = FlatBuffer(capacity: 48 * 1024)
     private var outgoing = FlatBuffer(capacity: 32 * 1024)
@@ -102,12 +106,18 @@ final class Greeting {
         }
     }
 
+    /// What it came to where it takes longer than it may.
+    var lateness: Failure {
+        let reason = "\(address) did not finish its handshake"
+        return Failure(result: "timeout", reason: reason, isSilence: connectedAt != nil)
+    }
+
     /// Goes as far as what has arrived allows.
-    func advance() -> Step {
+    func advance(at now: MonotonicTime) -> Step {
         do {
             if phase == .connecting {
                 guard try finishConnecting() else { return .underWay }
-                phase = .handshake
+                (phase, connectedAt) = (.handshake, now)
             }
             repeat {
                 if phase == .handshake, try shakeHands() { phase = .hello }
@@ -115,7 +125,7 @@ final class Greeting {
                 if phase == .confirmation, let introduction = try readConfirmation() {
                     return .introduced(introduction)
                 }
-            } while try receive()
+            } while try receive(at: now)
             return .underWay
         } catch let failure as Failure {
             return .failed(failure)
@@ -273,7 +283,7 @@ final class Greeting {
     }
 
     /// Reads once; returns whether anything came.
-    private func receive() throws -> Bool {
+    private func receive(at now: MonotonicTime) throws -> Bool {
         incoming.compact()
         guard incoming.room > 0 else { throw Failure(result: "protocol", reason: "too much before the hello") }
         let result: Transfer
@@ -284,9 +294,14 @@ final class Greeting {
         switch result {
         case .bytes: return true
         case .wouldBlock: return false
-        case .ended: throw Failure(result: "connection", reason: "the peer closed the connection")
-        case .failed(let code): throw Failure(result: "connection", reason: SystemError.text(code))
+        case .ended: throw loss("the peer closed the connection", at: now)
+        case .failed(let code): throw loss(SystemError.text(code), at: now)
         }
+    }
+
+    private func loss(_ reason: String, at now: MonotonicTime) -> Failure {
+        let isSilence = connectedAt.map { now >= $0 + Self.silence } ?? false
+        return Failure(result: "connection", reason: reason, isSilence: isSilence)
     }
 
     private func encrypt(_ frame: borrowing FlatBuffer) throws(TLSError) {
