@@ -238,16 +238,45 @@ struct FailureTests {
         try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
         try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
         func failovers() throws -> Double { try lab.metric("tendril_vpn_stream_failovers_total") }
-        var counts = [try failovers()]
-        for user in ["4242", "0"] {
-            let rule = "meta skuid \(user) tcp dport 7 reject with icmp type host-unreachable"
-            try lab.shell("shoot", "nft 'table ip no { chain out { type filter hook output priority 0; \(rule); }; }'")
-            for _ in 0..<20 { try EgressSocket(lab.egress, Self.target).exchange([1, 2, 3]) }
-            try lab.shell("shoot", "nft delete table ip no")
-            counts.append(try failovers())
+        // One that only hears nothing is given four seconds.
+        for (verdict, dials) in [("reject with icmp type host-unreachable", 20), ("drop", 2)] {
+            let before = try failovers()
+            // Whichever of the two is asked first.
+            for user in ["4242", "0"] {
+                let rule = "meta skuid \(user) tcp dport 7 \(verdict)"
+                try lab.shell(
+                    "shoot",
+                    "nft 'table ip no { chain out { type filter hook output priority 0; \(rule); }; }'"
+                )
+                for _ in 0..<dials { try EgressSocket(lab.egress, Self.target).exchange([1, 2, 3]) }
+                try lab.shell("shoot", "nft delete table ip no")
+            }
+            #expect(try failovers() > before, "\(verdict)")
         }
-        // Whichever of the two is asked first.
-        #expect(counts[2] > counts[0], "\(counts)")
+    }
+
+    @Test("A name that one client cannot look up is dialled by another")
+    func nameElsewhere() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        let (resolver, hosts) = ("\(lab.directory)/resolv.conf", "\(lab.directory)/hosts")
+        // Nobody answers there.
+        try "nameserver 127.0.0.1\n".write(toFile: resolver, atomically: true, encoding: .utf8)
+        try "127.0.0.1 localhost\n10.2.0.10 good.test\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+        _ = try lab.startStreams("seed", "server", ["--metrics", "10.1.0.1:8133"], pki: pki, file: "s1")
+        for (name, files) in [
+            ("c1", ["/etc/resolv.conf": resolver, "/etc/hosts": hosts]), ("c2", ["/etc/resolv.conf": resolver]),
+        ] {
+            _ = try lab.startStreams("shoot", "client", [], pki: pki, file: name, socket: name, hiding: files)
+        }
+        try startEchoes(lab)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        for _ in 0..<20 { try EgressSocket(lab.egress, "good.test:7").exchange([1, 2, 3]) }
+        #expect(try lab.metric("tendril_vpn_stream_failovers_total") > 0)
+        // Where nobody knows a name that is the answer.
+        let line = EgressSocket.answer(lab.egress, "bad.test:7")
+        #expect(line == "HTTP/1.1 502 name not known: bad.test:7")
     }
 
     @Test("A client with one name for each instance reaches each of them by SNI behind one address")

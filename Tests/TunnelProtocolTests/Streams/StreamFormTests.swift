@@ -89,6 +89,14 @@ struct StreamFormTests {
         )
     }
 
+    @Test("Another path is tried after any refusal but the target's own answer, a rule's, and that of whoever asked")
+    func elsewhere() {
+        let answers: Set<StreamReset.Reason> = [.broken, .cancelled, .forbidden, .refused]
+        for reason in StreamReset.Reason.allCases {
+            #expect(reason.mayWorkElsewhere == !answers.contains(reason), "\(reason)")
+        }
+    }
+
     @Test("Frames of streams are read as they were written")
     func resumes() throws {
         var bytes = [UInt8](repeating: 0, count: 1 + 2 * StreamFrame.resumeEntryLength)
