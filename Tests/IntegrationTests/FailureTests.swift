@@ -403,6 +403,39 @@ struct FailureTests {
         #expect(try lab.metric("tendril_vpn_pod_refusals_total", of: "client") == 1)
     }
 
+    @Test("A pod that one server cannot serve waits for another one whose link is down for a moment")
+    func waitsForTheOther() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
+        // Nobody listens where the first one expects the API server.
+        for (name, listen, target) in [
+            ("s1", "192.0.2.1:8132", "10.1.0.10:9"), ("s2", "192.0.2.3:8132", "10.1.0.10:7"),
+        ] {
+            let more = ["--listen", listen, "--api-server", target]
+            _ = try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
+        }
+        let more = ["--server", "192.0.2.1:8132", "--server", "192.0.2.3:8132", "--api-server-listen", Self.service]
+        _ = try lab.startStreams("shoot", "client", more, pki: pki, file: "c1")
+        try startEchoes(lab)
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        let pod = lab.handle("pod-c")
+        try lab.waitUntil("pods are served") { (try? PodSocket(pod, Self.service).exchange([1])) != nil }
+        let rule = "ip daddr 192.0.2.3 tcp flags & (syn|ack) == syn reject with tcp reset"
+        try lab.shell(
+            "shoot",
+            """
+            nft 'table ip cut { chain out { type filter hook output priority 0; \(rule); }; }'
+            ss -K dst 192.0.2.3 dport = 8132
+            """
+        )
+        try lab.waitUntil("one link is left") { (try? lab.liveLinks("client")) == 1 }
+        let waiting = try PodSocket(pod, Self.service)
+        usleep(1_000_000)
+        try heal(lab)
+        try waiting.exchange([1, 2, 3])
+    }
+
     /// Has the way to and from the seed's second address swallow everything, without a word to either side.
     private func cut(_ lab: Lab) throws {
         try lab.shell(

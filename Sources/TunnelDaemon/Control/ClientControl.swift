@@ -78,6 +78,9 @@ final class ClientControl: ControlCore.Delegate {
             .sorted { (loads[$0.element] ?? 0, $0.offset) < (loads[$1.element] ?? 0, $1.offset) }.map(\.element)
     }
 
+    /// The links that there should be and that are down.
+    var missingLinks: [Int] { servers.indices.filter { isWanted($0) && servers[$0].machine.liveCount == 0 } }
+
     var waitingRequests: Int { serviceDoor?.waiting ?? 0 }
 
     func ready(_ token: UInt64, at now: MonotonicTime) { _ = serviceDoor?.ready(token, at: now) }

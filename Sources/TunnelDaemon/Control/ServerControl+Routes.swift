@@ -9,19 +9,20 @@ import TunnelProtocol
 extension ServerControl {
     var streamRoutes: StreamRoutes {
         let board = core.board.snapshot
-        let paths = registry.streamPaths.map { path in
+        func path(_ known: ServerRegistry.StreamPath) -> StreamRoutes.Path {
             StreamRoutes.Path(
-                link: path.link,
-                name: path.name,
-                networks: path.networks,
-                owned: path.owned,
-                roundTrip: board.links[path.link]?.roundTrip,
-                isRetiring: core.isRetiring(path.link)
+                link: known.link,
+                name: known.name,
+                networks: known.networks,
+                owned: known.owned,
+                roundTrip: board.links[known.link]?.roundTrip,
+                isRetiring: core.isRetiring(known.link)
             )
         }
         return StreamRoutes(
             shoot: registry.shootNetworks,
-            paths: paths,
+            paths: registry.streamPaths.map(path),
+            missing: registry.missingPaths.map(path),
             names: registry.clientNames,
             areOwnersKnown: registry.areOwnersKnown
         )

@@ -35,14 +35,23 @@ package struct StreamRoutes: Sendable {
     /// The networks behind all clients, linked or not: nothing else is a target.
     package let shoot: [IPPrefix]
     package var paths: [Path]
+    /// Those that went a moment ago, and may be back in another.
+    private let missing: [Path]
     /// Whether Nodes say who owns what; a client's own words then put it before nobody.
     private let areOwnersKnown: Bool
 
     /// The nodes that can be asked for by name; `nil` where nobody knows them.
     private let names: Set<String>?
 
-    package init(shoot: [IPPrefix], paths: [Path], names: Set<String>? = nil, areOwnersKnown: Bool = false) {
-        (self.shoot, self.paths, self.names, self.areOwnersKnown) = (shoot, paths, names, areOwnersKnown)
+    package init(
+        shoot: [IPPrefix],
+        paths: [Path],
+        missing: [Path] = [],
+        names: Set<String>? = nil,
+        areOwnersKnown: Bool = false
+    ) {
+        (self.shoot, self.paths, self.missing) = (shoot, paths, missing)
+        (self.names, self.areOwnersKnown) = (names, areOwnersKnown)
     }
 
     /// Whether a target is one that streams lead to.
@@ -81,6 +90,11 @@ package struct StreamRoutes: Sendable {
         return ordered.indices.map { index in
             ordered[index < equals ? (index + turn % equals) % equals : index].link
         }
+    }
+
+    /// Whether a link that leads to a target, and was not tried, may be back in a moment.
+    package func isAwaited(for target: StreamTarget, besides tried: Set<Int>) -> Bool {
+        missing.contains { !tried.contains($0.link) && rank(of: $0, for: target) != nil }
     }
 
     /// More than a path's fitness can be: the longest network has a length of 128 bits.

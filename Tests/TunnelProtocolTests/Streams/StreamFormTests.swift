@@ -298,5 +298,20 @@ struct StreamRouteTests {
         #expect(alone.candidates(for: try target("10.2.1.7:80"), turn: 0) == [0])
     }
 
+    @Test("A link that went a moment ago is worth waiting for where it leads there and has not been tried")
+    func awaited() throws {
+        let own = try #require(IPPrefix("10.2.1.0/24"))
+        let routes = StreamRoutes(
+            shoot: [try #require(IPPrefix("10.0.0.0/8"))],
+            paths: [],
+            missing: [.init(link: 3, name: "a", networks: [own], roundTrip: nil)]
+        )
+        #expect(routes.isAwaited(for: try target("10.2.1.7:80"), besides: [0, 1]))
+        #expect(routes.isAwaited(for: try target("a:10250"), besides: []))
+        #expect(!routes.isAwaited(for: try target("10.2.1.7:80"), besides: [3]))
+        #expect(!routes.isAwaited(for: try target("10.2.2.7:80"), besides: []))
+        #expect(routes.candidates(for: try target("10.2.1.7:80"), turn: 0) == [])
+    }
+
     private func target(_ text: String) throws -> StreamTarget { try #require(StreamTarget(authority: text)) }
 }
