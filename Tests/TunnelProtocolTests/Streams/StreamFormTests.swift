@@ -162,6 +162,20 @@ struct StreamRouteTests {
         #expect(count > 5000)
     }
 
+    @Test(
+        "to any name that a node may have, and to none that somebody may read as an address",
+        arguments: [
+            ("5f7c9b", true), ("ip-10-2-0-7", true), ("worker-1.5f7c9b", true), ("1.example", true),
+            ("example.1", true), ("10.2.0.7a", true), ("0xg", true), ("a0x1", true), ("0", false), ("127.1", false),
+            ("0x7f.1", false), ("0X7F000001", false), ("017700000001", false), ("2130706433", false),
+            ("1.0xa.03.0x", false), ("1.2.3.4.5", false), ("256.256.256.256", false), ("1.", false), ("-1", false),
+        ]
+    )
+    func names(text: String, isName: Bool) {
+        #expect(StreamTarget.isName(text) == isName)
+        #expect((StreamTarget(authority: "\(text):10250") == StreamTarget.name(text, port: 10250)) == isName)
+    }
+
     /// Ways in which somebody, somewhere, has written an IPv4 address.
     private static func writings(of address: IPAddress) -> [String] {
         plain(address) + inIPv6(address)
