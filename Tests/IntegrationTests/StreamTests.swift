@@ -341,6 +341,41 @@ struct StreamTests {
         #expect(figures?["lasted"].map { $0 < 5 + 3 * Lab.patience } == true, "\(crowd.text)")
     }
 
+    @Test("are asked for, and links made and metrics read, at every address where the kernel has no IPv6")
+    func withoutIPv6() throws {
+        let lab = try Lab()
+        let (pki, files) = ("\(lab.directory)/pki", "\(lab.directory)/egress")
+        try Lab.run(["sh", "-ec", Self.egressCertificates, "sh", files])
+        let server = [
+            try #require(Lab.program), "server", "--no-packets", "--ca", "\(pki)/ca.crt", "--certificate",
+            "\(pki)/server.crt", "--key", "\(pki)/server.key", "--gate-key", "\(pki)/gate.key", "--network",
+            "10.2.0.0/24", "--socket", "\(lab.directory)/server.sock", "--listen", ":8132", "--metrics", ":8133",
+            "--egress-socket", lab.egress, "--egress-listen", ":8134", "--egress-certificate", "\(files)/server.crt",
+            "--egress-key", "\(files)/server.key", "--egress-authority", "\(files)/ca.crt",
+        ]
+        _ = try lab.start("seed", ["python3", "-c", Self.kernelWithoutIPv6] + server)
+        _ = try lab.startStreams("shoot", "client", [])
+        try lab.waitUntil("the client is linked") { (try? lab.liveLinks("server")) == 1 }
+        #expect(try answer(lab, "/healthz").0 == 200)
+        #expect(try lab.output("seed", ["ss", "-Hltn"]).contains("0.0.0.0:8134"))
+    }
+
+    /// Runs a program for which socket(2) knows no family AF_INET6 (seccomp(2)).
+    private static let kernelWithoutIPv6 = """
+        import ctypes, os, platform, struct, sys
+        socket = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+        refuse, allow = 0x00050000 | 97, 0x7fff0000
+        steps = [(0x20, 0, 0, 0), (0x15, 0, 3, socket), (0x20, 0, 0, 16), (0x15, 0, 1, 10)]
+        steps += [(6, 0, 0, refuse), (6, 0, 0, allow)]
+        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+        class Program(ctypes.Structure):
+            _fields_ = [("count", ctypes.c_ushort), ("steps", ctypes.c_void_p)]
+        program = Program(len(steps), ctypes.addressof(code))
+        prctl = ctypes.CDLL(None).prctl
+        if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.byref(program)): sys.exit("no filter")
+        os.execvp(sys.argv[1], sys.argv[1:])
+        """
+
     /// A CA with a server and a client, and another CA with a client.
     private static let egressCertificates = """
         mkdir "$1"; cd "$1"

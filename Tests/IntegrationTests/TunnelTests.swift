@@ -271,6 +271,26 @@ struct TunnelTests {
         }
     }
 
+    @Test("warns where it may not have its packets forwarded, unless they are already", arguments: [true, false])
+    func warnsOfForwarding(isOn: Bool) throws {
+        let lab = try Lab()
+        // With this every device begins.
+        try lab.shell("seed", "echo \(isOn ? 1 : 0) >/proc/sys/net/ipv4/conf/default/forwarding")
+        let pki = "\(lab.directory)/pki"
+        let server = try lab.start(
+            "seed",
+            [
+                "sh", "-ec",
+                "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec \"$@\"", "sh",
+                try #require(Lab.program), "server", "--listen", "192.0.2.1:8132", "--ca", "\(pki)/ca.crt",
+                "--certificate", "\(pki)/server.crt", "--key", "\(pki)/server.key", "--gate-key", "\(pki)/gate.key",
+                "--address", "10.98.0.1/24", "--network", "10.2.0.0/24", "--socket", "\(lab.directory)/server.sock",
+            ]
+        )
+        try lab.waitUntil("it listens") { try lab.says(server, "listening") }
+        #expect(try lab.says(server, "forwarding not changed") == !isOn)
+    }
+
     @Test("keeps two clusters with the same addresses apart")
     func keepsClustersApart() throws {
         let lab = try Lab()
