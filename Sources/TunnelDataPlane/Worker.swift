@@ -27,7 +27,7 @@ package final class Worker: @unchecked Sendable {
         case forward(link: Int, hash: UInt64, frame: [UInt8])
         /// Let the kernel give no UDP super-packets any more: a peer cannot take them.
         case refuseDatagramSegmentation
-        /// Make a stream of a connection of this side, over a lane of a link.
+        /// Make a stream of a connection of this side, over a lane of a link; see `offer`.
         case open(StreamRequest, link: Int, lane: Int)
         /// A name was looked up for a stream; `nil` where it is not known.
         case resolved(StreamKey, [SocketAddress]?)
@@ -240,7 +240,9 @@ package final class Worker: @unchecked Sendable {
                 lane.machine.retire()
                 markPending(lane)
             }
-        case .open(let request, let link, let lane): open(request, link: link, lane: lane, at: now)
+        case .open(let request, let link, let lane):
+            open(request, link: link, lane: lane, at: now)
+            laneMap.countOffered(-1, on: link)
         case .resolved(let key, let addresses): resolved(key, addresses, at: now)
         case .laneUp: mayMoveStreams = true
         case .moving(let party): handle(party, at: now)

@@ -515,6 +515,45 @@ struct StreamTests {
         }
     }
 
+    @Test("Pods' connections that come all at once go where the fewest are, too")
+    func burst() throws {
+        let lab = try Lab()
+        let pki = "\(lab.directory)/two"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
+            "--server-name", "s2",
+        ])
+        func server(_ name: String, _ port: Int) throws {
+            let more = ["--listen", ":\(port)", "--api-server", "10.1.0.10:7"]
+            _ = try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
+        }
+        func active(_ name: String) throws -> Int {
+            (try lab.status(name)["streams"] as? [String: Any])?["active"] as? Int ?? -1
+        }
+        try server("s1", 8201)
+        let more = ["--server", "192.0.2.1:8201", "--server", "192.0.2.1:8202"]
+        let door = ["--api-server-listen", "198.51.100.1:6443"]
+        let client = try lab.startStreams("shoot", "client", more + door, pki: pki)
+        try lab.startListening("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:7"], at: 7)
+        try awaitService(lab)
+        try lab.waitUntil("its streams are over") { try active("s1") == 0 }
+        let pod = lab.handle("pod-c")
+        func connectPods(_ count: Int) throws -> [PodSocket] {
+            try (0..<count).map { _ in try PodSocket(pod, "198.51.100.1:6443") }
+        }
+        let early = try connectPods(3)
+        try lab.waitUntil("the one instance has three streams") { try active("s1") == early.count }
+        try server("s2", 8202)
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        // They wait in the kernel until it goes on.
+        client.signalEnd(SIGSTOP)
+        let crowd = try connectPods(40)
+        client.signalEnd(SIGCONT)
+        for socket in crowd { try socket.exchange([1, 2, 3]) }
+        let counts = [try active("s1"), try active("s2")]
+        #expect(counts.reduce(0, +) == early.count + crowd.count && abs(counts[0] - counts[1]) <= 2, "\(counts)")
+    }
+
     @Test("Every metric that alerts and dashboard ask for is there")
     func metrics() throws {
         let lab = try Lab()

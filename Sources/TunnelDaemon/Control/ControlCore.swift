@@ -229,7 +229,7 @@ final class ControlCore {
         streamTurn &+= 1
         let numbers = Set(lanes.values).sorted()
         let lane = numbers[streamTurn % numbers.count]
-        workers[lane % workers.count].mailbox.post(.open(request, link: link, lane: lane))
+        workers[lane % workers.count].offer(request, link: link, lane: lane)
         return true
     }
 
@@ -301,6 +301,9 @@ final class ControlCore {
 
     /// Whether descriptors are left for more streams beside all else.
     var hasRoomForStreams: Bool { workers.first?.hasRoomForStreams ?? false }
+
+    /// How many connections were handed to workers for a link, which its lanes do not count as streams yet.
+    func offeredCount(on link: Int) -> UInt64 { workers.first?.offeredCount(on: link) ?? 0 }
 
     /// Whether a link's peer is about to end, so that others go first.
     func isRetiring(_ link: Int) -> Bool { retiring.contains(link) }
