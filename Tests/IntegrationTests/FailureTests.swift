@@ -61,7 +61,7 @@ struct FailureTests {
         #expect(streams?["resumed"] as? Int ?? 0 >= 20, "nothing was cut: \(streams ?? [:])")
     }
 
-    @Test("No stream is lost when all servers and then all clients are rolled")
+    @Test("No stream that ends within the time to drain is lost when all servers and then all clients are rolled")
     func rolling() throws {
         let lab = try Lab()
         let pki = try makeCertificates(lab)

@@ -165,6 +165,7 @@ package enum NodeRendering {
         )
     }
 
+    /// The link's unit; when it is to end new streams take other nodes' links at once, and those that are open have some time.
     private static func tunnelUnit(_ image: MachineImage) -> String {
         """
         [Unit]
@@ -174,7 +175,8 @@ package enum NodeRendering {
         StartLimitIntervalSec=0
         [Service]
         Type=notify
-        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json
+        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json \
+        --drain-seconds=20
         Restart=always
         RestartSec=100ms
         WatchdogSec=15s
