@@ -255,7 +255,7 @@ struct FailureTests {
         }
     }
 
-    @Test("A name that one client cannot look up is dialled by another")
+    @Test("A name that one client cannot look up is dialled by another, also where that is back in a moment only")
     func nameElsewhere() throws {
         let lab = try Lab()
         let pki = try makeCertificates(lab)
@@ -263,11 +263,15 @@ struct FailureTests {
         // Nobody answers there.
         try "nameserver 127.0.0.1\n".write(toFile: resolver, atomically: true, encoding: .utf8)
         try "127.0.0.1 localhost\n10.2.0.10 good.test\n".write(toFile: hosts, atomically: true, encoding: .utf8)
-        _ = try lab.startStreams("seed", "server", ["--metrics", "10.1.0.1:8133"], pki: pki, file: "s1")
-        for (name, files) in [
-            ("c1", ["/etc/resolv.conf": resolver, "/etc/hosts": hosts]), ("c2", ["/etc/resolv.conf": resolver]),
+        try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
+        let more = ["--listen", ":8132", "--metrics", "10.1.0.1:8133"]
+        _ = try lab.startStreams("seed", "server", more, pki: pki, file: "s1")
+        for (name, server, files) in [
+            ("c1", "192.0.2.3:8132", ["/etc/resolv.conf": resolver, "/etc/hosts": hosts]),
+            ("c2", "192.0.2.1:8132", ["/etc/resolv.conf": resolver]),
         ] {
-            _ = try lab.startStreams("shoot", "client", [], pki: pki, file: name, socket: name, hiding: files)
+            let more = ["--server", server]
+            _ = try lab.startStreams("shoot", "client", more, pki: pki, file: name, socket: name, hiding: files)
         }
         try startEchoes(lab)
         try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
@@ -277,6 +281,12 @@ struct FailureTests {
         // Where nobody knows a name that is the answer.
         let line = EgressSocket.answer(lab.egress, "bad.test:7")
         #expect(line == "HTTP/1.1 502 name not known: bad.test:7")
+        try refuse(lab)
+        try lab.waitUntil("only the other client is linked") { (try? lab.liveLinks("server")) == 1 }
+        let waiting = try EgressSocket(asking: lab.egress, "good.test:7")
+        usleep(1_000_000)
+        try heal(lab)
+        #expect(try waiting.receive(15) == Array("HTTP/1.1 200 OK".utf8))
     }
 
     @Test("A client with one name for each instance reaches each of them by SNI behind one address")
@@ -421,14 +431,7 @@ struct FailureTests {
         try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
         let pod = lab.handle("pod-c")
         try lab.waitUntil("pods are served") { (try? PodSocket(pod, Self.service).exchange([1])) != nil }
-        let rule = "ip daddr 192.0.2.3 tcp flags & (syn|ack) == syn reject with tcp reset"
-        try lab.shell(
-            "shoot",
-            """
-            nft 'table ip cut { chain out { type filter hook output priority 0; \(rule); }; }'
-            ss -K dst 192.0.2.3 dport = 8132
-            """
-        )
+        try refuse(lab)
         try lab.waitUntil("one link is left") { (try? lab.liveLinks("client")) == 1 }
         let waiting = try PodSocket(pod, Self.service)
         usleep(1_000_000)
@@ -443,6 +446,18 @@ struct FailureTests {
             """
             nft 'table ip cut { chain out { type filter hook output priority 0; ip daddr 192.0.2.3 drop; }; \
             chain in { type filter hook input priority 0; ip saddr 192.0.2.3 drop; }; }'
+            """
+        )
+    }
+
+    /// Ends the connections to the seed's second address, and lets none begin.
+    private func refuse(_ lab: Lab) throws {
+        let rule = "ip daddr 192.0.2.3 tcp flags & (syn|ack) == syn reject with tcp reset"
+        try lab.shell(
+            "shoot",
+            """
+            nft 'table ip cut { chain out { type filter hook output priority 0; \(rule); }; }'
+            ss -K dst 192.0.2.3 dport = 8132
             """
         )
     }
