@@ -294,12 +294,13 @@ struct StreamRouteTests {
                 areOwnersKnown: areOwnersKnown
             )
         }
-        for routes in [routes(following: false), routes(following: true)] {
+        for areOwnersKnown in [false, true] {
+            let known = routes(following: areOwnersKnown)
             for turn in 0...2 {
-                #expect(routes.candidates(for: try target("10.2.1.7:80"), turn: turn) == [1, 0, 2])
-                #expect(routes.candidates(for: try target("10.9.0.1:80"), turn: turn) == [1, 2])
+                #expect(known.candidates(for: try target("10.2.1.7:80"), turn: turn) == [1, 0, 2])
+                #expect(known.candidates(for: try target("10.9.0.1:80"), turn: turn) == [1, 2])
             }
-            #expect(routes.candidates(for: try target("owner:10250"), turn: 0).first == 1)
+            #expect(known.candidates(for: try target("owner:10250"), turn: 0).first == 1)
         }
         // Where nobody else leads there it serves.
         let alone = StreamRoutes(
