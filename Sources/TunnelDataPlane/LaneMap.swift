@@ -1,8 +1,8 @@
 import TendrilCore
 import TunnelProtocol
 
-/// Which workers have a lane of which link, how many streams each link's peer has asked for, and how many are still to be made
-/// on it, known to all workers.
+/// Which workers have a lane of which link, how many streams each link's peer has asked for, and how many are still to be
+/// made on it, known to all workers.
 ///
 /// The kernel gives a flow to whichever queue it likes; a worker without a lane of its own hands the packet to one that
 /// has, and so it does with streams. That is the exception, while lanes come and go, and the only way from one worker to

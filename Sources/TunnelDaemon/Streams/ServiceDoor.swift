@@ -37,7 +37,8 @@ final class ServiceDoor {
     ) throws(SystemError) {
         self.core = core
         self.listener = listener
-        (self.links, self.missing) = (links, missing)
+        self.links = links
+        self.missing = missing
         token = core.takeToken()
         try core.poller.watch(self.listener.rawDescriptor, for: .readable, token: token)
     }
