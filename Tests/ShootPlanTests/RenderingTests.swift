@@ -178,7 +178,7 @@ struct RenderingTests {
         #expect(configuration.spec.kubelet?.labels?["tendril.dev/pool"] == "worker")
     }
 
-    @Test("a node's link waits for open streams longer than it would by itself, and systemd and the agent wait for that")
+    @Test("a node's link waits for open streams longer than by itself, and systemd and the agent wait for that")
     func nodesDrain() throws {
         let configuration = try node(try #require(try Samples.facts()))
         let unit = configuration.spec.units?.first { $0.name == "tendril-vpn.service" }?.content

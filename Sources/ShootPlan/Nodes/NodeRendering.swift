@@ -165,7 +165,7 @@ package enum NodeRendering {
         )
     }
 
-    /// The link's unit; when it is to end new streams take other nodes' links at once, and those that are open have some time.
+    /// The link's unit; when it is to end new streams take other nodes' links, and those that are open have some time.
     private static func tunnelUnit(_ image: MachineImage) -> String {
         """
         [Unit]
