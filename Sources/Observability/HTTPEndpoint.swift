@@ -66,8 +66,7 @@ package final class HTTPEndpoint: @unchecked Sendable {
             event_base_free(base)
             throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM)
         }
-        let host = endpoint.host.isEmpty ? "::" : endpoint.host
-        guard let bound = evhttp_bind_socket_with_handle(server, host, endpoint.port) else {
+        guard let bound = Self.bind(server, to: endpoint) else {
             let code = errno
             evhttp_free(server)
             event_base_free(base)
@@ -85,6 +84,13 @@ package final class HTTPEndpoint: @unchecked Sendable {
         evhttp_set_max_headers_size(server, 8192)
         evhttp_set_max_body_size(server, bodyLimit)
         evhttp_set_timeout(server, 5)
+    }
+
+    /// Listens; without a host at every address, of IPv4 alone where the kernel has no IPv6.
+    private static func bind(_ server: OpaquePointer, to endpoint: Endpoint) -> OpaquePointer? {
+        guard endpoint.host.isEmpty else { return evhttp_bind_socket_with_handle(server, endpoint.host, endpoint.port) }
+        return evhttp_bind_socket_with_handle(server, "::", endpoint.port)
+            ?? evhttp_bind_socket_with_handle(server, "0.0.0.0", endpoint.port)
     }
 
     deinit {

@@ -131,6 +131,7 @@ final class Lab {
         file: String? = nil,
         socket: String? = nil,
         user: Int? = nil,
+        networks: [String] = ["10.2.0.0/24"],
         hiding files: [String: String] = [:]
     ) throws -> Program {
         let pki = pki ?? "\(directory)/pki"
@@ -138,9 +139,10 @@ final class Lab {
         let socket = "\(directory)/\(socket ?? role)"
         var command = [
             try #require(Self.program), role, "--no-packets", "--ca", "\(pki)/ca.crt", "--certificate",
-            "\(pki)/\(file).crt", "--key", "\(pki)/\(file).key", "--gate-key", "\(pki)/gate.key", "--network",
-            "10.2.0.0/24", "--socket", socket + ".sock", "--log-level", "debug",
+            "\(pki)/\(file).crt", "--key", "\(pki)/\(file).key", "--gate-key", "\(pki)/gate.key", "--socket",
+            socket + ".sock", "--log-level", "debug",
         ]
+        command += networks.flatMap { ["--network", $0] }
         if role == "server" {
             // Nothing that needs a right is left to it.
             command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] + command

@@ -61,6 +61,7 @@ MUTATIONS = [
     ("Sources/CommandSupport/Terminal.swift", "PrintableText.make($0.utf8)", "$0", "TerminalTests"),
     (f"{P}/Packets/DatagramMerge.swift", " && packet.length <= maximumLength", "", "DatagramMergerTests"),
     (f"{P}/Streams/StreamRoutes.swift", "guard areOwnersKnown else", "guard false else", "StreamRouteTests"),
+    (f"{P}/Streams/StreamTarget.swift", " && !text.split(separator: \".\").allSatisfy(isNumber)", "", "StreamRouteTests"),
     ("Sources/ClusterModel/Objects/NodeNetworks.swift", "{ $0.contains(own) && $0 != own }", "{ _ in true }",
      "NodeNetworksTests"),
     ("Sources/ClusterModel/Objects/NodeNetworks.swift", "guard claim.owner != other.owner else", "guard false else",

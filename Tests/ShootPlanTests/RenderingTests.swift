@@ -311,6 +311,17 @@ struct RenderingTests {
         #expect(configuration.spec.kubelet?.labels?["tendril.dev/pool"] == "worker")
     }
 
+    @Test("a node's link waits for open streams longer than by itself, and systemd and the agent wait for that")
+    func nodesDrain() throws {
+        let configuration = try node(try #require(try Samples.facts()))
+        let unit = configuration.spec.units?.first { $0.name == "tendril-vpn.service" }?.content
+        let text = try #require(unit)
+        let drain = text.firstMatch(of: #/ExecStart=.* --drain-seconds=([0-9]+)\n/#).flatMap { Int($0.1) }
+        let seconds = try #require(drain)
+        // systemctl is given 90 s, and the program says itself that it needs more than its unit says.
+        #expect(seconds > 5 && seconds < 60)
+    }
+
     private var trust: NodeTrust {
         var trust = NodeTrust()
         trust.tunnelAuthority = "-----BEGIN CERTIFICATE-----\n"

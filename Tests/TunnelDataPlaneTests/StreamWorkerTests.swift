@@ -139,6 +139,30 @@ struct StreamWorkerTests {
         }
     }
 
+    @Test(
+        "A client that ends takes its streams along at once; those of one that may come back wait for it",
+        arguments: [(.shuttingDown, 0), (.overloaded, 1)] as [(CloseNotice.Reason, UInt64)]
+    )
+    func peerEnds(reason: CloseNotice.Reason, left: UInt64) throws {
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        let service = try StreamSocket(listeningAt: SocketAddress(loopback, port: 0))
+        let address = service.localAddress()
+        let rules = StreamRules(services: [StreamTarget.apiServer.description: try #require(address)])
+        let side = PacketSide.server(ServerPolicy(shoot: RouteTable()), FlowTable())
+        let (harness, peer) = try Self.pair(side, rules)
+        _ = try Self.say([RawPeer.open(1, StreamTarget.apiServer.bytes)], to: harness, from: peer)
+        #expect(harness.worker.streamCounters[.active] == 1)
+        try peer.write(RawPeer.frame(6, CloseNotice(reason).payload))
+        _ = peer.flush()
+        for _ in 0..<20 where harness.ends.isEmpty { _ = harness.worker.turn(isWaiting: false) }
+        guard case .closed? = harness.ends.first else {
+            Issue.record("\(harness.ends)")
+            return
+        }
+        #expect(harness.worker.streamCounters[.active] == left)
+        _ = service.localAddress()
+    }
+
     /// A server's worker, and a client that lets streams go from lane to lane.
     private func movingPair() throws -> (WorkerHarness, RawPeer) {
         try Self.pair(.server(ServerPolicy(shoot: RouteTable()), FlowTable()), StreamRules(), run: 1)

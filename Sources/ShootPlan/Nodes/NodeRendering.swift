@@ -172,6 +172,7 @@ package enum NodeRendering {
         return try CanonicalJSON.text(configuration)
     }
 
+    /// The link's unit; when it is to end new streams take other nodes' links, and those that are open have some time.
     private static func tunnelUnit(_ image: MachineImage) -> String {
         """
         [Unit]
@@ -181,7 +182,8 @@ package enum NodeRendering {
         StartLimitIntervalSec=0
         [Service]
         Type=notify
-        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json
+        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json \
+        --drain-seconds=20
         Restart=always
         RestartSec=100ms
         WatchdogSec=15s

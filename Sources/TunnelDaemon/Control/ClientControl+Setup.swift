@@ -31,7 +31,12 @@ extension ClientControl {
         let control = ClientControl(core, policy, paths)
         core.delegate = control
         if let listener = listener?.take() {
-            control.serviceDoor = try ServiceDoor(core, listener) { [unowned control] in control.liveLinks }
+            control.serviceDoor = try ServiceDoor(
+                core,
+                listener,
+                links: { [unowned control] in control.liveLinks },
+                missing: { [unowned control] in control.missingLinks }
+            )
         }
         logger.notice(
             "dialling",

@@ -229,7 +229,7 @@ final class ControlCore {
         streamTurn &+= 1
         let numbers = Set(lanes.values).sorted()
         let lane = numbers[streamTurn % numbers.count]
-        workers[lane % workers.count].mailbox.post(.open(request, link: link, lane: lane))
+        workers[lane % workers.count].offer(request, link: link, lane: lane)
         return true
     }
 
@@ -240,6 +240,7 @@ final class ControlCore {
     func forget(_ peer: LanePeer, _ end: LaneEnd) {
         streamLanes[peer.link]?[peer.generation] = nil
         if streamLanes[peer.link]?.isEmpty != false { retiring.remove(peer.link) }
+        if case .violation = end { count("violation") }
         board.update { state in
             guard let link = state.links[peer.link],
                 let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })
@@ -272,7 +273,7 @@ final class ControlCore {
                 statusSocket.answer(token, self, at: then) { (try? StatusReport(board, at: then).json()) ?? "{}" }
             default:
                 if let greeting = greetings[token] {
-                    finish(greeting, greeting.advance(), at: then)
+                    finish(greeting, greeting.advance(at: then), at: then)
                 } else {
                     delegate?.ready(token, at: then)
                 }
@@ -300,6 +301,9 @@ final class ControlCore {
 
     /// Whether descriptors are left for more streams beside all else.
     var hasRoomForStreams: Bool { workers.first?.hasRoomForStreams ?? false }
+
+    /// How many connections were handed to workers for a link, which its lanes do not count as streams yet.
+    func offeredCount(on link: Int) -> UInt64 { workers.first?.offeredCount(on: link) ?? 0 }
 
     /// Whether a link's peer is about to end, so that others go first.
     func isRetiring(_ link: Int) -> Bool { retiring.contains(link) }
@@ -335,11 +339,7 @@ final class ControlCore {
             ResidentMemory.releaseProgramText()
         }
         for greeting in greetings.values where greeting.deadline <= now {
-            let failure = Greeting.Failure(
-                result: Greeting.Failure.timeout,
-                reason: "\(greeting.address) did not finish its handshake"
-            )
-            finish(greeting, .failed(failure), at: now)
+            finish(greeting, .failed(greeting.lateness), at: now)
         }
         reload(at: now)
         let (live, expected) = board.readiness(at: now)

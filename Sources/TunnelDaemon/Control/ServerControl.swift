@@ -1,4 +1,3 @@
-import Glibc
 import LinuxSystem
 import Logging
 import Observability
@@ -61,7 +60,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             followingNodesBut: configuration.nodesKubeconfig.map { _ in configuration.sharedNetworks }
         )
         let side = PacketSide.server(registry.policy(services: configuration.allowInbound), flows)
-        let listener = try listen(at: configuration.listen)
+        let listener = try StreamSocket.listening(at: configuration.listen)
         let address = listener.localAddress()?.description ?? configuration.listen.description
         let core = try ControlCore(configuration, side: side, streamRules: rules(configuration), logger: logger)
         let peerPath = VPNConfiguration.peerSocket(beside: configuration.socket)
@@ -102,21 +101,6 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         guard let server = configuration.apiServer, let address = IPAddress(server.host) else { return StreamRules() }
         let name = StreamTarget.apiServer.description
         return StreamRules(services: [name: SocketAddress(address, port: server.port)])
-    }
-
-    /// Listens at an endpoint; without a host at every address, of IPv4 alone where the kernel has no IPv6.
-    private static func listen(at endpoint: Endpoint) throws(SystemError) -> StreamSocket {
-        guard endpoint.host.isEmpty else {
-            let address = try SocketAddress.resolve(endpoint)[0]
-            return try StreamSocket(listeningAt: address)
-        }
-        let everywhere = SocketAddress(IPAddress(v6High: 0, low: 0), port: endpoint.port)
-        do throws(SystemError) {
-            return try StreamSocket(listeningAt: everywhere)
-        } catch  where error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL {
-            let address = SocketAddress(IPAddress(v4: 0), port: endpoint.port)
-            return try StreamSocket(listeningAt: address)
-        }
     }
 
     // MARK: - Connections
@@ -334,7 +318,6 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
         certificates[peer.generation] = nil
         core.forget(peer, end)
         let name = registry.names[peer.link] ?? "?"
-        if case .violation = end { core.count("violation") }
         core.limiter.log(
             "lane ended",
             level: .info,

@@ -48,7 +48,7 @@ final class SecureEgress: @unchecked Sendable {
         }
         (self.settings, self.door, self.logger, self.base) = (settings, door, logger, base)
         sessions = try Self.load(settings)
-        socket = try StreamSocket(listeningAt: try SocketAddress.resolve(settings.listen)[0])
+        socket = try StreamSocket.listening(at: settings.listen)
     }
 
     deinit {

@@ -14,6 +14,15 @@ extension Worker {
     /// Whether there may be more streams; any thread may ask.
     package var hasRoomForStreams: Bool { crew.activeStreams < UInt64(clamping: maximumStreams) }
 
+    /// Has a stream made of a connection of this side, over a lane of a link that is this worker's; any thread may ask.
+    package func offer(_ request: StreamRequest, link: Int, lane: Int) {
+        laneMap.countOffered(1, on: link)
+        mailbox.post(.open(request, link: link, lane: lane))
+    }
+
+    /// How many connections were offered to all workers for a link and are no streams of it yet; any thread may ask.
+    package func offeredCount(on link: Int) -> UInt64 { laneMap.offeredCount(on: link) }
+
     /// Whether the peer may ask for another stream of a set.
     func mayAsk(_ set: StreamSet) -> Bool {
         set.streams.count < StreamSet.maximumStreams && hasRoomForStreams

@@ -93,9 +93,17 @@ package struct ServerRegistry: Sendable {
 
     private var linked: [Int: Link] { links.filter { !$0.value.generations.isEmpty } }
 
-    /// The links that streams can take: the client's name, the networks that it serves, and what its Node has.
-    package var streamPaths: [(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix])] {
-        linked.filter { !$0.value.streamNetworks.isEmpty }
+    /// Where streams can go by a link: the client's name, the networks that it serves, and what its Node has.
+    package typealias StreamPath = (link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix])
+
+    /// The links that streams can take.
+    package var streamPaths: [StreamPath] { paths(of: linked) }
+
+    /// Those that went a moment ago.
+    package var missingPaths: [StreamPath] { paths(of: links.filter { $0.value.generations.isEmpty }) }
+
+    private func paths(of links: [Int: Link]) -> [StreamPath] {
+        links.filter { !$0.value.streamNetworks.isEmpty }
             .map { ($0.key, $0.value.name, $0.value.streamNetworks, nodes?[$0.value.name] ?? []) }
     }
 
