@@ -166,8 +166,7 @@ let package = Package(
         .executableTarget(
             name: "tendril",
             dependencies: [
-                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPModel", "HTTPTransfer",
-                "LinuxSystem",
+                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPTransfer", "LinuxSystem",
                 "StrictYAML", "CommandSupport", argumentParser,
             ],
             swiftSettings: common,

@@ -50,6 +50,21 @@ package final class KubernetesClient: Sendable {
         self.init(servers, security, transport, agent, mayWrite: { true }, Limits())
     }
 
+    /// Makes a client of the API server that a kubeconfig leads to, with the kubeconfig's credentials.
+    ///
+    /// - Parameters:
+    ///   - kubeconfig: was read.
+    ///   - transport: carries the requests.
+    ///   - program: its name, which the API server's log shows with our version.
+    package convenience init(_ kubeconfig: Kubeconfig, transport: any HTTPTransport, program: String) {
+        self.init(
+            servers: [kubeconfig.server],
+            security: kubeconfig.security,
+            transport: transport,
+            agent: "\(program)/\(Version.text)"
+        )
+    }
+
     private init(
         _ servers: [String],
         _ security: HTTPSecurity,

@@ -2,7 +2,6 @@ import ArgumentParser
 import ClusterModel
 import CommandSupport
 import FoundationEssentials
-import HTTPModel
 import HTTPTransfer
 import KubernetesClient
 import ShootPlan
@@ -20,13 +19,7 @@ struct ClusterOptions: ParsableArguments {
         let paths = kubeconfig.map { [$0] } ?? Kubeconfig.paths(ProcessInfo.processInfo.environment)
         do {
             let parsed = try Kubeconfig(paths: paths, context: context)
-            let client = KubernetesClient(
-                servers: [parsed.server],
-                security: parsed.security,
-                transport: try HTTPTransfer(),
-                agent: "tendril/\(Version.text)"
-            )
-            return (client, parsed.namespace)
+            return (KubernetesClient(parsed, transport: try HTTPTransfer(), program: "tendril"), parsed.namespace)
         } catch {
             throw Failure(error, exitCode: .configuration)
         }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ClusterModel
 import CommandSupport
-import HTTPModel
 import HTTPTransfer
 import KubernetesClient
 import ShootPlan
@@ -15,13 +14,7 @@ struct ShootAccess {
     init(_ name: String, in garden: Garden) async throws {
         let bytes = try await Self.kubeconfig(name, in: garden)
         do {
-            let kubeconfig = try Kubeconfig(remote: bytes)
-            client = KubernetesClient(
-                servers: [kubeconfig.server],
-                security: kubeconfig.security,
-                transport: try HTTPTransfer(),
-                agent: "tendril/\(Version.text)"
-            )
+            client = KubernetesClient(try Kubeconfig(remote: bytes), transport: try HTTPTransfer(), program: "tendril")
         } catch {
             throw Failure(error, exitCode: .configuration)
         }

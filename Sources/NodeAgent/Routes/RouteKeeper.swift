@@ -1,7 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
 internal import Glibc
-internal import HTTPModel
 internal import HTTPTransfer
 internal import KubernetesClient
 internal import LinuxSystem
@@ -39,12 +38,7 @@ package final class RouteKeeper: Sendable {
             throw ConfigurationError([ConfigurationProblem("--pods", "\(pods) is no network of IPv4")])
         }
         let kubeconfig = try Kubeconfig.inCluster(variables)
-        client = KubernetesClient(
-            servers: [kubeconfig.server],
-            security: kubeconfig.security,
-            transport: try HTTPTransfer(),
-            agent: "tendril-routes/\(Version.text)"
-        )
+        client = KubernetesClient(kubeconfig, transport: try HTTPTransfer(), program: "tendril-routes")
         (self.node, self.pods) = (node, range)
         way = isOverlay ? OverlayWay() : NeighbourWay()
         logger = Logger(label: "tendril-routes") { LogOutput(label: $0, level: .info, format: .text) }

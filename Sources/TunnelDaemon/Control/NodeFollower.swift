@@ -64,13 +64,7 @@ final class NodeFollower: Sendable {
     private func follow() async {
         let client: KubernetesClient
         do {
-            let kubeconfig = try Kubeconfig(path: path)
-            client = KubernetesClient(
-                servers: [kubeconfig.server],
-                security: kubeconfig.security,
-                transport: transport,
-                agent: "tendril-vpn/\(Version.text)"
-            )
+            client = KubernetesClient(try Kubeconfig(path: path), transport: transport, program: "tendril-vpn")
         } catch {
             return tell(.failed(reason: "\(error)"))
         }
