@@ -32,7 +32,7 @@ package enum StrictDecoder {
         do throws(YAMLError) {
             node = try YAMLParser.parse(bytes)
         } catch {
-            throw ConfigurationError([.init("", error.description)])
+            throw ConfigurationError("", error.description)
         }
         do {
             let value = try JSONDecoder().decode(type, from: JSONEncoder().encode(node.json))
@@ -45,7 +45,7 @@ package enum StrictDecoder {
         } catch let error as DecodingError {
             throw ConfigurationError([problem(error)])
         } catch {
-            throw ConfigurationError([.init("", "\(error)")])
+            throw ConfigurationError("", "\(error)")
         }
     }
 

@@ -35,7 +35,7 @@ package final class RouteKeeper: Sendable {
     /// - Throws: where this is no pod, or the range is no network of IPv4.
     package init(node: String, pods: String, isOverlay: Bool, variables: [String: String]) throws {
         guard let range = IPPrefix(pods), range.family == .v4 else {
-            throw ConfigurationError([ConfigurationProblem("--pods", "\(pods) is no network of IPv4")])
+            throw ConfigurationError("--pods", "\(pods) is no network of IPv4")
         }
         let kubeconfig = try Kubeconfig.inCluster(variables)
         client = KubernetesClient(kubeconfig, transport: try HTTPTransfer(), program: "tendril-routes")

@@ -101,7 +101,7 @@ package struct ConfigurationValidator {
     ) -> Value? {
         guard let value = raw.values[setting]?.last else { return nil }
         guard let parsed = parse(value.text) else {
-            problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) is not \(expected)"))
+            problems.add(value.path, "\(quoted(value.text)) is not \(expected)")
             return nil
         }
         return parsed
@@ -123,11 +123,11 @@ package struct ConfigurationValidator {
         var found: [Value] = []
         for value in values {
             guard let parsed = parse(value.text) else {
-                problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) is not \(expected)"))
+                problems.add(value.path, "\(quoted(value.text)) is not \(expected)")
                 continue
             }
             if found.contains(parsed) {
-                problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) comes twice"))
+                problems.add(value.path, "\(quoted(value.text)) comes twice")
             } else {
                 found.append(parsed)
             }
@@ -256,7 +256,7 @@ package struct ConfigurationValidator {
             }
         for setting in foreign {
             guard let value = raw.values[setting]?.first else { continue }
-            problems.append(ConfigurationProblem(value.path, "is no setting of a \(role)"))
+            problems.add(value.path, "is no setting of a \(role)")
         }
     }
 
@@ -313,9 +313,9 @@ package struct ConfigurationValidator {
         for client in raw.clients {
             let name = client.name.text
             if !Endpoint.isHostName(name) {
-                problems.append(ConfigurationProblem(client.name.path, "\(quoted(name)) is not a client's name"))
+                problems.add(client.name.path, "\(quoted(name)) is not a client's name")
             } else if bindings[name] != nil {
-                problems.append(ConfigurationProblem(client.name.path, "\(quoted(name)) comes twice"))
+                problems.add(client.name.path, "\(quoted(name)) comes twice")
             }
             let own = parsed(client.networks, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
             let addresses = parsed(client.addresses, "an address", { IPAddress($0) })
@@ -323,10 +323,10 @@ package struct ConfigurationValidator {
             for (network, value) in zip(all, client.networks + client.addresses) {
                 if let other = taken.first(where: { $0.network.overlaps(network) }) {
                     let reason = "\(network) overlaps \(other.network) of \(other.path)"
-                    problems.append(ConfigurationProblem(value.path, reason))
+                    problems.add(value.path, reason)
                 }
                 if !networks.isEmpty, own.contains(network), !networks.contains(where: { $0.contains(network) }) {
-                    problems.append(ConfigurationProblem(value.path, "\(network) lies in none of the networks"))
+                    problems.add(value.path, "\(network) lies in none of the networks")
                 }
                 taken.append((network, value.path))
             }
@@ -336,7 +336,7 @@ package struct ConfigurationValidator {
     }
 
     private mutating func problem(_ setting: Setting, _ reason: String) {
-        problems.append(ConfigurationProblem(raw.values[setting]?.first?.path ?? setting.key, reason))
+        problems.add(raw.values[setting]?.first?.path ?? setting.key, reason)
     }
 
     private func quoted(_ text: String) -> String { "\"\(text.prefix(80))\"" }
