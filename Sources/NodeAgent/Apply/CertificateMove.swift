@@ -49,16 +49,13 @@ struct CertificateMove: Sendable {
             throw AgentFailure(.waiting, "the kubelet's new certificates wait for leave to restart it")
         }
         context.logger.notice("the kubelet asks for new certificates")
-        do {
+        try await attempting("have the kubelet's certificates renewed") {
             // Without what it had, the kubelet asks as at its first start: as the agent. The client's goes first: without it
             // an attempt that is interrupted is made again.
             for path in [KubeletPaths.clientCertificate, KubeletPaths.servingCertificate, KubeletPaths.kubeconfig] {
                 try context.files.remove(path)
             }
-            let units = context.units
-            try await Blocking.run("restart") { try units.perform(.restart, KubeletPaths.unit) }
-        } catch {
-            throw AgentFailure(error, doing: "have the kubelet's certificates renewed")
+            try await context.restart(KubeletPaths.unit)
         }
         let deadline = Clock.now() + Self.patience
         let late = serving == nil ? [KubeletPaths.clientCertificate] : wanted.keys.sorted()

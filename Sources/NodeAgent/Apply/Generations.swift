@@ -66,7 +66,7 @@ package struct Generations: Sendable {
 
     /// Takes a proven configuration as the next generation, unless it is the one in force; whether it did.
     package func accept(_ new: SignedConfiguration) throws(AgentFailure) -> Bool {
-        do {
+        try attempt("take generation \(new.generation)") {
             let older = try onItsWay()
             let newest = try older?.configuration ?? applied()
             if newest?.checksum == new.checksum { return older != nil }
@@ -88,8 +88,6 @@ package struct Generations: Sendable {
             )
             try store.save(pending, AgentPaths.pending)
             return true
-        } catch {
-            throw AgentFailure(error, doing: "take generation \(new.generation)")
         }
     }
 
@@ -179,16 +177,14 @@ package struct Generations: Sendable {
             "applying",
             metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
         )
-        let (images, applier) = (ImageFiles(context), Applier(files: context.files, units: context.units))
+        let (images, applier) = (ImageFiles(context), context.applier)
         carriesOut.withLock { $0 = true }
         defer { carriesOut.withLock { $0 = false } }
-        do {
+        try await attempting("apply generation \(configuration.generation)") {
             try await Blocking.run("apply") {
                 try applier.carryOut(plan)
                 images.tidy()
             }
-        } catch {
-            throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
         }
     }
 
@@ -245,12 +241,10 @@ package struct Generations: Sendable {
         _ document: NodeConfiguration,
         _ contents: [String: [UInt8]]
     ) async throws(AgentFailure) -> Plan {
-        let applier = Applier(files: context.files, units: context.units)
-        do {
+        let applier = context.applier
+        return try await attempting("plan generation \(document.metadata.generation)") {
             let desired = try DesiredNode(document, on: context.host, secrets: contents) { Digest.hex($0) }
             return try await Blocking.run("plan") { try applier.plan(to: desired) }
-        } catch {
-            throw AgentFailure(error, doing: "plan generation \(document.metadata.generation)")
         }
     }
 
@@ -270,30 +264,26 @@ package struct Generations: Sendable {
 
     /// Puts the pending generation into force.
     package func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
-        do {
+        try attempt("keep generation \(configuration.generation)") {
             try store.save(configuration, AgentPaths.applied)
             try store.remove(AgentPaths.pending)
-        } catch {
-            throw AgentFailure(error, doing: "keep generation \(configuration.generation)")
         }
     }
 
     /// Notes that a generation is not to be tried again, before the last one is brought back.
     func reject(_ configuration: SignedConfiguration, _ reason: String) throws(AgentFailure) {
-        do {
+        try attempt("keep the reason of a roll-back") {
             var list = try rejections().filter { $0.checksum != configuration.checksum }
             list.append(
                 Rejection(checksum: configuration.checksum, generation: configuration.generation, reason: reason)
             )
             try store.save(Array(list.suffix(16)), AgentPaths.rejected)
-        } catch {
-            throw AgentFailure(error, doing: "keep the reason of a roll-back")
         }
     }
 
     /// Forgets the pending generation.
     func dropPending() throws(AgentFailure) {
-        do { try store.remove(AgentPaths.pending) } catch { throw AgentFailure(error, doing: "forget a generation") }
+        try attempt("forget a generation") { try store.remove(AgentPaths.pending) }
     }
 
     /// What a signed configuration says; of the one that was read last as it was read.

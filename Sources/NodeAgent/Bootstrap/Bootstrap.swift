@@ -86,7 +86,7 @@ package final class Bootstrap: Sendable {
         else {
             return nil
         }
-        try? Applier(files: context.files, units: context.units).tidy()
+        try? context.applier.tidy()
         progress.withLock { ($0.phase, $0.error, $0.cause) = (.done, nil, nil) }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
@@ -147,12 +147,10 @@ package final class Bootstrap: Sendable {
                 "the clock says \(KubernetesTime.text(seconds: Clock.unixTime())); is time synchronised?"
             )
         }
-        do {
+        try attempt("keep state in \(AgentPaths.state)") {
             try context.files.makeDirectories(for: AgentPaths.progress, mode: 0o700)
             try context.store.save(state, AgentPaths.progress)
-            try Applier(files: context.files, units: context.units).tidy()
-        } catch {
-            throw AgentFailure(error, doing: "keep state in \(AgentPaths.state)")
+            try context.applier.tidy()
         }
     }
 
@@ -164,11 +162,8 @@ package final class Bootstrap: Sendable {
         if let kept { return kept }
         let token = try token()
         let open = context.client(context.security(.unproven, .none))
-        let map: ConfigMap
-        do {
-            map = try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
-        } catch {
-            throw AgentFailure(error, doing: "fetch cluster-info")
+        let map = try await attempting("fetch cluster-info") {
+            try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
         }
         let pins = context.configuration.certificateAuthorityPins ?? []
         return try keepAuthority(try ClusterInfo.authority(map, token: token, pins: pins))
@@ -178,12 +173,10 @@ package final class Bootstrap: Sendable {
         guard let facts = try? CertificateFacts.bundle(bundle, "CA bundle"), !facts.isEmpty else {
             throw AgentFailure(.invalidConfiguration, "certificateAuthority cannot be read")
         }
-        do {
+        try attempt("keep the CA") {
             if try context.files.read(AgentPaths.authority) != bundle {
                 try context.files.replace(AgentPaths.authority, bundle, mode: 0o600)
             }
-        } catch {
-            throw AgentFailure(error, doing: "keep the CA")
         }
         return bundle
     }
@@ -271,13 +264,7 @@ package final class Bootstrap: Sendable {
     /// The token from its file.
     private func token() throws(AgentFailure) -> BootstrapToken {
         let path = tokenPath
-        let bytes: [UInt8]?
-        do {
-            bytes = try context.files.read(path, limit: 4096)
-        } catch {
-            throw AgentFailure(error, doing: "read the token")
-        }
-        guard let bytes else {
+        guard let bytes = try attempt("read the token", { try context.files.read(path, limit: 4096) }) else {
             throw AgentFailure(.tokenMissing, "there is no bootstrap token in \(path), and no identity that is valid")
         }
         let text = String(decoding: bytes, as: UTF8.self).split { $0 == "\n" || $0 == "\r" || $0 == " " }.first ?? ""

@@ -86,20 +86,18 @@ struct IdentityRequest: Sendable {
         else {
             throw AgentFailure(.denied, "the certificate that came is not the one that was asked for")
         }
-        do {
+        return try attempt("keep \(purpose.name)") {
             let secret = try key.pem()
             let pem = certificate + secret.copied
             try context.files.replace(purpose.path, pem, mode: 0o600)
             try context.files.remove(purpose.requestedKey)
             try context.files.syncDirectory(of: purpose.requestedKey)
             return pem
-        } catch {
-            throw AgentFailure(error, doing: "keep \(purpose.name)")
         }
     }
 
     private func requestedKey() throws(AgentFailure) -> KeyPair {
-        do {
+        try attempt("make a key") {
             if let pem = try context.files.read(purpose.requestedKey), let key = try? KeyPair(pem: Secret(pem)) {
                 return key
             }
@@ -107,8 +105,6 @@ struct IdentityRequest: Sendable {
             let pem = try key.pem().copied
             try context.files.replace(purpose.requestedKey, pem, mode: 0o600)
             return key
-        } catch {
-            throw AgentFailure(error, doing: "make a key")
         }
     }
 
@@ -136,12 +132,9 @@ struct IdentityRequest: Sendable {
         let deadline = Clock.now() + patience
         var pause: UInt64 = 50_000_000
         while Clock.now() < deadline {
-            let request: CertificateSigningRequest
-            do {
-                request = try await client.get(CertificateSigningRequest.self, name)
-            } catch {
-                // The token is void as soon as it was used: who holds it learns nothing more.
-                throw AgentFailure(error, doing: "fetch \(purpose.name)")
+            // The token is void as soon as it was used: who holds it learns nothing more.
+            let request = try await attempting("fetch \(purpose.name)") {
+                try await client.get(CertificateSigningRequest.self, name)
             }
             if let denial = request.condition("Denied") ?? request.condition("Failed") {
                 try? context.files.remove(purpose.requestedKey)

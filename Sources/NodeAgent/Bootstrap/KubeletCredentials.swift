@@ -34,15 +34,13 @@ package enum KubeletCredentials {
             ],
             "contexts": [["name": "cluster", "context": ["cluster": "cluster", "user": "agent"]]],
         ]
-        do {
+        try attempt("write the kubelet's credentials") {
             let text = Array(try CanonicalJSON.text(kubeconfig).utf8) + [0x0A]
             for (path, content, mode) in [
                 (KubeletPaths.authority, membership.authority, 0o644), (KubeletPaths.bootstrapKubeconfig, text, 0o600),
             ] as [(String, [UInt8], UInt32)] where try context.files.read(path) != content {
                 try context.files.replace(path, content, mode: mode)
             }
-        } catch {
-            throw AgentFailure(error, doing: "write the kubelet's credentials")
         }
     }
 }

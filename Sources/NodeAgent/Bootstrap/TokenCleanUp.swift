@@ -19,7 +19,7 @@ package struct TokenCleanUp: Sendable {
     /// A copy that cannot be removed is told, and left.
     package func run() throws(AgentFailure) {
         let path = context.configuration.tokenFile ?? AgentConfiguration.tokenPath
-        do {
+        try attempt("remove the token") {
             guard let bytes = try context.files.read(path, limit: 4096) else { return }
             let token = bytes.prefix { $0 != 0x0A && $0 != 0x0D && $0 != 0x20 }
             if token.count >= 23 {
@@ -29,8 +29,6 @@ package struct TokenCleanUp: Sendable {
             // Last, so that a stop before it begins again.
             try context.files.remove(path)
             try context.files.syncDirectory(of: path)
-        } catch {
-            throw AgentFailure(error, doing: "remove the token")
         }
     }
 

@@ -43,7 +43,7 @@ struct FaultWatch: Sendable {
     /// Whether every directory that is written to takes a file.
     private var canWriteEverywhere: Bool {
         do {
-            let touched = try Applier(files: context.files, units: context.units).manifest().files.keys
+            let touched = try context.applier.manifest().files.keys
             for directory in Set(
                 touched.map { $0[..<($0.lastIndex(of: "/") ?? $0.startIndex)] } + [AgentPaths.state[...]]
             ) {

@@ -58,8 +58,7 @@ struct KubeletEndpoint: Sendable {
             }
             try context.files.replace(KubeletPaths.kubeconfig, Array(text.joined(separator: "\n").utf8), mode: 0o600)
             try KubeletCredentials.write(context, supervisor.membership)
-            let units = context.units
-            try await Blocking.run("lead") { try units.perform(.restart, KubeletPaths.unit) }
+            try await context.restart(KubeletPaths.unit)
             context.logger.notice("the kubelet goes to another address", metadata: ["from": "\(old)", "to": "\(new)"])
             await supervisor.report.event("KubeletFollowedEndpoint", "from \(old) to \(new)", isWarning: true)
         } catch {

@@ -50,9 +50,8 @@ extension Supervisor {
         // First, so that a restart that fails is not tried for ever.
         try? await report.clearRestart()
         for name in names.prefix(16) {
-            let units = context.units
             do {
-                try await Blocking.run("restart") { try units.perform(.restart, name) }
+                try await context.restart(name)
                 await report.event("UnitRestarted", "restarted \(name), as an annotation wished", isWarning: false)
             } catch {
                 await report.event("UnitRestartFailed", "\(error)", isWarning: true)
@@ -134,9 +133,8 @@ extension Supervisor {
             )
         case .restart:
             context.logger.warning("restarting", metadata: ["unit": "\(unit)", "problem": "\(problem)"])
-            let units = context.units
             do {
-                try await Blocking.run("remedy") { try units.perform(.restart, unit) }
+                try await context.restart(unit)
                 await report.event("UnhealthyUnitRestarted", "restarted \(unit): \(problem)", isWarning: true)
             } catch {
                 context.logger.error("\(error)")
