@@ -15,7 +15,6 @@ final class ControlCore {
         static var signals: UInt64 { 0 }
         static var mailbox: UInt64 { 1 }
         static var status: UInt64 { 2 }
-        static var listener: UInt64 { 3 }
         static var firstDynamic: UInt64 { 16 }
     }
 
