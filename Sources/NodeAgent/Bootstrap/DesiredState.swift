@@ -26,7 +26,7 @@ package struct DesiredState: Sendable {
     /// Fetches what a pointer leads to.
     package func fetch(_ pointer: ConfigMap) async throws(AgentFailure) -> SignedConfiguration {
         guard let name = pointer.data?[TendrilAPI.pointerKey], NodeName.isValid(name) else {
-            throw AgentFailure(.noDesiredState, "the ConfigMap \(pointer.metadata.name ?? "") names no Secret")
+            throw AgentFailure(.noDesiredState, "the ConfigMap \(pointer.name) names no Secret")
         }
         let secret = try await attempting("read the Secret \(name)") {
             try await client.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)

@@ -63,12 +63,9 @@ package final class RouteKeeper: Sendable {
     private func follow() async {
         await Watcher(Node.self, client: client).run { event in
             switch event {
-            case .all(let all):
-                self.state.withLock { state in
-                    state.nodes = Dictionary(all.map { ($0.metadata.name ?? "", $0) }) { $1 }
-                }
-            case .changed(let node): self.state.withLock { $0.nodes[node.metadata.name ?? ""] = node }
-            case .removed(let node): self.state.withLock { $0.nodes[node.metadata.name ?? ""] = nil }
+            case .all(let all): self.state.withLock { $0.nodes = all.byName }
+            case .changed(let node): self.state.withLock { $0.nodes[node.name] = node }
+            case .removed(let node): self.state.withLock { $0.nodes[node.name] = nil }
             case .failed(let error):
                 self.logger.warning("cannot watch nodes", metadata: ["reason": "\(error)"])
                 return

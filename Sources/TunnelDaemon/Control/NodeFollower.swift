@@ -80,7 +80,7 @@ final class NodeFollower: Sendable {
                 for node in nodes { self.note(node, in: &claims) }
             }
         case .changed(let node): change { self.note(node, in: &$0) }
-        case .removed(let node): change { $0[node.metadata.name ?? ""] = nil }
+        case .removed(let node): change { $0[node.name] = nil }
         }
     }
 
