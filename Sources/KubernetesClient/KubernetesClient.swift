@@ -185,7 +185,7 @@ package final class KubernetesClient: Sendable {
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
                 // A caller that waits longer than this has better things to do.
                 guard pause <= .seconds(10) else { throw error }
-                do { try await Task.sleep(nanoseconds: pause.value) } catch is CancellationError { throw error } catch {
+                do { try await Task.sleep(pause) } catch is CancellationError { throw error } catch {
                     continue
                 }
             }

@@ -82,7 +82,7 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                     // Not even a bookmark: nobody knows whether that version was ever reached. Where etcd was restored, the
                     // newest one is older, and the API server waits for it in silence.
                     version = ""
-                    try? await Task.sleep(nanoseconds: backoff.wait().value)
+                    try? await Task.sleep(backoff.wait())
                 }
             } catch {
                 if Task.isCancelled { return }
@@ -90,7 +90,7 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                 version = ""
                 if !error.isGone { await tell(.failed(error)) }
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
-                try? await Task.sleep(nanoseconds: pause.value)
+                try? await Task.sleep(pause)
             }
         }
     }

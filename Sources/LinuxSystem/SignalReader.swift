@@ -1,5 +1,6 @@
 import CTendrilShims
 import Glibc
+import TendrilCore
 
 /// Receives signals as readable events instead of interruptions (signalfd).
 package struct SignalReader: ~Copyable, Sendable {
@@ -32,7 +33,7 @@ package struct SignalReader: ~Copyable, Sendable {
 /// else can read them, and the first process of a container loses those that nobody takes.
 package enum EndSignal {
     /// How often it is looked for.
-    private static let period: UInt64 = 200_000_000
+    private static let period = Nanoseconds.milliseconds(200)
 
     /// Takes note of SIGTERM and SIGINT from here on.
     package static func expect() { tendril_catch_signals() }
@@ -42,6 +43,6 @@ package enum EndSignal {
 
     /// Waits for one, or for something else that ends the service.
     package static func wait(or isOver: () -> Bool = { false }) async {
-        while !hasCome, !isOver() { try? await Task.sleep(nanoseconds: period) }
+        while !hasCome, !isOver() { try? await Task.sleep(period) }
     }
 }

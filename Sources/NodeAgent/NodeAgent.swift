@@ -112,7 +112,7 @@ package enum NodeAgent {
         guard let period = service.watchdogMilliseconds else { return }
         while !Task.isCancelled {
             service.notify("WATCHDOG=1")
-            try? await Task.sleep(nanoseconds: UInt64(period) * 1_000_000)
+            try? await Task.sleep(.milliseconds(UInt64(period)))
         }
     }
 }

@@ -63,7 +63,7 @@ struct CertificateMove: Sendable {
             guard Clock.now() < deadline, !Task.isCancelled else {
                 throw AgentFailure(.unhealthy, "the kubelet got no \(missing)")
             }
-            try? await Task.sleep(nanoseconds: 250_000_000)
+            try? await Task.sleep(.milliseconds(250))
         }
         for path in late { try require(facts(path), wanted[path] ?? "", path) }
     }

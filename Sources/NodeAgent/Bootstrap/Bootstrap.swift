@@ -238,7 +238,7 @@ package final class Bootstrap: Sendable {
     }
 
     private func awaitKubelet() async throws(AgentFailure) {
-        try await until("the kubelet has its certificate and is healthy", seconds: 60) {
+        try await until("the kubelet has its certificate and is healthy", within: .seconds(60)) {
             guard Program.exists(KubeletPaths.clientCertificate) else { return "it has no client certificate yet" }
             return await LocalHealth.kubelet(self.context.transport)
         }
@@ -246,7 +246,7 @@ package final class Bootstrap: Sendable {
 
     private func awaitReady(_ client: KubernetesClient) async throws(AgentFailure) {
         let name = context.identity.machine
-        try await until("the Node \(name) is Ready", seconds: 300) {
+        try await until("the Node \(name) is Ready", within: .seconds(300)) {
             let node: Node?
             do throws(APIError) {
                 node = try await client.find(Node.self, name)
@@ -274,21 +274,17 @@ package final class Bootstrap: Sendable {
         return token
     }
 
-    /// Asks again and again, at first often, until nothing is missing.
+    /// Asks until nothing is missing.
     private func until(
         _ what: String,
-        seconds: UInt64,
+        within patience: Nanoseconds,
         _ missing: @Sendable () async -> String?
     ) async throws(AgentFailure) {
-        let deadline = Clock.now() + .seconds(seconds)
-        var pause: UInt64 = 50_000_000
-        var reason = ""
-        while Clock.now() < deadline {
-            guard let now = await missing() else { return }
-            reason = now
-            do { try await Task.sleep(nanoseconds: pause) } catch { break }
-            pause = min(pause * 3 / 2, 1_000_000_000)
+        var reason: String? = ""
+        let isDone: Bool? = try await askAgain(for: patience, pausingAtMost: .seconds(1)) {
+            reason = await missing()
+            return reason == nil ? true : nil
         }
-        throw AgentFailure(.unhealthy, "waited in vain until \(what): \(reason)")
+        guard isDone != nil else { throw AgentFailure(.unhealthy, "waited in vain until \(what): \(reason ?? "")") }
     }
 }

@@ -129,24 +129,28 @@ struct IdentityRequest: Sendable {
     }
 
     private func certificate(_ name: String) async throws(AgentFailure) -> [UInt8] {
-        let deadline = Clock.now() + patience
-        var pause: UInt64 = 50_000_000
-        while Clock.now() < deadline {
-            // The token is void as soon as it was used: who holds it learns nothing more.
-            let request = try await attempting("fetch \(purpose.name)") {
-                try await client.get(CertificateSigningRequest.self, name)
-            }
-            if let denial = request.condition("Denied") ?? request.condition("Failed") {
-                try? context.files.remove(purpose.requestedKey)
-                throw AgentFailure(
-                    .denied,
-                    "the certificate was denied: \(denial.message ?? denial.reason ?? "no reason given")"
-                )
-            }
-            if let certificate = request.status?.certificate { return Array(certificate) }
-            do { try await Task.sleep(nanoseconds: pause) } catch { break }
-            pause = min(pause * 3 / 2, 2_000_000_000)
+        let issued = try await askAgain(for: patience, pausingAtMost: .seconds(2)) { () async throws(AgentFailure) in
+            try await outcome(of: name)
         }
-        throw AgentFailure(.undecided, "nobody has approved the request \(name); is the approver running?")
+        guard let issued else {
+            throw AgentFailure(.undecided, "nobody has approved the request \(name); is the approver running?")
+        }
+        return issued
+    }
+
+    /// The certificate that came of a request; `nil` where there is none yet.
+    private func outcome(of name: String) async throws(AgentFailure) -> [UInt8]? {
+        // The token is void as soon as it was used: who holds it learns nothing more.
+        let request = try await attempting("fetch \(purpose.name)") {
+            try await client.get(CertificateSigningRequest.self, name)
+        }
+        if let denial = request.condition("Denied") ?? request.condition("Failed") {
+            try? context.files.remove(purpose.requestedKey)
+            throw AgentFailure(
+                .denied,
+                "the certificate was denied: \(denial.message ?? denial.reason ?? "no reason given")"
+            )
+        }
+        return request.status?.certificate.map { Array($0) }
     }
 }

@@ -23,7 +23,7 @@ package enum AgentMetrics {
                 return try WorkerThread(name: "metrics") { endpoint.serve() }.detach()
             } catch {
                 logger.error("\(error)")
-                try? await Task.sleep(nanoseconds: backoff.wait().value)
+                try? await Task.sleep(backoff.wait())
             }
         }
     }

@@ -51,7 +51,7 @@ package final class RouteKeeper: Sendable {
             async let following: Void = follow()
             // What somebody else changed is mended too.
             while !Task.isCancelled {
-                try? await Task.sleep(nanoseconds: 30_000_000_000)
+                try? await Task.sleep(.seconds(30))
                 apply(isThorough: true)
             }
             await following

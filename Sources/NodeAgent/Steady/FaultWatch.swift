@@ -15,8 +15,8 @@ struct FaultWatch: Sendable {
     func pause(_ probe: AgentFailure.Probe, atMost limit: Nanoseconds) async {
         let deadline = Clock.now() + limit
         while Clock.now() < deadline, !Task.isCancelled {
-            let left = deadline.since(Clock.now())
-            try? await Task.sleep(nanoseconds: min(left, probe == .none ? left : 5_000_000_000))
+            let left = Nanoseconds(deadline.since(Clock.now()))
+            try? await Task.sleep(probe == .none ? left : min(left, .seconds(5)))
             if await isOver(probe) { return }
         }
     }

@@ -50,7 +50,7 @@ package struct HealthHold: Sendable {
                 wellSince = since
                 if now.since(since) >= UInt64(hold) * 1_000_000_000 { return nil }
             }
-            try? await Task.sleep(nanoseconds: 1_000_000_000)
+            try? await Task.sleep(.seconds(1))
         }
         return "the agent was stopped"
     }

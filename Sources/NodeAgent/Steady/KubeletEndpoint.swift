@@ -26,7 +26,7 @@ struct KubeletEndpoint: Sendable {
                 silences = 0
                 await lead(from: used, to: client.server)
             }
-            try? await Task.sleep(nanoseconds: 10_000_000_000)
+            try? await Task.sleep(.seconds(10))
         }
     }
 

@@ -17,14 +17,14 @@ extension Supervisor {
                 "leaseDurationSeconds": .integer(TendrilAPI.agentLeaseSeconds), "renewTime": .string(now),
             ]
             let name = TendrilAPI.agentLease(machine: context.identity.machine)
-            var seconds: UInt64 = 15
+            var pause = Nanoseconds.seconds(15)
             do throws(APIError) {
                 try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
             } catch {
                 context.logger.debug("heartbeat failed", metadata: ["reason": "\(error)"])
-                seconds = 5
+                pause = .seconds(5)
             }
-            try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)
+            try? await Task.sleep(pause)
         }
     }
 
@@ -89,13 +89,13 @@ extension Supervisor {
                 "\(error.message); \(left / 3600) h are left",
                 isWarning: true
             )
-            try? await Task.sleep(nanoseconds: 60_000_000_000)
+            try? await Task.sleep(.seconds(60))
         }
     }
 
     func watchServices() async {
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 20_000_000_000)
+            try? await Task.sleep(.seconds(20))
             await lookAtServices()
         }
     }

@@ -3,6 +3,7 @@ internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
 internal import NodePlan
+internal import TendrilCore
 
 /// What is wanted of the node.
 extension Supervisor {
@@ -31,7 +32,7 @@ extension Supervisor {
             let names = secretNames
             await withTaskGroup(of: Void.self) { group in
                 for name in names { group.addTask { await self.followSecret(name) } }
-                while !Task.isCancelled, secretNames == names { try? await Task.sleep(nanoseconds: 5_000_000_000) }
+                while !Task.isCancelled, secretNames == names { try? await Task.sleep(.seconds(5)) }
                 group.cancelAll()
             }
         }

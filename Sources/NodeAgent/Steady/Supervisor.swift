@@ -71,14 +71,14 @@ package final class Supervisor: Sendable {
             group.addTask { await self.reconcileForever() }
             group.addTask { await self.retryWhenDue() }
             group.addTask { await self.heartbeat() }
-            group.addTask { await self.every(seconds: 60) { await self.lookAtNode() } }
-            group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
-            group.addTask { await self.every(seconds: 60) { self.renewTunnelCertificate() } }
+            group.addTask { await self.every(.seconds(60)) { await self.lookAtNode() } }
+            group.addTask { await self.every(.seconds(60)) { await self.renewCertificate() } }
+            group.addTask { await self.every(.seconds(60)) { self.renewTunnelCertificate() } }
             group.addTask { await KubeletEndpoint(self).follow() }
             group.addTask { await self.watchServices() }
-            group.addTask { await self.every(seconds: 600) { self.wake.yield() } }
+            group.addTask { await self.every(.seconds(600)) { self.wake.yield() } }
             // What only joining needed of the program does not stay in memory.
-            group.addTask { await self.every(seconds: 45) { ResidentMemory.releaseProgramText() } }
+            group.addTask { await self.every(.seconds(45)) { ResidentMemory.releaseProgramText() } }
         }
     }
 
@@ -103,7 +103,7 @@ package final class Supervisor: Sendable {
     /// Wakes the reconciling when a failure is to be tried again, or its fault is seen to be over.
     private func retryWhenDue() async {
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 1_000_000_000)
+            try? await Task.sleep(.seconds(1))
             let (due, failure) = state.withLock { ($0.retryAt, $0.failure) }
             guard let due else { continue }
             let now = Clock.now()
@@ -290,10 +290,10 @@ package final class Supervisor: Sendable {
         do { return try body() } catch { throw AgentFailure(error, doing: "read the state") }
     }
 
-    private func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
+    private func every(_ period: Nanoseconds, _ body: @escaping @Sendable () async -> Void) async {
         while !Task.isCancelled {
             await body()
-            try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)
+            try? await Task.sleep(period)
         }
     }
 }

@@ -56,7 +56,7 @@ final class NodeFollower: Sendable {
     private func followUntilChange() async {
         let stamp = FileStamp(path)
         let following = Task { await self.follow() }
-        while FileStamp(path) == stamp { try? await Task.sleep(nanoseconds: 10_000_000_000) }
+        while FileStamp(path) == stamp { try? await Task.sleep(.seconds(10)) }
         following.cancel()
         await following.value
     }

@@ -151,7 +151,7 @@ struct Installer {
                 let text = "waited \(Self.patience.value / 1_000_000_000) s until \(what): \(reason)"
                 throw Failure(TextError(description: text), exitCode: .unavailable)
             }
-            try await Task.sleep(nanoseconds: 500_000_000)
+            try await Task.sleep(.milliseconds(500))
         }
         progress.say(what)
     }
