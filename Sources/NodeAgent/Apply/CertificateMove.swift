@@ -11,11 +11,11 @@ struct CertificateMove: Sendable {
     private static let patience = Nanoseconds.seconds(60)
 
     private let context: AgentContext
-    private let membership: Membership
+    private let access: ClusterAccess
     private let issuers: NodeConfiguration.CertificateIssuers
 
-    init(_ context: AgentContext, _ membership: Membership, to issuers: NodeConfiguration.CertificateIssuers) {
-        (self.context, self.membership, self.issuers) = (context, membership, issuers)
+    init(_ context: AgentContext, _ access: ClusterAccess, to issuers: NodeConfiguration.CertificateIssuers) {
+        (self.context, self.access, self.issuers) = (context, access, issuers)
     }
 
     /// Replaces what others issued.
@@ -26,9 +26,9 @@ struct CertificateMove: Sendable {
     ///   - permit: asked for leave before the kubelet is restarted; pods go on without it.
     /// - Throws: `AgentFailure`, also where those who issue certificates have not moved yet: it is to be tried again.
     func run(hasTunnel: Bool, hasKubelet: Bool, permit: () async -> Bool) async throws(AgentFailure) {
-        if !membership.identity.facts.isIssued(by: issuers.agent) {
-            try await membership.renew(context)
-            try require(membership.identity.facts, issuers.agent, "the agent's certificate")
+        if !access.identity.facts.isIssued(by: issuers.agent) {
+            try await access.renew(context)
+            try require(access.identity.facts, issuers.agent, "the agent's certificate")
         }
         if hasTunnel {
             try require(facts(AgentPaths.tunnel), issuers.agent, "the tunnel's certificate")

@@ -12,15 +12,15 @@ internal import TendrilCore
 /// force until then can be brought back as a whole.
 package struct Generations: Sendable {
     private let context: AgentContext
-    private let membership: Membership
+    private let access: ClusterAccess
     /// The document that was read last, by its checksum: passes that change nothing read it again and again.
     private let lastRead = Guarded<(checksum: String, document: NodeConfiguration)?>(nil)
     /// Whether files and units are being changed now.
     private let carriesOut = Guarded(false)
     private var store: StateStore<ConfinedFiles> { context.store }
 
-    package init(_ context: AgentContext, _ membership: Membership) {
-        (self.context, self.membership) = (context, membership)
+    package init(_ context: AgentContext, _ access: ClusterAccess) {
+        (self.context, self.access) = (context, access)
     }
 
     package func applied() throws -> SignedConfiguration? {
@@ -82,7 +82,7 @@ package struct Generations: Sendable {
             }
             let pending = PendingGeneration(
                 configuration: new,
-                authority: older?.authority ?? Data(membership.authority),
+                authority: older?.authority ?? Data(access.authority),
                 isBegun: older.map { $0.isBegun ?? true } ?? false,
                 begunAt: older?.begunAt
             )
@@ -160,8 +160,8 @@ package struct Generations: Sendable {
         do {
             // It was proven when it was adopted, and may be what the API server is reached by.
             let authority = try onItsWay()?.authority ?? document.spec.certificateAuthority.map { Data($0.utf8) }
-            if let authority { try membership.believe(Array(authority), context) }
-            let client = membership.client.hasty(.seconds(5), triesAgain: false)
+            if let authority { try access.believe(Array(authority), context) }
+            let client = access.client.hasty(.seconds(5), triesAgain: false)
             let contents = try await ForeignContents(context, client).fetchOrKeep(&document.spec)
             let whole = try await self.plan(document, contents)
             let images = ImageFiles(context)
@@ -221,7 +221,7 @@ package struct Generations: Sendable {
         guard let mode = FileMode(file.mode ?? "0600"), let old = try context.files.read(file.path) else {
             return false
         }
-        let new = try await ForeignContents(context, membership.client).fetch(file, issuer: nil)
+        let new = try await ForeignContents(context, access.client).fetch(file, issuer: nil)
         guard new != old else { return false }
         try context.files.replace(file.path, new, mode: mode.bits)
         return true
@@ -233,7 +233,7 @@ package struct Generations: Sendable {
         // Only what is on its way: one that was taken back asks for nothing of what it was to bring.
         let isPending = (try? pending())??.checksum == configuration.checksum
         let issuer = isPending ? document.spec.certificateIssuers?.agent : nil
-        let contents = try await ForeignContents(context, membership.client).fetch(document.spec, issuer: issuer)
+        let contents = try await ForeignContents(context, access.client).fetch(document.spec, issuer: issuer)
         return try await plan(document, contents)
     }
 
@@ -297,8 +297,8 @@ package struct Generations: Sendable {
 
     /// Believes another CA bundle, once the API server is seen to have a certificate of it.
     private func adopt(_ authority: [UInt8]) async throws {
-        if authority != membership.authority { try await prove(authority) }
-        try membership.believe(authority, context)
+        if authority != access.authority { try await prove(authority) }
+        try access.believe(authority, context)
     }
 
     private func prove(_ authority: [UInt8]) async throws(AgentFailure) {
@@ -306,7 +306,7 @@ package struct Generations: Sendable {
         guard let facts = try? CertificateFacts.bundle(authority, field), !facts.isEmpty else {
             throw AgentFailure(.badDesiredState, "\(field) holds no certificate that can be read")
         }
-        let client = membership.client.with(context.security(.bundle(authority), membership.credential))
+        let client = access.client.with(context.security(.bundle(authority), access.credential))
         do throws(APIError) {
             _ = try await client.raw("/version")
         } catch {

@@ -33,8 +33,8 @@ package final class Bootstrap: Sendable {
     ///
     /// - Returns: what steady state goes on with.
     /// - Throws: `AgentFailure` of the phase that `state` names.
-    package func run() async throws(AgentFailure) -> Membership {
-        if let membership = joined() { return membership }
+    package func run() async throws(AgentFailure) -> ClusterAccess {
+        if let access = joined() { return access }
         // A machine that has an identity needs no token, whatever it did before.
         try await step(.preflight) { () async throws(AgentFailure) in try preflight() }
         let authority = try await step(.trust) { () async throws(AgentFailure) in try await trust() }
@@ -49,27 +49,27 @@ package final class Bootstrap: Sendable {
         expiry.withLock { $0 = identity.facts.expiry }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
-        let membership = Membership(client: client, authority: authority, identity: identity)
+        let access = ClusterAccess(client: client, authority: authority, identity: identity)
         if wasNode {
             // It has something in force, and may have refused what is published: that is judged in steady state.
             try await step(.apply) { () async throws(AgentFailure) in
-                try KubeletCredentials.write(context, membership)
+                try KubeletCredentials.write(context, access)
             }
-            return try await finish(membership)
+            return try await finish(access)
         }
         let desired = try await step(.desiredState) { () async throws(AgentFailure) in
             try await DesiredState(context, client).fetch()
         }
-        try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, membership) }
+        try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, access) }
         try await step(.kubelet) { () async throws(AgentFailure) in try await awaitKubelet() }
         try await step(.ready) { () async throws(AgentFailure) in try await awaitReady(client) }
-        return try await finish(membership)
+        return try await finish(access)
     }
 
-    private func finish(_ membership: Membership) async throws(AgentFailure) -> Membership {
+    private func finish(_ access: ClusterAccess) async throws(AgentFailure) -> ClusterAccess {
         try await step(.cleanup) { () async throws(AgentFailure) in try TokenCleanUp(context).run() }
         try await step(.done) { () async throws(AgentFailure) in }
-        return membership
+        return access
     }
 
     /// Whether a generation was in force on this machine.
@@ -79,7 +79,7 @@ package final class Bootstrap: Sendable {
     }
 
     /// What a machine has that was a node before: it needs nobody's answer to be looked after.
-    private func joined() -> Membership? {
+    private func joined() -> ClusterAccess? {
         // A token that is there belongs to a machine that joins, for the first time or again.
         guard wasNode, (try? context.files.kind(tokenPath)) == .absent, let identity = keptIdentity(),
             let authority = try? context.files.read(AgentPaths.authority)
@@ -90,7 +90,7 @@ package final class Bootstrap: Sendable {
         progress.withLock { ($0.phase, $0.error, $0.cause) = (.done, nil, nil) }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
-        return Membership(client: client, authority: authority, identity: identity)
+        return ClusterAccess(client: client, authority: authority, identity: identity)
     }
 
     /// Runs a phase and keeps what came of it.
@@ -232,9 +232,9 @@ package final class Bootstrap: Sendable {
         return try await IdentityRequest.agent(context, client)
     }
 
-    private func apply(_ desired: SignedConfiguration, _ membership: Membership) async throws(AgentFailure) {
-        try KubeletCredentials.write(context, membership)
-        try await Generations(context, membership).bring(desired)
+    private func apply(_ desired: SignedConfiguration, _ access: ClusterAccess) async throws(AgentFailure) {
+        try KubeletCredentials.write(context, access)
+        try await Generations(context, access).bring(desired)
     }
 
     private func awaitKubelet() async throws(AgentFailure) {

@@ -19,7 +19,7 @@ extension Supervisor {
             let name = TendrilAPI.agentLease(machine: context.identity.machine)
             var pause = Nanoseconds.seconds(15)
             do throws(APIError) {
-                try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
+                try await access.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
             } catch {
                 context.logger.debug("heartbeat failed", metadata: ["reason": "\(error)"])
                 pause = .seconds(5)
@@ -36,7 +36,7 @@ extension Supervisor {
         }
         let found: Node?
         do throws(APIError) {
-            found = try await membership.client.find(Node.self, context.identity.machine)
+            found = try await access.client.find(Node.self, context.identity.machine)
         } catch {
             // Nobody says that it is gone.
             return
@@ -78,12 +78,12 @@ extension Supervisor {
     func renewCertificate() async {
         let share = 0.7 + Double(Digest.sha256(Array(context.identity.machine.utf8))[0]) / 2560
         let now = Clock.unixTime()
-        guard now >= membership.identity.facts.moment(at: share) else { return }
+        guard now >= access.identity.facts.moment(at: share) else { return }
         do throws(AgentFailure) {
-            try await membership.renew(context)
+            try await access.renew(context)
         } catch {
             context.logger.error("cannot renew the certificate", metadata: ["reason": "\(error)"])
-            let left = Int(membership.identity.facts.expiry) - Int(now)
+            let left = Int(access.identity.facts.expiry) - Int(now)
             await report.event(
                 "CertificateRenewalFailed",
                 "\(error.message); \(left / 3600) h are left",

@@ -5,10 +5,10 @@ internal import LinuxSystem
 internal import Logging
 internal import TLSEngine
 
-/// What a machine has that is part of its cluster.
+/// How a machine that is part of its cluster speaks to it: as whom, and whom it believes.
 ///
 /// Certificates change while it runs.
-package final class Membership: Sendable {
+package final class ClusterAccess: Sendable {
     private struct Kept: Sendable {
         var authority: [UInt8]
         var identity: AgentIdentity
