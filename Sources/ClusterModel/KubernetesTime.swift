@@ -1,3 +1,5 @@
+internal import TendrilCore
+
 /// Moments as the Kubernetes API writes them (RFC 3339, in UTC).
 package enum KubernetesTime {
     /// `2026-11-22T10:00:00Z`, as in meta/v1 Time.
@@ -18,7 +20,7 @@ package enum KubernetesTime {
             let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]), let second = number(bytes[17..<19]),
             year >= 1970, (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
         else { return nil }
-        let rest = bytes[19...].drop { $0 == 0x2E || (0x30...0x39).contains($0) }
+        let rest = bytes[19...].drop { $0 == 0x2E || $0.isDigit }
         guard let zone = offset(Array(rest)) else { return nil }
         let total = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone
         return total >= 0 ? UInt64(total) : nil
@@ -39,7 +41,7 @@ package enum KubernetesTime {
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
-        guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard digits.allSatisfy(\.isDigit) else { return nil }
         return digits.reduce(0) { $0 * 10 + Int($1) - 0x30 }
     }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 package import Logging
+internal import TendrilCore
 
 /// How log lines look.
 package enum LogFormat: String, CaseIterable, Sendable {
@@ -58,7 +59,7 @@ package struct LogOutput: LogHandler {
     }
 
     private static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0.isVisible && $0 != 0x22 && $0 != 0x5C }
         return isPlain ? text : JSONText.quoted(text)
     }
 }

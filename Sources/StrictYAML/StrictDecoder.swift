@@ -117,11 +117,11 @@ extension YAMLNode {
         }
         let digits = text.drop { $0 == "-" }
         // A zero that begins anything but a fraction means a mode or an identifier to everyone who writes it.
-        guard let first = digits.utf8.first, (0x30...0x39).contains(first),
+        guard let first = digits.utf8.first, first.isDigit,
             first != 0x30 || digits.utf8.count == 1 || digits.utf8.dropFirst().first == 0x2E
         else { return .string(text) }
         if let number = Int(text) { return .integer(number) }
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || [0x2E, 0x65, 0x45, 0x2B, 0x2D].contains($0) }),
+        guard digits.utf8.allSatisfy({ $0.isDigit || [0x2E, 0x65, 0x45, 0x2B, 0x2D].contains($0) }),
             let number = Double(text), number.isFinite
         else { return .string(text) }
         return .number(number)

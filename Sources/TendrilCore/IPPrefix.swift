@@ -67,7 +67,7 @@ public struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = IPAddress(parts[0]) else { return nil }
         let digits = parts[1].utf8
-        guard (1...3).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }),
+        guard (1...3).contains(digits.count), digits.allSatisfy(\.isDigit),
             digits.count == 1 || digits.first != 0x30, let length = Int(parts[1]),
             let prefix = IPPrefix(containing: address, length: length)
         else { return nil }

@@ -90,8 +90,7 @@ package enum Redaction {
     private static func isSecret(_ word: String) -> Bool {
         let parts = word.split(separator: ".", omittingEmptySubsequences: false)
         func isPlain(_ part: Substring, _ count: Int) -> Bool {
-            part.utf8.count == count
-                && part.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
+            part.utf8.count == count && part.utf8.allSatisfy { $0.isLowercase || $0.isDigit }
         }
         if parts.count == 2, isPlain(parts[0], 6), isPlain(parts[1], 16) { return true }
         return word.hasPrefix("eyJ") && parts.count == 3

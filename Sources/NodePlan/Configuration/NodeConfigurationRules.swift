@@ -85,7 +85,7 @@ package enum NodeConfigurationRules {
             ("agent", issuers.agent), ("kubelet", issuers.kubelet), ("kubeletServing", issuers.kubeletServing),
         ]
         return fields.compactMap { name, text in
-            let isHex = text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            let isHex = text.utf8.allSatisfy(\.isLowercaseHex)
             guard isHex, text.utf8.count % 2 == 0, (2...128).contains(text.utf8.count) else {
                 return ConfigurationProblem(
                     "spec.certificateIssuers.\(name)",
@@ -177,10 +177,8 @@ package enum NodeConfigurationRules {
     }
 
     private static func isVariable(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return name.utf8.allSatisfy {
-            (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F
-        }
+        guard let first = name.utf8.first, !first.isDigit else { return false }
+        return name.utf8.allSatisfy { $0.isLetter || $0.isDigit || $0 == 0x5F }
     }
 
     private static func repeated(_ names: [String], _ path: String, _ field: String) -> [ConfigurationProblem] {

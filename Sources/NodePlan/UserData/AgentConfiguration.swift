@@ -117,6 +117,6 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
     }
 
     private static func isPlain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2C && $0 != 0x22 && $0 != 0x5C }
+        !text.isEmpty && text.utf8.allSatisfy { $0.isVisible && $0 != 0x2C && $0 != 0x22 && $0 != 0x5C }
     }
 }

@@ -55,7 +55,7 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
         check(ways == 1, "program", "needs one of baked, url and image")
         check(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
         check(
-            (program.url ?? program.image ?? "x").utf8.allSatisfy { (0x21...0x7E).contains($0) },
+            (program.url ?? program.image ?? "x").utf8.allSatisfy(\.isVisible),
             "program",
             "holds spaces or control characters"
         )

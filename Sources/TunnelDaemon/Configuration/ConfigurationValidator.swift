@@ -220,12 +220,12 @@ package struct ConfigurationValidator {
     }
 
     private func interfaceName(_ text: String) -> String? {
-        let isFine = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2F && $0 != 0x25 && $0 != 0x3A }
+        let isFine = text.utf8.allSatisfy { $0.isVisible && $0 != 0x2F && $0 != 0x25 && $0 != 0x3A }
         return (1...15).contains(text.utf8.count) && isFine && text != "." && text != ".." ? text : nil
     }
 
     private func congestionControl(_ text: String) -> VPNConfiguration.CongestionControl? {
-        let isFine = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+        let isFine = text.utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x5F }
         guard (1...15).contains(text.utf8.count), isFine else { return nil }
         return switch text {
         case "auto": .automatic

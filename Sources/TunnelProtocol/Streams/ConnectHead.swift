@@ -49,7 +49,7 @@ package enum ConnectHead: Hashable, Sendable {
 
     private static func isField(_ line: String) -> Bool {
         guard let colon = line.utf8.firstIndex(of: 0x3A) else { return false }
-        return line.utf8.startIndex < colon && line.utf8[..<colon].allSatisfy { (0x21...0x7E).contains($0) }
+        return line.utf8.startIndex < colon && line.utf8[..<colon].allSatisfy(\.isVisible)
     }
 
     /// The length of the head with its empty line; `nil` while that has not come.

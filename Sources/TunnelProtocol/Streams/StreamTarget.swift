@@ -29,7 +29,7 @@ package enum StreamTarget: Hashable, Sendable, CustomStringConvertible {
     package static func isName(_ text: String) -> Bool {
         // inet_aton(3) takes 0x7f.1 and 2130706433 for addresses.
         guard Endpoint.isHostName(text), let last = text.split(separator: ".").last?.utf8.first else { return false }
-        return !(0x30...0x39).contains(last)
+        return !last.isDigit
     }
 
     package var description: String {
