@@ -99,8 +99,11 @@ final class ControlCore {
     func run() throws {
         if let endpoint = configuration.metrics {
             let board = self.board
-            let server = try HTTPEndpoint(endpoint) { Metrics.respond(to: $0, board) }
-            _ = try WorkerThread(name: "metrics") { server.serve() }
+            let server = try HTTPEndpoint(endpoint, metrics: { Metrics.text(board) }) {
+                let (live, expected) = board.readiness(at: Clock.now())
+                return (live > 0, "\(live) of \(expected) links")
+            }
+            try server.start()
         }
         var threads: [Handover<WorkerThread>] = []
         for (index, worker) in workers.enumerated() {
