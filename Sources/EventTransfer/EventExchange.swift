@@ -66,7 +66,7 @@ final class EventExchange: @unchecked Sendable {
         guard security.proxy.isEmpty else { throw error(.badRequest, "proxies are not known here") }
         guard let (endpoint, target) = place else { throw error(.badRequest, "the URL names no host of https") }
         let connection = try connect(base, to: endpoint)
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         guard let asked = evhttp_request_new({ EventExchange.from($1)?.completed($0) }, context) else {
             throw error(.interrupted, "out of memory")
         }
@@ -140,7 +140,7 @@ final class EventExchange: @unchecked Sendable {
             guard let exchange = EventExchange.from(context) else { return }
             exchange.end(.failure(exchange.error(.timeout, "no answer in time")))
         }
-        timer = event_new(base, -1, 0, late, Unmanaged.passUnretained(self).toOpaque())
+        timer = event_new(base, -1, 0, late, UnsafeMutableRawPointer(to: self))
         guard let timer else { throw error(.interrupted, "out of memory") }
         event_add(timer, &whole)
     }
@@ -233,7 +233,7 @@ final class EventExchange: @unchecked Sendable {
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> EventExchange? {
-        context.map { Unmanaged<EventExchange>.fromOpaque($0).takeUnretainedValue() }
+        context?.object(EventExchange.self)
     }
 
     private static func headers(of answer: OpaquePointer) -> [String: String] {

@@ -55,11 +55,8 @@ private final class EventLoop: @unchecked Sendable {
     deinit { event_base_free(base) }
 
     func run() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        let wake: event_callback_fn = { _, _, context in
-            guard let context else { return }
-            Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().obey()
-        }
+        let context = UnsafeMutableRawPointer(to: self)
+        let wake: event_callback_fn = { _, _, context in context?.object(EventLoop.self).obey() }
         guard let event = event_new(base, mailbox.descriptor, Int16(EV_READ | EV_PERSIST), wake, context) else {
             return
         }

@@ -66,7 +66,7 @@ final class Exchange: @unchecked Sendable {
         if !security.credential.isSignature { lines = curl_slist_append(lines, "Expect:") }
         tendril_curl_set_headers(handle, lines)
         if !request.body.isEmpty { tendril_curl_set_body(handle, request.body, request.body.count) }
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         tendril_curl_set_callbacks(
             handle,
             { bytes, _, count, context in Exchange.from(context)?.took(body: bytes, count) ?? 0 },
@@ -94,7 +94,7 @@ final class Exchange: @unchecked Sendable {
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> Exchange? {
-        context.map { Unmanaged<Exchange>.fromOpaque($0).takeUnretainedValue() }
+        context?.object(Exchange.self)
     }
 
     private func took(body bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {

@@ -91,7 +91,7 @@ private final class TransferLoop {
         while let handle = tendril_curl_next_finished(multi, &code, &context) {
             curl_multi_remove_handle(multi, handle)
             guard let context else { continue }
-            let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+            let exchange = context.object(Exchange.self)
             if code == CURLE_OPERATION_TIMEDOUT { needsFreshConnection = true }
             exchange.complete(code)
             running[exchange.number] = nil

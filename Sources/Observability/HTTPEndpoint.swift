@@ -122,12 +122,12 @@ package final class HTTPEndpoint: @unchecked Sendable {
 
     /// Answers requests until the process ends.
     package func serve() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         evhttp_set_gencb(
             server,
             { request, context in
-                guard let request, let context else { return }
-                Unmanaged<HTTPEndpoint>.fromOpaque(context).takeUnretainedValue().answer(request)
+                guard let request else { return }
+                context?.object(HTTPEndpoint.self).answer(request)
             },
             context
         )
@@ -135,8 +135,8 @@ package final class HTTPEndpoint: @unchecked Sendable {
             evhttp_set_bevcb(
                 server,
                 { base, context in
-                    guard let base, let context else { return nil }
-                    return Unmanaged<HTTPEndpoint>.fromOpaque(context).takeUnretainedValue().connections?(base)
+                    guard let base else { return nil }
+                    return context?.object(HTTPEndpoint.self).connections?(base)
                 },
                 context
             )

@@ -66,19 +66,15 @@ final class SecureEgress: @unchecked Sendable {
     }
 
     private func serve() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         let accept: evconnlistener_cb = { _, descriptor, _, _, context in
-            guard let context else { return }
-            Unmanaged<SecureEgress>.fromOpaque(context).takeUnretainedValue().accept(descriptor)
+            context?.object(SecureEgress.self).accept(descriptor)
         }
         listener = evconnlistener_new(base, accept, context, LEV_OPT_CLOSE_ON_EXEC, -1, socket.rawDescriptor)
         guard let listener else { return logger.critical("nobody listens for egress over TLS") }
         // Out of descriptors: libevent would call again at once, and for ever.
         evconnlistener_set_error_cb(listener) { _, _ in usleep(50_000) }
-        let late: event_callback_fn = { _, _, context in
-            guard let context else { return }
-            Unmanaged<SecureEgress>.fromOpaque(context).takeUnretainedValue().dismissLate()
-        }
+        let late: event_callback_fn = { _, _, context in context?.object(SecureEgress.self).dismissLate() }
         timer = event_new(base, -1, 0, late, context)
         withExtendedLifetime(self) { _ = event_base_dispatch(base) }
     }
@@ -130,11 +126,8 @@ final class SecureEgress: @unchecked Sendable {
             visitors[oldest]?.dismiss("too many are at the door")
         }
         watchTime()
-        let told: bufferevent_event_cb = { _, what, context in
-            guard let context else { return }
-            Unmanaged<Visitor>.fromOpaque(context).takeUnretainedValue().told(what)
-        }
-        bufferevent_setcb(events, nil, nil, told, Unmanaged.passUnretained(visitor).toOpaque())
+        let told: bufferevent_event_cb = { _, what, context in context?.object(Visitor.self).told(what) }
+        bufferevent_setcb(events, nil, nil, told, UnsafeMutableRawPointer(to: visitor))
         bufferevent_enable(events, Int16(EV_READ | EV_WRITE))
     }
 
@@ -250,19 +243,15 @@ private final class Relay {
             bufferevent_setwatermark(side.events, Int16(EV_WRITE), Self.window / 2, 0)
             bufferevent_setcb(
                 side.events,
-                { _, context in Relay.side(context).map { $0.relay.move(from: $0) } },
-                { _, context in Relay.side(context).map { $0.relay.drained($0) } },
-                { _, what, context in Relay.side(context).map { $0.relay.told($0, what) } },
-                Unmanaged.passUnretained(side).toOpaque()
+                { _, context in (context?.object(Side.self)).map { $0.relay.move(from: $0) } },
+                { _, context in (context?.object(Side.self)).map { $0.relay.drained($0) } },
+                { _, what, context in (context?.object(Side.self)).map { $0.relay.told($0, what) } },
+                UnsafeMutableRawPointer(to: side)
             )
             bufferevent_enable(side.events, Int16(EV_READ | EV_WRITE))
         }
         // What came behind the handshake.
         move(from: outer)
-    }
-
-    private static func side(_ context: UnsafeMutableRawPointer?) -> Side? {
-        context.map { Unmanaged<Side>.fromOpaque($0).takeUnretainedValue() }
     }
 
     private func other(_ side: Side) -> Side { side === outer ? inner : outer }
