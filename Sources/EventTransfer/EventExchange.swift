@@ -10,11 +10,7 @@ internal import TendrilCore
 /// After it was posted only the transfer's thread touches it. libevent's own objects are given back by ``release()`` alone, for
 /// libevent does not bear that while it calls.
 final class EventExchange: @unchecked Sendable {
-    let number: UInt64
-    private let request: HTTPRequest
-    private let security: HTTPSecurity
-    private let receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
-    private let resume: @Sendable (Result<HTTPResponse, TransferError>) -> Void
+    private let carried: CarriedRequest
     private var isOver = false
     private var tellOver: () -> Void = {}
     private var connection: OpaquePointer?
@@ -24,16 +20,11 @@ final class EventExchange: @unchecked Sendable {
     private var body: [UInt8] = []
     private var failure: evhttp_request_error?
 
-    init(
-        _ number: UInt64,
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?,
-        resume: @escaping @Sendable (Result<HTTPResponse, TransferError>) -> Void
-    ) {
-        (self.number, self.request, self.security) = (number, request, security)
-        (self.receive, self.resume) = (receive, resume)
-    }
+    init(_ carried: CarriedRequest) { self.carried = carried }
+
+    var number: UInt64 { carried.number }
+    private var request: HTTPRequest { carried.request }
+    private var security: HTTPSecurity { carried.security }
 
     deinit { release() }
 
@@ -113,7 +104,7 @@ final class EventExchange: @unchecked Sendable {
         connection = made
         evhttp_connection_set_max_headers_size(made, 64 << 10)
         // What is handed over as it comes has no end; all else is bounded here and in `took`.
-        evhttp_connection_set_max_body_size(made, receive == nil ? request.bodyLimit : -1)
+        evhttp_connection_set_max_body_size(made, carried.receive == nil ? request.bodyLimit : -1)
         return made
     }
 
@@ -153,7 +144,7 @@ final class EventExchange: @unchecked Sendable {
         guard count > 0, let bytes = evbuffer_pullup(buffer, -1) else { return }
         let part = UnsafeRawBufferPointer(start: bytes, count: count)
         // libevent drops what it has shown.
-        if isWanted, let receive {
+        if isWanted, let receive = carried.receive {
             if !receive(part) { abandon() }
         } else if body.count + count <= request.bodyLimit {
             body += part
@@ -174,7 +165,7 @@ final class EventExchange: @unchecked Sendable {
     private func end(_ result: Result<HTTPResponse, TransferError>) {
         guard !isOver else { return }
         isOver = true
-        resume(result)
+        carried.resume(result)
         tellOver()
     }
 

@@ -28,15 +28,7 @@ package final class EventTransfer: ThreadedTransport {
 
     deinit { mailbox.post(.stop) }
 
-    package func begin(
-        _ number: UInt64,
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: Receive?,
-        resume: @escaping Resume
-    ) {
-        mailbox.post(.start(EventExchange(number, request, security, receive: receive, resume: resume)))
-    }
+    package func begin(_ carried: CarriedRequest) { mailbox.post(.start(EventExchange(carried))) }
 
     package func cancel(_ number: UInt64) { mailbox.post(.cancel(number)) }
 }
