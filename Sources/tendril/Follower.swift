@@ -110,8 +110,3 @@ struct Follower {
 
     private func end() { if changesInPlace { print() } }
 }
-
-/// A failure in words that are there already.
-struct TextError: Error, CustomStringConvertible {
-    let description: String
-}
