@@ -83,7 +83,7 @@ package struct AgentContext: Sendable {
     /// The keys that sign configurations: those that the generation in force names, else those of the user data.
     package func verifyingKeys() throws(TLSError) -> [VerifyingKey] {
         try (namedKeys ?? configuration.configurationKeys).map { text throws(TLSError) in
-            try VerifyingKey(Data(base64Encoded: text).map { Array($0) } ?? [])
+            try VerifyingKey([UInt8](base64: text) ?? [])
         }
     }
 

@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+internal import ClusterModel
 package import TendrilCore
 
 /// What a NodeConfiguration may say.
@@ -74,7 +74,7 @@ package enum NodeConfigurationRules {
         if !(1...4).contains(keys.count) {
             problems.add("spec.configurationKeys", "must be 1 to 4 keys")
         }
-        for (index, key) in keys.enumerated() where Data(base64Encoded: key)?.count != 32 {
+        for (index, key) in keys.enumerated() where [UInt8](base64: key)?.count != 32 {
             problems.add("spec.configurationKeys[\(index)]", "is not 32 bytes in base64")
         }
         return problems

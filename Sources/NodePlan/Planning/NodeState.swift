@@ -1,4 +1,4 @@
-import FoundationEssentials
+import ClusterModel
 import TendrilCore
 
 /// One file as it is to be.
@@ -116,7 +116,7 @@ package struct DesiredNode: Hashable, Sendable {
 extension NodeConfiguration.Content {
     /// The bytes, unless they are in a Secret or an image.
     package var bytes: [UInt8]? {
-        inline.map { Array($0.utf8) } ?? base64.flatMap { Data(base64Encoded: $0) }.map(Array.init)
+        inline.map { Array($0.utf8) } ?? base64.flatMap { [UInt8](base64: $0) }
     }
 }
 

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 package import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 AgentConfiguration: how an agent finds and believes its cluster.
@@ -81,7 +80,7 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
             problems.add("certificateAuthorityPins[\(index)]", "is not sha256: and 64 hexadecimal digits")
         }
         problems.require(!configurationKeys.isEmpty, "configurationKeys", "is empty")
-        for (index, key) in configurationKeys.enumerated() where Data(base64Encoded: key)?.count != 32 {
+        for (index, key) in configurationKeys.enumerated() where [UInt8](base64: key)?.count != 32 {
             problems.add("configurationKeys[\(index)]", "is no Ed25519 key in base64")
         }
         problems.require(tokenFile.map(NodePath.isPlain) ?? true, "tokenFile", "is no absolute path")

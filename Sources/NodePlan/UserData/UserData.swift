@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 package import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 UserData: what goes into a machine's user data.
@@ -163,7 +162,7 @@ package enum UserData {
             "storage": [
                 "files": .array(
                     files.map { file in
-                        let source = "data:;base64," + Data(file.text.utf8).base64EncodedString()
+                        let source = "data:;base64," + Array(file.text.utf8).base64
                         return [
                             "path": .string(file.path), "mode": .integer(file.mode), "overwrite": true,
                             "contents": ["source": .string(source)],
