@@ -39,27 +39,32 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
     /// Every problem; none means that it can be rendered.
     package var problems: [ConfigurationProblem] {
         var problems = agent.problems.map { ConfigurationProblem("agent.\($0.path)", $0.reason) }
-        func check(_ holds: Bool, _ path: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem(path, reason)) }
-        }
-        check(apiVersion == AgentConfiguration.apiVersion, "apiVersion", "must be \(AgentConfiguration.apiVersion)")
-        check(kind == Self.kind, "kind", "must be \(Self.kind)")
-        check(
+        problems.require(
+            apiVersion == AgentConfiguration.apiVersion,
+            "apiVersion",
+            "must be \(AgentConfiguration.apiVersion)"
+        )
+        problems.require(kind == Self.kind, "kind", "must be \(Self.kind)")
+        problems.require(
             BootstrapToken(token) != nil,
             "token",
             "is no bootstrap token (six characters, a dot, sixteen characters)"
         )
-        check(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
+        problems.require(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
         let ways = [program.baked == true, program.url != nil, program.image != nil].filter { $0 }.count
-        check(ways == 1, "program", "needs one of baked, url and image")
-        check(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
-        check(
+        problems.require(ways == 1, "program", "needs one of baked, url and image")
+        problems.require(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
+        problems.require(
             (program.url ?? program.image ?? "x").utf8.allSatisfy(\.isVisible),
             "program",
             "holds spaces or control characters"
         )
-        check(program.sha256.map(DigestText.isSHA256) ?? true, "program.sha256", "is not 64 hexadecimal digits")
-        check(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
+        problems.require(
+            program.sha256.map(DigestText.isSHA256) ?? true,
+            "program.sha256",
+            "is not 64 hexadecimal digits"
+        )
+        problems.require(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
         return problems
     }
 }
