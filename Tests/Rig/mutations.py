@@ -93,7 +93,7 @@ MUTATIONS = [
      "guard true || isSigned(text, signature, token) else", "ClusterInfoTests"),
     ("Sources/NodeAgent/Bootstrap/ClusterInfo.swift", "facts.allSatisfy({ pins", "facts.contains(where: { pins",
      "ClusterInfoTests"),
-    ("Sources/NodeAgent/Apply/Generations.swift", "if authority != access.authority {", "if false {", "GenerationsTests"),
+    ("Sources/NodeAgent/State/ClusterAccess.swift", "if authority != self.authority {", "if false {", "GenerationsTests"),
     ("Sources/NodeAgent/Operate/FileTree.swift", "if left.contains(path) { continue }", "", "FileTreeTests"),
     ("Sources/NodeAgent/Operate/FileTree.swift", "O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC",
      "O_RDONLY | O_DIRECTORY | O_CLOEXEC", "FileTreeTests"),

@@ -1,6 +1,5 @@
 internal import ClusterModel
 internal import FoundationEssentials
-internal import HTTPModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
@@ -139,7 +138,7 @@ package struct Generations: Sendable {
             if !plan.isEmpty { try await Blocking.run("fetch") { try images.fetch(for: plan) } }
             if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
             // A stop after the plan was carried out must not leave the agent with the old CA.
-            if let authority = spec.certificateAuthority { try await adopt(Array(authority.utf8)) }
+            if let authority = spec.certificateAuthority { try await access.adopt(Array(authority.utf8), context) }
             guard !plan.isEmpty else { return .nothingToDo }
             try begin(configuration, startsKubelet: plan.starts(KubeletPaths.unit))
         } catch {
@@ -293,30 +292,5 @@ package struct Generations: Sendable {
         let document = try reader.read(Array(configuration.document), configuration.name)
         lastRead.withLock { $0 = (configuration.checksum, document) }
         return document
-    }
-
-    /// Believes another CA bundle, once the API server is seen to have a certificate of it.
-    private func adopt(_ authority: [UInt8]) async throws {
-        if authority != access.authority { try await prove(authority) }
-        try access.believe(authority, context)
-    }
-
-    private func prove(_ authority: [UInt8]) async throws(AgentFailure) {
-        let field = "spec.certificateAuthority"
-        guard let facts = try? CertificateFacts.bundle(authority, field), !facts.isEmpty else {
-            throw AgentFailure(.badDesiredState, "\(field) holds no certificate that can be read")
-        }
-        let client = access.client.with(context.security(.bundle(authority), access.credential))
-        do throws(APIError) {
-            _ = try await client.raw("/version")
-        } catch {
-            // Whatever was answered: who answers has shown a certificate that is believed.
-            guard case .transfer(let transfer) = error else { return }
-            guard transfer.kind == .untrusted || transfer.kind == .tls else {
-                throw AgentFailure(error, doing: "prove \(field)")
-            }
-            // Tried again, for it may be the API server that is to follow.
-            throw AgentFailure(.badDesiredState, "\(field) does not lead to the API server: \(transfer.reason)")
-        }
     }
 }

@@ -37,6 +37,30 @@ package final class ClusterAccess: Sendable {
         )
     }
 
+    /// Believes another CA bundle, once the API server is seen to have a certificate of it.
+    func adopt(_ authority: [UInt8], _ context: AgentContext) async throws {
+        if authority != self.authority { try await prove(authority, context) }
+        try believe(authority, context)
+    }
+
+    private func prove(_ authority: [UInt8], _ context: AgentContext) async throws(AgentFailure) {
+        let field = "spec.certificateAuthority"
+        guard let facts = try? CertificateFacts.bundle(authority, field), !facts.isEmpty else {
+            throw AgentFailure(.badDesiredState, "\(field) holds no certificate that can be read")
+        }
+        do throws(APIError) {
+            _ = try await client.with(context.security(.bundle(authority), credential)).raw("/version")
+        } catch {
+            // Whatever was answered: who answers has shown a certificate that is believed.
+            guard case .transfer(let transfer) = error else { return }
+            guard transfer.kind == .untrusted || transfer.kind == .tls else {
+                throw AgentFailure(error, doing: "prove \(field)")
+            }
+            // Tried again, for it may be the API server that is to follow.
+            throw AgentFailure(.badDesiredState, "\(field) does not lead to the API server: \(transfer.reason)")
+        }
+    }
+
     /// Believes this CA bundle from now on, also after a stop.
     func believe(_ authority: [UInt8], _ context: AgentContext) throws {
         if try context.files.read(AgentPaths.authority) != authority {
