@@ -35,9 +35,7 @@ final class ControlCore {
     private var statusSocket: StatusSocket
     private let service = ServiceManager()
     private var greetings: [UInt64: Greeting] = [:]
-    /// The lanes of each link that take streams: their numbers by generation.
-    private var streamLanes: [Int: [UInt64: Int]] = [:]
-    private var streamTurn = 0
+    private var streamLanes = StreamLanes()
     private var nextToken = Token.firstDynamic
     private var nextGeneration: UInt64 = 0
     private var nextSecond = MonotonicTime(nanoseconds: 0)
@@ -48,8 +46,6 @@ final class ControlCore {
     private var ending: Ending?
     /// What is left to do at the end takes no longer.
     private static var goodbyeSeconds: UInt64 { 5 }
-    /// Links whose peers are about to end.
-    private var retiring: Set<Int> = []
 
     /// Sets up everything that needs privileges or can be refused, before any thread is started.
     init(_ configuration: VPNConfiguration, side: PacketSide, streamRules: StreamRules, logger: Logger) throws {
@@ -196,7 +192,7 @@ final class ControlCore {
             state.links[link]?.software = introduction.hello.software
             state.links[link]?.lanes.append(entry)
         }
-        if peer.takesStreams { streamLanes[link, default: [:]][generation] = lane }
+        if peer.takesStreams { streamLanes.add(peer) }
         let lane = Lane(socket, session, peer: peer, counters: counters, leftover: leftover, unsent: unsent, at: now)
         workers[peer.lane % workers.count].mailbox.post(.adopt(lane))
     }
@@ -227,10 +223,7 @@ final class ControlCore {
 
     /// Has a stream made of a connection; whether the link has a lane for it.
     private func open(_ request: StreamRequest, link: Int) -> Bool {
-        guard let lanes = streamLanes[link], !lanes.isEmpty else { return false }
-        streamTurn &+= 1
-        let numbers = Set(lanes.values).sorted()
-        let lane = numbers[streamTurn % numbers.count]
+        guard let lane = streamLanes.next(of: link) else { return false }
         workers[lane % workers.count].mailbox.post(.open(request, link: link, lane: lane))
         return true
     }
@@ -240,8 +233,7 @@ final class ControlCore {
 
     /// Notes on the board that a connection ended.
     func forget(_ peer: LanePeer, _ end: LaneEnd) {
-        streamLanes[peer.link]?[peer.generation] = nil
-        if streamLanes[peer.link]?.isEmpty != false { retiring.remove(peer.link) }
+        streamLanes.remove(peer)
         board.update { state in
             guard let link = state.links[peer.link],
                 let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })
@@ -304,13 +296,13 @@ final class ControlCore {
     var hasRoomForStreams: Bool { workers.first?.hasRoomForStreams ?? false }
 
     /// Whether a link's peer is about to end, so that others go first.
-    func isRetiring(_ link: Int) -> Bool { retiring.contains(link) }
+    func isRetiring(_ link: Int) -> Bool { streamLanes.isRetiring(link) }
 
     private func handle(_ event: Event, at now: MonotonicTime) {
         if case .worker(.deviceLost(let error)) = event {
             failure = error
         } else if case .worker(.retiring(let peer)) = event {
-            retiring.insert(peer.link)
+            streamLanes.retire(peer.link)
         } else {
             delegate?.handle(event, at: now)
         }
@@ -355,24 +347,5 @@ final class ControlCore {
         let allMoved = lastTurns.isEmpty || zip(turns, lastTurns).allSatisfy { $0 != $1 }
         lastTurns = turns
         if allMoved { service.notify("WATCHDOG=1") } else { logger.error("a worker stands still") }
-    }
-
-    private func reload(at now: MonotonicTime) {
-        do {
-            guard let old = try store.refresh() else { return }
-            logger.notice("certificates and keys reloaded")
-            let expiry = store.current.context.expiry
-            board.update { state in
-                state.reloads["ok", default: 0] += 1
-                state.certificateExpiry = expiry
-            }
-            delegate?.renewed(from: old, at: now)
-        } catch {
-            logger.error("reload failed, the old identity stays in use", metadata: ["reason": "\(error)"])
-            board.update { state in
-                state.reloads["failed", default: 0] += 1
-                state.lastError = "reload failed: \(error)"
-            }
-        }
     }
 }
