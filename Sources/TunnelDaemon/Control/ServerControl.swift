@@ -58,29 +58,18 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             return
         }
         if !greeting.isConfirmed, mayBeProbe(introduction) {
-            guard (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil else { return }
+            guard answer(greeting, lane: introduction.hello.lane) else { return }
             greeting.awaitConfirmation(of: introduction)
             core.begin(greeting, at: now)
             return
         }
         let generation = core.takeGeneration()
         switch registry.admit(name, introduction.hello, generation: generation) {
-        case .refused(let notice):
-            try? greeting.send(.close, notice.payload)
-            core.count("refused")
-            core.limiter.log(
-                "client refused",
-                ["reason": "\(notice)", "client": "\(name)", "peer": "\(greeting.address)"],
-                to: core.logger,
-                at: now
-            )
+        case .refused(let notice): refuse(greeting, name, notice, at: now)
         case .accepted(let link, let bound, let replaced):
             if let replaced { drop(replaced) }
             note(link, name, introduction, greeting)
-            guard
-                greeting.isConfirmed
-                    || (try? greeting.send(.hello, ownHello(lane: introduction.hello.lane).payload)) != nil
-            else {
+            guard greeting.isConfirmed || answer(greeting, lane: introduction.hello.lane) else {
                 _ = registry.ended(link, generation: generation, at: now)
                 return
             }
@@ -101,6 +90,22 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
                 core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew)
             }
         }
+    }
+
+    private func refuse(_ greeting: Greeting, _ name: String, _ notice: CloseNotice, at now: MonotonicTime) {
+        try? greeting.send(.close, notice.payload)
+        core.count("refused")
+        core.limiter.log(
+            "client refused",
+            ["reason": "\(notice)", "client": "\(name)", "peer": "\(greeting.address)"],
+            to: core.logger,
+            at: now
+        )
+    }
+
+    /// Sends the own hello; whether it went.
+    private func answer(_ greeting: Greeting, lane: Int) -> Bool {
+        (try? greeting.send(.hello, ownHello(lane: lane).payload)) != nil
     }
 
     /// Whether the peer has this lane here already.
