@@ -20,11 +20,12 @@ package enum NodeConfigurationRules {
         problems.require(configuration.kind == NodeConfiguration.kind, "kind", "must be \(NodeConfiguration.kind)")
         problems.require(!configuration.metadata.pool.isEmpty, "metadata.pool", "is empty")
         problems.require(configuration.metadata.generation > 0, "metadata.generation", "must be 1 or more")
-        let spec = configuration.spec
-        let files = spec.files ?? []
-        let units = spec.units ?? []
-        problems.require(files.count <= maximumFiles, "spec.files", "more than \(maximumFiles)")
-        problems.require(units.count <= maximumUnits, "spec.units", "more than \(maximumUnits)")
+        return problems + problemsOfFields(configuration.spec) + problemsOfParts(configuration.spec)
+    }
+
+    /// What is wrong with single fields.
+    private static func problemsOfFields(_ spec: NodeConfiguration.Spec) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
         problems.require((1...1000).contains(spec.restartBudget ?? 1), "spec.restartBudget", "must be 1 to 1000")
         problems.require(
             (0...3600).contains(spec.health?.holdSeconds ?? 30),
@@ -47,6 +48,22 @@ package enum NodeConfigurationRules {
             "spec.certificateAuthority",
             "holds no certificate in PEM"
         )
+        if let endpoint = spec.containerRuntime?.endpoint, !endpoint.hasPrefix("unix:///") {
+            problems.add("spec.containerRuntime.endpoint", "must begin with unix:///")
+        }
+        if let unit = spec.containerRuntime?.unit, !UnitName.isValid(unit) {
+            problems.add("spec.containerRuntime.unit", "is no unit's name")
+        }
+        return problems
+    }
+
+    /// What is wrong with what has parts, and whether they fit together.
+    private static func problemsOfParts(_ spec: NodeConfiguration.Spec) -> [ConfigurationProblem] {
+        let files = spec.files ?? []
+        let units = spec.units ?? []
+        var problems: [ConfigurationProblem] = []
+        problems.require(files.count <= maximumFiles, "spec.files", "more than \(maximumFiles)")
+        problems.require(units.count <= maximumUnits, "spec.units", "more than \(maximumUnits)")
         if let keys = spec.configurationKeys { problems += problemsOf(keys: keys) }
         if let issuers = spec.certificateIssuers { problems += problemsOf(issuers) }
         for (index, file) in files.enumerated() { problems += problemsOf(file, at: "spec.files[\(index)]") }
@@ -59,12 +76,6 @@ package enum NodeConfigurationRules {
             if let reason { problems.add("spec.tunnelCertificate.path", reason) }
         }
         if let kubelet = spec.kubelet { problems += problemsOf(kubelet) }
-        if let endpoint = spec.containerRuntime?.endpoint, !endpoint.hasPrefix("unix:///") {
-            problems.add("spec.containerRuntime.endpoint", "must begin with unix:///")
-        }
-        if let unit = spec.containerRuntime?.unit, !UnitName.isValid(unit) {
-            problems.add("spec.containerRuntime.unit", "is no unit's name")
-        }
         return problems
     }
 

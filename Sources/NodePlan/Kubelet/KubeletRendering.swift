@@ -45,15 +45,22 @@ package enum KubeletRendering {
             mode: "0600",
             content: NodeConfiguration.Content(inline: text + "\n")
         )
-        let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let arguments = flags(kubelet, traits, endpoint, host) + (kubelet.extraArguments ?? [])
-        let command = ([binary(kubelet)] + arguments).map(UnitText.argument).joined(
-            separator: " \\\n  "
-        )
+        let command = ([binary(kubelet)] + arguments).map(UnitText.argument).joined(separator: " \\\n  ")
+        return ([file], unit(kubelet, runtime, host, command))
+    }
+
+    private static func unit(
+        _ kubelet: NodeConfiguration.Kubelet,
+        _ runtime: NodeConfiguration.ContainerRuntime?,
+        _ host: HostFacts,
+        _ command: String
+    ) -> NodeConfiguration.Unit {
+        let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let variables = host.proxyEnvironment.merging(kubelet.environment ?? [:]) { _, own in own }
         let environment = variables.sorted { $0.key < $1.key }
             .map { "Environment=\(UnitText.quoted("\($0.key)=\($0.value)"))\n" }.joined()
-        let unit = NodeConfiguration.Unit(
+        return NodeConfiguration.Unit(
             name: KubeletPaths.unit,
             content: """
                 [Unit]
@@ -78,7 +85,6 @@ package enum KubeletRendering {
             state: .started,
             restartOn: triggers(kubelet)
         )
-        return ([file], unit)
     }
 
     /// The files whose change restarts the kubelet.
