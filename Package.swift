@@ -144,7 +144,11 @@ let package = Package(
         ),
 
         // 5: programs, and how each of them ends.
-        .target(name: "CommandSupport", dependencies: ["TendrilCore", argumentParser], swiftSettings: common),
+        .target(
+            name: "CommandSupport",
+            dependencies: ["TendrilCore", "LinuxSystem", argumentParser],
+            swiftSettings: common
+        ),
         .executableTarget(
             name: "tendril-agent",
             dependencies: [

@@ -7,11 +7,6 @@ import NodePlan
 
 /// The command `tendril-agent status`.
 struct StatusCommand: ParsableCommand {
-    enum Output: String, ExpressibleByArgument, CaseIterable {
-        case table
-        case json
-    }
-
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show how far the machine is, and what is in force on it.",
@@ -20,7 +15,7 @@ struct StatusCommand: ParsableCommand {
     )
 
     @Option(name: .shortAndLong, help: "table or json.")
-    var output = Output.table
+    var output = StatusFormat.table
 
     func run() throws {
         let status: AgentStatus?

@@ -21,8 +21,7 @@ struct UserDataCommand: ParsableCommand {
     @Option(name: .long, help: "cloud-config or ignition.")
     var format = UserData.Format.cloudConfig
 
-    @Option(name: .long, help: "The file to write, with mode 0600 (default: standard output).")
-    var out: String?
+    @OptionGroup var output: SecretOutput
 
     func run() throws {
         let bytes: [UInt8]
@@ -33,14 +32,6 @@ struct UserDataCommand: ParsableCommand {
         } catch {
             throw Failure(error, exitCode: .configuration)
         }
-        do {
-            if let out {
-                try DurableFile.write(bytes, to: out, mode: 0o600)
-            } else {
-                print(String(decoding: bytes, as: UTF8.self), terminator: "")
-            }
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
-        }
+        try output.write(bytes)
     }
 }

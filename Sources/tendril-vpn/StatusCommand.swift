@@ -6,11 +6,6 @@ import TunnelDaemon
 
 /// The command `tendril-vpn status`.
 struct StatusCommand: ParsableCommand {
-    enum Output: String, ExpressibleByArgument, CaseIterable {
-        case table
-        case json
-    }
-
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Ask a running daemon for its links, lanes and counters.",
@@ -29,7 +24,7 @@ struct StatusCommand: ParsableCommand {
     var peer: String?
 
     @Option(name: .shortAndLong, help: "table or json.")
-    var output = Output.table
+    var output = StatusFormat.table
 
     func run() throws {
         let report: StatusReport
