@@ -1,4 +1,5 @@
 internal import LinuxSystem
+internal import TendrilCore
 
 /// An archive as POSIX.1-1988 has it (ustar).
 struct TarArchive {
@@ -11,22 +12,18 @@ struct TarArchive {
         func put(_ text: String, at offset: Int) {
             header.replaceSubrange(offset..<(offset + text.utf8.count), with: text.utf8)
         }
-        func octal(_ value: Int, _ width: Int) -> String {
-            let digits = String(value, radix: 8)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
         put(String(decoding: Array(name.utf8.prefix(100)), as: UTF8.self), at: 0)
         put("0000600", at: 100)
         put("0000000", at: 108)
         put("0000000", at: 116)
-        put(octal(content.count, 11), at: 124)
-        put(octal(Int(Clock.unixTime()), 11), at: 136)
+        put(content.count.digits(11, radix: 8), at: 124)
+        put(Clock.unixTime().digits(11, radix: 8), at: 136)
         put("        ", at: 148)
         put("0", at: 156)
         put("ustar", at: 257)
         put("00", at: 263)
         let sum = header.reduce(0) { $0 + Int($1) }
-        put(octal(sum, 6), at: 148)
+        put(sum.digits(6, radix: 8), at: 148)
         header[154] = 0
         bytes += header + content + [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
     }
