@@ -10,14 +10,9 @@ package struct SecretOutput: ParsableArguments {
 
     /// Writes it; that this fails ends the program.
     package func write(_ bytes: [UInt8]) throws {
-        do {
-            if let out {
-                try DurableFile.write(bytes, to: out, mode: 0o600)
-            } else {
-                print(String(decoding: bytes, as: UTF8.self), terminator: "")
-            }
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
+        try orEnd(with: .operatingSystem) {
+            guard let out else { return print(String(decoding: bytes, as: UTF8.self), terminator: "") }
+            try DurableFile.write(bytes, to: out, mode: 0o600)
         }
     }
 }

@@ -18,13 +18,7 @@ struct StatusCommand: ParsableCommand {
     var output = StatusFormat.table
 
     func run() throws {
-        let status: AgentStatus?
-        do {
-            status = try StatusFile.read()
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
-        }
-        guard let status else {
+        guard let status = try orEnd(with: .unavailable, { try StatusFile.read() }) else {
             throw Failure(
                 AgentFailure(.system, "no agent has run since the boot: \(AgentPaths.status) does not exist"),
                 exitCode: .unavailable
@@ -53,10 +47,8 @@ struct ResetCommand: ParsableCommand {
     var yes = false
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             for line in try Reset(isDryRun: !yes).run() { print(line) }
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -73,11 +65,9 @@ struct SupportBundleCommand: ParsableCommand {
     var out = "tendril-support.tar"
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             try SupportBundle.write(to: out)
             print(out)
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }

@@ -24,13 +24,10 @@ struct UserDataCommand: ParsableCommand {
     @OptionGroup var output: SecretOutput
 
     func run() throws {
-        let bytes: [UInt8]
-        do {
+        let bytes = try orEnd(with: .configuration) {
             let document = try DurableFile.read(config == "-" ? "/dev/stdin" : config)
             let configuration = try StrictDecoder.decode(UserDataConfiguration.self, from: document, judge: \.problems)
-            bytes = try UserData.render(configuration, as: format, unit: AgentUnit.text)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
+            return try UserData.render(configuration, as: format, unit: AgentUnit.text)
         }
         try output.write(bytes)
     }

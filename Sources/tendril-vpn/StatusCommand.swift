@@ -27,14 +27,10 @@ struct StatusCommand: ParsableCommand {
     var output = StatusFormat.table
 
     func run() throws {
-        let report: StatusReport
-        do {
-            let socket = socket ?? defaultSocket
-            report =
-                try peer.map { try TunnelDaemon.status(ofPeer: $0, socket: socket) }
+        let socket = socket ?? defaultSocket
+        let report = try orEnd(with: .unavailable) {
+            try peer.map { try TunnelDaemon.status(ofPeer: $0, socket: socket) }
                 ?? TunnelDaemon.status(socket: socket)
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
         }
         switch output {
         case .table: print(StatusTable.text(report, lines: peer == nil ? 0 : report.log.count))

@@ -14,11 +14,9 @@ struct ClusterOptions: ParsableArguments {
     /// Reads the kubeconfig: the cluster, and the namespace of its context.
     func connect() throws -> (client: KubernetesClient, namespace: String?) {
         let paths = kubeconfig.map { [$0] } ?? Kubeconfig.paths(ProcessInfo.processInfo.environment)
-        do {
+        return try orEnd(with: .configuration) {
             let parsed = try Kubeconfig(paths: paths, context: context)
             return (KubernetesClient(parsed, transport: try HTTPTransfer(), program: "tendril"), parsed.namespace)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
         }
     }
 }

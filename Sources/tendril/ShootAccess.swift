@@ -13,10 +13,8 @@ struct ShootAccess {
     /// Fetches the kubeconfig of a shoot.
     init(_ name: String, in garden: Garden) async throws {
         let bytes = try await Self.kubeconfig(name, in: garden)
-        do {
-            client = KubernetesClient(try Kubeconfig(remote: bytes), transport: try HTTPTransfer(), program: "tendril")
-        } catch {
-            throw Failure(error, exitCode: .configuration)
+        client = try orEnd(with: .configuration) {
+            KubernetesClient(try Kubeconfig(remote: bytes), transport: try HTTPTransfer(), program: "tendril")
         }
     }
 
