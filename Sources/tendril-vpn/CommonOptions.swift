@@ -103,10 +103,8 @@ struct CommonOptions: ParsableArguments {
         } catch {
             throw Failure(error, exitCode: .configuration)
         }
-        do {
+        try orEnd(with: .operatingSystem) {
             try TunnelDaemon.run(configuration, logger: TunnelDaemon.logger(configuration))
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 

@@ -63,7 +63,7 @@ struct Follower {
             switch progress {
             case .done: return end()
             case .failed(let reason): throw failure(reason)
-            case .paused, .underWay: try await Task.sleep(nanoseconds: 500_000_000)
+            case .paused, .underWay: try await Task.sleep(.milliseconds(500))
             }
         }
     }
@@ -79,7 +79,7 @@ struct Follower {
         var last = ""
         while let shoot = try await garden.findShoot(name) {
             try show(shoot, &last)
-            try await Task.sleep(nanoseconds: 500_000_000)
+            try await Task.sleep(.milliseconds(500))
         }
         sayGone()
     }
@@ -109,9 +109,4 @@ struct Follower {
     private var changesInPlace: Bool { output == .table && Terminal.isThere }
 
     private func end() { if changesInPlace { print() } }
-}
-
-/// A failure in words that are there already.
-struct TextError: Error, CustomStringConvertible {
-    let description: String
 }

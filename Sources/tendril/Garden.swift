@@ -1,67 +1,8 @@
-import ArgumentParser
 import ClusterModel
 import CommandSupport
-import FoundationEssentials
-import HTTPModel
-import HTTPTransfer
 import KubernetesClient
 import ShootPlan
 import TendrilCore
-
-/// Which cluster is meant.
-struct ClusterOptions: ParsableArguments {
-    @Option(name: .long, help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).")
-    var kubeconfig: String?
-    @Option(name: .long, help: "A context of the kubeconfig (default: its current one).")
-    var context: String?
-
-    /// Reads the kubeconfig: the cluster, and the namespace of its context.
-    func connect() throws -> (client: KubernetesClient, namespace: String?) {
-        let paths = kubeconfig.map { [$0] } ?? Kubeconfig.paths(ProcessInfo.processInfo.environment)
-        do {
-            let parsed = try Kubeconfig(paths: paths, context: context)
-            let client = KubernetesClient(
-                servers: [parsed.server],
-                security: parsed.security,
-                transport: try HTTPTransfer(),
-                agent: "tendril/\(Version.text)"
-            )
-            return (client, parsed.namespace)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
-        }
-    }
-}
-
-/// Where the garden is, and which project is meant.
-struct GardenOptions: ParsableArguments {
-    @OptionGroup var cluster: ClusterOptions
-
-    @Option(
-        name: [.customShort("n"), .long, .customLong("namespace")],
-        help: "The project, a namespace of the garden (default: that of the kubeconfig's context, or default)."
-    )
-    var project: String?
-
-    /// Reads the kubeconfig.
-    func garden() throws -> Garden {
-        let (client, namespace) = try cluster.connect()
-        return Garden(client: client, project: project ?? namespace ?? "default")
-    }
-}
-
-/// Whether a command stays until what it asked for is there.
-struct WaitOptions: ParsableArguments {
-    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until it is done, and say how far it is.")
-    var wait = true
-}
-
-/// What is said of a shoot that changes, and for how long.
-struct FollowOptions: ParsableArguments {
-    @OptionGroup var waiting: WaitOptions
-    @Option(name: .shortAndLong, help: "table: how far it is; json, yaml: the whole Shoot, again for each change.")
-    var output = OutputFormat.table
-}
 
 /// Asks an API; its refusal, in its own words, ends the program.
 func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
@@ -151,21 +92,5 @@ struct Garden {
             name,
             ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]
         )
-    }
-}
-
-/// How results are printed.
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    case table
-    case json
-    case yaml
-
-    /// A value in this format; `table` is made only where it is wanted.
-    func text(_ value: some Encodable, table: () -> String) throws -> String {
-        switch self {
-        case .table: table() + "\n"
-        case .json: try CanonicalJSON.text(value) + "\n"
-        case .yaml: try YAMLText.text(try CanonicalJSON.value(value))
-        }
     }
 }

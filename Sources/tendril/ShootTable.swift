@@ -65,6 +65,6 @@ enum ShootTable {
     }
 
     private static func status(_ shoot: Shoot, _ type: ShootCondition) -> String {
-        shoot.status?.conditions?.first { $0.type == type.rawValue }?.status ?? "-"
+        shoot.status?.conditions?[type.rawValue]?.status ?? "-"
     }
 }

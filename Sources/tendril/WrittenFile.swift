@@ -23,7 +23,7 @@ struct WrittenFile<Kind: KubernetesObject> {
     init(_ path: String, _ definition: ResourceDefinition, over base: JSONValue = [:]) throws {
         document = base.merging(try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json)
         if let kind = document["kind"]?.text, kind != definition.kind {
-            throw ConfigurationError([ConfigurationProblem("kind", "is \(kind), not \(definition.kind)")])
+            throw ConfigurationError("kind", "is \(kind), not \(definition.kind)")
         }
         let whole = definition.schema.fillingIn(document)
         object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
@@ -38,7 +38,7 @@ extension WrittenFile<Shoot> {
             var problems = ShootRules.problems(object)
             if object.namespace != project {
                 let reason = "is \(object.namespace), and the project is \(project): name it by --project"
-                problems.append(ConfigurationProblem("metadata.namespace", reason))
+                problems.add("metadata.namespace", reason)
             }
             let isNamed = !problems.contains { $0.path.hasPrefix("metadata.") }
             guard isNamed else { throw ConfigurationError(problems) }

@@ -23,7 +23,7 @@ struct FailureTests {
     private func makeCertificates(_ lab: Lab) throws -> String {
         let pki = "\(lab.directory)/two"
         let names = ["--server-name", "s1", "--server-name", "s2", "--client-name", "c1", "--client-name", "c2"]
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki] + names)
+        try Lab.issue(pki, names)
         return pki
     }
 

@@ -181,10 +181,7 @@ struct StreamTests {
     func earlyBytes() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
-            "--server-name", "s2",
-        ])
+        try Lab.issue(pki, ["--server-name", "s1", "--server-name", "s2"])
         // Nobody listens where the first one expects the API server.
         for (name, port, target) in [("s1", 8201, "10.1.0.10:9"), ("s2", 8202, "10.1.0.10:7")] {
             let more = ["--listen", ":\(port)", "--api-server", target]
@@ -459,10 +456,7 @@ struct StreamTests {
     func instances() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
-            "--server-name", "s2",
-        ])
+        try Lab.issue(pki, ["--server-name", "s1", "--server-name", "s2"])
         // A load balancer that sends each connection to either.
         try lab.shell(
             "seed",

@@ -93,10 +93,7 @@ struct TunnelTests {
     func missesTheDead() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--client-name", "a",
-            "--client-name", "b",
-        ])
+        try Lab.issue(pki, ["--client-name", "a", "--client-name", "b"])
         _ = try lab.startStreams("seed", "server", [], pki: pki)
         var clients: [Program] = []
         for name in ["a", "b"] {
@@ -169,7 +166,7 @@ struct TunnelTests {
         let lab = try Lab()
         _ = try lab.startPair()
         let new = "\(lab.directory)/new"
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", new])
+        try Lab.issue(new)
         try Lab.run(["sh", "-c", "cp \(new)/ca.crt \(new)/server.* \(lab.directory)/pki/"])
         try lab.waitUntil("the server lets go", within: 5) { try lab.liveLinks("server") == 0 }
     }
@@ -190,10 +187,7 @@ struct TunnelTests {
     func linksAll() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--client-name", "node-1",
-            "--client-name", "node-2",
-        ])
+        try Lab.issue(pki, ["--client-name", "node-1", "--client-name", "node-2"])
         func start(_ space: String, _ role: String, _ file: String, _ more: [String]) throws {
             _ = try lab.start(
                 space,
@@ -206,10 +200,7 @@ struct TunnelTests {
         }
         // The second server needs a name of its own, and stands behind the first one's machine.
         let issuerless = "\(lab.directory)/b"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", issuerless, "--server-name",
-            "server-b",
-        ])
+        try Lab.issue(issuerless, ["--server-name", "server-b"])
         try Lab.run([
             "sh", "-c",
             "cat \(issuerless)/ca.crt >>\(pki)/ca.crt; cp \(issuerless)/server.crt \(pki)/b.crt; cp \(issuerless)/server.key \(pki)/b.key",
@@ -296,7 +287,7 @@ struct TunnelTests {
         let lab = try Lab()
         _ = try lab.startPair()
         let other = "\(lab.directory)/other"
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "other", "--out", other])
+        try Lab.issue(other, cluster: "other")
         // Its client has everything but its own CA: even our gate key.
         try Lab.run(["cp", "\(lab.directory)/pki/gate.key", "\(other)/gate.key"])
         let stranger = try lab.start(

@@ -112,7 +112,7 @@ package struct Node: KubernetesObject {
     }
 
     /// One of its conditions.
-    package func condition(_ type: String) -> Condition? { status?.conditions?.first { $0.type == type } }
+    package func condition(_ type: String) -> Condition? { status?.conditions?[type] }
 
     /// The pool that its machine belongs to; `nil` for one that is not ours.
     package var pool: String? { metadata.labels?[TokenGrant.poolLabel] }
@@ -319,5 +319,5 @@ package struct CertificateSigningRequest: KubernetesObject {
     package init(_ metadata: ObjectMetadata, spec: Spec) { (self.metadata, self.spec) = (metadata, spec) }
 
     /// The condition of this type, if it is there.
-    package func condition(_ type: String) -> Condition? { status?.conditions?.first { $0.type == type } }
+    package func condition(_ type: String) -> Condition? { status?.conditions?[type] }
 }

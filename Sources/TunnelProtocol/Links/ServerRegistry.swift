@@ -1,16 +1,5 @@
 package import TendrilCore
 
-/// What one client's identity may speak for.
-package struct ClientBinding: Hashable, Sendable {
-    package let addresses: [IPAddress]
-    package let networks: [IPPrefix]
-
-    package init(addresses: [IPAddress], networks: [IPPrefix]) {
-        self.addresses = addresses
-        self.networks = networks
-    }
-}
-
 /// Which clients are linked to a server, and what each of them may carry; no input, output or clock.
 package struct ServerRegistry: Sendable {
     /// The most links of one server.
