@@ -26,6 +26,34 @@ package struct Seed: KubernetesObject {
         package var annotations: [String: String]?
     }
 
+    /// Copies of what the shoots' etcds hold, in a bucket of an S3-compatible store.
+    package struct Snapshots: Codable, Hashable, Sendable {
+        package var intervalMinutes: Int
+        /// How many of a shoot there are; older ones go.
+        package var keep: Int
+        /// `https://…` of the store, without the bucket.
+        package var endpoint: String
+        package var region: String
+        package var bucket: String
+        /// What all keys begin with; nothing where it is missing.
+        package var prefix: String?
+        /// The Secret with the access key in the coordinator's namespace.
+        package var secretName: String
+
+        package init(
+            intervalMinutes: Int,
+            keep: Int,
+            endpoint: String,
+            region: String,
+            bucket: String,
+            prefix: String?,
+            secretName: String
+        ) {
+            (self.intervalMinutes, self.keep, self.endpoint) = (intervalMinutes, keep, endpoint)
+            (self.region, self.bucket, self.prefix, self.secretName) = (region, bucket, prefix, secretName)
+        }
+    }
+
     /// What is wanted of it.
     package struct Spec: Codable, Hashable, Sendable {
         package var region: String?
@@ -35,6 +63,8 @@ package struct Seed: KubernetesObject {
         package var storageClassName: String?
         /// For the pods of control planes; none where it is missing.
         package var priorityClassName: String?
+        /// Nobody makes any where it is missing.
+        package var snapshots: Snapshots?
         /// How many shoots it takes.
         package var capacity: Int
         /// Whether new shoots are kept away.
@@ -95,6 +125,27 @@ package struct Seed: KubernetesObject {
         "spec.storageClassName": FieldRule("For the volumes of etcd; the default class if missing.", maximumCount: 63),
         "spec.priorityClassName": FieldRule(
             "For the pods of control planes: a PriorityClass of the seed, such as tendril-control-plane.",
+            maximumCount: 253
+        ),
+        "spec.snapshots": FieldRule(
+            "Snapshots of the shoots' etcds in a bucket of an S3-compatible store; none are made if missing."
+        ),
+        "spec.snapshots.intervalMinutes": FieldRule(
+            "How often one is made: 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720 or 1440.",
+            minimum: 10,
+            maximum: 1440,
+            default: 60
+        ),
+        "spec.snapshots.keep": FieldRule("How many of each shoot are kept.", minimum: 1, maximum: 1000, default: 48),
+        "spec.snapshots.endpoint": FieldRule(
+            "The store's URL without the bucket, such as https://s3.eu-central-1.amazonaws.com.",
+            maximumCount: 300
+        ),
+        "spec.snapshots.region": FieldRule("The store's region, by which requests are signed.", maximumCount: 63),
+        "spec.snapshots.bucket": FieldRule("The bucket's name.", maximumCount: 63),
+        "spec.snapshots.prefix": FieldRule("What all keys begin with, such as tendril/eu1.", maximumCount: 200),
+        "spec.snapshots.secretName": FieldRule(
+            "A Secret in the coordinator's namespace with accessKeyID, secretAccessKey and, for a store of one's own CA, ca.crt.",
             maximumCount: 253
         ),
         "spec.capacity": FieldRule("How many shoots it takes.", minimum: 0, maximum: 10000, default: 200),

@@ -15,6 +15,8 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     package var tasks: [String: Record] = [:]
     /// Where the exchange of credentials is; `nil` where there was none.
     package var rotation: Rotation?
+    /// Where the last restoration of its etcd is; `nil` where there was none.
+    package var restoration: Restoration?
 
     package init() {}
 
@@ -25,6 +27,13 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     package func forgetting(_ names: some Sequence<String>) -> FlowRecords {
         var kept = self
         for name in names { kept.tasks[name] = nil }
+        return kept
+    }
+
+    /// The same when what some tasks made may be gone: they are done again, and know what came of them.
+    package func doubting(_ names: some Sequence<String>) -> FlowRecords {
+        var kept = self
+        for name in names { kept.tasks[name]?.inputs = "" }
         return kept
     }
 
