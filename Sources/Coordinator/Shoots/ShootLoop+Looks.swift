@@ -37,7 +37,10 @@ extension ShootLoop {
     private func keepSnapshots(_ work: ShootWork, _ records: FlowRecords) async {
         let made = try? records.output(TaskName.snapshots, as: SnapshotsTask.Output.self)
         guard let settings = work.facts.seed.snapshots, let made, made.isOn else {
-            return environment.counts.saw(isWithoutSnapshot: false, of: work.shoot.key)
+            environment.counts.saw(isWithoutSnapshot: false, of: work.shoot.key)
+            // Nobody looks whether they are still there.
+            if work.facts.seed.snapshots == nil { try? await tellSnapshots(work, []) }
+            return
         }
         let period = Nanoseconds.seconds(UInt64(min(max(settings.intervalMinutes, 1), 1440)) * 15)
         if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true {

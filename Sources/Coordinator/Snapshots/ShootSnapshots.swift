@@ -5,6 +5,9 @@ internal import TendrilCore
 
 /// The snapshots of one shoot in its seed's bucket, as its coordinator sees them.
 struct ShootSnapshots: Sendable {
+    /// So many are removed at a time, for others wait to be looked at.
+    private static let batch = 100
+
     let settings: Seed.Snapshots
     /// What the keys of the shoot's snapshots begin with.
     let folder: String
@@ -39,7 +42,7 @@ struct ShootSnapshots: Sendable {
         let store = try store(secret)
         let all = try await store.list(folder)
         let surplus = SnapshotPlan.surplus(all, keep: settings.keep)
-        for old in surplus where work.mayWrite() { try await store.delete(old.key) }
+        for old in surplus.prefix(Self.batch) where work.mayWrite() { try await store.delete(old.key) }
         return Set(all).subtracting(surplus).sorted { $0.time > $1.time }
     }
 

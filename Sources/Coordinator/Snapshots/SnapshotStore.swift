@@ -17,8 +17,8 @@ package struct SnapshotStore: Sendable {
         case authorities = "ca.crt"
     }
 
-    /// More pages than `keep` can ever fill: what makes more is not ours.
-    private static let pages = 10
+    /// Of 1000 objects each: what a shoot leaves in two years while nobody removes anything.
+    private static let pages = 100
 
     private let url: String
     private let security: HTTPSecurity
@@ -54,7 +54,7 @@ package struct SnapshotStore: Sendable {
         let authorities = try file(.authorities)
         url = "\(endpoint)/\(bucket)"
         security = HTTPSecurity(
-            trust: authorities.map { .bundle($0) } ?? .system,
+            trust: authorities.map { HTTPSecurity.Trust.bundle($0) } ?? .system,
             credential: .awsSignature(region: region, service: "s3", keyID: keyID, key: key)
         )
         self.transport = transport

@@ -37,7 +37,7 @@ enum SnapshotsTask {
                 let objects = try objects(work, records)
                 try await work.applyInSeed(objects)
                 if snapshots == nil {
-                    try await remove(SnapshotJobs.maker, "CronJob", work.facts.seedTraits.cronJobVersion, work)
+                    try await end(work)
                     try await work.seed.delete(KubernetesSecret.self, SnapshotJobs.secret, namespace: work.namespace)
                 }
                 let last = try? records.output(TaskName.snapshots, as: Output.self)
@@ -46,6 +46,11 @@ enum SnapshotsTask {
                 return try CanonicalJSON.value(Output(isOn: snapshots != nil, begun: begun))
             }
         )
+    }
+
+    /// Has no snapshot begin any more.
+    static func end(_ work: ShootWork) async throws {
+        try await remove(SnapshotJobs.maker, "CronJob", work.facts.seedTraits.cronJobVersion, work)
     }
 
     /// Removes what has pods, and these with it.

@@ -42,14 +42,18 @@ package enum ShootProgress: Hashable, Sendable {
             switch restoration.phase {
             case .completed: self = .done
             case .failed: self = .failed(restoration.message ?? "the restoration failed")
-            case .replacing, .starting: self = shoot.pauseNotice.map { .paused($0) } ?? .underWay
+            case .replacing, .starting: self = .waiting(for: shoot)
             }
         } else if shoot.operation != nil {
-            self = shoot.pauseNotice.map { .paused($0) } ?? .underWay
+            self = .waiting(for: shoot)
         } else {
             // The wish goes once the restoration is told.
             self = .failed("it was refused; why: kubectl -n \(shoot.namespace) get events")
         }
+    }
+
+    private static func waiting(for shoot: Shoot) -> ShootProgress {
+        if let notice = shoot.pauseNotice { .paused(notice) } else { .underWay }
     }
 
     /// How far it is from where it stays as it is until somebody wants something else.

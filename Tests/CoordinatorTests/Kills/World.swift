@@ -112,9 +112,12 @@ struct World: Sendable {
     }
 
     private static let store = "https://store.example"
+    /// A snapshot that is older than another one, and cannot be restored.
+    static let broken = "20250101T000000Z"
     private static let listing = """
-        <ListBucketResult><IsTruncated>false</IsTruncated><Contents>\
-        <Key>\(home)/u1/20260101T000000Z.snapshot</Key><Size>20000</Size></Contents></ListBucketResult>
+        <ListBucketResult><IsTruncated>false</IsTruncated>\
+        <Contents><Key>\(home)/u1/\(broken).snapshot</Key><Size>20000</Size></Contents>\
+        <Contents><Key>\(home)/u1/20260101T000000Z.snapshot</Key><Size>20000</Size></Contents></ListBucketResult>
         """
     /// What a Seed says of it.
     static let snapshots: JSONValue = [
@@ -128,8 +131,12 @@ struct World: Sendable {
     /// The pods of a Job put the snapshot in place, where nobody works with etcd's volume.
     private mutating func restore(_ path: String) {
         let replicas = seed["/apis/apps/v1/namespaces/\(Self.home)/statefulsets/etcd"]?["spec"]?["replicas"]
-        guard path.contains("/jobs/etcd-restore-"), seed[path] != nil, replicas == 0, let saved else { return }
-        shoot = saved
+        guard path.contains("/jobs/etcd-restore-"), let job = seed[path], replicas == 0, let saved else { return }
+        if !Self.isBroken(job) { shoot = saved }
+    }
+
+    private static func isBroken(_ job: JSONValue) -> Bool {
+        (try? CanonicalJSON.text(job))?.contains("\(broken).snapshot") ?? false
     }
 
     /// Somebody with rights in the seed puts a document where he likes.
@@ -202,7 +209,8 @@ struct World: Sendable {
             ]
             return object.merging(["status": status])
         case "Job":
-            return object.merging(["status": ["conditions": [["type": "Complete", "status": "True"]]]])
+            let end: JSONValue = isBroken(object) ? "Failed" : "Complete"
+            return object.merging(["status": ["conditions": [["type": end, "status": "True"]]]])
         default: return object
         }
     }
