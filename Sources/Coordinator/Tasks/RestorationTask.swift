@@ -20,7 +20,7 @@ enum RestorationTask {
                 // What its pods are made from cannot be changed any more; another release may have begun it.
                 if try await work.seed.findDocument(path) == nil { try await begin(work, restoration) }
                 // Somewhat longer than it may take itself.
-                try await Waiting.untilWell(.seconds(3900), every: .seconds(1), for: "the Job \(name)") {
+                try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
                     try judge(try await work.seed.document(path), name, work)
                 }
                 return [:]

@@ -23,6 +23,10 @@ package struct Restoration: Codable, Hashable, Sendable {
         (self.snapshot, size, startTime) = (snapshot.name, snapshot.size, time)
     }
 
+    /// So many revisions are passed over: more with every second, so that also what is restored from before the last
+    /// restoration comes to lie beyond what was seen since; a cluster writes some thousands a second at most.
+    package var revisions: UInt64 { startTime &* 100_000 }
+
     /// The data is the snapshot's.
     package mutating func replaced() { if phase == .replacing { phase = .starting } }
 

@@ -126,7 +126,7 @@ package enum SnapshotJobs {
             ["--file", file] + store(settings) + ["--key", key] + size + place,
             mounts: [mount, EtcdMember.mount]
         )
-        let ahead = ["--bump-revision=1000000000", "--mark-compacted"]
+        let ahead = ["--bump-revision=\(restoration.revisions)", "--mark-compacted"]
         let make = PodParts.container(
             "make",
             image: cluster.kubernetesImage(tagged: cluster.traits.etcd),
@@ -149,7 +149,7 @@ package enum SnapshotJobs {
             "metadata": PodParts.metadata(cluster, restorer).merging(["name": .string(name)]),
             "spec": job(
                 pod(cluster, restorer, secrets: [], first: [download, make], then: replace, volumes: [space, volume]),
-                seconds: 3600,
+                seconds: 1200,
                 retries: 2
             ),
         ]

@@ -75,9 +75,9 @@ package enum SnapshotPlan {
     /// - Returns: five fields of crontab(5).
     package static func schedule(every minutes: Int, of id: String) -> String {
         let place = SnapshotPlan.place(of: id)
-        guard minutes > 60 else { return "\(place % UInt64(max(minutes, 1)))-59/\(minutes) * * * *" }
+        guard minutes >= 60 else { return "\(place % UInt64(max(minutes, 1)))-59/\(minutes) * * * *" }
         let hours = UInt64(minutes / 60)
-        return "\(place % 60) \(place / 60 % hours)-23/\(hours) * * *"
+        return hours == 1 ? "\(place % 60) * * * *" : "\(place % 60) \(place / 60 % hours)-23/\(hours) * * *"
     }
 
     /// The snapshots that go: the oldest beyond so many, and never the newest.

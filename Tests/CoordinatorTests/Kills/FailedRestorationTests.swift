@@ -29,7 +29,7 @@ struct FailedRestorationTests {
         }
     }
 
-    @Test("is not looked for where no such one is there, or while the shoot sleeps: that is refused, and nothing is touched")
+    @Test("is not looked for where there is none, or while the shoot sleeps: that is refused, and nothing is touched")
     func refused() async throws {
         for (name, isAsleep) in [("20240101T000000Z", false), (World.broken, true)] {
             var world = try await Wish.restore.asked()
