@@ -83,7 +83,7 @@ package enum SnapshotJobs {
                 ),
             ]
         )
-        let upload = own(cluster, "upload", ["--file", file] + store(settings) + ["--keys", keys])
+        let upload = own(cluster, "upload", ["--file", file, "--keys", keys] + store(settings))
         let job = job(
             pod(cluster, maker, secrets: secrets, first: [save], then: upload, volumes: [space]),
             seconds: min(settings.intervalMinutes, 60) * 60,
@@ -119,11 +119,11 @@ package enum SnapshotJobs {
     ) -> JSONValue {
         let place = ["--volume", EtcdMember.volume, "--restoration", "\(restoration.startTime)"]
         let key = "\(keys)\(restoration.snapshot)\(SnapshotPlan.ending)"
-        let size = ["--size", "\(restoration.size)"]
+        let object = ["--file", file, "--key", key, "--size", "\(restoration.size)"]
         let download = own(
             cluster,
             "download",
-            ["--file", file] + store(settings) + ["--key", key] + size + place,
+            object + store(settings) + place,
             mounts: [mount, EtcdMember.mount]
         )
         let ahead = ["--bump-revision=\(restoration.revisions)", "--mark-compacted"]
