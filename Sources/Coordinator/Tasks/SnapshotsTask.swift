@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import KubernetesClient
 internal import LinuxSystem
+internal import Logging
 internal import ShootPlan
 internal import TendrilCore
 
@@ -16,8 +17,12 @@ enum SnapshotsTask {
 
     /// Whether there is something to do: to make it, or to take it away.
     static func isNeeded(_ work: ShootWork, _ records: FlowRecords) -> Bool {
-        let last = try? records.output(TaskName.snapshots, as: Output.self)
-        return work.facts.seed.snapshots != nil || last?.isOn == true
+        guard let settings = work.facts.seed.snapshots else {
+            let last = try? records.output(TaskName.snapshots, as: Output.self)
+            return last?.isOn == true
+        }
+        // What is wrong with it stands in the Seed's condition; no shoot has failed because of that.
+        return SnapshotRules.problems(settings).isEmpty
     }
 
     static func make(_ work: ShootWork, after: [String]) -> ShootTask {
@@ -29,7 +34,7 @@ enum SnapshotsTask {
             perform: { records in
                 let snapshots = try ShootSnapshots(work)
                 // While it sleeps nobody needs it.
-                if !work.facts.isHibernated { try await snapshots?.share() }
+                if !work.facts.isHibernated { try await share(snapshots, work) }
                 // It is written down that its work is done; one that has failed stays with its log.
                 if let restoration = records.restoration, restoration.phase == .starting {
                     try await remove(SnapshotJobs.name(of: restoration), "Job", work.facts.seedTraits.jobVersion, work)
@@ -46,6 +51,15 @@ enum SnapshotsTask {
                 return try CanonicalJSON.value(Output(isOn: snapshots != nil, begun: begun))
             }
         )
+    }
+
+    /// Gives the pods the access key; one that is not there yet they wait for, and so does no shoot.
+    private static func share(_ snapshots: ShootSnapshots?, _ work: ShootWork) async throws {
+        do {
+            try await snapshots?.share()
+        } catch let failure as TaskFailure {
+            work.logger.warning("no snapshots can be made", metadata: ["reason": "\(failure)"])
+        }
     }
 
     /// Has no snapshot begin any more.
