@@ -37,7 +37,7 @@ package enum ShootFlows {
     static func restore(_ work: ShootWork, _ restoration: Restoration) -> [ShootTask] {
         let rest = work.atRest
         return [
-            SnapshotsTask.make(rest, after: []), ControlPlaneTasks.controllers(rest, after: []),
+            ControlPlaneTasks.controllers(rest, after: []),
             ControlPlaneTasks.apiServer(rest, after: [TaskName.controllers]),
             ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
             RestorationTask.make(work, restoration, after: [TaskName.etcd]),
