@@ -240,8 +240,8 @@ let package = Package(
         .testTarget(
             name: "CoordinatorTests",
             dependencies: [
-                "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "LinuxSystem",
-                "TLSEngine", "TendrilCore", "ShootSamples", "TestSupport", logging,
+                "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "HTTPTransfer",
+                "LinuxSystem", "TLSEngine", "TendrilCore", "ShootSamples", "TestSupport", logging,
             ],
             exclude: ["terraform.sh"],
             swiftSettings: common

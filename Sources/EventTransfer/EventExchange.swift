@@ -55,6 +55,7 @@ final class EventExchange: @unchecked Sendable {
     private func ask(_ base: OpaquePointer) throws(TransferError) {
         if let problem = request.problem(with: security) { throw error(.badRequest, problem) }
         guard security.proxy.isEmpty else { throw error(.badRequest, "proxies are not known here") }
+        guard request.bodyFile == nil else { throw error(.badRequest, "files are not sent here") }
         guard let (endpoint, target) = place else { throw error(.badRequest, "the URL names no host of https") }
         let connection = try connect(base, to: endpoint)
         let context = UnsafeMutableRawPointer(to: self)

@@ -17,6 +17,8 @@ package struct HTTPRequest: Sendable {
     /// Names and values, which may hold no control characters.
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
+    /// The file that is the body instead, which is read while it is sent; only libcurl's transport takes one.
+    package var bodyFile: String?
     /// How long the whole exchange may take; `nil` for a stream, which ends when nothing comes for `silence`.
     package var timeout: Nanoseconds?
     /// How long a stream may be silent.
@@ -29,6 +31,7 @@ package struct HTTPRequest: Sendable {
         _ url: String,
         headers: [(name: String, value: String)] = [],
         body: [UInt8] = [],
+        bodyFile: String? = nil,
         timeout: Nanoseconds? = .seconds(15),
         silence: Nanoseconds = .seconds(90),
         bodyLimit: Int = 4 << 20
@@ -37,6 +40,7 @@ package struct HTTPRequest: Sendable {
         self.url = url
         self.headers = headers
         self.body = body
+        self.bodyFile = bodyFile
         self.timeout = timeout
         self.silence = silence
         self.bodyLimit = bodyLimit

@@ -12,6 +12,8 @@ final class Exchange: @unchecked Sendable {
     private let carried: CarriedRequest
     private let reason: UnsafeMutablePointer<CChar>
     private var lines: UnsafeMutablePointer<curl_slist>?
+    /// The open file that is the body.
+    private var upload: UnsafeMutableRawPointer?
     private var headers: [String: String] = [:]
     private var body: [UInt8] = []
     /// Why a callback stopped the transfer.
@@ -31,6 +33,7 @@ final class Exchange: @unchecked Sendable {
     deinit {
         curl_easy_cleanup(handle)
         curl_slist_free_all(lines)
+        tendril_curl_close_upload(upload)
         reason.deallocate()
     }
 
@@ -59,6 +62,13 @@ final class Exchange: @unchecked Sendable {
         if !security.credential.isSignature { lines = curl_slist_append(lines, "Expect:") }
         tendril_curl_set_headers(handle, lines)
         if !request.body.isEmpty { tendril_curl_set_body(handle, request.body, request.body.count) }
+        if let file = request.bodyFile {
+            upload = tendril_curl_set_upload(handle, file)
+            guard upload != nil else {
+                fail(.badRequest, "the file \(file) cannot be read")
+                return false
+            }
+        }
         let context = UnsafeMutableRawPointer(to: self)
         tendril_curl_set_callbacks(
             handle,

@@ -32,6 +32,13 @@ struct Follower {
         say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
+    /// Follows until the restoration that was asked of the shoot is completed, or came to nothing.
+    func follow(restoring asked: Shoot) async throws {
+        let earlier = asked.status?.restoration
+        try await follow { ShootProgress($0, restoringAfter: earlier) }
+        say("the etcd of \(garden.project)/\(name) is restored")
+    }
+
     /// Says instead what the shoot is to become, and where nothing is done for that.
     func leave(_ shoot: Shoot, _ what: String) throws {
         try tell(shoot, what)

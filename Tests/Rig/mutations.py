@@ -15,7 +15,22 @@ P = "Sources/TunnelProtocol"
 M = "Sources/ClusterModel/Membership/Membership.swift"
 A = "Sources/ClusterModel/Approval/ApprovalRules.swift"
 C = "Sources/ShootPlan/ControlPlane/ControlPlane.swift"
+S = "Sources/ShootPlan/Snapshots"
 MUTATIONS = [
+    (f"{S}/SnapshotPlan.swift", "dropLast(max(keep, 1))", "dropLast(max(keep, 0))", "SnapshotTests"),
+    (f"{S}/SnapshotPlan.swift", "self.name(at: time) == name else", "true else", "SnapshotTests"),
+    (f"{S}/SnapshotPlan.swift", "isPlain($0) && $0 != 0x2E", "$0 != 0x2E", "SnapshotTests"),
+    (f"{S}/SnapshotJobs.swift", "secrets: seesStore ? [secret] : []", "secrets: [secret, certificate]", "SnapshotTests"),
+    (f"{S}/SnapshotJobs.swift", "ports.isEmpty ? [] : [[\"ports\": .array(ports)]]", "[[:]]", "SnapshotTests"),
+    (f"{S}/SnapshotListing.swift", "guard let key, let size, size >= 0 else", "guard let key, let size else", "SnapshotTests"),
+    (f"{S}/Restoration.swift", "snapshot.time <= end", "snapshot.time > end", "RestorationTests"),
+    ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "guard !isDone else", "guard true || !isDone else", "RestoredFoldersTests"),
+    ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "guard try !Folders.isHeld(", "guard try true || !Folders.isHeld(",
+     "RestoredFoldersTests"),
+    ("Sources/Coordinator/Snapshots/SnapshotStore.swift", "guard size == limit else", "guard true || size == limit else",
+     "SnapshotStoreTests"),
+    ("Sources/Coordinator/Snapshots/SnapshotStore.swift", "guard bytes.count <= limit - state.size else",
+     "guard true || bytes.count <= limit - state.size else", "SnapshotStoreTests"),
     ("Sources/ShootPlan/Credentials/Rotation.swift", "guard step == .moved, isInForce", "guard step == .moved", "RotationTests"),
     ("Sources/ShootPlan/Credentials/Rotation.swift", "case .moved where isServed", "case .moved where false && isServed",
      "RotationTests"),

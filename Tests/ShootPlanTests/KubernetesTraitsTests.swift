@@ -30,6 +30,7 @@ struct KubernetesTraitsTests {
     private static let served: [(version: String, releases: Range<Int>)] = [
         ("policy/v1beta1", 20..<25), ("policy/v1", 21..<99), ("apiregistration.k8s.io/v1beta1", 20..<22),
         ("rbac.authorization.k8s.io/v1beta1", 20..<22), ("networking.k8s.io/v1beta1", 20..<22),
+        ("batch/v1beta1", 20..<25), ("batch/v1", 20..<99),
     ]
 
     @Test(

@@ -465,4 +465,37 @@ struct SeedRulesTests {
             #expect(try paths { $0.imagePullSecrets = [name] } == ["spec.imagePullSecrets[0]"], "\(name)")
         }
     }
+
+    @Test("Snapshots go to a store that is named in full, at times that a CronJob can say")
+    func snapshots() throws {
+        func paths(_ change: (inout Seed.Snapshots) -> Void) throws -> [String] {
+            var snapshots = Samples.snapshots
+            change(&snapshots)
+            return try self.paths { $0.snapshots = snapshots }
+                .map { String($0.dropFirst("spec.snapshots.".count)) }
+        }
+        #expect(try paths { _ in } == [])
+        #expect(try paths { $0.intervalMinutes = 45 } == ["intervalMinutes"])
+        #expect(try paths { ($0.keep, $0.intervalMinutes) = (0, 0) } == ["intervalMinutes", "keep"])
+        #expect(try paths { $0.keep = 1001 } == ["keep"])
+        for endpoint in ["https://store", "https://store:9000", "https://192.0.2.1", "https://[2001:db8::1]:443"] {
+            #expect(try paths { $0.endpoint = endpoint } == [], "\(endpoint)")
+        }
+        for endpoint in [
+            "http://store", "store", "https://", "https://store/", "https://store/x", "https://a@store",
+            "https://store:0", "https://store:x", "https://a b", "https://store?x",
+        ] {
+            #expect(try paths { $0.endpoint = endpoint } == ["endpoint"], "\(endpoint)")
+        }
+        for prefix in ["/a", "a/", "a//b", "..", "a/../b", "a b", "a%2F", "", "ä"] {
+            #expect(try paths { $0.prefix = prefix } == ["prefix"], "\(prefix)")
+        }
+        #expect(try paths { $0.prefix = "tendril/eu1" } == [])
+        for name in ["", "ab", "A-bucket", "a/b", ".ab", "a..b", "-ab"] {
+            #expect(try paths { $0.bucket = name } == ["bucket"], "\(name)")
+        }
+        #expect(try paths { $0.region = "" } == ["region"])
+        #expect(try paths { $0.region = "a:b" } == ["region"])
+        #expect(try paths { $0.secretName = "../x" } == ["secretName"])
+    }
 }

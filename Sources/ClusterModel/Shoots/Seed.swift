@@ -60,6 +60,34 @@ package struct Seed: KubernetesObject {
         }
     }
 
+    /// Copies of what the shoots' etcds hold, in a bucket of an S3-compatible store.
+    package struct Snapshots: Codable, Hashable, Sendable {
+        package var intervalMinutes: Int
+        /// How many of a shoot there are; older ones go.
+        package var keep: Int
+        /// `https://…` of the store, without the bucket.
+        package var endpoint: String
+        package var region: String
+        package var bucket: String
+        /// What all keys begin with; nothing where it is missing.
+        package var prefix: String?
+        /// The Secret with the access key in the coordinator's namespace.
+        package var secretName: String
+
+        package init(
+            intervalMinutes: Int,
+            keep: Int,
+            endpoint: String,
+            region: String,
+            bucket: String,
+            prefix: String?,
+            secretName: String
+        ) {
+            (self.intervalMinutes, self.keep, self.endpoint) = (intervalMinutes, keep, endpoint)
+            (self.region, self.bucket, self.prefix, self.secretName) = (region, bucket, prefix, secretName)
+        }
+    }
+
     /// What is wanted of it.
     package struct Spec: Codable, Hashable, Sendable {
         package var region: String?
@@ -73,6 +101,8 @@ package struct Seed: KubernetesObject {
         package var placement: Placement?
         /// By what their images are pulled: names of Secrets in the coordinator's namespace.
         package var imagePullSecrets: [String]?
+        /// Nobody makes any where it is missing.
+        package var snapshots: Snapshots?
         /// How many shoots it takes.
         package var capacity: Int
         /// Whether new shoots are kept away.
@@ -157,6 +187,27 @@ package struct Seed: KubernetesObject {
             maximumCount: 10
         ),
         "spec.imagePullSecrets[]": FieldRule("A Secret's name.", maximumCount: 248),
+        "spec.snapshots": FieldRule(
+            "Snapshots of the shoots' etcds in a bucket of an S3-compatible store; none are made if missing."
+        ),
+        "spec.snapshots.intervalMinutes": FieldRule(
+            "How often one is made: 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720 or 1440.",
+            minimum: 10,
+            maximum: 1440,
+            default: 60
+        ),
+        "spec.snapshots.keep": FieldRule("How many of each shoot are kept.", minimum: 1, maximum: 1000, default: 48),
+        "spec.snapshots.endpoint": FieldRule(
+            "The store's URL without the bucket, such as https://s3.eu-central-1.amazonaws.com.",
+            maximumCount: 300
+        ),
+        "spec.snapshots.region": FieldRule("The store's region, by which requests are signed.", maximumCount: 63),
+        "spec.snapshots.bucket": FieldRule("The bucket's name.", maximumCount: 63),
+        "spec.snapshots.prefix": FieldRule("What all keys begin with, such as tendril/eu1.", maximumCount: 200),
+        "spec.snapshots.secretName": FieldRule(
+            "A Secret in the coordinator's namespace with accessKeyID, secretAccessKey and, for a store of one's own CA, ca.crt.",
+            maximumCount: 253
+        ),
         "spec.capacity": FieldRule("How many shoots it takes.", minimum: 0, maximum: 10000, default: 200),
         "spec.unschedulable": FieldRule("Whether new shoots are kept away.", default: false),
     ]

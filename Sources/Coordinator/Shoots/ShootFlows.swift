@@ -33,6 +33,17 @@ package enum ShootFlows {
         ]
     }
 
+    /// To a control plane that stands still with what a snapshot held: whoever is left of it sees no other data come.
+    static func restore(_ work: ShootWork, _ restoration: Restoration) -> [ShootTask] {
+        let rest = work.atRest
+        return [
+            ControlPlaneTasks.controllers(rest, after: []),
+            ControlPlaneTasks.apiServer(rest, after: [TaskName.controllers]),
+            ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
+            RestorationTask.make(work, restoration, after: [TaskName.etcd]),
+        ]
+    }
+
     /// What people come with, while all else waits for the maintenance window.
     static func renewAccess(_ work: ShootWork) -> [ShootTask] { [AccessTask.renew(work)] }
 

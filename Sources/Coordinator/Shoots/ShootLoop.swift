@@ -58,6 +58,8 @@ package actor ShootLoop {
     var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told and no flow has told anything else since.
     var refused: Int?
+    /// When the bucket with the snapshots was looked into last.
+    var lastSnapshotLook: MonotonicTime?
     /// When machines that are no nodes were looked after last.
     var lastAttendance: MonotonicTime?
     /// Whether there are such machines, or were a moment ago.
@@ -244,12 +246,16 @@ package actor ShootLoop {
         let shoot = work.shoot
         let moment = moment(shoot, isKnown: isKnown)
         var records = known
-        let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
+        let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
         let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
         let hasBegun = unfinished == .changes || unfinished == .thorough
-        let isDemanded = !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating
+        // One that was put to sleep meanwhile starts when it wakes up.
+        let isStarting = !shoot.isHibernated && records.restoration?.phase == .starting
+        let isRestoring = isStarting || records.restoration?.phase == .replacing
+        let isDemanded =
+            !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating || isRestoring
         let renewal = due(records, shoot, moment)
         guard isDemanded || renewal == .all else {
             let isAccessDue = renewal == .access || unfinished == .access

@@ -35,6 +35,9 @@ enum DeletionTasks {
             task("delete-machines", "Ending machines", after: [CleanUpTask.name]) {
                 _ = try await provider.scale(work, [], [:])
             },
+            task("delete-snapshots", "Ending snapshots", after: []) {
+                if work.facts.seed.snapshots != nil { try await SnapshotsTask.end(work) }
+            },
             // Last of what is outside, for everything else stands on it.
             task("delete-infrastructure", "Removing the infrastructure", after: ["delete-machines"]) {
                 try await provider.remove(work)

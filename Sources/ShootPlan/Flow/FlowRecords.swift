@@ -17,6 +17,8 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     package var rotation: Rotation?
     /// When a cloud was asked last whether all is as it was made, in seconds since 1970; `nil` where that is not known.
     package var lastLook: UInt64?
+    /// Where the last restoration of its etcd is; `nil` where there was none.
+    package var restoration: Restoration?
 
     package init() {}
 
@@ -27,6 +29,13 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     package func forgetting(_ names: some Sequence<String>) -> FlowRecords {
         var kept = self
         for name in names { kept.tasks[name] = nil }
+        return kept
+    }
+
+    /// The same when what some tasks made may be gone: they are done again, and know what came of them.
+    package func doubting(_ names: some Sequence<String>) -> FlowRecords {
+        var kept = self
+        for name in names { kept.tasks[name]?.inputs = "" }
         return kept
     }
 
