@@ -146,7 +146,8 @@ struct ShootProgressTests {
         func progress(_ shoot: Shoot) -> ShootProgress { ShootProgress(shoot, restoringAfter: earlier) }
         #expect(progress(try shoot(nil, asked: true)) == .underWay)
         #expect(progress(try shoot(.completed, "a", asked: true)) == .underWay)
-        #expect(progress(try shoot(.replacing)) == .underWay && progress(try shoot(.starting)) == .underWay)
+        #expect(progress(try shoot(.replacing)) == .underWay)
+        #expect(progress(try shoot(.starting)) == .underWay)
         #expect(progress(try shoot(.completed)) == .done)
         #expect(progress(try shoot(.failed)) == .failed("no room"))
         guard case .failed(let reason) = progress(try shoot(.completed, "a")) else {
