@@ -344,15 +344,17 @@ final class ControlCore {
         reload(at: now)
         let (live, expected) = board.readiness(at: now)
         service.notify("STATUS=\(live) of \(expected) links live")
-        feedWatchdog()
+        feedWatchdogs(at: now)
     }
 
-    /// Tells systemd that all is well only while every worker goes on making turns.
-    private func feedWatchdog() {
+    /// Tells systemd, and whoever probes, that all is well only while every worker goes on making turns.
+    private func feedWatchdogs(at now: MonotonicTime) {
         let turns = workers.map(\.counters.turnCount)
         let allMoved = lastTurns.isEmpty || zip(turns, lastTurns).allSatisfy { $0 != $1 }
         lastTurns = turns
-        if allMoved { service.notify("WATCHDOG=1") } else { logger.error("a worker stands still") }
+        guard allMoved else { return logger.error("a worker stands still") }
+        board.pulse.beat(at: now)
+        service.notify("WATCHDOG=1")
     }
 
     private func reload(at now: MonotonicTime) {

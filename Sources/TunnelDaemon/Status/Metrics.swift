@@ -81,6 +81,12 @@ enum Metrics {
             "Turns of the data plane's threads.",
             board.workers.enumerated().map { Sample($1.turnCount, [("worker", "\($0)")]) }
         )
+        text.add(
+            "tendril_vpn_log_lines_lost_total",
+            .counter,
+            "Log lines that were not written, for nobody took them.",
+            [Sample(LogSink.standardError.lost)]
+        )
     }
 
     private static func addLinks(_ state: Board.State, to text: inout MetricsText) {
@@ -229,7 +235,9 @@ enum Metrics {
     static func respond(to path: String, _ board: Board) -> HTTPEndpoint.Response? {
         switch path {
         case "/metrics": return HTTPEndpoint.Response(type: "text/plain; version=0.0.4; charset=utf-8", text(board))
-        case "/healthz": return HTTPEndpoint.Response("ok\n")
+        case "/healthz":
+            let isSteady = board.pulse.isSteady(at: Clock.now())
+            return HTTPEndpoint.Response(status: isSteady ? 200 : 503, isSteady ? "ok\n" : "a thread stands still\n")
         case "/readyz":
             let (live, expected) = board.readiness(at: Clock.now())
             return HTTPEndpoint.Response(status: live > 0 ? 200 : 503, "\(live) of \(expected) links\n")
