@@ -114,7 +114,7 @@ private struct World {
         let index = Int(random.next() % UInt64(connections.count))
         let areBothThere = connections[index].client != nil && connections[index].server != nil
         switch random.next() % 40 {
-        case 0: connections[index].silence = [.both, .toServer, .toClient][Int(random.next() % 3)]
+        case 0: connections[index].silence = [Silence.both, .toServer, .toClient][Int(random.next() % 3)]
         case 1 where areBothThere && !connections[index].isClientStalled: connections[index].isServerStalled.toggle()
         case 8 where areBothThere && !connections[index].isServerStalled: connections[index].isClientStalled.toggle()
         case 2: end(index)
