@@ -14,7 +14,8 @@ struct LogSinkTests {
 
         init() throws {
             var ends: [CInt] = [-1, -1]
-            try #require(pipe(&ends) == 0)
+            let result = pipe(&ends)
+            try #require(result == 0)
             (reader, writer) = (ends[0], ends[1])
             let sink = LogSink(descriptor: ends[1])
             self.sink = sink
@@ -64,7 +65,8 @@ struct LogSinkTests {
     @Test("does not end the program by leaving")
     func readerLeaves() throws {
         var ends: [CInt] = [-1, -1]
-        try #require(pipe(&ends) == 0)
+        let result = pipe(&ends)
+        try #require(result == 0)
         close(ends[0])
         defer { close(ends[1]) }
         let sink = LogSink(descriptor: ends[1])
