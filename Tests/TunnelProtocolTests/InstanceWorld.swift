@@ -251,7 +251,8 @@ struct InstanceWorld {
         guard connection.arrival <= now else { return }
         switch connection.stage {
         case .asking:
-            (connections[index].stage, connections[index].arrival) = (.answered, now + latency())
+            let arrival = now + latency()
+            (connections[index].stage, connections[index].arrival) = (.answered, arrival)
             let registry = servers[connection.server].registry
             // Who has this lane here may only look for another instance.
             if !registry.hasLane(hello(of: connection), of: clients[connection.client].name) { admit(index) }
@@ -317,8 +318,8 @@ struct InstanceWorld {
         let answer = hello(connection.run, lane: lane, instances: instances)
         if let objection = clients[client].links.objection(to: answer, of: "server", on: link) {
             probes += 1
-            connections[index].isClientDone = true
-            connections[index].serverEnd = now + latency()
+            let end = now + latency()
+            (connections[index].isClientDone, connections[index].serverEnd) = (true, end)
             return fail(client, link, lane, isElsewhere: objection.isElsewhere)
         }
         clients[client].links.opened(
@@ -330,7 +331,8 @@ struct InstanceWorld {
             lanes: Self.lanes,
             at: now
         )
-        (connections[index].stage, connections[index].arrival) = (.confirming, now + latency())
+        let arrival = now + latency()
+        (connections[index].stage, connections[index].arrival) = (.confirming, arrival)
         // The one before it is drained.
         for other in connections.indices
         where other != index && connections[other].client == client && connections[other].link == link
