@@ -144,7 +144,11 @@ let package = Package(
         ),
 
         // 5: programs, and how each of them ends.
-        .target(name: "CommandSupport", dependencies: ["TendrilCore", argumentParser], swiftSettings: common),
+        .target(
+            name: "CommandSupport",
+            dependencies: ["TendrilCore", "LinuxSystem", argumentParser],
+            swiftSettings: common
+        ),
         .executableTarget(
             name: "tendril-agent",
             dependencies: [
@@ -166,8 +170,7 @@ let package = Package(
         .executableTarget(
             name: "tendril",
             dependencies: [
-                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPModel", "HTTPTransfer",
-                "LinuxSystem",
+                "TendrilCore", "ClusterModel", "ShootPlan", "KubernetesClient", "HTTPTransfer", "LinuxSystem",
                 "StrictYAML", "CommandSupport", argumentParser,
             ],
             swiftSettings: common,
@@ -237,8 +240,8 @@ let package = Package(
         .testTarget(
             name: "CoordinatorTests",
             dependencies: [
-                "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "LinuxSystem",
-                "TLSEngine", "TendrilCore", "ShootSamples", "TestSupport", logging,
+                "Coordinator", "ShootPlan", "NodePlan", "ClusterModel", "KubernetesClient", "HTTPModel", "HTTPTransfer",
+                "LinuxSystem", "TLSEngine", "TendrilCore", "ShootSamples", "TestSupport", logging,
             ],
             exclude: ["terraform.sh"],
             swiftSettings: common

@@ -16,7 +16,8 @@ EXITS = {
     ],
     "tendril-coordinator": [
         (0, "run, approver: ended by a signal; run also when it has lost its share, to be started anew. Else: done."), USAGE,
-        (71, "manifests, signing-key: a file or a key cannot be made."),
+        (69, "snapshot: the store does not answer or refuses, or there is no room."),
+        (71, "manifests, signing-key: a file or a key cannot be made. snapshot replace: the data cannot be put in place."),
         (78, "A configuration, a kubeconfig or what is given is wrong, with --check too; run also where the seed does not answer at the start."),
     ],
     "tendril-vpn": [

@@ -3,7 +3,9 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 typedef size_t (*tendril_curl_writer)(char *bytes, size_t size, size_t count, void *context);
 
@@ -59,6 +61,25 @@ static inline CURLcode tendril_curl_set_blob(CURL *curl, CURLoption option, cons
 static inline CURLcode tendril_curl_set_body(CURL *curl, const void *bytes, size_t count) {
     CURLcode code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)count);
     return code == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, (const char *)bytes) : code;
+}
+
+// Makes a file the body, read while it is sent; what is returned must live as long as the transfer, and is given back by
+// tendril_curl_close_upload. NULL where the file cannot be read.
+static inline void *tendril_curl_set_upload(CURL *curl, const char *path) {
+    struct stat info;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return NULL;
+    if (fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode)
+        && curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) == CURLE_OK
+        && curl_easy_setopt(curl, CURLOPT_READDATA, file) == CURLE_OK
+        && curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)info.st_size) == CURLE_OK)
+        return file;
+    fclose(file);
+    return NULL;
+}
+
+static inline void tendril_curl_close_upload(void *file) {
+    if (file != NULL) fclose((FILE *)file);
 }
 
 // Hands body bytes to `body` and header lines to `header`, both with `context`; `reason` has CURL_ERROR_SIZE bytes.

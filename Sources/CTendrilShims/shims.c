@@ -6,11 +6,21 @@
 #include <malloc.h>
 #include <sched.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <sys/file.h>
 
 int tendril_open(const char *path, int flags, unsigned mode) {
     int fd = open(path, flags | O_CLOEXEC, mode);
     return fd >= 0 ? fd : -errno;
 }
+
+int tendril_exchange(const char *path, const char *other) {
+    return renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE) == 0 ? 0 : -errno;
+}
+
+int tendril_sync_files(int fd) { return syncfs(fd) == 0 ? 0 : -errno; }
+
+int tendril_lock_file(int fd) { return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno; }
 
 int tendril_tun_open(char *name, int multi_queue) {
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);

@@ -27,6 +27,6 @@ package struct BootstrapToken: Sendable {
     package static func secretName(id: String) -> String { "bootstrap-token-\(id)" }
 
     private static func isPart(_ text: some StringProtocol, length: Int) -> Bool {
-        text.utf8.count == length && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
+        text.utf8.count == length && text.utf8.allSatisfy { $0.isLowercase || $0.isDigit }
     }
 }

@@ -32,11 +32,7 @@ package enum CanonicalJSON {
                 bytes.append(UInt8(scalar.value))
                 continue
             }
-            for unit in String(scalar).utf16 {
-                let digits = String(unit, radix: 16)
-                bytes +=
-                    Array("\\u".utf8) + Array(String(repeating: "0", count: 4 - digits.count).utf8) + Array(digits.utf8)
-            }
+            for unit in String(scalar).utf16 { bytes += Array("\\u\(unit.digits(4, radix: 16))".utf8) }
         }
         return bytes
     }

@@ -1,10 +1,12 @@
+internal import TendrilCore
+
 /// Moments as the Kubernetes API writes them (RFC 3339, in UTC).
 package enum KubernetesTime {
     /// `2026-11-22T10:00:00Z`, as in meta/v1 Time.
-    package static func text(seconds: UInt64) -> String { "\(dateAndTime(seconds))Z" }
+    package static func text(seconds: UInt64) -> String { "\(UTC.dateAndTime(seconds))Z" }
 
     /// `2026-11-22T10:00:00.000000Z`, as in meta/v1 MicroTime.
-    package static func microText(seconds: UInt64) -> String { "\(dateAndTime(seconds)).000000Z" }
+    package static func microText(seconds: UInt64) -> String { "\(UTC.dateAndTime(seconds)).000000Z" }
 
     /// Seconds since 1970; `nil` for anything but RFC 3339 between 1970 and 9999.
     ///
@@ -18,28 +20,14 @@ package enum KubernetesTime {
             let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]), let second = number(bytes[17..<19]),
             year >= 1970, (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
         else { return nil }
-        let rest = bytes[19...].drop { $0 == 0x2E || (0x30...0x39).contains($0) }
+        let rest = bytes[19...].drop { $0 == 0x2E || $0.isDigit }
         guard let zone = offset(Array(rest)) else { return nil }
         let total = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone
         return total >= 0 ? UInt64(total) : nil
     }
 
-    private static func dateAndTime(_ seconds: UInt64) -> String {
-        // 253402300799 is the last second of the year 9999.
-        let seconds = Int(min(seconds, 253_402_300_799))
-        let (year, month, day) = date(seconds / 86400)
-        let clock = seconds % 86400
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-            + "T\(padded(clock / 3600, 2)):\(padded(clock / 60 % 60, 2)):\(padded(clock % 60, 2))"
-    }
-
-    private static func padded(_ value: Int, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
-        guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard digits.allSatisfy(\.isDigit) else { return nil }
         return digits.reduce(0) { $0 * 10 + Int($1) - 0x30 }
     }
 
@@ -57,16 +45,5 @@ package enum KubernetesTime {
         let (era, yearOfEra) = (year / 400, year % 400)
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    private static func date(_ days: Int) -> (year: Int, month: Int, day: Int) {
-        let shifted = days + 719_468
-        let (era, dayOfEra) = (shifted / 146_097, shifted % 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 }

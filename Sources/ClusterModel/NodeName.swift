@@ -1,3 +1,5 @@
+internal import TendrilCore
+
 /// What a node may be called.
 package enum NodeName {
     /// Whether a text is a DNS subdomain (RFC 1123) in lower case of at most 253 bytes, as Kubernetes wants it.
@@ -10,6 +12,6 @@ package enum NodeName {
     package static func isLabel(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard (1...63).contains(bytes.count), bytes.first != 0x2D, bytes.last != 0x2D else { return false }
-        return bytes.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+        return bytes.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D }
     }
 }

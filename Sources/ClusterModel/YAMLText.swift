@@ -43,11 +43,8 @@ package enum YAMLText {
     private static let words: Set = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
 
     private static func isPlain(_ text: String) -> Bool {
-        guard let first = text.utf8.first, (0x41...0x5A).contains(first) || (0x61...0x7A).contains(first),
-            text.utf8.allSatisfy({ byte in
-                (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-                    || [0x2D, 0x2E, 0x2F, 0x5F].contains(byte)
-            })
+        guard let first = text.utf8.first, first.isLetter,
+            text.utf8.allSatisfy({ $0.isLetter || $0.isDigit || [0x2D, 0x2E, 0x2F, 0x5F].contains($0) })
         else { return false }
         return !words.contains(text.lowercased())
     }

@@ -33,3 +33,14 @@ package struct Failure: Error, CustomStringConvertible {
         ProcessEnd.now(code.value)
     }
 }
+
+/// Does something; that it fails ends the program.
+///
+/// - Parameters:
+///   - code: the program's exit code then.
+///   - body: does it.
+/// - Returns: what `body` returns.
+/// - Throws: `Failure`.
+package func orEnd<Value>(with code: Failure.Code, _ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch { throw Failure(error, exitCode: code) }
+}

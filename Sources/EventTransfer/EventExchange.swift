@@ -10,11 +10,7 @@ internal import TendrilCore
 /// After it was posted only the transfer's thread touches it. libevent's own objects are given back by ``release()`` alone, for
 /// libevent does not bear that while it calls.
 final class EventExchange: @unchecked Sendable {
-    let number: UInt64
-    private let request: HTTPRequest
-    private let security: HTTPSecurity
-    private let receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
-    private let resume: @Sendable (Result<HTTPResponse, TransferError>) -> Void
+    private let carried: CarriedRequest
     private var isOver = false
     private var tellOver: () -> Void = {}
     private var connection: OpaquePointer?
@@ -24,16 +20,11 @@ final class EventExchange: @unchecked Sendable {
     private var body: [UInt8] = []
     private var failure: evhttp_request_error?
 
-    init(
-        _ number: UInt64,
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?,
-        resume: @escaping @Sendable (Result<HTTPResponse, TransferError>) -> Void
-    ) {
-        (self.number, self.request, self.security) = (number, request, security)
-        (self.receive, self.resume) = (receive, resume)
-    }
+    init(_ carried: CarriedRequest) { self.carried = carried }
+
+    var number: UInt64 { carried.number }
+    private var request: HTTPRequest { carried.request }
+    private var security: HTTPSecurity { carried.security }
 
     deinit { release() }
 
@@ -64,9 +55,10 @@ final class EventExchange: @unchecked Sendable {
     private func ask(_ base: OpaquePointer) throws(TransferError) {
         if let problem = request.problem(with: security) { throw error(.badRequest, problem) }
         guard security.proxy.isEmpty else { throw error(.badRequest, "proxies are not known here") }
+        guard request.bodyFile == nil else { throw error(.badRequest, "files are not sent here") }
         guard let (endpoint, target) = place else { throw error(.badRequest, "the URL names no host of https") }
         let connection = try connect(base, to: endpoint)
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         guard let asked = evhttp_request_new({ EventExchange.from($1)?.completed($0) }, context) else {
             throw error(.interrupted, "out of memory")
         }
@@ -113,7 +105,7 @@ final class EventExchange: @unchecked Sendable {
         connection = made
         evhttp_connection_set_max_headers_size(made, 64 << 10)
         // What is handed over as it comes has no end; all else is bounded here and in `took`.
-        evhttp_connection_set_max_body_size(made, receive == nil ? request.bodyLimit : -1)
+        evhttp_connection_set_max_body_size(made, carried.receive == nil ? request.bodyLimit : -1)
         return made
     }
 
@@ -140,7 +132,7 @@ final class EventExchange: @unchecked Sendable {
             guard let exchange = EventExchange.from(context) else { return }
             exchange.end(.failure(exchange.error(.timeout, "no answer in time")))
         }
-        timer = event_new(base, -1, 0, late, Unmanaged.passUnretained(self).toOpaque())
+        timer = event_new(base, -1, 0, late, UnsafeMutableRawPointer(to: self))
         guard let timer else { throw error(.interrupted, "out of memory") }
         event_add(timer, &whole)
     }
@@ -153,7 +145,7 @@ final class EventExchange: @unchecked Sendable {
         guard count > 0, let bytes = evbuffer_pullup(buffer, -1) else { return }
         let part = UnsafeRawBufferPointer(start: bytes, count: count)
         // libevent drops what it has shown.
-        if isWanted, let receive {
+        if isWanted, let receive = carried.receive {
             if !receive(part) { abandon() }
         } else if body.count + count <= request.bodyLimit {
             body += part
@@ -174,7 +166,7 @@ final class EventExchange: @unchecked Sendable {
     private func end(_ result: Result<HTTPResponse, TransferError>) {
         guard !isOver else { return }
         isOver = true
-        resume(result)
+        carried.resume(result)
         tellOver()
     }
 
@@ -233,7 +225,7 @@ final class EventExchange: @unchecked Sendable {
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> EventExchange? {
-        context.map { Unmanaged<EventExchange>.fromOpaque($0).takeUnretainedValue() }
+        context?.object(EventExchange.self)
     }
 
     private static func headers(of answer: OpaquePointer) -> [String: String] {

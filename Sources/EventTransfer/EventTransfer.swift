@@ -28,15 +28,7 @@ package final class EventTransfer: ThreadedTransport {
 
     deinit { mailbox.post(.stop) }
 
-    package func begin(
-        _ number: UInt64,
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: Receive?,
-        resume: @escaping Resume
-    ) {
-        mailbox.post(.start(EventExchange(number, request, security, receive: receive, resume: resume)))
-    }
+    package func begin(_ carried: CarriedRequest) { mailbox.post(.start(EventExchange(carried))) }
 
     package func cancel(_ number: UInt64) { mailbox.post(.cancel(number)) }
 }
@@ -55,11 +47,8 @@ private final class EventLoop: @unchecked Sendable {
     deinit { event_base_free(base) }
 
     func run() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        let wake: event_callback_fn = { _, _, context in
-            guard let context else { return }
-            Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().obey()
-        }
+        let context = UnsafeMutableRawPointer(to: self)
+        let wake: event_callback_fn = { _, _, context in context?.object(EventLoop.self).obey() }
         guard let event = event_new(base, mailbox.descriptor, Int16(EV_READ | EV_PERSIST), wake, context) else {
             return
         }

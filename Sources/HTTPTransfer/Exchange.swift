@@ -8,36 +8,32 @@ internal import TendrilCore
 ///
 /// After it was posted only the transfer thread touches it.
 final class Exchange: @unchecked Sendable {
-    let number: UInt64
     let handle: UnsafeMutableRawPointer?
-    private let request: HTTPRequest
-    private let security: HTTPSecurity
-    private let receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
-    private let resume: @Sendable (Result<HTTPResponse, TransferError>) -> Void
+    private let carried: CarriedRequest
     private let reason: UnsafeMutablePointer<CChar>
     private var lines: UnsafeMutablePointer<curl_slist>?
+    /// The open file that is the body.
+    private var upload: UnsafeMutableRawPointer?
     private var headers: [String: String] = [:]
     private var body: [UInt8] = []
     /// Why a callback stopped the transfer.
     private var refusal: (kind: TransferError.Kind, reason: String)?
 
-    init(
-        _ number: UInt64,
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: (@Sendable (UnsafeRawBufferPointer) -> Bool)?,
-        resume: @escaping @Sendable (Result<HTTPResponse, TransferError>) -> Void
-    ) {
-        (self.number, self.request, self.security) = (number, request, security)
-        (self.receive, self.resume) = (receive, resume)
+    init(_ carried: CarriedRequest) {
+        self.carried = carried
         handle = curl_easy_init()
         reason = .allocate(capacity: Int(CURL_ERROR_SIZE))
         reason.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     }
 
+    var number: UInt64 { carried.number }
+    private var request: HTTPRequest { carried.request }
+    private var security: HTTPSecurity { carried.security }
+
     deinit {
         curl_easy_cleanup(handle)
         curl_slist_free_all(lines)
+        tendril_curl_close_upload(upload)
         reason.deallocate()
     }
 
@@ -66,7 +62,14 @@ final class Exchange: @unchecked Sendable {
         if !security.credential.isSignature { lines = curl_slist_append(lines, "Expect:") }
         tendril_curl_set_headers(handle, lines)
         if !request.body.isEmpty { tendril_curl_set_body(handle, request.body, request.body.count) }
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        if let file = request.bodyFile {
+            upload = tendril_curl_set_upload(handle, file)
+            guard upload != nil else {
+                fail(.badRequest, "the file \(file) cannot be read")
+                return false
+            }
+        }
+        let context = UnsafeMutableRawPointer(to: self)
         tendril_curl_set_callbacks(
             handle,
             { bytes, _, count, context in Exchange.from(context)?.took(body: bytes, count) ?? 0 },
@@ -81,7 +84,7 @@ final class Exchange: @unchecked Sendable {
     func complete(_ code: CURLcode) {
         if code == CURLE_OK {
             let status = tendril_curl_status(handle)
-            return resume(.success(HTTPResponse(status: status, headers: headers, body: body)))
+            return carried.resume(.success(HTTPResponse(status: status, headers: headers, body: body)))
         }
         if let refusal { return fail(refusal.kind, refusal.reason) }
         let detail = String(cString: reason)
@@ -90,16 +93,16 @@ final class Exchange: @unchecked Sendable {
 
     /// Ends the exchange without a response.
     func fail(_ kind: TransferError.Kind, _ reason: String) {
-        resume(.failure(TransferError(kind, url: request.url, reason: reason)))
+        carried.resume(.failure(TransferError(kind, url: request.url, reason: reason)))
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> Exchange? {
-        context.map { Unmanaged<Exchange>.fromOpaque($0).takeUnretainedValue() }
+        context?.object(Exchange.self)
     }
 
     private func took(body bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
         let chunk = UnsafeRawBufferPointer(start: bytes, count: count)
-        if let receive, (200..<300).contains(tendril_curl_status(handle)) {
+        if let receive = carried.receive, (200..<300).contains(tendril_curl_status(handle)) {
             if receive(chunk) { return count }
             refusal = (.cancelled, "cancelled")
             return 0

@@ -24,15 +24,7 @@ package final class HTTPTransfer: ThreadedTransport {
 
     deinit { mailbox.post(.stop) }
 
-    package func begin(
-        _ number: UInt64,
-        _ request: HTTPRequest,
-        _ security: HTTPSecurity,
-        receive: Receive?,
-        resume: @escaping Resume
-    ) {
-        mailbox.post(.start(Exchange(number, request, security, receive: receive, resume: resume)))
-    }
+    package func begin(_ carried: CarriedRequest) { mailbox.post(.start(Exchange(carried))) }
 
     package func cancel(_ number: UInt64) { mailbox.post(.cancel(number)) }
 }
@@ -91,7 +83,7 @@ private final class TransferLoop {
         while let handle = tendril_curl_next_finished(multi, &code, &context) {
             curl_multi_remove_handle(multi, handle)
             guard let context else { continue }
-            let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+            let exchange = context.object(Exchange.self)
             if code == CURLE_OPERATION_TIMEDOUT { needsFreshConnection = true }
             exchange.complete(code)
             running[exchange.number] = nil

@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+internal import ClusterModel
 internal import Glibc
 package import HTTPModel
 internal import LinuxSystem
@@ -144,10 +144,10 @@ package struct Kubeconfig: Sendable {
 
         func bytes(_ fields: JSONValue, _ name: String) throws -> [UInt8]? {
             if let text = fields["\(name)-data"]?.text {
-                guard let data = Data(base64Encoded: text) else {
+                guard let bytes = [UInt8](base64: text) else {
                     throw KubeconfigError(description: "\(name)-data is not base64")
                 }
-                return Array(data)
+                return bytes
             }
             return try fields[name]?.text.map { try DurableFile.read(path($0)) }
         }

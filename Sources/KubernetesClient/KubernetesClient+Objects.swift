@@ -94,7 +94,7 @@ extension KubernetesClient {
     ) async throws(APIError) -> Object {
         let path = Object.resource.path(
             namespace: object.metadata.namespace,
-            name: object.metadata.name ?? "",
+            name: object.name,
             subresource: subresource
         )
         return try decode(await perform(.put, path, body: encode(object)))

@@ -50,6 +50,21 @@ package final class KubernetesClient: Sendable {
         self.init(servers, security, transport, agent, mayWrite: { true }, Limits())
     }
 
+    /// Makes a client of the API server that a kubeconfig leads to, with the kubeconfig's credentials.
+    ///
+    /// - Parameters:
+    ///   - kubeconfig: was read.
+    ///   - transport: carries the requests.
+    ///   - program: its name, which the API server's log shows with our version.
+    package convenience init(_ kubeconfig: Kubeconfig, transport: any HTTPTransport, program: String) {
+        self.init(
+            servers: [kubeconfig.server],
+            security: kubeconfig.security,
+            transport: transport,
+            agent: "\(program)/\(Version.text)"
+        )
+    }
+
     private init(
         _ servers: [String],
         _ security: HTTPSecurity,
@@ -170,7 +185,7 @@ package final class KubernetesClient: Sendable {
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
                 // A caller that waits longer than this has better things to do.
                 guard pause <= .seconds(10) else { throw error }
-                do { try await Task.sleep(nanoseconds: pause.value) } catch is CancellationError { throw error } catch {
+                do { try await Task.sleep(pause) } catch is CancellationError { throw error } catch {
                     continue
                 }
             }

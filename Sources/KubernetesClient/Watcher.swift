@@ -18,16 +18,11 @@ package enum WatchEvent<Object: KubernetesObject>: Sendable {
 ///
 /// It never ends by itself; failures are events.
 package struct Watcher<Object: KubernetesObject>: Sendable {
-    /// An event of the API (meta/v1 WatchEvent).
-    private struct Line: Decodable, Sendable {
-        let type: String
-        let object: Object
-    }
-    private struct Failure: Decodable, Sendable {
-        let type: String
-        let object: APIStatus
-    }
+    /// What a line is about: the type of an event of the API (meta/v1 WatchEvent).
     private struct Kind: Decodable { let type: String }
+    /// What a line holds, by its kind.
+    private struct Line<Content: Decodable>: Decodable { let object: Content }
+    private struct Bookmark: Decodable { let metadata: ObjectMetadata }
 
     private let client: KubernetesClient
     private let namespace: String?
@@ -82,7 +77,7 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                     // Not even a bookmark: nobody knows whether that version was ever reached. Where etcd was restored, the
                     // newest one is older, and the API server waits for it in silence.
                     version = ""
-                    try? await Task.sleep(nanoseconds: backoff.wait().value)
+                    try? await Task.sleep(backoff.wait())
                 }
             } catch {
                 if Task.isCancelled { return }
@@ -90,7 +85,7 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
                 version = ""
                 if !error.isGone { await tell(.failed(error)) }
                 let pause = backoff.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0)))
-                try? await Task.sleep(nanoseconds: pause.value)
+                try? await Task.sleep(pause)
             }
         }
     }
@@ -154,20 +149,21 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
 
     private func read(_ bytes: [UInt8]) -> Result<(told: WatchEvent<Object>?, version: String?)?, APIError> {
         let data = Data(bytes)
+        func content<Content: Decodable>(_ type: Content.Type) throws -> Content {
+            try JSONDecoder().decode(Line<Content>.self, from: data).object
+        }
         do {
             try JSONDepth.check(bytes)
-            switch try JSONDecoder().decode(Kind.self, from: data).type {
-            case "ADDED", "MODIFIED":
-                let object = try JSONDecoder().decode(Line.self, from: data).object
-                return .success((.changed(object), object.metadata.resourceVersion))
-            case "DELETED":
-                let object = try JSONDecoder().decode(Line.self, from: data).object
-                return .success((.removed(object), object.metadata.resourceVersion))
+            let kind = try JSONDecoder().decode(Kind.self, from: data).type
+            switch kind {
+            case "ADDED", "MODIFIED", "DELETED":
+                let object = try content(Object.self)
+                let told: WatchEvent<Object> = kind == "DELETED" ? .removed(object) : .changed(object)
+                return .success((told, object.metadata.resourceVersion))
             case "BOOKMARK":
-                let object = try JSONDecoder().decode(Bookmark.self, from: data).object
-                return .success((nil, object.metadata.resourceVersion))
+                return .success((nil, try content(Bookmark.self).metadata.resourceVersion))
             case "ERROR":
-                let status = try JSONDecoder().decode(Failure.self, from: data).object
+                let status = try content(APIStatus.self)
                 return .failure(.status(code: status.code ?? 500, request: "watch", status, retryAfter: nil))
             default: return .success(nil)
             }
@@ -175,10 +171,5 @@ package struct Watcher<Object: KubernetesObject>: Sendable {
             let failure = APIError.malformed(request: "watch", reason: "\(error)")
             return skipsUnreadable ? .success((.failed(failure), nil)) : .failure(failure)
         }
-    }
-
-    private struct Bookmark: Decodable {
-        struct Object: Decodable { let metadata: ObjectMetadata }
-        let object: Object
     }
 }

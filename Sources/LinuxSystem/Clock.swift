@@ -25,3 +25,8 @@ extension Nanoseconds {
         timeval(tv_sec: Int(clamping: value / 1_000_000_000), tv_usec: Int(value % 1_000_000_000 / 1000))
     }
 }
+
+extension Task where Success == Never, Failure == Never {
+    /// Waits for so long, or until the task is cancelled, which throws.
+    package static func sleep(_ length: Nanoseconds) async throws { try await Self.sleep(nanoseconds: length.value) }
+}

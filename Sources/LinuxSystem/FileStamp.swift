@@ -17,4 +17,7 @@ package struct FileStamp: Hashable, Sendable {
         size = Int64(info.st_size)
         modified = Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec)
     }
+
+    /// How large a file is, in bytes, behind all symbolic links; `nil` where there is none.
+    package static func size(of path: String) -> Int? { FileStamp(path).map { Int($0.size) } }
 }

@@ -13,9 +13,7 @@ package struct LocalListener: ~Copyable {
     ///   - backlog: how many connections may wait.
     /// - Throws: `SystemError`, with EADDRINUSE where somebody listens there.
     package init(path: String, mode: UInt32, backlog: CInt = 1024) throws(SystemError) {
-        guard let address = SocketAddress(path: path) else {
-            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
-        }
+        let address = try SocketAddress.local(path)
         if (try? address.connectBlocking()) != nil { throw SystemError("use the socket \(path)", code: EADDRINUSE) }
         let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         if !directory.isEmpty { mkdir(directory, 0o755) }

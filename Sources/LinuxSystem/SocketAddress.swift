@@ -50,6 +50,14 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         port = 0
     }
 
+    /// The address of a socket at a path, which must not be too long for one.
+    package static func local(_ path: String) throws(SystemError) -> SocketAddress {
+        guard let address = SocketAddress(path: path) else {
+            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
+        }
+        return address
+    }
+
     init(_ storage: sockaddr_storage, length: socklen_t) {
         var storage = storage
         let raw = withUnsafeBytes(of: &storage) { Array($0.prefix(Int(length))) }

@@ -43,6 +43,22 @@ package struct StreamSocket: ~Copyable, Sendable {
         self.init(owning: descriptor)
     }
 
+    /// Listens at an endpoint; without a host at every address, of IPv4 alone where the kernel has no IPv6.
+    package static func listening(at endpoint: Endpoint) throws(SystemError) -> StreamSocket {
+        guard endpoint.host.isEmpty else {
+            let address = try SocketAddress.resolve(endpoint)[0]
+            return try StreamSocket(listeningAt: address)
+        }
+        let everywhere = SocketAddress(IPAddress(v6High: 0, low: 0), port: endpoint.port)
+        do throws(SystemError) {
+            return try StreamSocket(listeningAt: everywhere)
+        } catch {
+            guard error.code == EAFNOSUPPORT || error.isNoAddressOfThisHost else { throw error }
+            let address = SocketAddress(IPAddress(v4: 0), port: endpoint.port)
+            return try StreamSocket(listeningAt: address)
+        }
+    }
+
     private static func open(_ address: SocketAddress) throws(SystemError) -> OwnedDescriptor {
         let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
         let result = retrying { socket(address.family, type, 0) }

@@ -45,8 +45,15 @@ package struct AgentContext: Sendable {
     }
 
     package var store: StateStore<ConfinedFiles> { StateStore(files) }
+    var applier: Applier<ConfinedFiles> { Applier(files: files, units: units) }
     package var host: HostFacts {
         HostFacts(nodeName: identity.machine, hierarchy: Self.hierarchy, proxy: configuration.proxy)
+    }
+
+    /// Restarts a unit on a thread of its own, and waits for it.
+    func restart(_ unit: String) async throws {
+        let units = units
+        try await Blocking.run("restart") { try units.perform(.restart, unit) }
     }
 
     /// A client that believes the cluster's CA.
@@ -76,7 +83,7 @@ package struct AgentContext: Sendable {
     /// The keys that sign configurations: those that the generation in force names, else those of the user data.
     package func verifyingKeys() throws(TLSError) -> [VerifyingKey] {
         try (namedKeys ?? configuration.configurationKeys).map { text throws(TLSError) in
-            try VerifyingKey(Data(base64Encoded: text).map { Array($0) } ?? [])
+            try VerifyingKey([UInt8](base64: text) ?? [])
         }
     }
 

@@ -116,3 +116,19 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 }
+
+/// Does something; whatever it throws becomes the failure to do it.
+///
+/// - Parameters:
+///   - what: in words.
+///   - body: does it.
+/// - Returns: what `body` returns.
+/// - Throws: `AgentFailure`.
+func attempt<Value>(_ what: String, _ body: () throws -> Value) throws(AgentFailure) -> Value {
+    do { return try body() } catch { throw AgentFailure(error, doing: what) }
+}
+
+/// Does something that waits, as `attempt` does what does not.
+func attempting<Value>(_ what: String, _ body: () async throws -> Value) async throws(AgentFailure) -> Value {
+    do { return try await body() } catch { throw AgentFailure(error, doing: what) }
+}

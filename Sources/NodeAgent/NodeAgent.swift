@@ -56,8 +56,8 @@ package enum NodeAgent {
         }
         let client = context.client(trust: authority, as: identity.credential)
         let wanted = try await DesiredState(context, client).fetch()
-        let membership = Membership(client: client, authority: authority, identity: identity)
-        let plan = try await Generations(context, membership).plan(wanted)
+        let access = ClusterAccess(client: client, authority: authority, identity: identity)
+        let plan = try await Generations(context, access).plan(wanted)
         guard !plan.isEmpty else { return ["Generation \(wanted.generation) is in force; nothing would be done."] }
         return ["For generation \(wanted.generation):"] + plan.steps.map { "  " + Reset.words($0) }
     }
@@ -97,9 +97,9 @@ package enum NodeAgent {
         while !Task.isCancelled {
             do {
                 let bootstrap = try Bootstrap(context)
-                let membership = try await bootstrap.run()
+                let access = try await bootstrap.run()
                 context.logger.notice("the machine is a node")
-                return await Supervisor(context, membership, bootstrap).run()
+                return await Supervisor(context, access, bootstrap).run()
             } catch {
                 let failure = AgentFailure(error, doing: "begin")
                 context.logger.error("\(failure.message)", metadata: ["cause": "\(failure.cause.rawValue)"])
@@ -112,7 +112,7 @@ package enum NodeAgent {
         guard let period = service.watchdogMilliseconds else { return }
         while !Task.isCancelled {
             service.notify("WATCHDOG=1")
-            try? await Task.sleep(nanoseconds: UInt64(period) * 1_000_000)
+            try? await Task.sleep(.milliseconds(UInt64(period)))
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import CLibevent
 internal import Glibc
+package import LinuxSystem
 package import TendrilCore
 
 /// Answers requests on one address (libevent's HTTP server).
@@ -47,6 +48,32 @@ package final class HTTPEndpoint: @unchecked Sendable {
         try self.init(endpoint, over: nil, bodyLimit: 0) { respond($0.path) }
     }
 
+    /// Listens for those who ask for `/metrics`, `/healthz` and `/readyz`; nothing is answered before `start`.
+    ///
+    /// - Parameters:
+    ///   - endpoint: an address of this host and a port.
+    ///   - metrics: as Prometheus reads them; called on the serving thread.
+    ///   - isSteady: whether nothing in the program stands still; called on the serving thread.
+    ///   - readiness: whether the program does what it is there for, and a line about it; called on the serving thread.
+    /// - Throws: `HTTPEndpointError` where the address cannot be used.
+    package convenience init(
+        _ endpoint: Endpoint,
+        metrics: @escaping @Sendable () -> String,
+        isSteady: @escaping @Sendable () -> Bool = { true },
+        readiness: @escaping @Sendable () -> (isReady: Bool, line: String)
+    ) throws(HTTPEndpointError) {
+        try self.init(endpoint) { path in
+            switch path {
+            case "/metrics": return Response(type: "text/plain; version=0.0.4; charset=utf-8", metrics())
+            case "/healthz": return isSteady() ? Response("ok\n") : Response(status: 503, "a thread stands still\n")
+            case "/readyz":
+                let (isReady, line) = readiness()
+                return Response(status: isReady ? 200 : 503, "\(line)\n")
+            default: return nil
+            }
+        }
+    }
+
     /// Listens; nothing is answered before `serve`.
     ///
     /// - Parameters:
@@ -66,8 +93,7 @@ package final class HTTPEndpoint: @unchecked Sendable {
             event_base_free(base)
             throw HTTPEndpointError(endpoint: endpoint, code: ENOMEM)
         }
-        let host = endpoint.host.isEmpty ? "::" : endpoint.host
-        guard let bound = evhttp_bind_socket_with_handle(server, host, endpoint.port) else {
+        guard let bound = Self.bind(server, to: endpoint) else {
             let code = errno
             evhttp_free(server)
             event_base_free(base)
@@ -87,19 +113,29 @@ package final class HTTPEndpoint: @unchecked Sendable {
         evhttp_set_timeout(server, 5)
     }
 
+    /// Listens; without a host at every address, of IPv4 alone where the kernel has no IPv6.
+    private static func bind(_ server: OpaquePointer, to endpoint: Endpoint) -> OpaquePointer? {
+        guard endpoint.host.isEmpty else { return evhttp_bind_socket_with_handle(server, endpoint.host, endpoint.port) }
+        return evhttp_bind_socket_with_handle(server, "::", endpoint.port)
+            ?? evhttp_bind_socket_with_handle(server, "0.0.0.0", endpoint.port)
+    }
+
     deinit {
         evhttp_free(server)
         event_base_free(base)
     }
 
+    /// Answers requests on a thread of its own until the process ends.
+    package func start() throws(SystemError) { try WorkerThread(name: "metrics") { self.serve() }.detach() }
+
     /// Answers requests until the process ends.
     package func serve() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         evhttp_set_gencb(
             server,
             { request, context in
-                guard let request, let context else { return }
-                Unmanaged<HTTPEndpoint>.fromOpaque(context).takeUnretainedValue().answer(request)
+                guard let request else { return }
+                context?.object(HTTPEndpoint.self).answer(request)
             },
             context
         )
@@ -107,8 +143,8 @@ package final class HTTPEndpoint: @unchecked Sendable {
             evhttp_set_bevcb(
                 server,
                 { base, context in
-                    guard let base, let context else { return nil }
-                    return Unmanaged<HTTPEndpoint>.fromOpaque(context).takeUnretainedValue().connections?(base)
+                    guard let base else { return nil }
+                    return context?.object(HTTPEndpoint.self).connections?(base)
                 },
                 context
             )

@@ -1,5 +1,6 @@
 internal import Glibc
 package import Logging
+internal import TendrilCore
 
 /// How log lines look.
 package enum LogFormat: String, CaseIterable, Sendable {
@@ -66,7 +67,7 @@ package struct LogOutput: LogHandler {
     }
 
     private static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0.isVisible && $0 != 0x22 && $0 != 0x5C }
         return isPlain ? text : JSONText.quoted(text)
     }
 }
@@ -81,8 +82,7 @@ enum JSONText {
             case "\\": result += "\\\\"
             case "\n": result += "\\n"
             case "\u{00}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                result += "\\u" + scalar.value.digits(4, radix: 16)
             default: result.unicodeScalars.append(scalar)
             }
         }
@@ -95,19 +95,7 @@ package enum Timestamp {
     package static func now() -> String {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return text(seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec / 1_000_000))
-    }
-
-    static func text(seconds: Int, milliseconds: Int) -> String {
-        var seconds = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func padded(_ value: some BinaryInteger, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
-        let clock = "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
-        return "\(date)T\(clock).\(padded(milliseconds, 3))Z"
+        let moment = UTC.dateAndTime(UInt64(max(time.tv_sec, 0)))
+        return "\(moment).\((time.tv_nsec / 1_000_000).digits(3))Z"
     }
 }

@@ -59,6 +59,13 @@ package struct ClusterFacts: Hashable, Sendable {
         return copy
     }
 
+    /// The same cluster without pods of its control plane.
+    package var atRest: ClusterFacts {
+        var copy = self
+        copy.spec.hibernation.enabled = true
+        return copy
+    }
+
     package var isHibernated: Bool { spec.hibernation.enabled }
 
     /// How many of a stateless part run.

@@ -15,10 +15,21 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
 
     package init(_ problems: [ConfigurationProblem]) { self.problems = problems }
 
+    /// Reports a single problem.
+    package init(_ path: String, _ reason: String) { self.init([ConfigurationProblem(path, reason)]) }
+
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
 extension [ConfigurationProblem] {
+    /// Notes what is wrong at a place.
+    package mutating func add(_ path: String, _ reason: String) { append(ConfigurationProblem(path, reason)) }
+
+    /// Notes what is wrong at a place where something that must hold does not.
+    package mutating func require(_ holds: Bool, _ path: String, _ reason: @autoclosure () -> String) {
+        if !holds { add(path, reason()) }
+    }
+
     /// All of them in one line, for a condition or an answer.
     package var line: String { map(\.description).joined(separator: "; ") }
 }

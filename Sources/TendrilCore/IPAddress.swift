@@ -69,7 +69,7 @@ public struct IPAddress: Hashable, Sendable {
         var value: UInt32 = 0
         for part in parts {
             let digits = part.utf8
-            guard (1...3).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }),
+            guard (1...3).contains(digits.count), digits.allSatisfy(\.isDigit),
                 digits.count == 1 || digits.first != 0x30, let octet = UInt8(part)
             else { return nil }
             value = value << 8 | UInt32(octet)

@@ -4,6 +4,6 @@
 package enum PrintableText {
     /// What is shown of these bytes.
     package static func make(_ bytes: some Sequence<UInt8>) -> String {
-        String(decoding: bytes.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
+        String(decoding: bytes.map { $0.isPrintable ? $0 : 0x3F }, as: UTF8.self)
     }
 }

@@ -31,7 +31,7 @@ package struct PairedCertificates {
         let identities = try checkedIdentities()
         let files = ["ca.crt", "gate.key"] + identities.flatMap { ["\($0.file).crt", "\($0.file).key"] }
         for file in files where access("\(directory)/\(file)", F_OK) == 0 {
-            throw ConfigurationError([ConfigurationProblem("--out", "\(directory)/\(file) exists already")])
+            throw ConfigurationError("--out", "\(directory)/\(file) exists already")
         }
         if mkdir(directory, 0o700) != 0, errno != EEXIST { throw SystemError("create \(directory)", code: errno) }
         let issuer = try CertificateIssuer(name: "\(cluster) tunnel CA", days: days)
@@ -52,22 +52,22 @@ package struct PairedCertificates {
 
     private func checkedIdentities() throws -> [(file: String, identity: TunnelIdentity)] {
         var problems: [ConfigurationProblem] = []
-        if !(1...3650).contains(days) { problems.append(ConfigurationProblem("--days", "\(days) is not 1 to 3650")) }
+        if !(1...3650).contains(days) { problems.add("--days", "\(days) is not 1 to 3650") }
         if !Endpoint.isHostName(cluster) {
-            problems.append(ConfigurationProblem("--cluster", "\"\(cluster)\" is not a DNS name"))
+            problems.add("--cluster", "\"\(cluster)\" is not a DNS name")
         }
         var identities: [(String, TunnelIdentity)] = []
         func add(_ file: String, _ role: TunnelIdentity.Role, _ name: String, _ flag: String) {
             if let identity = TunnelIdentity(cluster: cluster, role: role, name: name) {
                 identities.append((file, identity))
             } else if !Endpoint.isHostName(name) {
-                problems.append(ConfigurationProblem(flag, "\"\(name)\" is not a DNS name"))
+                problems.add(flag, "\"\(name)\" is not a DNS name")
             }
         }
         for server in servers { add(servers.count == 1 ? "server" : server, .server, server, "--server-name") }
         for client in clients { add(clients.count == 1 ? "client" : client, .client, client, "--client-name") }
         if Set(identities.map(\.0)).count < identities.count {
-            problems.append(ConfigurationProblem("--client-name", "two names are the same, or one is that of a server"))
+            problems.add("--client-name", "two names are the same, or one is that of a server")
         }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return identities

@@ -6,7 +6,7 @@ import TunnelProtocol
 /// Frames into records.
 extension Lane {
     /// Frames up to this many bytes share a record; larger ones are encrypted from where they lie.
-    private static var sharingLimit: Int { 4096 }
+    static var sharingLimit: Int { 4096 }
 
     /// Adds a control frame to the batch, which always has room for the few that a turn can bring.
     func put(_ kind: FrameHeader.Kind, _ heartbeat: Heartbeat?) {
@@ -58,7 +58,7 @@ extension Lane {
         batch.clear()
     }
 
-    private func encrypt(_ bytes: RawSpan) throws(TLSError) {
+    func encrypt(_ bytes: RawSpan) throws(TLSError) {
         bytesUnderKey += bytes.byteCount
         if bytesUnderKey > Self.bytesPerKey {
             session.updateKey()

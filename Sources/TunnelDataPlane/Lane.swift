@@ -145,6 +145,20 @@ package enum LaneEnd: Sendable, CustomStringConvertible {
         }
     }
 
+    /// What the peer is told where this side ends the lane.
+    var lastWord: CloseNotice? {
+        switch self {
+        case .notice(let notice): notice
+        case .violation(let violation): CloseNotice(.protocolViolation, violation.rawValue)
+        default: nil
+        }
+    }
+
+    /// Whether the peer's program ended, and all of its streams with it.
+    var isPeersEnd: Bool {
+        if case .closed(let notice) = self { notice.reason == .shuttingDown } else { false }
+    }
+
     package var description: String {
         switch self {
         case .drained: "drained"

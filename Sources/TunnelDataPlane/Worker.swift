@@ -27,7 +27,7 @@ package final class Worker: @unchecked Sendable {
         case forward(link: Int, hash: UInt64, frame: [UInt8])
         /// Let the kernel give no UDP super-packets any more: a peer cannot take them.
         case refuseDatagramSegmentation
-        /// Make a stream of a connection of this side, over a lane of a link.
+        /// Make a stream of a connection of this side, over a lane of a link; see `offer`.
         case open(StreamRequest, link: Int, lane: Int)
         /// A name was looked up for a stream; `nil` where it is not known.
         case resolved(StreamKey, [SocketAddress]?)
@@ -240,7 +240,9 @@ package final class Worker: @unchecked Sendable {
                 lane.machine.retire()
                 markPending(lane)
             }
-        case .open(let request, let link, let lane): open(request, link: link, lane: lane, at: now)
+        case .open(let request, let link, let lane):
+            open(request, link: link, lane: lane, at: now)
+            laneMap.countOffered(-1, on: link)
         case .resolved(let key, let addresses): resolved(key, addresses, at: now)
         case .laneUp: mayMoveStreams = true
         case .moving(let party): handle(party, at: now)
@@ -360,7 +362,7 @@ package final class Worker: @unchecked Sendable {
         guard lanes.removeValue(forKey: lane.token) != nil else { return }
         // A lane that was being drained has ended as it should, whichever side closed first.
         let end = if case .disconnected = reason, lane.machine.isDraining { LaneEnd.drained } else { reason }
-        if case .notice(let notice) = end { sayGoodbye(lane, notice) }
+        if let notice = end.lastWord { sayGoodbye(lane, notice) }
         poller.unwatch(lane.socket.rawDescriptor)
         lane.token = 0
         let link = lane.peer.link
@@ -369,7 +371,10 @@ package final class Worker: @unchecked Sendable {
         }
         if lanesByLink[link].isEmpty { laneMap.set(link, worker: index, hasLane: false) }
         while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
-        if let set = lane.streams, set.carrier === lane { lostCarrier(of: set, at: lastTurn) }
+        if let set = lane.streams, set.carrier === lane {
+            lostCarrier(of: set, at: lastTurn)
+            if end.isPeersEnd { lostPeer(of: set, at: lastTurn) }
+        }
         lane.streams = nil
         report(.ended(lane.peer, end))
     }

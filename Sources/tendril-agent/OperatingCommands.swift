@@ -7,11 +7,6 @@ import NodePlan
 
 /// The command `tendril-agent status`.
 struct StatusCommand: ParsableCommand {
-    enum Output: String, ExpressibleByArgument, CaseIterable {
-        case table
-        case json
-    }
-
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show how far the machine is, and what is in force on it.",
@@ -20,16 +15,10 @@ struct StatusCommand: ParsableCommand {
     )
 
     @Option(name: .shortAndLong, help: "table or json.")
-    var output = Output.table
+    var output = StatusFormat.table
 
     func run() throws {
-        let status: AgentStatus?
-        do {
-            status = try StatusFile.read()
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
-        }
-        guard let status else {
+        guard let status = try orEnd(with: .unavailable, { try StatusFile.read() }) else {
             throw Failure(
                 AgentFailure(.system, "no agent has run since the boot: \(AgentPaths.status) does not exist"),
                 exitCode: .unavailable
@@ -58,10 +47,8 @@ struct ResetCommand: ParsableCommand {
     var yes = false
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             for line in try Reset(isDryRun: !yes).run() { print(line) }
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -78,11 +65,9 @@ struct SupportBundleCommand: ParsableCommand {
     var out = "tendril-support.tar"
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             try SupportBundle.write(to: out)
             print(out)
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }

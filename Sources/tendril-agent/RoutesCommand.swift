@@ -21,16 +21,13 @@ struct RoutesCommand: AsyncParsableCommand {
     var overlay = false
 
     func run() async throws {
-        let keeper: RouteKeeper
-        do {
-            keeper = try RouteKeeper(
+        let keeper = try orEnd(with: .configuration) {
+            try RouteKeeper(
                 node: node,
                 pods: pods,
                 isOverlay: overlay,
                 variables: ProcessInfo.processInfo.environment
             )
-        } catch {
-            throw Failure(error, exitCode: .configuration)
         }
         await keeper.run()
     }

@@ -10,11 +10,7 @@ struct ConfigurationOption: ParsableArguments {
     var config = AgentConfiguration.path
 
     func load() throws -> AgentConfiguration {
-        do {
-            return try NodeAgent.configuration(config)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
-        }
+        try orEnd(with: .configuration) { try NodeAgent.configuration(config) }
     }
 }
 

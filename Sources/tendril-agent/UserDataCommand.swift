@@ -21,26 +21,14 @@ struct UserDataCommand: ParsableCommand {
     @Option(name: .long, help: "cloud-config or ignition.")
     var format = UserData.Format.cloudConfig
 
-    @Option(name: .long, help: "The file to write, with mode 0600 (default: standard output).")
-    var out: String?
+    @OptionGroup var output: SecretOutput
 
     func run() throws {
-        let bytes: [UInt8]
-        do {
+        let bytes = try orEnd(with: .configuration) {
             let document = try DurableFile.read(config == "-" ? "/dev/stdin" : config)
             let configuration = try StrictDecoder.decode(UserDataConfiguration.self, from: document, judge: \.problems)
-            bytes = try UserData.render(configuration, as: format, unit: AgentUnit.text)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
+            return try UserData.render(configuration, as: format, unit: AgentUnit.text)
         }
-        do {
-            if let out {
-                try DurableFile.write(bytes, to: out, mode: 0o600)
-            } else {
-                print(String(decoding: bytes, as: UTF8.self), terminator: "")
-            }
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
-        }
+        try output.write(bytes)
     }
 }

@@ -49,12 +49,7 @@ struct ApproverCommand: AsyncParsableCommand {
             logLevel: logLevel,
             logFormat: logFormat
         )
-        let service: ApproverService
-        do {
-            service = try ApproverService(settings)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
-        }
+        let service = try orEnd(with: .configuration) { try ApproverService(settings) }
         await service.run()
     }
 }

@@ -47,11 +47,9 @@ struct BootstrapManifestsCommand: ParsableCommand {
     }
 
     func run() throws {
-        do {
+        try orEnd(with: .configuration) {
             let clusterInfo = try server.flatMap { server in try ca.map { (server, try DurableFile.read($0)) } }
             try ManifestOutput.write(try BootstrapManifests.all(clusterInfo: clusterInfo))
-        } catch {
-            throw Failure(error, exitCode: .configuration)
         }
     }
 }
@@ -92,7 +90,7 @@ struct TokenCommand: ParsableCommand {
     }
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             let (text, secret) = try TokenManifest.make(
                 pool: pool,
                 machine: machine,
@@ -102,8 +100,6 @@ struct TokenCommand: ParsableCommand {
             )
             try DurableFile.write(Array((text + "\n").utf8), to: tokenFile, mode: 0o600)
             try ManifestOutput.write([try CanonicalJSON.value(secret)])
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -122,12 +118,10 @@ struct NodeConfigurationCommand: ParsableCommand {
     var signingKey: [String]
 
     func run() throws {
-        do {
+        try orEnd(with: .configuration) {
             let configuration = try NodeConfigurationManifests.read(try DurableFile.read(config))
             let keys = try signingKey.map { try SigningKey(pem: Secret(try DurableFile.read($0))) }
             try ManifestOutput.write(try NodeConfigurationManifests.all(configuration, keys: keys))
-        } catch {
-            throw Failure(error, exitCode: .configuration)
         }
     }
 }
@@ -143,10 +137,8 @@ struct SigningKeyCommand: ParsableCommand {
     var out: String
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             print(try SigningKeyFile.make(at: out))
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }
@@ -172,10 +164,8 @@ struct WebhookCommand: ParsableCommand {
     }
 
     func run() throws {
-        do {
+        try orEnd(with: .operatingSystem) {
             try ManifestOutput.write(try WebhookManifests.all(namespace: namespace))
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 }

@@ -11,7 +11,7 @@ struct TendrilCoordinator: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, ApproverCommand.self, DefinitionsCommand.self, ManifestsCommand.self,
-            SigningKeyCommand.self,
+            SigningKeyCommand.self, SnapshotCommand.self,
         ]
     )
 

@@ -34,11 +34,9 @@ struct CertificatesCommand: ParsableCommand {
     var days = 365
 
     func run() throws {
-        do {
+        try orEnd(with: .configuration) {
             let set = PairedCertificates(cluster: cluster, servers: serverName, clients: clientName, days: days)
             for path in try set.write(to: out) { print(path) }
-        } catch {
-            throw Failure(error, exitCode: .configuration)
         }
     }
 }

@@ -34,6 +34,13 @@ struct CommonOptions: ParsableArguments {
     )
     var network: [String] = []
 
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "HOST:PORT that the server's streams may ask for by this name although it is no node; both sides name it."
+    )
+    var outsideTarget: [String] = []
+
     @Option(name: .long, help: "Connections of a link, and threads that carry packets: 1 to 16 (default: 2).")
     var lanes: Int?
 
@@ -96,10 +103,8 @@ struct CommonOptions: ParsableArguments {
         } catch {
             throw Failure(error, exitCode: .configuration)
         }
-        do {
+        try orEnd(with: .operatingSystem) {
             try TunnelDaemon.run(configuration, logger: TunnelDaemon.logger(configuration))
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
         }
     }
 
@@ -112,8 +117,9 @@ struct CommonOptions: ParsableArguments {
             (.logLevel, logLevel), (.logFormat, logFormat),
         ]
         for (setting, value) in single { raw.set(setting, [value].compactMap { $0 }) }
-        for (setting, values) in [(Setting.address, address), (.network, network), (.cipher, cipher)] {
-            raw.set(setting, values)
-        }
+        let lists: [(Setting, [String])] = [
+            (.address, address), (.network, network), (.outsideTarget, outsideTarget), (.cipher, cipher),
+        ]
+        for (setting, values) in lists { raw.set(setting, values) }
     }
 }

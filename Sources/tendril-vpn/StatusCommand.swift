@@ -6,11 +6,6 @@ import TunnelDaemon
 
 /// The command `tendril-vpn status`.
 struct StatusCommand: ParsableCommand {
-    enum Output: String, ExpressibleByArgument, CaseIterable {
-        case table
-        case json
-    }
-
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Ask a running daemon for its links, lanes and counters.",
@@ -29,17 +24,13 @@ struct StatusCommand: ParsableCommand {
     var peer: String?
 
     @Option(name: .shortAndLong, help: "table or json.")
-    var output = Output.table
+    var output = StatusFormat.table
 
     func run() throws {
-        let report: StatusReport
-        do {
-            let socket = socket ?? defaultSocket
-            report =
-                try peer.map { try TunnelDaemon.status(ofPeer: $0, socket: socket) }
+        let socket = socket ?? defaultSocket
+        let report = try orEnd(with: .unavailable) {
+            try peer.map { try TunnelDaemon.status(ofPeer: $0, socket: socket) }
                 ?? TunnelDaemon.status(socket: socket)
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
         }
         switch output {
         case .table: print(StatusTable.text(report, lines: peer == nil ? 0 : report.log.count))

@@ -32,6 +32,13 @@ struct Follower {
         say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
+    /// Follows until the restoration that was asked of the shoot is completed, or came to nothing.
+    func follow(restoring asked: Shoot) async throws {
+        let earlier = asked.status?.restoration
+        try await follow { ShootProgress($0, restoringAfter: earlier) }
+        say("the etcd of \(garden.project)/\(name) is restored")
+    }
+
     /// Says instead what the shoot is to become, and where nothing is done for that.
     func leave(_ shoot: Shoot, _ what: String) throws {
         try tell(shoot, what)
@@ -63,7 +70,7 @@ struct Follower {
             switch progress {
             case .done: return end()
             case .failed(let reason): throw failure(reason)
-            case .paused, .underWay: try await Task.sleep(nanoseconds: 500_000_000)
+            case .paused, .underWay: try await Task.sleep(.milliseconds(500))
             }
         }
     }
@@ -79,7 +86,7 @@ struct Follower {
         var last = ""
         while let shoot = try await garden.findShoot(name) {
             try show(shoot, &last)
-            try await Task.sleep(nanoseconds: 500_000_000)
+            try await Task.sleep(.milliseconds(500))
         }
         sayGone()
     }
@@ -109,9 +116,4 @@ struct Follower {
     private var changesInPlace: Bool { output == .table && Terminal.isThere }
 
     private func end() { if changesInPlace { print() } }
-}
-
-/// A failure in words that are there already.
-struct TextError: Error, CustomStringConvertible {
-    let description: String
 }

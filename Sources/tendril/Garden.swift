@@ -1,67 +1,8 @@
-import ArgumentParser
 import ClusterModel
 import CommandSupport
-import FoundationEssentials
-import HTTPModel
-import HTTPTransfer
 import KubernetesClient
 import ShootPlan
 import TendrilCore
-
-/// Which cluster is meant.
-struct ClusterOptions: ParsableArguments {
-    @Option(name: .long, help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).")
-    var kubeconfig: String?
-    @Option(name: .long, help: "A context of the kubeconfig (default: its current one).")
-    var context: String?
-
-    /// Reads the kubeconfig: the cluster, and the namespace of its context.
-    func connect() throws -> (client: KubernetesClient, namespace: String?) {
-        let paths = kubeconfig.map { [$0] } ?? Kubeconfig.paths(ProcessInfo.processInfo.environment)
-        do {
-            let parsed = try Kubeconfig(paths: paths, context: context)
-            let client = KubernetesClient(
-                servers: [parsed.server],
-                security: parsed.security,
-                transport: try HTTPTransfer(),
-                agent: "tendril/\(Version.text)"
-            )
-            return (client, parsed.namespace)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
-        }
-    }
-}
-
-/// Where the garden is, and which project is meant.
-struct GardenOptions: ParsableArguments {
-    @OptionGroup var cluster: ClusterOptions
-
-    @Option(
-        name: [.customShort("n"), .long, .customLong("namespace")],
-        help: "The project, a namespace of the garden (default: that of the kubeconfig's context, or default)."
-    )
-    var project: String?
-
-    /// Reads the kubeconfig.
-    func garden() throws -> Garden {
-        let (client, namespace) = try cluster.connect()
-        return Garden(client: client, project: project ?? namespace ?? "default")
-    }
-}
-
-/// Whether a command stays until what it asked for is there.
-struct WaitOptions: ParsableArguments {
-    @Flag(name: .long, inversion: .prefixedNo, help: "Wait until it is done, and say how far it is.")
-    var wait = true
-}
-
-/// What is said of a shoot that changes, and for how long.
-struct FollowOptions: ParsableArguments {
-    @OptionGroup var waiting: WaitOptions
-    @Option(name: .shortAndLong, help: "table: how far it is; json, yaml: the whole Shoot, again for each change.")
-    var output = OutputFormat.table
-}
 
 /// Asks an API; its refusal, in its own words, ends the program.
 func answered<Value>(_ request: () async throws(APIError) -> Value) async throws -> Value {
@@ -104,20 +45,26 @@ struct Garden {
     /// - Returns: the shoot as it is, if there is one, and as it would be.
     /// - Throws: where it cannot become that, is being deleted, or the garden does not answer.
     func outcome(of written: WrittenFile<Shoot>) async throws -> (present: Shoot?, next: Shoot) {
-        guard let present = try await findShoot(written.object.name) else { return (nil, written.object) }
+        guard let present = try await findShoot(written.object.name) else {
+            try judge(written.object, over: nil)
+            return (nil, written.object)
+        }
         guard !present.isBeingDeleted else {
             let look = "tendril shoot get \(present.name) --watch"
             let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
             throw Failure(TextError(description: reason), exitCode: .configuration)
         }
         let next = try await applied(written.document)
-        var problems = ShootRules.problems(next)
-        if let accepted = present.acceptedSpec {
-            let finished = present.status?.kubernetesVersion
-            problems += ShootRules.problems(changing: accepted, to: next.spec, finished: finished)
+        try judge(next, over: present)
+        return (present, next)
+    }
+
+    /// Judges a shoot as a coordinator would, which forgives what it has accepted before.
+    private func judge(_ shoot: Shoot, over present: Shoot?) throws {
+        let problems = ShootRules.problems(storing: shoot, over: present) {
+            ShootRules.problems($0) + ShootRules.changes(to: $0, since: $1)
         }
         guard problems.isEmpty else { throw Failure(ConfigurationError(problems), exitCode: .configuration) }
-        return (present, next)
     }
 
     /// What would come of a document, which only the garden knows.
@@ -145,21 +92,5 @@ struct Garden {
             name,
             ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]
         )
-    }
-}
-
-/// How results are printed.
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    case table
-    case json
-    case yaml
-
-    /// A value in this format; `table` is made only where it is wanted.
-    func text(_ value: some Encodable, table: () -> String) throws -> String {
-        switch self {
-        case .table: table() + "\n"
-        case .json: try CanonicalJSON.text(value) + "\n"
-        case .yaml: try YAMLText.text(try CanonicalJSON.value(value))
-        }
     }
 }

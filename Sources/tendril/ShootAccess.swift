@@ -1,7 +1,6 @@
 import ArgumentParser
 import ClusterModel
 import CommandSupport
-import HTTPModel
 import HTTPTransfer
 import KubernetesClient
 import ShootPlan
@@ -14,16 +13,8 @@ struct ShootAccess {
     /// Fetches the kubeconfig of a shoot.
     init(_ name: String, in garden: Garden) async throws {
         let bytes = try await Self.kubeconfig(name, in: garden)
-        do {
-            let kubeconfig = try Kubeconfig(remote: bytes)
-            client = KubernetesClient(
-                servers: [kubeconfig.server],
-                security: kubeconfig.security,
-                transport: try HTTPTransfer(),
-                agent: "tendril/\(Version.text)"
-            )
-        } catch {
-            throw Failure(error, exitCode: .configuration)
+        client = try orEnd(with: .configuration) {
+            KubernetesClient(try Kubeconfig(remote: bytes), transport: try HTTPTransfer(), program: "tendril")
         }
     }
 

@@ -14,7 +14,7 @@ struct ShootCommand: ParsableCommand {
         abstract: "Clusters: make, look at, change, delete.",
         subcommands: [
             CreateCommand.self, GetCommand.self, PlanCommand.self, HibernateCommand.self, WakeCommand.self,
-            ReconcileCommand.self, RotateCommand.self, DeleteCommand.self,
+            ReconcileCommand.self, RotateCommand.self, SnapshotsCommand.self, RestoreCommand.self, DeleteCommand.self,
         ]
     )
 }
@@ -233,6 +233,77 @@ struct RotateCommand: AsyncParsableCommand {
         case (.complete, .completed), (.complete, nil): return "no rotation is prepared; begin one with --start"
         case (.start, _), (.complete, _): return nil
         }
+    }
+}
+
+/// The command `tendril shoot snapshots`.
+struct SnapshotsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshots",
+        abstract: "Show the newest snapshots of a shoot's etcd that are in the seed's bucket."
+    )
+
+    @OptionGroup var options: GardenOptions
+    @Argument(help: "The shoot's name.")
+    var name: String
+    @Option(name: .shortAndLong, help: "table, json or yaml.")
+    var output = OutputFormat.table
+
+    func run() async throws {
+        let shoot = try await options.garden().shoot(name)
+        print(
+            try output.text(shoot.status?.snapshots ?? []) { ShootTable.snapshots(shoot) },
+            terminator: ""
+        )
+    }
+}
+
+/// The command `tendril shoot restore`.
+struct RestoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore",
+        abstract: "Bring a shoot's etcd back to what a snapshot holds.",
+        discussion: """
+            The control plane stops and starts again; nodes and pods run on. What was changed in the cluster since the \
+            snapshot is lost. The data of now is kept on etcd's volume, and is used again where the snapshot cannot be.
+            """
+    )
+
+    @OptionGroup var options: ChangeOptions
+    @Option(name: .long, help: "The snapshot's name, as tendril shoot snapshots shows it (default: the newest).")
+    var snapshot: String?
+    @Flag(name: .long, help: "Do it; without this it is only said what would be done.")
+    var yes = false
+
+    func run() async throws {
+        let (garden, name) = (try options.garden.garden(), options.name)
+        let shoot = try await garden.shoot(name)
+        let known = shoot.status?.snapshots ?? []
+        // One that is older than those that the status names the coordinator may find all the same.
+        guard let chosen = snapshot ?? known.first?.name else {
+            throw failure("shoot \(name): no snapshot is known; name one with --snapshot")
+        }
+        if shoot.isHibernated { throw failure("shoot \(name) sleeps; wake it up first: tendril shoot wake \(name)") }
+        if let restoration = shoot.status?.restoration, !restoration.phase.isOver {
+            throw failure("shoot \(name): a restoration is under way; see how far: tendril shoot get \(name) --watch")
+        }
+        let time = known.first { $0.name == chosen }.map { ", made at \($0.time)" } ?? ""
+        let what = "\(chosen)\(time): what was changed in the shoot \(shoot.key) since then is lost"
+        guard yes else { throw failure("\(what); to go on: --yes") }
+        let annotations: JSONValue = [
+            ShootAnnotation.operation: .string(ShootOperation.restore.rawValue),
+            ShootAnnotation.snapshot: .string(chosen),
+        ]
+        let asked = try await garden.change(name, ["metadata": ["annotations": annotations]])
+        let follower = options.follower(garden)
+        guard options.following.waiting.wait else {
+            return try follower.leave(asked, "is to be restored from \(chosen)")
+        }
+        try await follower.follow(restoring: asked)
+    }
+
+    private func failure(_ reason: String) -> Failure {
+        Failure(TextError(description: PrintableText.make(reason.utf8)), exitCode: .configuration)
     }
 }
 

@@ -31,7 +31,7 @@ enum ShootTable {
             lines.append("\(shown(error.code.rawValue, .bad))  \(printable("\(error.task): \(error.description)"))")
         }
         for condition in shoot.status?.conditions ?? [] {
-            let isWell = condition.status == "True" && condition.type != ShootCondition.authoritiesExpire
+            let isWell = condition.status == "True" && !ShootCondition.warnings.contains(condition.type)
             let shade: Shade = condition.status == "False" ? .bad : isWell ? .good : .uncertain
             let since = condition.lastTransitionTime.map { " (since \($0))" } ?? ""
             lines.append(shown(condition.type, shade) + printable(": \(condition.message ?? "")\(since)"))
@@ -40,11 +40,27 @@ enum ShootTable {
             let begin = rotation.startTime ?? "?"
             lines.append(printable("credential rotation: \(rotation.phase.rawValue), begun at \(begin)"))
         }
+        if let last = shoot.status?.snapshots?.first {
+            lines.append(printable("last snapshot: \(last.name), \(size(last.size)), made at \(last.time)"))
+        }
+        if let restoration = shoot.status?.restoration, restoration.phase != .completed {
+            let reason = restoration.message.map { ": \($0)" } ?? ""
+            let what = "restoration of \(restoration.snapshot): \(restoration.phase.rawValue)"
+            lines.append(printable("\(what), begun at \(restoration.startTime)\(reason)"))
+        }
         for address in shoot.status?.advertisedAddresses ?? [] {
             lines += ["", printable("\(address.name): \(address.url)")]
         }
         return lines.joined(separator: "\n")
     }
+
+    /// The snapshots of a shoot that its status names.
+    static func snapshots(_ shoot: Shoot) -> String {
+        let rows = (shoot.status?.snapshots ?? []).map { [$0.name, $0.time, size($0.size)] }
+        return TextTable.aligned([["SNAPSHOT", "MADE", "SIZE"]] + rows)
+    }
+
+    private static func size(_ bytes: Int) -> String { "\(max(bytes, 0) >> 10) KiB" }
 
     /// One line for a person who watches.
     static func progress(_ shoot: Shoot) -> String {
@@ -65,6 +81,6 @@ enum ShootTable {
     }
 
     private static func status(_ shoot: Shoot, _ type: ShootCondition) -> String {
-        shoot.status?.conditions?.first { $0.type == type.rawValue }?.status ?? "-"
+        shoot.status?.conditions?[type.rawValue]?.status ?? "-"
     }
 }

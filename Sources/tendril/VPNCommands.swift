@@ -37,7 +37,7 @@ struct VPNStatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (nodes, shoot) = try await options.ask { (shoot) async throws(APIError) in
-            try await shoot.list(Node.self).items.compactMap(\.metadata.name).sorted()
+            try await shoot.list(Node.self).items.map(\.name).sorted()
         }
         var lines: [LinkLine] = []
         await withTaskGroup(of: LinkLine.self) { group in

@@ -23,7 +23,7 @@ struct WrittenFile<Kind: KubernetesObject> {
     init(_ path: String, _ definition: ResourceDefinition, over base: JSONValue = [:]) throws {
         document = base.merging(try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json)
         if let kind = document["kind"]?.text, kind != definition.kind {
-            throw ConfigurationError([ConfigurationProblem("kind", "is \(kind), not \(definition.kind)")])
+            throw ConfigurationError("kind", "is \(kind), not \(definition.kind)")
         }
         let whole = definition.schema.fillingIn(document)
         object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
@@ -31,16 +31,17 @@ struct WrittenFile<Kind: KubernetesObject> {
 }
 
 extension WrittenFile<Shoot> {
-    /// Reads a Shoot, and judges all that can be judged here.
+    /// Reads a Shoot; what is wrong with more than its name depends on what is there, and is told here only beside that.
     init(shoot path: String, project: String) throws {
         do {
             try self.init(path, try Shoot.definition(), over: ["metadata": ["namespace": .string(project)]])
             var problems = ShootRules.problems(object)
             if object.namespace != project {
                 let reason = "is \(object.namespace), and the project is \(project): name it by --project"
-                problems.append(ConfigurationProblem("metadata.namespace", reason))
+                problems.add("metadata.namespace", reason)
             }
-            guard problems.isEmpty else { throw ConfigurationError(problems) }
+            let isNamed = !problems.contains { $0.path.hasPrefix("metadata.") }
+            guard isNamed else { throw ConfigurationError(problems) }
         } catch {
             throw Failure(error, exitCode: .configuration)
         }

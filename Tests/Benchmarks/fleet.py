@@ -198,15 +198,22 @@ class Shoot:
             return 200, b"ok"
         if path == "/api/v1/nodes":
             return 200, json.dumps({"metadata": {"resourceVersion": "1"}, "items": [node(self.generation)]}).encode()
+        if path.rsplit("/", 1)[1] in ("deployments", "daemonsets"):
+            items = [self.running(found) for place, found in list(self.objects.items()) if place.rsplit("/", 1)[0] == path]
+            return 200, json.dumps({"metadata": {"resourceVersion": "1"}, "items": items}).encode()
         found = self.objects.get(path)
         if found is None:
             is_list = path.rsplit("/", 1)[1] in ("nodebootstraps", "secrets", "leases", "pods", "configmaps")
             return (200, b'{"metadata":{"resourceVersion":"1"},"items":[]}') if is_list else self.missing(path)
-        if found.get("kind") in ("DaemonSet", "Deployment"):
-            counts = ("replicas", "updatedReplicas", "readyReplicas", "numberReady", "updatedNumberScheduled")
-            status = {name: 1 for name in (*counts, "desiredNumberScheduled")}
-            found = {**found, "status": {"observedGeneration": found["metadata"]["generation"], **status}}
-        return 200, json.dumps(found).encode()
+        return 200, json.dumps(self.running(found)).encode()
+
+    @staticmethod
+    def running(found):
+        if found.get("kind") not in ("DaemonSet", "Deployment"):
+            return found
+        counts = ("replicas", "updatedReplicas", "readyReplicas", "numberReady", "updatedNumberScheduled")
+        status = {name: 1 for name in (*counts, "desiredNumberScheduled")}
+        return {**found, "status": {"observedGeneration": found["metadata"]["generation"], **status}}
 
     @staticmethod
     def missing(path):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Streams: tendril-vpn's egress socket beside no tunnel, a raw TLS stream, and a CONNECT proxy over OpenVPN TCP.
+"""Streams: tendril-vpn's egress socket beside no tunnel, a raw TLS stream, a CONNECT proxy over OpenVPN TCP, and
+konnectivity where KONNECTIVITY names a directory with its proxy-server and proxy-agent.
 
 All in one run, in namespaces of its own. See docs/performance.md, "Streams", for what each row means.
 """
@@ -51,6 +52,36 @@ class StreamBench(Bench):
         self.through = ["--through", path]
         self.until(self.answers)
         return pids
+
+    def start_konnectivity(self):
+        """http-connect mode over a UNIX socket and mutual TLS, one server and one agent."""
+        subprocess.run(["ip", "-n", A, "route", "del", f"{TARGET}/32"], stderr=subprocess.DEVNULL)
+        programs, pki, path = os.environ["KONNECTIVITY"], self.konnectivity_pki(), f"{self.directory}/konnectivity.sock"
+        server = self.processes.start(
+            A, f"{programs}/proxy-server", "--mode", "http-connect", "--uds-name", path, "--server-port", "0",
+            "--agent-port", "8132", "--cluster-cert", f"{pki}/server.crt", "--cluster-key", f"{pki}/server.key",
+            "--cluster-ca-cert", f"{pki}/ca.crt", "--logtostderr=false")
+        agent = self.processes.start(
+            B, f"{programs}/proxy-agent", "--proxy-server-host", WIRE["a"], "--proxy-server-port", "8132", "--ca-cert",
+            f"{pki}/ca.crt", "--agent-cert", f"{pki}/agent.crt", "--agent-key", f"{pki}/agent.key", "--logtostderr=false")
+        self.through = ["--through", path]
+        self.until(self.answers)
+        return [server.pid, agent.pid]
+
+    def konnectivity_pki(self):
+        """Certificates with the address in them: its agent asks for that, not for a role."""
+        pki = f"{self.directory}/konnectivity"
+        if os.path.exists(pki):
+            return pki
+        os.mkdir(pki, 0o700)
+        common = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        base.run(*common, "-subj", "/CN=bench", "-keyout", f"{pki}/ca.key", "-out", f"{pki}/ca.crt", **quiet)
+        for name in ("server", "agent"):
+            base.run(*common, "-subj", f"/CN={name}", "-keyout", f"{pki}/{name}.key", "-out", f"{pki}/{name}.crt", "-CA",
+                     f"{pki}/ca.crt", "-CAkey", f"{pki}/ca.key", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+                     f"subjectAltName=IP:{WIRE['a']}", "-addext", "extendedKeyUsage=serverAuth,clientAuth", **quiet)
+        return pki
 
     def answers(self):
         return subprocess.run(
@@ -152,7 +183,10 @@ class StreamBench(Bench):
         self.note(peer, "8 streams, 50 ms, 1 % loss Mbit/s", self.bulk(8, 8)[0] * 1000)
 
     def peers(self):
-        return [("no tunnel", self.start_direct), ("tendril", self.start_tendril), ("proxy + OpenVPN TCP", self.start_proxy)]
+        peers = [("no tunnel", self.start_direct), ("tendril", self.start_tendril), ("proxy + OpenVPN TCP", self.start_proxy)]
+        if "KONNECTIVITY" in os.environ:
+            peers.append(("konnectivity", self.start_konnectivity))
+        return peers
 
     def run_streams(self):
         base.run("ip", "-n", B, "addr", "add", f"{TARGET}/32", "dev", "lo")

@@ -116,6 +116,61 @@ struct StatusTests {
         #expect(system.status == (minimum == 0 ? "True" : "False"), "\(system.message ?? "")")
     }
 
+    /// How a shoot is whose API answers some requests otherwise, and what it was asked.
+    private func look(
+        _ fault: @escaping @Sendable (HTTPRequest) -> HTTPResponse?,
+        labels: JSONValue = Ownership.renderedLabels
+    ) async throws -> (conditions: [String: Condition], api: MemoryAPI) {
+        let api = MemoryAPI(fault)
+        let names = ["coredns", "metrics-server"]
+        for name in names {
+            api["/apis/apps/v1/namespaces/kube-system/deployments/\(name)"] = [
+                "metadata": ["name": .string(name), "generation": 1, "labels": labels], "spec": ["replicas": 1],
+                "status": ["observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1],
+            ]
+        }
+        api["/api/v1/namespaces/default/endpoints/kubernetes"] = [
+            "subsets": [["addresses": [["ip": .string(ReservedNetwork.apiServer)]]]]
+        ]
+        let workloads = names.map { JSONValue.string("deployments/\($0)") }
+        var records = FlowRecords()
+        records.tasks[TaskName.addons] = .init(
+            inputs: "x",
+            output: ["workloads": .array(workloads), "leftOut": [], "paths": []]
+        )
+        let work = try Works.work(api, try Works.configuration()) { $0.spec.workers[0].minimum = 0 }
+        let check = HealthCheck(work: work, records: records, board: WorkloadBoard(), isAsleep: false) { work.seed }
+        let conditions = await check.conditions()
+        return (Dictionary(uniqueKeysWithValues: conditions.map { ($0.type, $0) }), api)
+    }
+
+    @Test("without a request that says nothing new: nodes show that the API is there, and a list all add-ons of a kind")
+    func requests() async throws {
+        let (conditions, api) = try await look { _ in nil }
+        #expect(conditions[ShootCondition.apiServerAvailable.rawValue]?.status == "True")
+        #expect(conditions[ShootCondition.systemComponentsHealthy.rawValue]?.status == "True")
+        let deployments = "GET /apis/apps/v1/namespaces/kube-system/deployments"
+        #expect(api.bodies("GET /readyz").isEmpty && api.bodies(deployments).count == 1)
+        // Somebody has taken our label away: each is asked for.
+        let (others, bare) = try await look({ _ in nil }, labels: [:])
+        #expect(others[ShootCondition.systemComponentsHealthy.rawValue]?.status == "True")
+        #expect(bare.bodies(deployments).count == 3)
+    }
+
+    @Test(
+        "whose API does not give its nodes: it is there where it says so by itself",
+        arguments: [(200, "True", "Unknown"), (500, "False", "Unknown")]
+    )
+    func withoutList(_ readiness: Int, _ available: String, _ nodes: String) async throws {
+        let (conditions, api) = try await look { request in
+            if request.url.hasSuffix("/readyz") { return HTTPResponse(status: readiness) }
+            return request.url.contains("/api/v1/nodes?") ? HTTPResponse(status: 403) : nil
+        }
+        #expect(conditions[ShootCondition.apiServerAvailable.rawValue]?.status == available)
+        #expect(conditions[ShootCondition.everyNodeReady.rawValue]?.status == nodes)
+        #expect(!api.bodies("GET /readyz").isEmpty)
+    }
+
     @Test("that it sleeps is said once it does", arguments: [true, false])
     func asleep(_ isAsleep: Bool) async throws {
         let all = try await conditions(isAsleep: isAsleep) { $0.spec.hibernation.enabled = true }

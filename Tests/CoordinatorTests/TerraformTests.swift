@@ -235,6 +235,47 @@ struct TerraformTests {
         #expect(scene.cloud == [])
     }
 
+    @Test("a pass in which it is not to be asked leaves a cloud alone that all was made in, and only then")
+    func pace() async throws {
+        let scene = try Scene()
+        func pass(_ work: ShootWork, from records: FlowRecords) async throws -> FlowRecords {
+            let tasks = ShootFlows.reconcile(work, try scene.provider, Rotation())
+                .filter { $0.name == TaskName.infrastructure }
+            let runner = FlowRunner(
+                tasks: Works.beginnings + tasks,
+                observer: StatusWriter(garden: work.garden, shoot: work.shoot, type: .create, logger: Works.silent),
+                save: { _ in },
+                logger: Works.silent,
+                slots: Slots(2),
+                isThorough: true
+            )
+            let outcome = await runner.run(from: records)
+            #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+            return outcome.records
+        }
+        var resting = scene.work
+        resting.asksCloud = false
+        // What was never made is made.
+        let made = try await pass(resting, from: FlowRecords())
+        let first = scene.log
+        #expect(first.contains("apply"))
+        let rested = try await pass(resting, from: made)
+        #expect(scene.log == first && rested == made && made[TaskName.infrastructure]?["securityGroup"] == "g")
+        _ = try await pass(scene.work, from: rested)
+        let second = scene.log
+        #expect(second.count > first.count)
+        // What had begun, or is to become another, was not done with what it is to be done with now.
+        var begun = rested
+        begun.tasks[TaskName.infrastructure]?.inputs = ""
+        _ = try await pass(resting, from: begun)
+        let third = scene.log
+        #expect(third.count > second.count)
+        var other = rested
+        other.tasks[TaskName.infrastructure]?.inputs = "other"
+        _ = try await pass(resting, from: other)
+        #expect(scene.log.count > third.count)
+    }
+
     @Test("machines are not ended because nothing is known of their network")
     func noNetwork() async throws {
         let scene = try Scene()

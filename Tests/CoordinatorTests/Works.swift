@@ -54,10 +54,16 @@ enum Works {
         _ configuration: CoordinatorConfiguration,
         seed: KubernetesClient? = nil,
         garden: KubernetesClient? = nil,
+        hostedBy host: Seed.Spec? = nil,
         _ change: (inout Shoot) -> Void = { _ in }
     ) throws -> ShootWork {
         let shoot = try Samples.shoot(change)
-        let facts = ClusterFacts(shoot, images: configuration.images, seed: try Samples.seed, seedVersion: seedVersion)
+        let facts = ClusterFacts(
+            shoot,
+            images: configuration.images,
+            seed: try host ?? Samples.seed,
+            seedVersion: seedVersion
+        )
         return ShootWork(
             shoot: shoot,
             facts: try facts.orFail("no facts"),

@@ -9,15 +9,15 @@ import Testing
 
 /// A CA, a server's certificate for an address or name, and a client's, in files of their own.
 private final class Credentials {
-    let directory = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("event-\(UUID().uuidString)")
+    private let directory: TestDirectory
     let authority: [UInt8]
     let client: (certificate: [UInt8], key: Secret)
 
     init(names: AlternativeNames) throws {
+        directory = try TestDirectory()
         let issuer = try CertificateIssuer(name: "test", days: 1)
         authority = try issuer.authorityPEM()
         let signer = try RequestAuthority(certificate: authority, key: try issuer.authorityKeyPEM())
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let key = try KeyPair()
         let server = try signer.issue(
             key,
@@ -32,13 +32,11 @@ private final class Credentials {
             try own.pem()
         )
         for (name, bytes) in [("ca", authority), ("crt", server), ("key", try key.pem().copied)] {
-            try Data(bytes).write(to: directory.appendingPathComponent(name))
+            try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
         }
     }
 
-    deinit { try? FileManager.default.removeItem(at: directory) }
-
-    func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
+    func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 }
 
 private let anyAddress = AlternativeNames(addresses: [IPAddress(v4: 0x7F00_0001)])

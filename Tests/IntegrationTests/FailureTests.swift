@@ -23,7 +23,7 @@ struct FailureTests {
     private func makeCertificates(_ lab: Lab) throws -> String {
         let pki = "\(lab.directory)/two"
         let names = ["--server-name", "s1", "--server-name", "s2", "--client-name", "c1", "--client-name", "c2"]
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki] + names)
+        try Lab.issue(pki, names)
         return pki
     }
 
@@ -61,7 +61,7 @@ struct FailureTests {
         #expect(streams?["resumed"] as? Int ?? 0 >= 20, "nothing was cut: \(streams ?? [:])")
     }
 
-    @Test("No stream is lost when all servers and then all clients are rolled")
+    @Test("No stream that ends within the time to drain is lost when all servers and then all clients are rolled")
     func rolling() throws {
         let lab = try Lab()
         let pki = try makeCertificates(lab)
@@ -136,6 +136,51 @@ struct FailureTests {
         #expect(client.wait() == 0)
     }
 
+    @Test("What a server has open when it ends is reset at its clients' pods at once")
+    func serverEnds() throws {
+        let lab = try Lab()
+        let server = try lab.startStreams(
+            "seed",
+            "server",
+            ["--api-server", "10.1.0.10:7", "--drain-seconds", "1"]
+        )
+        _ = try lab.startStreams("shoot", "client", ["--api-server-listen", Self.service])
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        let held = try PodSocket(lab.handle("pod-c"), Self.service)
+        try held.exchange([1, 2, 3])
+        server.signalEnd(SIGTERM)
+        #expect(server.wait() == 0)
+        let watch = try Stopwatch()
+        #expect(throws: LabError.self) { _ = try held.receive(1) }
+        #expect(watch.seconds < Lab.patience)
+    }
+
+    @Test("A client that drains goes on serving what no other client leads to, and can be asked for its status")
+    func drainsAlone() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        _ = try lab.startStreams("seed", "server", ["--network", "10.3.0.0/24"], pki: pki, file: "s1")
+        let drain = ["--drain-seconds", "60"]
+        let first = try lab.startStreams("shoot", "client", drain, pki: pki, file: "c1", socket: "c1")
+        try startEchoes(lab)
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        // Of two ranges the other client has the other one.
+        let others = ["10.3.0.0/24"]
+        _ = try lab.startStreams("shoot", "client", [], pki: pki, file: "c2", socket: "c2", networks: others)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        let held = try EgressSocket(lab.egress, Self.target)
+        first.signalEnd(SIGTERM)
+        try lab.waitUntil("it drains") { try lab.says(first, "waiting for streams") }
+        // The server has heard of it by then.
+        usleep(300_000)
+        try held.exchange([1, 2, 3])
+        #expect(EgressSocket.answer(lab.egress, Self.target) == "HTTP/1.1 200 OK")
+        let status = [try #require(Lab.program), "status", "--socket", "\(lab.directory)/server.sock", "--peer", "c1"]
+        #expect(try Lab.run(status).contains("spiffe://test/vpn/client/c1"))
+        #expect(first.isRunning)
+    }
+
     @Test("A server that lingers takes requests for a while after it was told to end, and what is open is waited for")
     func lingers() throws {
         let lab = try Lab()
@@ -193,16 +238,55 @@ struct FailureTests {
         try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
         try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
         func failovers() throws -> Double { try lab.metric("tendril_vpn_stream_failovers_total") }
-        var counts = [try failovers()]
-        for user in ["4242", "0"] {
-            let rule = "meta skuid \(user) tcp dport 7 reject with icmp type host-unreachable"
-            try lab.shell("shoot", "nft 'table ip no { chain out { type filter hook output priority 0; \(rule); }; }'")
-            for _ in 0..<20 { try EgressSocket(lab.egress, Self.target).exchange([1, 2, 3]) }
-            try lab.shell("shoot", "nft delete table ip no")
-            counts.append(try failovers())
+        // One that only hears nothing is given four seconds.
+        for (verdict, dials) in [("reject with icmp type host-unreachable", 20), ("drop", 2)] {
+            let before = try failovers()
+            // Whichever of the two is asked first.
+            for user in ["4242", "0"] {
+                let rule = "meta skuid \(user) tcp dport 7 \(verdict)"
+                try lab.shell(
+                    "shoot",
+                    "nft 'table ip no { chain out { type filter hook output priority 0; \(rule); }; }'"
+                )
+                for _ in 0..<dials { try EgressSocket(lab.egress, Self.target).exchange([1, 2, 3]) }
+                try lab.shell("shoot", "nft delete table ip no")
+            }
+            #expect(try failovers() > before, "\(verdict)")
         }
-        // Whichever of the two is asked first.
-        #expect(counts[2] > counts[0], "\(counts)")
+    }
+
+    @Test("A name that one client cannot look up is dialled by another, also where that is back in a moment only")
+    func nameElsewhere() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        let (resolver, hosts) = ("\(lab.directory)/resolv.conf", "\(lab.directory)/hosts")
+        // Nobody answers there.
+        try "nameserver 127.0.0.1\n".write(toFile: resolver, atomically: true, encoding: .utf8)
+        try "127.0.0.1 localhost\n10.2.0.10 good.test\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+        try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
+        let more = ["--listen", ":8132", "--metrics", "10.1.0.1:8133"]
+        _ = try lab.startStreams("seed", "server", more, pki: pki, file: "s1")
+        for (name, server, files) in [
+            ("c1", "192.0.2.3:8132", ["/etc/resolv.conf": resolver, "/etc/hosts": hosts]),
+            ("c2", "192.0.2.1:8132", ["/etc/resolv.conf": resolver]),
+        ] {
+            let more = ["--server", server]
+            _ = try lab.startStreams("shoot", "client", more, pki: pki, file: name, socket: name, hiding: files)
+        }
+        try startEchoes(lab)
+        try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
+        for _ in 0..<20 { try EgressSocket(lab.egress, "good.test:7").exchange([1, 2, 3]) }
+        #expect(try lab.metric("tendril_vpn_stream_failovers_total") > 0)
+        // Where nobody knows a name that is the answer.
+        let line = EgressSocket.answer(lab.egress, "bad.test:7")
+        #expect(line == "HTTP/1.1 502 name not known: bad.test:7")
+        try refuse(lab)
+        try lab.waitUntil("only the other client is linked") { (try? lab.liveLinks("server")) == 1 }
+        let waiting = try EgressSocket(asking: lab.egress, "good.test:7")
+        usleep(1_000_000)
+        try heal(lab)
+        #expect(try waiting.receive(15) == Array("HTTP/1.1 200 OK".utf8))
     }
 
     @Test("A client with one name for each instance reaches each of them by SNI behind one address")
@@ -329,6 +413,32 @@ struct FailureTests {
         #expect(try lab.metric("tendril_vpn_pod_refusals_total", of: "client") == 1)
     }
 
+    @Test("A pod that one server cannot serve waits for another one whose link is down for a moment")
+    func waitsForTheOther() throws {
+        let lab = try Lab()
+        let pki = try makeCertificates(lab)
+        try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
+        // Nobody listens where the first one expects the API server.
+        for (name, listen, target) in [
+            ("s1", "192.0.2.1:8132", "10.1.0.10:9"), ("s2", "192.0.2.3:8132", "10.1.0.10:7"),
+        ] {
+            let more = ["--listen", listen, "--api-server", target]
+            _ = try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
+        }
+        let more = ["--server", "192.0.2.1:8132", "--server", "192.0.2.3:8132", "--api-server-listen", Self.service]
+        _ = try lab.startStreams("shoot", "client", more, pki: pki, file: "c1")
+        try startEchoes(lab)
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        let pod = lab.handle("pod-c")
+        try lab.waitUntil("pods are served") { (try? PodSocket(pod, Self.service).exchange([1])) != nil }
+        try refuse(lab)
+        try lab.waitUntil("one link is left") { (try? lab.liveLinks("client")) == 1 }
+        let waiting = try PodSocket(pod, Self.service)
+        usleep(1_000_000)
+        try heal(lab)
+        try waiting.exchange([1, 2, 3])
+    }
+
     /// Has the way to and from the seed's second address swallow everything, without a word to either side.
     private func cut(_ lab: Lab) throws {
         try lab.shell(
@@ -336,6 +446,18 @@ struct FailureTests {
             """
             nft 'table ip cut { chain out { type filter hook output priority 0; ip daddr 192.0.2.3 drop; }; \
             chain in { type filter hook input priority 0; ip saddr 192.0.2.3 drop; }; }'
+            """
+        )
+    }
+
+    /// Ends the connections to the seed's second address, and lets none begin.
+    private func refuse(_ lab: Lab) throws {
+        let rule = "ip daddr 192.0.2.3 tcp flags & (syn|ack) == syn reject with tcp reset"
+        try lab.shell(
+            "shoot",
+            """
+            nft 'table ip cut { chain out { type filter hook output priority 0; \(rule); }; }'
+            ss -K dst 192.0.2.3 dport = 8132
             """
         )
     }

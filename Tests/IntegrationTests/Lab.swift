@@ -45,7 +45,12 @@ final class Lab {
         }
         try shell("pod-s", "ip route add default via 10.1.0.1; ip -6 route add default via fd01::1")
         try shell("pod-c", "ip route add default via 10.2.0.1; ip -6 route add default via fd02::1")
-        try Self.run([try #require(Self.program), "certificates", "--cluster", "test", "--out", "\(directory)/pki"])
+        try Self.issue("\(directory)/pki")
+    }
+
+    /// Issues all that a tunnel's sides need into a directory that is not there yet; `names` are options that name them.
+    static func issue(_ directory: String, cluster: String = "test", _ names: [String] = []) throws {
+        try run([try #require(program), "certificates", "--cluster", cluster, "--out", directory] + names)
     }
 
     deinit {
@@ -131,6 +136,7 @@ final class Lab {
         file: String? = nil,
         socket: String? = nil,
         user: Int? = nil,
+        networks: [String] = ["10.2.0.0/24"],
         hiding files: [String: String] = [:]
     ) throws -> Program {
         let pki = pki ?? "\(directory)/pki"
@@ -138,9 +144,10 @@ final class Lab {
         let socket = "\(directory)/\(socket ?? role)"
         var command = [
             try #require(Self.program), role, "--no-packets", "--ca", "\(pki)/ca.crt", "--certificate",
-            "\(pki)/\(file).crt", "--key", "\(pki)/\(file).key", "--gate-key", "\(pki)/gate.key", "--network",
-            "10.2.0.0/24", "--socket", socket + ".sock", "--log-level", "debug",
+            "\(pki)/\(file).crt", "--key", "\(pki)/\(file).key", "--gate-key", "\(pki)/gate.key", "--socket",
+            socket + ".sock", "--log-level", "debug",
         ]
+        command += networks.flatMap { ["--network", $0] }
         if role == "server" {
             // Nothing that needs a right is left to it.
             command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] + command
@@ -255,7 +262,7 @@ final class Lab {
     /// Both are believed, then the new ones are used. The server has to serve metrics.
     func renewCertificates() throws {
         let (pki, new) = ("\(directory)/pki", "\(directory)/new")
-        try Self.run([try #require(Self.program), "certificates", "--cluster", "test", "--out", new])
+        try Self.issue(new)
         try Self.run(["sh", "-c", "cat \(new)/ca.crt >>\(pki)/ca.crt; cat \(new)/gate.key >>\(pki)/gate.key"])
         try waitUntil("the server believes both") { try metric("tendril_vpn_reloads_total", "ok") >= 1 }
         usleep(1_500_000)

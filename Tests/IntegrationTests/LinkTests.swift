@@ -21,8 +21,7 @@ struct LinkTests {
     func exchangesGateKey() throws {
         let lab = try Lab()
         let (old, new, both) = ("\(lab.directory)/old", "\(lab.directory)/new", "\(lab.directory)/both")
-        let issue = [try #require(Lab.program), "certificates", "--cluster", "test"]
-        try Lab.run(issue + ["--out", old, "--client-name", "a", "--client-name", "b"])
+        try Lab.issue(old, ["--client-name", "a", "--client-name", "b"])
         try Lab.run(["sh", "-c", "cp -r \(old) \(new); cp -r \(old) \(both)"])
         try Lab.run(["sh", "-c", "cp \(lab.directory)/pki/gate.key \(new)/; cat \(new)/gate.key >>\(both)/gate.key"])
         _ = try lab.startStreams("seed", "server", ["--metrics", "10.1.0.1:8133"], pki: both)

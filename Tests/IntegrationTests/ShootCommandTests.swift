@@ -216,6 +216,23 @@ struct ShootCommandTests {
         #expect(isChanged == words.hasPrefix("create"))
     }
 
+    @Test(
+        "forgive what the coordinator has accepted once, and nothing that is new",
+        arguments: [("one", 20, true), ("one", 21, false), ("two", 20, false)]
+    )
+    func forgives(_ name: String, _ lanes: Int, _ isTaken: Bool) throws {
+        let file = Self.file + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let text = Self.written.replacingOccurrences(of: "type: local}", with: "type: local}, vpn: {lanes: \(lanes)}")
+            .replacingOccurrences(of: "{name: one}", with: "{name: \(name)}")
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        // An earlier release took so many.
+        let result = try run("shoot create --no-wait --file \(file)", with: ["spec": ["vpn": ["lanes": 20]]])
+        #expect(result.code == (isTaken ? 0 : 78), "\(result.text)")
+        #expect(result.text.contains("spec.vpn.lanes: \(lanes) is not 1 to 16") == !isTaken, "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == (isTaken ? 2 : 1))
+    }
+
     @Test("refuse a file that does not go together with what others have set")
     func leavesOutWrongly() throws {
         let file = Self.file + UUID().uuidString
@@ -223,7 +240,7 @@ struct ShootCommandTests {
         let text = Self.written.replacingOccurrences(of: "type: overlay", with: "type: overlay, nodes: 10.1.0.0/16")
         try text.write(toFile: file, atomically: true, encoding: .utf8)
         let others: JSONValue = [
-            "spec": ["networking": ["nodes": "10.1.0.0/16", "pods": "10.0.0.0/8"]], "status": ["observedGeneration": 0],
+            "spec": ["networking": ["pods": "10.1.0.0/16"]], "status": ["observedGeneration": 0],
         ]
         let result = try run("shoot create --file \(file)", with: others)
         #expect(result.code == 78 && result.text.contains("overlaps spec.networking.pods"), "\(result.text)")

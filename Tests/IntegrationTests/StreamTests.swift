@@ -29,6 +29,29 @@ struct StreamTests {
         #expect(EgressSocket.answer(lab.egress, "localhost:7").hasPrefix("HTTP/1.1 403 "))
     }
 
+    @Test("lead outside of the shoot's networks by names that are said on both sides, and never to the machine itself")
+    func outside() throws {
+        let lab = try Lab()
+        let hosts = "\(lab.directory)/hosts"
+        let names = "192.0.2.1 login.example.org other.example.org\n127.0.0.1 localhost self.example.org\n"
+        try names.write(toFile: hosts, atomically: true, encoding: .utf8)
+        let named = ["login.example.org:7", "self.example.org:7"].flatMap { ["--outside-target", $0] }
+        _ = try lab.startStreams("seed", "server", named)
+        _ = try lab.startStreams("shoot", "client", named, hiding: ["/etc/hosts": hosts])
+        _ = try lab.start("seed", [try #require(Lab.tools), "echo", "--listen", "192.0.2.1:7"])
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, "login.example.org:7")) != nil }
+        let socket = try EgressSocket(lab.egress, "LOGIN.example.org:7")
+        #expect(socket.line == "HTTP/1.1 200 OK")
+        try socket.send([1, 2, 3])
+        #expect(try socket.receive(3) == [1, 2, 3])
+        // Another name of the same address, another port of the same name, the address itself, and what is never a target.
+        let others = ["other.example.org:7", "login.example.org:9", "192.0.2.1:7", "self.example.org:7"]
+        for target in others {
+            let line = EgressSocket.answer(lab.egress, target)
+            #expect(line.hasPrefix("HTTP/1.1 403 "), "\(target): \(line)")
+        }
+    }
+
     @Test("An end that comes right behind the last bytes is not missed")
     func immediateEnd() throws {
         let lab = try Lab()
@@ -158,10 +181,7 @@ struct StreamTests {
     func earlyBytes() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
-            "--server-name", "s2",
-        ])
+        try Lab.issue(pki, ["--server-name", "s1", "--server-name", "s2"])
         // Nobody listens where the first one expects the API server.
         for (name, port, target) in [("s1", 8201, "10.1.0.10:9"), ("s2", 8202, "10.1.0.10:7")] {
             let more = ["--listen", ":\(port)", "--api-server", target]
@@ -341,6 +361,41 @@ struct StreamTests {
         #expect(figures?["lasted"].map { $0 < 5 + 3 * Lab.patience } == true, "\(crowd.text)")
     }
 
+    @Test("are asked for, and links made and metrics read, at every address where the kernel has no IPv6")
+    func withoutIPv6() throws {
+        let lab = try Lab()
+        let (pki, files) = ("\(lab.directory)/pki", "\(lab.directory)/egress")
+        try Lab.run(["sh", "-ec", Self.egressCertificates, "sh", files])
+        let server = [
+            try #require(Lab.program), "server", "--no-packets", "--ca", "\(pki)/ca.crt", "--certificate",
+            "\(pki)/server.crt", "--key", "\(pki)/server.key", "--gate-key", "\(pki)/gate.key", "--network",
+            "10.2.0.0/24", "--socket", "\(lab.directory)/server.sock", "--listen", ":8132", "--metrics", ":8133",
+            "--egress-socket", lab.egress, "--egress-listen", ":8134", "--egress-certificate", "\(files)/server.crt",
+            "--egress-key", "\(files)/server.key", "--egress-authority", "\(files)/ca.crt",
+        ]
+        _ = try lab.start("seed", ["python3", "-c", Self.kernelWithoutIPv6] + server)
+        _ = try lab.startStreams("shoot", "client", [])
+        try lab.waitUntil("the client is linked") { (try? lab.liveLinks("server")) == 1 }
+        #expect(try answer(lab, "/healthz").0 == 200)
+        #expect(try lab.output("seed", ["ss", "-Hltn"]).contains("0.0.0.0:8134"))
+    }
+
+    /// Runs a program for which socket(2) knows no family AF_INET6 (seccomp(2)).
+    private static let kernelWithoutIPv6 = """
+        import ctypes, os, platform, struct, sys
+        socket = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+        refuse, allow = 0x00050000 | 97, 0x7fff0000
+        steps = [(0x20, 0, 0, 0), (0x15, 0, 3, socket), (0x20, 0, 0, 16), (0x15, 0, 1, 10)]
+        steps += [(6, 0, 0, refuse), (6, 0, 0, allow)]
+        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+        class Program(ctypes.Structure):
+            _fields_ = [("count", ctypes.c_ushort), ("steps", ctypes.c_void_p)]
+        program = Program(len(steps), ctypes.addressof(code))
+        prctl = ctypes.CDLL(None).prctl
+        if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.byref(program)): sys.exit("no filter")
+        os.execvp(sys.argv[1], sys.argv[1:])
+        """
+
     /// A CA with a server and a client, and another CA with a client.
     private static let egressCertificates = """
         mkdir "$1"; cd "$1"
@@ -401,10 +456,7 @@ struct StreamTests {
     func instances() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
-            "--server-name", "s2",
-        ])
+        try Lab.issue(pki, ["--server-name", "s1", "--server-name", "s2"])
         // A load balancer that sends each connection to either.
         try lab.shell(
             "seed",
@@ -478,6 +530,45 @@ struct StreamTests {
             usleep(300_000)
             return false
         }
+    }
+
+    @Test("Pods' connections that come all at once go where the fewest are, too")
+    func burst() throws {
+        let lab = try Lab()
+        let pki = "\(lab.directory)/two"
+        try Lab.run([
+            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--server-name", "s1",
+            "--server-name", "s2",
+        ])
+        func server(_ name: String, _ port: Int) throws {
+            let more = ["--listen", ":\(port)", "--api-server", "10.1.0.10:7"]
+            _ = try lab.startStreams("seed", "server", more, pki: pki, file: name, socket: name)
+        }
+        func active(_ name: String) throws -> Int {
+            (try lab.status(name)["streams"] as? [String: Any])?["active"] as? Int ?? -1
+        }
+        try server("s1", 8201)
+        let more = ["--server", "192.0.2.1:8201", "--server", "192.0.2.1:8202"]
+        let door = ["--api-server-listen", "198.51.100.1:6443"]
+        let client = try lab.startStreams("shoot", "client", more + door, pki: pki)
+        try lab.startListening("pod-s", [try #require(Lab.tools), "echo", "--listen", "10.1.0.10:7"], at: 7)
+        try awaitService(lab)
+        try lab.waitUntil("its streams are over") { try active("s1") == 0 }
+        let pod = lab.handle("pod-c")
+        func connectPods(_ count: Int) throws -> [PodSocket] {
+            try (0..<count).map { _ in try PodSocket(pod, "198.51.100.1:6443") }
+        }
+        let early = try connectPods(3)
+        try lab.waitUntil("the one instance has three streams") { try active("s1") == early.count }
+        try server("s2", 8202)
+        try lab.waitUntil("the client is linked to both") { (try? lab.liveLinks("client")) == 2 }
+        // They wait in the kernel until it goes on.
+        client.signalEnd(SIGSTOP)
+        let crowd = try connectPods(40)
+        client.signalEnd(SIGCONT)
+        for socket in crowd { try socket.exchange([1, 2, 3]) }
+        let counts = [try active("s1"), try active("s2")]
+        #expect(counts.reduce(0, +) == early.count + crowd.count && abs(counts[0] - counts[1]) <= 2, "\(counts)")
     }
 
     @Test("Every metric that alerts and dashboard ask for is there")

@@ -47,28 +47,53 @@ struct TunnelTests {
 
     @Test("gets through a path that swallows large packets without a word", arguments: ["input", "output"])
     func survivesBlackHole(hook: String) throws {
-        let lab = try Lab()
-        // Whole segments would pass as one.
-        for space in ["seed", "shoot"] { try lab.shell(space, "ip link set wan gso_max_segs 1 gso_max_size 1500") }
+        let lab = try labWithoutBursts()
         _ = try lab.startPair()
-        try lab.shell(
-            "shoot",
-            "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c tcp dport 8132 meta length gt 1300 drop; nft add rule inet t c tcp sport 8132 meta length gt 1300 drop"
-        )
+        try swallowLargePackets(lab, hook)
         try lab.waitUntil("full packets get through", within: 20) { lab.ping("10.2.0.10", ["-s", "1400"]) }
         // And go on to: the lanes do not die again.
         usleep(4_000_000)
         #expect((0..<3).contains { _ in lab.ping("10.2.0.10", ["-s", "1400"]) })
     }
 
+    @Test(
+        "makes its first connection, too, where the path swallows large packets, which certificates fill",
+        arguments: ["input", "output"]
+    )
+    func beginsInBlackHole(hook: String) throws {
+        let lab = try labWithoutBursts()
+        try swallowLargePackets(lab, hook)
+        // Both sides show certificates behind their own that lead nowhere.
+        let other = "\(lab.directory)/other"
+        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "other", "--out", other])
+        for side in ["server", "client"] {
+            let file = "\(lab.directory)/pki/\(side).crt"
+            try Lab.run(["sh", "-ec", "for i in 1 2 3 4; do cat \(other)/ca.crt >>\(file); done"])
+        }
+        for role in ["server", "client"] { _ = try lab.startTunnel(role) }
+        try lab.waitUntil("full packets get through", within: 20) { lab.ping("10.2.0.10", ["-s", "1400"]) }
+    }
+
+    /// A lab between whose sides whole segments do not pass as one.
+    private func labWithoutBursts() throws -> Lab {
+        let lab = try Lab()
+        for space in ["seed", "shoot"] { try lab.shell(space, "ip link set wan gso_max_segs 1 gso_max_size 1500") }
+        return lab
+    }
+
+    /// Has the tunnel's large packets vanish without a word on their way into the shoot's side, or out of it.
+    private func swallowLargePackets(_ lab: Lab, _ hook: String) throws {
+        try lab.shell(
+            "shoot",
+            "nft add table inet t; nft 'add chain inet t c { type filter hook \(hook) priority 0; }'; nft add rule inet t c tcp dport 8132 meta length gt 1300 drop; nft add rule inet t c tcp sport 8132 meta length gt 1300 drop"
+        )
+    }
+
     @Test("misses a client that went, also where nobody said which there are")
     func missesTheDead() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--client-name", "a",
-            "--client-name", "b",
-        ])
+        try Lab.issue(pki, ["--client-name", "a", "--client-name", "b"])
         _ = try lab.startStreams("seed", "server", [], pki: pki)
         var clients: [Program] = []
         for name in ["a", "b"] {
@@ -141,7 +166,7 @@ struct TunnelTests {
         let lab = try Lab()
         _ = try lab.startPair()
         let new = "\(lab.directory)/new"
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "test", "--out", new])
+        try Lab.issue(new)
         try Lab.run(["sh", "-c", "cp \(new)/ca.crt \(new)/server.* \(lab.directory)/pki/"])
         try lab.waitUntil("the server lets go", within: 5) { try lab.liveLinks("server") == 0 }
     }
@@ -162,10 +187,7 @@ struct TunnelTests {
     func linksAll() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/two"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", pki, "--client-name", "node-1",
-            "--client-name", "node-2",
-        ])
+        try Lab.issue(pki, ["--client-name", "node-1", "--client-name", "node-2"])
         func start(_ space: String, _ role: String, _ file: String, _ more: [String]) throws {
             _ = try lab.start(
                 space,
@@ -178,10 +200,7 @@ struct TunnelTests {
         }
         // The second server needs a name of its own, and stands behind the first one's machine.
         let issuerless = "\(lab.directory)/b"
-        try Lab.run([
-            try #require(Lab.program), "certificates", "--cluster", "test", "--out", issuerless, "--server-name",
-            "server-b",
-        ])
+        try Lab.issue(issuerless, ["--server-name", "server-b"])
         try Lab.run([
             "sh", "-c",
             "cat \(issuerless)/ca.crt >>\(pki)/ca.crt; cp \(issuerless)/server.crt \(pki)/b.crt; cp \(issuerless)/server.key \(pki)/b.key",
@@ -243,12 +262,32 @@ struct TunnelTests {
         }
     }
 
+    @Test("warns where it may not have its packets forwarded, unless they are already", arguments: [true, false])
+    func warnsOfForwarding(isOn: Bool) throws {
+        let lab = try Lab()
+        // With this every device begins.
+        try lab.shell("seed", "echo \(isOn ? 1 : 0) >/proc/sys/net/ipv4/conf/default/forwarding")
+        let pki = "\(lab.directory)/pki"
+        let server = try lab.start(
+            "seed",
+            [
+                "sh", "-ec",
+                "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec \"$@\"", "sh",
+                try #require(Lab.program), "server", "--listen", "192.0.2.1:8132", "--ca", "\(pki)/ca.crt",
+                "--certificate", "\(pki)/server.crt", "--key", "\(pki)/server.key", "--gate-key", "\(pki)/gate.key",
+                "--address", "10.98.0.1/24", "--network", "10.2.0.0/24", "--socket", "\(lab.directory)/server.sock",
+            ]
+        )
+        try lab.waitUntil("it listens") { try lab.says(server, "listening") }
+        #expect(try lab.says(server, "forwarding not changed") == !isOn)
+    }
+
     @Test("keeps two clusters with the same addresses apart")
     func keepsClustersApart() throws {
         let lab = try Lab()
         _ = try lab.startPair()
         let other = "\(lab.directory)/other"
-        try Lab.run([try #require(Lab.program), "certificates", "--cluster", "other", "--out", other])
+        try Lab.issue(other, cluster: "other")
         // Its client has everything but its own CA: even our gate key.
         try Lab.run(["cp", "\(lab.directory)/pki/gate.key", "\(other)/gate.key"])
         let stranger = try lab.start(

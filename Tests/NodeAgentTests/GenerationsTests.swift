@@ -81,15 +81,15 @@ struct GenerationsTests {
             let next = try Self.generation(index + 2, authority: bundle, [])
             _ = try generations.accept(next)
             _ = try await generations.apply(next) { _ in true }
-            #expect(machine.membership.authority == bundle)
+            #expect(machine.access.authority == bundle)
         }
         machine.server.state.withLock { $0.isReachable = false }
         let applied = try #require(try generations.applied())
         try await generations.restore(applied)
-        #expect(machine.membership.authority == machine.authority)
+        #expect(machine.access.authority == machine.authority)
         #expect(try machine.context.files.read(AgentPaths.authority) == machine.authority)
         machine.server.state.withLock { $0 = .init(isReachable: true, authorities: [machine.authority]) }
-        _ = try await machine.membership.client.raw("/version")
+        _ = try await machine.access.client.raw("/version")
     }
 
     @Test("A state of an older agent is read")
@@ -141,17 +141,17 @@ struct GenerationsTests {
             } catch {
                 #expect(error.cause == .badDesiredState && error.message.contains("spec.certificateAuthority"))
             }
-            #expect(machine.membership.authority == machine.authority)
+            #expect(machine.access.authority == machine.authority)
             #expect(try machine.context.files.read(AgentPaths.authority) == machine.authority)
             #expect(try machine.text("/etc/app/x") == nil)
-            _ = try await machine.membership.client.raw("/version")
+            _ = try await machine.access.client.raw("/version")
         }
         try await machine.bring(try Self.generation(3, authority: right, []))
-        #expect(machine.membership.authority == right)
+        #expect(machine.access.authority == right)
         #expect(try machine.context.files.read(AgentPaths.authority) == right)
         // As one that has replaced the first for good.
         machine.server.state.withLock { $0.authorities = [right] }
-        _ = try await machine.membership.client.raw("/version")
+        _ = try await machine.access.client.raw("/version")
     }
 
     @Test("A CA bundle waits for the leave that its generation waits for, and for somebody who answers")
@@ -161,18 +161,18 @@ struct GenerationsTests {
         let generation = try Self.generation(1, authority: right, [Self.file("/etc/app/config", "x")])
         _ = try generations.accept(generation)
         #expect(try await generations.apply(generation) { _ in false } == .deferred(units: ["app.service"]))
-        #expect(machine.membership.authority == machine.authority)
+        #expect(machine.access.authority == machine.authority)
         #expect(try generations.isUntouched())
         machine.server.state.withLock { $0.isReachable = false }
         let silence = await cause { () async throws(AgentFailure) in
             _ = try await generations.apply(generation) { _ in true }
         }
         #expect(silence == .noRoute)
-        #expect(machine.membership.authority == machine.authority)
+        #expect(machine.access.authority == machine.authority)
         #expect(try generations.isUntouched())
         machine.server.state.withLock { $0.isReachable = true }
         _ = try await generations.apply(generation) { _ in true }
-        #expect(machine.membership.authority == right)
+        #expect(machine.access.authority == right)
         #expect(try !generations.isUntouched())
     }
 
@@ -184,7 +184,7 @@ struct GenerationsTests {
         try await machine.bring(generation)
         try machine.restart(believing: machine.authority)
         #expect(try await machine.generations.apply(generation) { _ in true } == .nothingToDo)
-        #expect(machine.membership.authority == right)
+        #expect(machine.access.authority == right)
         #expect(try machine.context.files.read(AgentPaths.authority) == right)
     }
 
@@ -193,7 +193,7 @@ struct GenerationsTests {
         let right = try Self.authority("second")
         machine.server.state.withLock { _ = $0.authorities.insert(right) }
         try await machine.bring(try Self.generation(1, authority: right, []))
-        try KubeletCredentials.write(machine.context, machine.membership)
+        try KubeletCredentials.write(machine.context, machine.access)
         #expect(try machine.context.files.read(KubeletPaths.authority) == right)
     }
 

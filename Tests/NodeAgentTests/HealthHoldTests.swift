@@ -37,7 +37,7 @@ struct HealthHoldTests {
         let document = NodeConfiguration(pool: "worker", generation: 1, spec: spec)
         let cases: [(UInt64?, Bool)] = [(nil, true), (heard - 1, true), (heard, true), (heard + 1, false)]
         for (begunAt, isWell) in cases {
-            let hold = HealthHold(machine.context, machine.membership, document, begunAt: begunAt)
+            let hold = HealthHold(machine.context, machine.access, document, begunAt: begunAt)
             let problem = await hold.problem()
             #expect((problem == nil) == isWell, "\(begunAt ?? 0): \(problem ?? "well")")
         }

@@ -17,7 +17,7 @@ struct RestartBudgetTests {
 
     init() throws {
         machine = try TestMachine()
-        budget = RestartBudget(client: machine.membership.client, machine: "w1", logger: machine.context.logger)
+        budget = RestartBudget(client: machine.access.client, machine: "w1", logger: machine.context.logger)
         machine.server.state.withLock { [leases] state in
             state.answer = { request in
                 leases.withLock { leases in

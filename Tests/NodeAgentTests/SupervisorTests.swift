@@ -32,7 +32,7 @@ struct SupervisorTests {
     init() throws {
         units = RecordedUnits()
         machine = try TestMachine(units: units)
-        supervisor = Supervisor(machine.context, machine.membership, try Bootstrap(machine.context))
+        supervisor = Supervisor(machine.context, machine.access, try Bootstrap(machine.context))
         machine.server.state.withLock { [api] state in
             state.answer = { request in
                 api.withLock { api -> HTTPResponse? in
@@ -142,7 +142,7 @@ struct SupervisorTests {
 
     @Test("A kubelet that hangs is restarted while a generation that has begun waits for another machine")
     func watchedMeanwhile() async throws {
-        let issuer = Hex.text(machine.membership.identity.facts.issuerKeyID)
+        let issuer = Hex.text(machine.access.identity.facts.issuerKeyID)
         try await machine.bring(try Self.generation(1, "old"))
         let pending = try Self.generation(2, "new", issuer: issuer)
         _ = try machine.generations.accept(pending)
@@ -223,10 +223,10 @@ struct SupervisorTests {
     @Test("An agent that starts on a node tells its version, and no failure of before", .timeLimit(.minutes(5)))
     func startTold() async throws {
         try await machine.bring(try TestMachine.generation(7, .init()))
-        try machine.write(AgentPaths.identity, machine.membership.identity.certificate)
+        try machine.write(AgentPaths.identity, machine.access.identity.certificate)
         let bootstrap = try Bootstrap(machine.context)
-        let membership = try await bootstrap.run()
-        let again = Supervisor(machine.context, membership, bootstrap)
+        let access = try await bootstrap.run()
+        let again = Supervisor(machine.context, access, bootstrap)
         #expect(api.withLock { $0.bootstrap.isEmpty })
         let running = Task { await again.run() }
         while api.withLock({ $0.bootstrap.isEmpty }) { try await Task.sleep(nanoseconds: 1_000_000) }

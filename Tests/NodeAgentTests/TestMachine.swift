@@ -11,8 +11,6 @@ import TLSEngine
 import TendrilCore
 import TestSupport
 
-import class NodeAgent.Membership
-
 /// An API server that holds Secrets, and is reached by some CA bundles.
 final class SecretServer: HTTPTransport {
     struct State: Sendable {
@@ -88,7 +86,7 @@ final class TestMachine {
     private let issuer: RequestAuthority
     /// The CA bundle that is believed at first.
     let authority: [UInt8]
-    private(set) var membership: Membership
+    private(set) var access: ClusterAccess
     private(set) var generations: Generations
 
     init(units: any UnitControl = RunningUnits()) throws {
@@ -111,23 +109,23 @@ final class TestMachine {
             units: units
         )
         issuer = try RequestAuthority(certificate: authority, key: try ca.authorityKeyPEM())
-        membership = try Self.membership(context, issuer, authority)
-        generations = Generations(context, membership)
+        access = try Self.access(context, issuer, authority)
+        generations = Generations(context, access)
         server.state.withLock { $0.authorities = [authority] }
         try write(AgentPaths.authority, authority)
     }
 
-    private static func membership(
+    private static func access(
         _ context: AgentContext,
         _ issuer: RequestAuthority,
         _ authority: [UInt8]
-    ) throws -> Membership {
+    ) throws -> ClusterAccess {
         let subject = SubjectName(user: context.identity.user, groups: context.identity.groups)
         guard let identity = AgentIdentity(pem: try certificate(issuer, subject), of: context.identity) else {
             throw SystemError("make an identity", code: EINVAL)
         }
         let client = context.client(trust: authority, as: identity.credential)
-        return Membership(client: client, authority: authority, identity: identity)
+        return ClusterAccess(client: client, authority: authority, identity: identity)
     }
 
     private static func certificate(_ issuer: RequestAuthority, _ subject: SubjectName) throws -> [UInt8] {
@@ -138,8 +136,8 @@ final class TestMachine {
     /// The agent starts anew, with a CA bundle that stands in its file.
     func restart(believing authority: [UInt8]) throws {
         try write(AgentPaths.authority, authority)
-        membership = try Self.membership(context, issuer, authority)
-        generations = Generations(context, membership)
+        access = try Self.access(context, issuer, authority)
+        generations = Generations(context, access)
     }
 
     /// A fresh certificate of the tunnel's client, where the agent keeps it.

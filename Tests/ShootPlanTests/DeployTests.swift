@@ -116,6 +116,7 @@ struct DeployTests {
     func seedRights() throws {
         #expect(
             try Self.rules(of: "tendril:coordinator-seed") == [
+                "get create patch delete: batch/cronjobs", "get create patch delete: batch/jobs",
                 "get create patch delete: namespaces", "get create patch: configmaps",
                 "get create patch: networking.k8s.io/networkpolicies", "get create patch: policy/poddisruptionbudgets",
                 "get create patch: resourcequotas", "get create patch: services",

@@ -64,6 +64,35 @@ struct HostileTextTests {
         #expect(try values(text) == values("harmless"))
     }
 
+    @Test(
+        "stay the one value that they are in what kube-apiserver is told of an identity provider, and lead nowhere",
+        arguments: RenderingTests.hostile
+    )
+    func identityProvider(_ text: String) throws {
+        func objects(_ change: (inout Shoot.OIDC) -> Void) throws -> [JSONValue] {
+            var oidc = Shoot.OIDC(issuerURL: "https://login.example.org", clientID: "a")
+            change(&oidc)
+            let facts = try Samples.facts {
+                $0.spec.kubernetes.version = "1.34.0"
+                $0.spec.controlPlane.oidc = oidc
+            }
+            return try ControlPlane.apiServer(try #require(facts), Samples.addresses, digests: [:])
+        }
+        func told(_ text: String) throws -> JSONValue {
+            let all = try objects {
+                ($0.clientID, $0.usernameClaim, $0.usernamePrefix) = (text, text, text)
+                ($0.groupsClaim, $0.groupsPrefix, $0.certificateAuthority) = (text, text, text)
+                $0.requiredClaims = ["a": text]
+            }
+            return try shape(try #require(all.first { $0["kind"] == "ConfigMap" }), text)
+        }
+        #expect(try told(text) == told("harmless"))
+        let bad = try objects { ($0.issuerURL, $0.additionalHosts) = ("https://\(text)", [text]) }
+        let containers = bad.compactMap { $0["spec"]?["template"]?["spec"]?["containers"]?.items }.flatMap { $0 }
+        let words = containers.flatMap { $0["command"]?.items ?? [] }.compactMap(\.text)
+        #expect(words.count > 20 && !words.contains { $0.hasPrefix("--outside-target") })
+    }
+
     @Test("of infrastructure and nodes reach neither the seed nor kube-system")
     func elsewhere() throws {
         let facts = try #require(

@@ -22,6 +22,7 @@ struct KubernetesTraitsTests {
         let traits = KubernetesTraits(try #require(KubernetesVersion(version)))
         #expect(traits.etcd == etcd && traits.evictionVersion == eviction)
         #expect(traits.egressSelectorVersion == "apiserver.k8s.io/v1beta1")
+        #expect(traits.asksIssuersByEgress == ["1.34.0", "1.35.0", "1.36.2"].contains(version))
     }
 
     /// Versions of APIs that a later release does not serve any more, and the first minor release without them (Kubernetes
@@ -29,6 +30,7 @@ struct KubernetesTraitsTests {
     private static let served: [(version: String, releases: Range<Int>)] = [
         ("policy/v1beta1", 20..<25), ("policy/v1", 21..<99), ("apiregistration.k8s.io/v1beta1", 20..<22),
         ("rbac.authorization.k8s.io/v1beta1", 20..<22), ("networking.k8s.io/v1beta1", 20..<22),
+        ("batch/v1beta1", 20..<25), ("batch/v1", 20..<99),
     ]
 
     @Test(

@@ -78,6 +78,34 @@ struct RenderingTests {
         #expect(pods(try controlPlane(try #require(facts))).allSatisfy { $0["priorityClassName"] == "first" })
     }
 
+    @Test("pods are where their seed's operator has them, and their images are pulled by what he names")
+    func placement() throws {
+        let plain = try #require(try Samples.facts())
+        let fields = ["nodeSelector", "tolerations", "imagePullSecrets"]
+        for pod in pods(try controlPlane(plain)) { #expect(fields.allSatisfy { pod[$0] == nil }) }
+        var seed = try Samples.seed
+        seed.placement = .init(
+            nodeSelector: ["example.com/pool": "planes"],
+            tolerations: [
+                .init(key: "planes", operator: "Equal", value: "only", effect: "NoExecute", tolerationSeconds: 60),
+                .init(operator: "Exists"),
+            ]
+        )
+        seed.imagePullSecrets = ["registry"]
+        let version = KubernetesVersion(minor: 20)
+        let facts = ClusterFacts(try Samples.shoot(), images: plain.images, seed: seed, seedVersion: version)
+        let all = pods(try controlPlane(try #require(facts)))
+        #expect(all.count == 5)
+        let first: JSONValue = [
+            "key": "planes", "operator": "Equal", "value": "only", "effect": "NoExecute", "tolerationSeconds": 60,
+        ]
+        for pod in all {
+            #expect(pod["nodeSelector"] == ["example.com/pool": "planes"])
+            #expect(pod["tolerations"] == [first, ["operator": "Exists"]])
+            #expect(pod["imagePullSecrets"] == [["name": "pull-registry"]])
+        }
+    }
+
     @Test("the two load balancers of a shoot are as their seed's operator says; nothing else is told so")
     func exposure() throws {
         let plain = try #require(try Samples.facts())
@@ -116,6 +144,106 @@ struct RenderingTests {
         #expect(rules.last == ["level": .string(level?.rawValue ?? "")])
         let secret = rules.first { list($0["resources"]).contains { list($0["resources"]).contains("secrets") } }
         #expect(secret?["level"] == "Metadata" && secret?["verbs"] == nil)
+    }
+
+    /// The command of each Kubernetes component, by its name.
+    private func commands(_ facts: ClusterFacts) throws -> [String: [String]] {
+        let containers = pods(try controlPlane(facts)).flatMap { list($0["containers"]) }
+        return containers.reduce(into: [:]) { all, container in
+            guard let name = container["name"]?.text, name.hasPrefix("kube-") else { return }
+            all[name] = list(container["command"]).compactMap(\.text)
+        }
+    }
+
+    @Test(
+        "an owner's feature gates and admission plug-ins reach those whose they are, in every release",
+        arguments: 20...36
+    )
+    func choices(_ minor: Int) throws {
+        let plain = try commands(try #require(try Samples.facts { $0.spec.kubernetes.version = "1.\(minor).0" }))
+        #expect(plain.count == 3)
+        for command in plain.values { #expect(!command.contains { $0.hasPrefix("--feature-gates") }) }
+        #expect(plain["kube-apiserver"]?.contains("--enable-admission-plugins=NodeRestriction") == true)
+        let facts = try #require(
+            try Samples.facts {
+                $0.spec.kubernetes.version = "1.\(minor).0"
+                $0.spec.controlPlane.featureGates = ["Second": false, "First": true]
+                $0.spec.controlPlane.admissionPlugins = .init(
+                    enable: ["PodNodeSelector", "NodeRestriction", "AlwaysPullImages"],
+                    disable: ["Priority"]
+                )
+            }
+        )
+        let own = try commands(facts)
+        for (name, command) in own {
+            var expected = plain[name] ?? []
+            if name == "kube-apiserver" {
+                let index = try #require(expected.firstIndex(of: "--enable-admission-plugins=NodeRestriction"))
+                expected[index] += ",AlwaysPullImages,PodNodeSelector"
+                expected.append("--disable-admission-plugins=Priority")
+            }
+            expected.append("--feature-gates=First=true,Second=false")
+            #expect(command.sorted() == expected.sorted())
+        }
+    }
+
+    @Test(
+        "an issuer is asked by the link, under prefixes; nothing of it reaches a release that would ask otherwise",
+        arguments: 20...36
+    )
+    func identityProvider(_ minor: Int) throws {
+        func facts(_ oidc: Shoot.OIDC?) throws -> ClusterFacts {
+            try #require(
+                try Samples.facts {
+                    $0.spec.kubernetes.version = "1.\(minor).0"
+                    $0.spec.controlPlane.oidc = oidc
+                }
+            )
+        }
+        var oidc = Shoot.OIDC(issuerURL: "https://Login.example.org:8443/a", clientID: "kubernetes")
+        oidc.groupsClaim = "groups"
+        oidc.requiredClaims = ["hd": "example.org"]
+        oidc.additionalHosts = ["keys.example.org", "login.example.org:8443"]
+        let (plain, own) = (try facts(nil), try facts(oidc))
+        guard minor >= 34 else {
+            #expect(try controlPlane(own) == controlPlane(plain))
+            #expect(try node(own) == node(plain))
+            return
+        }
+        let flag = "--authentication-config=/srv/configuration/authentication.json"
+        #expect(try commands(own)["kube-apiserver"]?.last == flag)
+        func file(_ name: String, _ facts: ClusterFacts) throws -> String? {
+            try controlPlane(facts).compactMap { $0["data"]?[name]?.text }.first
+        }
+        #expect(try file("vpn.json", own) == file("vpn.json", plain))
+        let text = try #require(try file("authentication.json", own))
+        let document = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        #expect(document["apiVersion"] == "apiserver.config.k8s.io/v1")
+        let authenticator = try #require(document["jwt"]?.items.first)
+        #expect(
+            authenticator["issuer"] == [
+                "url": "https://Login.example.org:8443/a", "audiences": ["kubernetes"], "egressSelectorType": "cluster",
+            ]
+        )
+        #expect(
+            authenticator["claimMappings"] == [
+                "username": ["claim": "sub", "prefix": "oidc:"], "groups": ["claim": "groups", "prefix": "oidc:"],
+            ]
+        )
+        #expect(authenticator["claimValidationRules"] == [["claim": "hd", "requiredValue": "example.org"]])
+        // Both ends of the link name the same, and only where it is needed.
+        let targets = ["keys.example.org:443", "login.example.org:8443"]
+        let containers = pods(try controlPlane(own)).flatMap { list($0["containers"]) }
+        let tunnel = containers.first { $0["name"] == "tendril-vpn" }
+        let named = list(tunnel?["command"]).compactMap(\.text).filter { $0.hasPrefix("--outside-target=") }
+        #expect(named == targets.map { "--outside-target=\($0)" })
+        func client(_ facts: ClusterFacts) throws -> JSONValue {
+            let file = try node(facts).spec.files?.first { $0.path.hasSuffix("/client.json") }
+            let text = try #require(file?.content.inline)
+            return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        }
+        #expect(try client(own)["outsideTargets"] == .array(targets.map { .string($0) }))
+        #expect(try client(plain)["outsideTargets"] == nil)
     }
 
     @Test("only those that sign see the key of an authority")
@@ -168,14 +296,30 @@ struct RenderingTests {
             try Samples.facts {
                 $0.spec.workers[0].labels = ["a": "b"]
                 $0.spec.workers[0].taints = [.init(key: "k", value: "v", effect: "NoSchedule")]
-                $0.spec.workers[0].kubelet = .init(maxPods: 50, configuration: ["podPidsLimit": 100])
+                $0.spec.workers[0].kubelet = .init(
+                    maxPods: 50,
+                    featureGates: ["First": true, "Second": true],
+                    configuration: ["podPidsLimit": 100, "featureGates": ["Second": false]]
+                )
             }
         )
         let configuration = try node(facts)
         #expect(NodeConfigurationRules.problems(configuration) == [])
         #expect(configuration.spec.kubelet?.configuration?["maxPods"] == 50)
+        #expect(configuration.spec.kubelet?.configuration?["featureGates"] == ["First": true, "Second": false])
         #expect(configuration.spec.kubelet?.configuration?["clusterDNS"] == ["100.64.0.10"])
         #expect(configuration.spec.kubelet?.labels?["tendril.dev/pool"] == "worker")
+    }
+
+    @Test("a node's link waits for open streams longer than by itself, and systemd and the agent wait for that")
+    func nodesDrain() throws {
+        let configuration = try node(try #require(try Samples.facts()))
+        let unit = configuration.spec.units?.first { $0.name == "tendril-vpn.service" }?.content
+        let text = try #require(unit)
+        let drain = text.firstMatch(of: #/ExecStart=.* --drain-seconds=([0-9]+)\n/#).flatMap { Int($0.1) }
+        let seconds = try #require(drain)
+        // systemctl is given 90 s, and the program says itself that it needs more than its unit says.
+        #expect(seconds > 5 && seconds < 60)
     }
 
     private var trust: NodeTrust {

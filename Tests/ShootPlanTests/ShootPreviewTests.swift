@@ -59,6 +59,23 @@ struct ShootPreviewTests {
             Case({ $0.spec.controlPlane.audit = .metadata }, ["control-plane: the pods of kube-apiserver roll"]),
             Case({ $0.spec.controlPlane.audit = .nothing }, ["nothing would change"]),
             Case(
+                { $0.spec.controlPlane.featureGates = ["JobManagedBy": true] },
+                ["control-plane: the pods of kube-apiserver roll, then those of the controllers"]
+            ),
+            Case({ $0.spec.controlPlane.featureGates = [:] }, ["nothing would change"]),
+            Case(
+                { $0.spec.controlPlane.admissionPlugins = .init(enable: ["AlwaysPullImages"]) },
+                ["control-plane: the pods of kube-apiserver roll (spec.controlPlane.admissionPlugins)"]
+            ),
+            Case(
+                { $0.spec.controlPlane.admissionPlugins = .init(enable: ["NodeRestriction"]) },
+                ["nothing would change"]
+            ),
+            Case(
+                { $0.spec.workers[0].kubelet = .init(featureGates: ["MemoryQoS": true]) },
+                ["pool worker: its kubelets restart"]
+            ),
+            Case(
                 { $0.spec.hibernation.enabled = true },
                 ["control-plane: its pods end", "every pool: its machines end"]
             ),
@@ -69,6 +86,29 @@ struct ShootPreviewTests {
         let lines = try lines(example.change)
         #expect(lines.count == example.lines.count)
         for (line, start) in zip(lines, example.lines) { #expect(line.hasPrefix(start), "\(line)") }
+    }
+
+    @Test("an identity provider rolls kube-apiserver, and makes links anew where it is somewhere else")
+    func identityProvider() throws {
+        func spec(_ url: String?, _ claim: String = "sub") throws -> Shoot.Spec {
+            try Samples.shoot {
+                $0.spec.kubernetes.version = "1.34.0"
+                $0.spec.controlPlane.oidc = url.map {
+                    Shoot.OIDC(issuerURL: $0, clientID: "a", usernameClaim: claim)
+                }
+            }.spec
+        }
+        let old = try spec("https://login.example.org/a")
+        func lines(_ new: Shoot.Spec) -> [String] { ShootPreview(from: old, to: new).lines }
+        let server = "control-plane: the pods of kube-apiserver roll (spec.controlPlane.oidc)"
+        #expect(lines(old) == ["nothing would change"])
+        #expect(lines(try spec("https://login.example.org/b")) == [server])
+        #expect(lines(try spec("https://login.example.org/a", "email")) == [server])
+        for url in ["https://other.example.org/a", nil] {
+            let found = lines(try spec(url))
+            #expect(found.count == 2 && found.first == server)
+            #expect(found.last?.hasPrefix("pool worker: tendril-vpn restarts") == true, "\(found)")
+        }
     }
 
     @Test("which machines it happens to, where they are known; those that do not say their class stay")

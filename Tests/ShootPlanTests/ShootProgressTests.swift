@@ -131,4 +131,30 @@ struct ShootProgressTests {
         #expect(ShootProgress(asked, untilRotationIs: .prepared) == .underWay)
         #expect(ShootProgress(try shoot(.failed), untilRotationIs: .prepared) == .failed("why"))
     }
+
+    @Test("A restoration is done when it is completed; one that is refused leaves neither a wish nor a trace")
+    func restoration() throws {
+        func shoot(_ phase: RestorationPhase?, _ start: String = "b", asked: Bool = false) throws -> Shoot {
+            try self.shoot(.succeeded) {
+                $0.status?.restoration = phase.map {
+                    .init(snapshot: "s", phase: $0, startTime: start, message: "no room")
+                }
+                if asked { $0.metadata.annotations = [ShootAnnotation.operation: ShootOperation.restore.rawValue] }
+            }
+        }
+        let earlier = ShootStatus.Restoration(snapshot: "s", phase: .completed, startTime: "a")
+        func progress(_ shoot: Shoot) -> ShootProgress { ShootProgress(shoot, restoringAfter: earlier) }
+        #expect(progress(try shoot(nil, asked: true)) == .underWay)
+        #expect(progress(try shoot(.completed, "a", asked: true)) == .underWay)
+        #expect(progress(try shoot(.replacing)) == .underWay && progress(try shoot(.starting)) == .underWay)
+        #expect(progress(try shoot(.completed)) == .done)
+        #expect(progress(try shoot(.failed)) == .failed("no room"))
+        guard case .failed(let reason) = progress(try shoot(.completed, "a")) else {
+            Issue.record("a wish that is gone is no success")
+            return
+        }
+        #expect(reason.contains("get events"))
+        #expect(ShootProgress(ofRest: try shoot(.starting)) == .underWay)
+        #expect(ShootProgress(ofRest: try shoot(.failed)) == .done)
+    }
 }

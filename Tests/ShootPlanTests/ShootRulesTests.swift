@@ -106,6 +106,52 @@ struct ShootRulesTests {
         },
         Case("spec.controlPlane.replicas", "1 to 5") { $0.spec.controlPlane.replicas = 0 },
         Case("spec.vpn.lanes", "1 to 16") { $0.spec.vpn.lanes = 17 },
+        Case("spec.controlPlane.featureGates[a=true,B]", "no gate's name") {
+            $0.spec.controlPlane.featureGates = ["a=true,B": true]
+        },
+        Case("spec.controlPlane.featureGates[A]", "no gate's name") { $0.spec.controlPlane.featureGates = ["A": true] },
+        Case("spec.controlPlane.featureGates[AllBeta]", "nobody names") {
+            $0.spec.controlPlane.featureGates = ["AllBeta": false]
+        },
+        Case("spec.controlPlane.featureGates[AuthorizeNodeWithSelectors]", "from reading what is another's") {
+            $0.spec.controlPlane.featureGates = ["AuthorizeNodeWithSelectors": false]
+        },
+        Case("spec.controlPlane.featureGates[ServerSideApply]", "not to be set") {
+            $0.spec.controlPlane.featureGates = ["ServerSideApply": true]
+        },
+        Case("spec.controlPlane.featureGates", "more than 64 gates") {
+            let names = (0..<65).map { ("Gate\($0)", true) }
+            $0.spec.controlPlane.featureGates = Dictionary(uniqueKeysWithValues: names)
+        },
+        Case("spec.workers[0].kubelet.featureGates[DynamicKubeletConfig]", "signed configuration") {
+            $0.spec.workers[0].kubelet = .init(featureGates: ["DynamicKubeletConfig": true])
+        },
+        Case("spec.workers[0].kubelet.configuration.featureGates[RotateKubeletServerCertificate]", "certificates by") {
+            $0.spec.workers[0].kubelet = .init(
+                configuration: ["featureGates": ["RotateKubeletServerCertificate": false]]
+            )
+        },
+        Case("spec.controlPlane.admissionPlugins.disable[1]", "not its own") {
+            $0.spec.controlPlane.admissionPlugins = .init(disable: ["Priority", "NodeRestriction"])
+        },
+        Case("spec.controlPlane.admissionPlugins.disable[0]", "system:masters") {
+            $0.spec.controlPlane.admissionPlugins = .init(disable: ["CertificateSubjectRestriction"])
+        },
+        Case("spec.controlPlane.admissionPlugins.disable[0]", "in enable, too") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["Priority"], disable: ["Priority"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable[0]", "no plug-in's name") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["A,B"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable[1]", "twice") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["AlwaysPullImages", "AlwaysPullImages"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable[0]", "1.25") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["PodSecurityPolicy"])
+        },
+        Case("spec.controlPlane.admissionPlugins.enable", "more than 32 plug-ins") {
+            $0.spec.controlPlane.admissionPlugins = .init(enable: (0..<33).map { "Plugin\($0)" })
+        },
     ]
 
     @Test("refuses what does not fit, and names the field", arguments: cases)
@@ -137,6 +183,103 @@ struct ShootRulesTests {
             to: try Samples.shoot(example.change).spec
         )
         #expect(problems.contains { $0.path == example.path && $0.reason.contains(example.text) }, "\(problems)")
+    }
+
+    /// An identity provider without problems, but for what is changed, of a shoot whose release takes one.
+    private func problems(
+        _ version: String = "1.34.0",
+        _ change: (inout Shoot.OIDC) -> Void
+    ) throws -> [ConfigurationProblem] {
+        var oidc = Shoot.OIDC(issuerURL: "https://login.example.org/realms/a", clientID: "kubernetes")
+        change(&oidc)
+        return ShootRules.problems(
+            try Samples.shoot {
+                $0.spec.kubernetes.version = version
+                $0.spec.controlPlane.oidc = oidc
+            }
+        )
+    }
+
+    private static let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+
+    @Test("an identity provider is one that the link leads to, in a release that takes that way")
+    func identityProvider() throws {
+        #expect(try problems { _ in } == [])
+        #expect(
+            try problems {
+                ($0.usernameClaim, $0.usernamePrefix, $0.groupsPrefix) = ("email", "https://login.example.org#", "g/")
+                ($0.groupsClaim, $0.requiredClaims) = ("groups", ["hd": "example.org"])
+                $0.certificateAuthority = Self.certificate + "\n" + Self.certificate
+                $0.additionalHosts = ["www.example.org", "keys.example.org:8443"]
+            } == []
+        )
+        for version in ["1.20.2", "1.33.9"] {
+            let found = try problems(version) { _ in }
+            #expect(found.map(\.path) == ["spec.controlPlane.oidc"])
+            #expect(found.first?.reason.contains("1.34") == true)
+        }
+    }
+
+    @Test(
+        "an issuer that kube-apiserver, or the link, would not take is refused",
+        arguments: [
+            "http://login.example.org", "https://", "https:///a", "https://login.example.org?x", "login.example.org",
+            "https://login.example.org/#a", "https://me@login.example.org", "https://192.0.2.7/a", "https://[::1]/a",
+            "https://2130706433/", "https://0x7f.1/", "https://login.example.org:0", "https://login.example.org:x",
+            "https://login.example.org/%zz", "https://login.example.org/a b", "https://lögin.example.org", "",
+            "https://kubernetes.default.svc", "https://a_b.example.org",
+        ]
+    )
+    func refusesIssuer(_ text: String) throws {
+        #expect(try problems { $0.issuerURL = text }.map(\.path) == ["spec.controlPlane.oidc.issuerURL"])
+    }
+
+    @Test(
+        "no prefix lets a provider's people become anybody of Kubernetes' or ours",
+        arguments: [
+            "", "-", "s", "sys", "system", "system:", "system:serviceaccount:a:", "t", "tendril", "tendril:agent:",
+            "a b", "a\n", String(repeating: "a", count: 65),
+        ]
+    )
+    func refusesPrefix(_ text: String) throws {
+        #expect(try problems { $0.usernamePrefix = text }.map(\.path) == ["spec.controlPlane.oidc.usernamePrefix"])
+        #expect(try problems { $0.groupsPrefix = text }.map(\.path) == ["spec.controlPlane.oidc.groupsPrefix"])
+    }
+
+    @Test("what else is said of an identity provider is bounded, and names its field")
+    func refusesIdentityFields() throws {
+        let path = "spec.controlPlane.oidc"
+        #expect(try problems { $0.clientID = "" }.map(\.path) == ["\(path).clientID"])
+        #expect(try problems { $0.usernameClaim = "a b" }.map(\.path) == ["\(path).usernameClaim"])
+        #expect(try problems { $0.groupsClaim = "" }.map(\.path) == ["\(path).groupsClaim"])
+        #expect(try problems { $0.requiredClaims = ["a": ""] }.map(\.path) == ["\(path).requiredClaims[a]"])
+        #expect(try problems { $0.requiredClaims = ["a b": "c"] }.map(\.path) == ["\(path).requiredClaims[a b]"])
+        let many = (0..<17).map { ("c\($0)", "x") }
+        let claims = Dictionary(uniqueKeysWithValues: many)
+        #expect(try problems { $0.requiredClaims = claims }.map(\.path) == ["\(path).requiredClaims"])
+        let mixed = ["a.b", "10.0.0.1"]
+        #expect(try problems { $0.additionalHosts = mixed }.map(\.path) == ["\(path).additionalHosts[1]"])
+        let hosts = (0..<9).map { "h\($0).example.org" }
+        #expect(try problems { $0.additionalHosts = hosts }.map(\.path) == ["\(path).additionalHosts"])
+        let open = "-----BEGIN CERTIFICATE-----\nMAA=\n"
+        let broken = Self.certificate.replacing("MAA=", with: "!")
+        for text in ["", "x", open, Self.certificate + "x", broken, open + open] {
+            let found = try problems { $0.certificateAuthority = text }
+            #expect(found.map(\.path) == ["\(path).certificateAuthority"], "\(text)")
+        }
+    }
+
+    @Test("takes gates and plug-ins that are the owner's business")
+    func takesChoices() throws {
+        let shoot = try Samples.shoot {
+            $0.spec.controlPlane.featureGates = ["InPlacePodVerticalScaling": true, "JobManagedBy": false]
+            $0.spec.controlPlane.admissionPlugins = .init(enable: ["AlwaysPullImages"], disable: ["Priority"])
+            $0.spec.workers[0].kubelet = .init(
+                featureGates: ["MemoryQoS": true],
+                configuration: ["featureGates": ["NodeSwap": true]]
+            )
+        }
+        #expect(ShootRules.problems(shoot) == [])
     }
 
     @Test("allows a patch, the next minor release, and a seed that was chosen")
@@ -261,6 +404,8 @@ struct ShootRulesTests {
 
 @Suite("Rules of seeds")
 struct SeedRulesTests {
+    typealias Toleration = Seed.Toleration
+
     private func paths(_ change: (inout Seed.Spec) -> Void) throws -> [String] {
         SeedRules.problems(try Samples.seed("here") { change(&$0.spec) }).map(\.path)
     }
@@ -284,5 +429,73 @@ struct SeedRulesTests {
                 $0.exposure.type = .loadBalancer
             } == []
         )
+    }
+
+    @Test(
+        "Tolerations are those that Kubernetes takes",
+        arguments: [
+            (Toleration(key: "a b", operator: "Exists"), "key"), (Toleration(key: "", operator: "Exists"), "key"),
+            (Toleration(key: "a", operator: "In"), "operator"), (Toleration(), "operator"),
+            (Toleration(value: "b"), "operator"), (Toleration(key: "a", operator: "Exists", value: "b"), "value"),
+            (Toleration(key: "a", value: "b c"), "value"), (Toleration(key: "a", effect: "Sometimes"), "effect"),
+            (Toleration(key: "a", effect: "NoSchedule", tolerationSeconds: 1), "tolerationSeconds"),
+            (Toleration(key: "a", effect: "NoExecute", tolerationSeconds: -1), "tolerationSeconds"),
+            (Toleration(operator: "Exists"), nil),
+            (Toleration(key: "example.com/a", value: "b", effect: "NoSchedule"), nil),
+            (Toleration(key: "a", operator: "Exists", effect: "NoExecute", tolerationSeconds: 0), nil),
+        ] as [(Toleration, String?)]
+    )
+    func tolerations(_ toleration: Toleration, _ field: String?) throws {
+        let expected = field.map { ["spec.placement.tolerations[1].\($0)"] } ?? []
+        let found = try paths { $0.placement = .init(tolerations: [.init(operator: "Exists"), toleration]) }
+        #expect(found == expected)
+    }
+
+    @Test("Nodes are chosen by labels, and images pulled by Secrets, each named once")
+    func placement() throws {
+        func selector(_ labels: [String: String]) throws -> [String] {
+            try paths { $0.placement = .init(nodeSelector: labels) }
+        }
+        #expect(try selector(["example.com/pool": "planes", "b": ""]) == [])
+        #expect(try selector(["a b": "c"]) == ["spec.placement.nodeSelector[a b]"])
+        #expect(try selector(["a": "b c"]) == ["spec.placement.nodeSelector[a]"])
+        #expect(try paths { $0.imagePullSecrets = ["registry", "other.one"] } == [])
+        #expect(try paths { $0.imagePullSecrets = ["a", "a"] } == ["spec.imagePullSecrets[1]"])
+        for name in ["", "A", "../a", "a_b", String(repeating: "a.", count: 124) + "b"] {
+            #expect(try paths { $0.imagePullSecrets = [name] } == ["spec.imagePullSecrets[0]"], "\(name)")
+        }
+    }
+
+    @Test("Snapshots go to a store that is named in full, at times that a CronJob can say")
+    func snapshots() throws {
+        func paths(_ change: (inout Seed.Snapshots) -> Void) throws -> [String] {
+            var snapshots = Samples.snapshots
+            change(&snapshots)
+            return try self.paths { $0.snapshots = snapshots }
+                .map { String($0.dropFirst("spec.snapshots.".count)) }
+        }
+        #expect(try paths { _ in } == [])
+        #expect(try paths { $0.intervalMinutes = 45 } == ["intervalMinutes"])
+        #expect(try paths { ($0.keep, $0.intervalMinutes) = (0, 0) } == ["intervalMinutes", "keep"])
+        #expect(try paths { $0.keep = 1001 } == ["keep"])
+        for endpoint in ["https://store", "https://store:9000", "https://192.0.2.1", "https://[2001:db8::1]:443"] {
+            #expect(try paths { $0.endpoint = endpoint } == [], "\(endpoint)")
+        }
+        for endpoint in [
+            "http://store", "store", "https://", "https://store/", "https://store/x", "https://a@store",
+            "https://store:0", "https://store:x", "https://a b", "https://store?x",
+        ] {
+            #expect(try paths { $0.endpoint = endpoint } == ["endpoint"], "\(endpoint)")
+        }
+        for prefix in ["/a", "a/", "a//b", "..", "a/../b", "a b", "a%2F", "", "ä"] {
+            #expect(try paths { $0.prefix = prefix } == ["prefix"], "\(prefix)")
+        }
+        #expect(try paths { $0.prefix = "tendril/eu1" } == [])
+        for name in ["", "ab", "A-bucket", "a/b", ".ab", "a..b", "-ab"] {
+            #expect(try paths { $0.bucket = name } == ["bucket"], "\(name)")
+        }
+        #expect(try paths { $0.region = "" } == ["region"])
+        #expect(try paths { $0.region = "a:b" } == ["region"])
+        #expect(try paths { $0.secretName = "../x" } == ["secretName"])
     }
 }

@@ -31,6 +31,17 @@ package enum Samples {
         }
     }
 
+    /// Where a seed's snapshots may go.
+    package static let snapshots = Seed.Snapshots(
+        intervalMinutes: 60,
+        keep: 2,
+        endpoint: "https://store.example:9000",
+        region: "eu1",
+        bucket: "snapshots",
+        prefix: "tendril",
+        secretName: "snapshots"
+    )
+
     /// A Seed of this name, as tests change it.
     package static func seed(_ name: String, _ change: (inout Seed) -> Void = { _ in }) throws -> Seed {
         let object: JSONValue = ["metadata": ["name": .string(name)], "spec": try CanonicalJSON.value(try seed)]

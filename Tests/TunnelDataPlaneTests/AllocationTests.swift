@@ -143,7 +143,7 @@ final class StreamEnds {
         let socket = StreamSocket(owning: OwnedDescriptor(owning: ends.1))
         let now = Clock.now()
         let request = StreamRequest(socket, to: .apiServer, style: .plain, at: now, deadline: now + .seconds(5))
-        pair.client.worker.mailbox.post(.open(request, link: 0, lane: 0))
+        pair.client.worker.offer(request, link: 0, lane: 0)
         var accepted: CInt?
         for _ in 0..<200 where accepted == nil {
             pair.turn()

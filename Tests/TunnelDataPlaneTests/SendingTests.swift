@@ -95,7 +95,7 @@ struct SendingTests {
         let now = Clock.now()
         let socket = StreamSocket(owning: OwnedDescriptor(owning: ends.1))
         let request = StreamRequest(socket, to: .apiServer, style: .plain, at: now, deadline: now + .seconds(600))
-        harness.worker.mailbox.post(.open(request, link: 0, lane: 0))
+        harness.worker.offer(request, link: 0, lane: 0)
         for _ in 0..<3 { _ = harness.worker.turn(isWaiting: false) }
         let asked = try peer.frames().filter { $0.kind == 32 }
         let open = try #require(asked.first)

@@ -181,7 +181,7 @@ final class StreamBoundsTests {
             let socket = StreamSocket(owning: OwnedDescriptor(owning: ends.0))
             let now = Clock.now()
             let request = StreamRequest(socket, to: .apiServer, style: .plain, at: now, deadline: now + .seconds(60))
-            harness.worker.mailbox.post(.open(request, link: link, lane: 0))
+            harness.worker.offer(request, link: link, lane: 0)
             _ = harness.worker.turn(isWaiting: false)
             #expect(harness.takeRefusals().isEmpty == !isRefused, "link \(link)")
         }

@@ -147,7 +147,7 @@ private final class ResumeWorld {
 
     private func open(_ request: StreamRequest) {
         let lane = Int.random(in: sides[asker].indices, using: &random)
-        sides[asker][lane].worker.mailbox.post(.open(request, link: 0, lane: lane))
+        sides[asker][lane].worker.offer(request, link: 0, lane: lane)
     }
 
     private func words() -> [UInt8] {

@@ -100,6 +100,29 @@ struct StreamWorkerTests {
         for answer in answers { #expect(try StreamReset(Array(answer.payload[4...])).reason == .forbidden) }
     }
 
+    @Test("What is named besides is dialled under that name and port alone, and never on this machine or its link")
+    func outside() throws {
+        let wanted = StreamTarget.name("login.example.org", port: 443)
+        let local = StreamTarget.name("localhost", port: 22)
+        let rules = StreamRules(resolvesNames: true, outside: [wanted, local])
+        let address = try #require(IPAddress("198.51.100.7"))
+        #expect(rules.allows(address, for: wanted))
+        let others: [StreamTarget] = [
+            .name("login.example.org", port: 80), .name("other.example.org", port: 443), .address(address, port: 443),
+            .service("login.example.org"),
+        ]
+        for other in others { #expect(!rules.allows(address, for: other), "\(other)") }
+        for text in ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "100.100.100.200"] {
+            let never = try #require(IPAddress(text))
+            #expect(!rules.allows(never, for: wanted), "\(text)")
+        }
+        let side = PacketSide.client(ClientPolicy(served: RouteTable(), remote: RouteTable()), ReturnPaths())
+        let (harness, peer) = try Self.pair(side, rules)
+        let answers = try Self.say([RawPeer.open(2, local.bytes)], to: harness, from: peer, awaiting: 1)
+            .filter { $0.kind == 37 }
+        #expect(try StreamReset(Array(try #require(answers.first).payload[4...])).reason == .forbidden)
+    }
+
     @Test(
         "The lane ends on the first frame that breaks the books",
         arguments: [
@@ -114,6 +137,30 @@ struct StreamWorkerTests {
             Issue.record("\(harness.ends)")
             return
         }
+    }
+
+    @Test(
+        "A client that ends takes its streams along at once; those of one that may come back wait for it",
+        arguments: [(.shuttingDown, 0), (.overloaded, 1)] as [(CloseNotice.Reason, UInt64)]
+    )
+    func peerEnds(reason: CloseNotice.Reason, left: UInt64) throws {
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        let service = try StreamSocket(listeningAt: SocketAddress(loopback, port: 0))
+        let address = service.localAddress()
+        let rules = StreamRules(services: [StreamTarget.apiServer.description: try #require(address)])
+        let side = PacketSide.server(ServerPolicy(shoot: RouteTable()), FlowTable())
+        let (harness, peer) = try Self.pair(side, rules)
+        _ = try Self.say([RawPeer.open(1, StreamTarget.apiServer.bytes)], to: harness, from: peer)
+        #expect(harness.worker.streamCounters[.active] == 1)
+        try peer.write(RawPeer.frame(6, CloseNotice(reason).payload))
+        _ = peer.flush()
+        for _ in 0..<20 where harness.ends.isEmpty { _ = harness.worker.turn(isWaiting: false) }
+        guard case .closed? = harness.ends.first else {
+            Issue.record("\(harness.ends)")
+            return
+        }
+        #expect(harness.worker.streamCounters[.active] == left)
+        _ = service.localAddress()
     }
 
     /// A server's worker, and a client that lets streams go from lane to lane.

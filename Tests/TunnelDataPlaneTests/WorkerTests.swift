@@ -117,7 +117,7 @@ struct HostileClientTests {
     }
 
     @Test(
-        "ends a lane on the first frame that breaks the protocol",
+        "ends a lane on the first frame that breaks the protocol, and is told which rule it broke",
         arguments: [
             [0, 0, 0, 0], [99, 0, 0, 0], [16, 255, 255, 255], [2, 0, 0, 1, 0], [5, 0, 0, 9, 0], [1, 0, 0, 1, 0],
             [4, 0, 0, 0],
@@ -129,10 +129,12 @@ struct HostileClientTests {
         try peer.write(bytes + Array(repeating: 0, count: 64))
         _ = peer.flush()
         for _ in 0..<5 where harness.ends.isEmpty { _ = harness.worker.turn() }
-        guard case .violation? = harness.ends.first else {
+        guard case .violation(let violation)? = harness.ends.first else {
             Issue.record("\(harness.ends)")
             return
         }
+        let said = try peer.frames().filter { $0.kind == 6 }.map(\.payload)
+        #expect(said == [CloseNotice(.protocolViolation, violation.rawValue).payload])
     }
 
     @Test("tells control code once that a peer is about to end, however often the peer says so")

@@ -151,7 +151,7 @@ struct LinkMachineTests {
 
     @Test("waits longer after each failure, from 25 ms to 7.5 s")
     func backsOff() {
-        var backoff = Backoff()
+        var backoff = DialBackoff()
         var random = SeededGenerator(seed: 1)
         var waits: [UInt64] = []
         for _ in 0..<20 { waits.append(backoff.next(random: random.next()).value / 1_000_000) }

@@ -5,13 +5,18 @@ import TunnelProtocol
 
 @Suite("The server's registry")
 struct ServerRegistryTests {
-    private func hello(_ session: UInt128, _ addresses: [String], _ networks: [String]) -> Hello {
+    private func hello(
+        _ session: UInt128,
+        _ addresses: [String],
+        _ networks: [String],
+        features: Hello.Features = [.packets]
+    ) -> Hello {
         Hello(
             session: session,
             lane: 0,
             lanes: 1,
             mtu: 1500,
-            features: [.packets],
+            features: features,
             addresses: addresses.map { TestPacket.address($0) },
             networks: networks.compactMap { IPPrefix($0) },
             software: ""
@@ -198,6 +203,22 @@ struct ServerRegistryTests {
         #expect(registry.policy(services: []).routes.lookup(TestPacket.address("10.98.0.2")) == new)
         let isOver = registry.ended(old, generation: 1, at: MonotonicTime(nanoseconds: 0))
         #expect(!isOver)
+    }
+
+    @Test("knows for a moment where a link that went has led")
+    func remembersPaths() {
+        var registry = registry()
+        let hello = hello(1, [], ["10.2.1.0/24"], features: [.streams])
+        guard case .accepted(let link, _, nil) = registry.admit("a", hello, generation: 1) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(registry.streamPaths.map { $0.link } == [link] && registry.missingPaths.isEmpty)
+        let start = MonotonicTime(nanoseconds: 0)
+        let isOver = registry.ended(link, generation: 1, at: start)
+        #expect(isOver && registry.streamPaths.isEmpty && registry.missingPaths.map { $0.link } == [link])
+        registry.expire(at: start + ServerRegistry.lingerTime)
+        #expect(registry.missingPaths.isEmpty)
     }
 
     @Test("bounds the connections of one client")

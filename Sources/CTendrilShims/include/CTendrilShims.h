@@ -45,6 +45,15 @@ int tendril_tun_set_offload(int fd, unsigned flags);
 // open(2), close-on-exec. Returns an owned descriptor or -errno.
 int tendril_open(const char *path, int flags, unsigned mode);
 
+// renameat2(2) with RENAME_EXCHANGE: each takes the other's place at once; 0 or -errno.
+int tendril_exchange(const char *path, const char *other);
+
+// syncfs(2): all of the file system on which an open file is; 0 or -errno.
+int tendril_sync_files(int fd);
+
+// flock(2), for oneself alone and without waiting; 0 or -errno.
+int tendril_lock_file(int fd);
+
 // A descriptor that only names a place (open(2)).
 static const int tendril_o_path = __O_PATH;
 

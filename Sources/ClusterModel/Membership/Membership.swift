@@ -114,12 +114,5 @@ package struct Membership: Sendable {
         return now < min(renewed, looked) + Self.patience
     }
 
-    /// FNV-1a with the finalizer of SplitMix64, for FNV alone spreads similar texts badly.
-    private static func weight(_ member: String, _ key: String) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in "\(member)\u{0}\(key)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        hash = (hash ^ (hash >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        hash = (hash ^ (hash >> 27)) &* 0x94D0_49BB_1331_11EB
-        return hash ^ (hash >> 31)
-    }
+    private static func weight(_ member: String, _ key: String) -> UInt64 { TextHash.value("\(member)\u{0}\(key)") }
 }

@@ -112,7 +112,7 @@ package struct Node: KubernetesObject {
     }
 
     /// One of its conditions.
-    package func condition(_ type: String) -> Condition? { status?.conditions?.first { $0.type == type } }
+    package func condition(_ type: String) -> Condition? { status?.conditions?[type] }
 
     /// The pool that its machine belongs to; `nil` for one that is not ours.
     package var pool: String? { metadata.labels?[TokenGrant.poolLabel] }
@@ -137,9 +137,22 @@ package struct Node: KubernetesObject {
 
 /// core/v1 Pod.
 package struct Pod: KubernetesObject {
+    /// The claim that a volume is of (core/v1 PersistentVolumeClaimVolumeSource).
+    package struct ClaimSource: Codable, Hashable, Sendable {
+        package var claimName: String?
+    }
+    /// A claim that comes and goes with the pod (core/v1 EphemeralVolumeSource); nothing of it is read.
+    package struct EphemeralSource: Codable, Hashable, Sendable {}
+    /// One of its volumes.
+    package struct Volume: Codable, Hashable, Sendable {
+        package var name: String
+        package var persistentVolumeClaim: ClaimSource?
+        package var ephemeral: EphemeralSource?
+    }
     /// What is wanted of it.
     package struct Spec: Codable, Hashable, Sendable {
         package var nodeName: String?
+        package var volumes: [Volume]?
     }
     /// What is seen of it.
     package struct Status: Codable, Hashable, Sendable {
@@ -161,6 +174,15 @@ package struct Pod: KubernetesObject {
         let isStatic = metadata.annotations?["kubernetes.io/config.mirror"] != nil
         let isOfNode = metadata.ownerReferences?.contains { $0.kind == "DaemonSet" } ?? false
         return !isStatic && !isOfNode && !["Succeeded", "Failed"].contains(status?.phase)
+    }
+
+    /// The names of the claims that it uses, all in its own namespace; one that comes and goes with it has its name in front
+    /// (Kubernetes documentation, "Ephemeral Volumes").
+    package var claims: [String] {
+        (spec?.volumes ?? []).compactMap { volume in
+            volume.persistentVolumeClaim?.claimName
+                ?? volume.ephemeral.map { _ in "\(metadata.name ?? "")-\(volume.name)" }
+        }
     }
 }
 
@@ -297,5 +319,5 @@ package struct CertificateSigningRequest: KubernetesObject {
     package init(_ metadata: ObjectMetadata, spec: Spec) { (self.metadata, self.spec) = (metadata, spec) }
 
     /// The condition of this type, if it is there.
-    package func condition(_ type: String) -> Condition? { status?.conditions?.first { $0.type == type } }
+    package func condition(_ type: String) -> Condition? { status?.conditions?[type] }
 }

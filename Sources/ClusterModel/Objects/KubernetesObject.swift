@@ -41,6 +41,16 @@ package protocol KubernetesObject: Codable, Sendable {
     func lean() -> Self
 }
 
+extension KubernetesObject {
+    /// Its name; empty for one that has none yet.
+    package var name: String { metadata.name ?? "" }
+}
+
+extension Sequence where Element: KubernetesObject {
+    /// Objects by their names; of several with one name the last.
+    package var byName: [String: Element] { Dictionary(map { ($0.name, $0) }) { $1 } }
+}
+
 /// What every object has (meta/v1 ObjectMeta).
 package struct ObjectMetadata: Codable, Hashable, Sendable {
     package var name: String?
@@ -124,4 +134,9 @@ package struct Condition: Codable, Hashable, Sendable {
     package init(_ type: String, status: String, reason: String? = nil, message: String? = nil) {
         (self.type, self.status, self.reason, self.message) = (type, status, reason, message)
     }
+}
+
+extension [Condition] {
+    /// The condition of a type, if there is one.
+    package subscript(_ type: String) -> Condition? { first { $0.type == type } }
 }

@@ -50,6 +50,16 @@ extension Node {
     }
 }
 
+extension Pod {
+    package func lean() -> Pod {
+        var lean = leanByMetadata()
+        lean.spec?.volumes = spec?.volumes.map { volumes in
+            Array(volumes.filter { $0.persistentVolumeClaim != nil || $0.ephemeral != nil }.prefix(128))
+        }
+        return lean
+    }
+}
+
 extension NodeBootstrap {
     package func lean() -> NodeBootstrap {
         var lean = leanByMetadata()

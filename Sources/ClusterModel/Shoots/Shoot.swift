@@ -34,6 +34,9 @@ package struct Shoot: KubernetesObject {
         case local
         /// Amazon's cloud, by Terraform or OpenTofu.
         case aws
+
+        /// Whether the machines are in a cloud, where a question takes its time and what is forgotten costs money.
+        package var isCloud: Bool { self != .local }
     }
 
     /// The infrastructure.
@@ -46,10 +49,11 @@ package struct Shoot: KubernetesObject {
     /// A kubelet's settings.
     package struct Kubelet: Codable, Hashable, Sendable {
         package var maxPods: Int?
+        package var featureGates: [String: Bool]?
         package var configuration: JSONValue?
 
-        package init(maxPods: Int? = nil, configuration: JSONValue? = nil) {
-            (self.maxPods, self.configuration) = (maxPods, configuration)
+        package init(maxPods: Int? = nil, featureGates: [String: Bool]? = nil, configuration: JSONValue? = nil) {
+            (self.maxPods, self.featureGates, self.configuration) = (maxPods, featureGates, configuration)
         }
     }
 
@@ -74,11 +78,58 @@ package struct Shoot: KubernetesObject {
         case request = "Request"
     }
 
+    /// By whose tokens people log in (OpenID Connect Core 1.0).
+    package struct OIDC: Codable, Hashable, Sendable {
+        /// What tokens have as `iss`, and where its documents are found.
+        package var issuerURL: String
+        /// What tokens have as `aud`.
+        package var clientID: String
+        package var usernameClaim: String
+        /// What stands before each name, so that nobody can be given that of another.
+        package var usernamePrefix: String
+        /// No groups where it is missing.
+        package var groupsClaim: String?
+        /// The same for groups.
+        package var groupsPrefix: String
+        /// Claims with the values that they have to have.
+        package var requiredClaims: [String: String]?
+        /// Whom the issuer's certificate has to lead to, in PEM; what kube-apiserver's image believes where it is missing.
+        package var certificateAuthority: String?
+        /// `HOST` or `HOST:PORT`: where else the issuer's documents lead to.
+        package var additionalHosts: [String]?
+
+        package init(
+            issuerURL: String,
+            clientID: String,
+            usernameClaim: String = "sub",
+            usernamePrefix: String = "oidc:",
+            groupsPrefix: String = "oidc:"
+        ) {
+            (self.issuerURL, self.clientID, self.usernameClaim) = (issuerURL, clientID, usernameClaim)
+            (self.usernamePrefix, self.groupsPrefix) = (usernamePrefix, groupsPrefix)
+        }
+    }
+
+    /// Which admission plug-ins kube-apiserver has besides, or without, its own choice.
+    package struct AdmissionPlugins: Codable, Hashable, Sendable {
+        package var enable: [String]?
+        package var disable: [String]?
+
+        package init(enable: [String]? = nil, disable: [String]? = nil) {
+            (self.enable, self.disable) = (enable, disable)
+        }
+    }
+
     /// The control plane in the seed.
     package struct ControlPlane: Codable, Hashable, Sendable {
         package var replicas: Int
         /// Nothing where it is missing.
         package var audit: AuditLevel?
+        /// Of kube-apiserver, kube-controller-manager and kube-scheduler.
+        package var featureGates: [String: Bool]?
+        package var admissionPlugins: AdmissionPlugins?
+        /// People log in with certificates only where it is missing.
+        package var oidc: OIDC?
     }
 
     /// Whether the cluster sleeps.
@@ -176,16 +227,22 @@ package enum ShootOperation: String, CaseIterable, Sendable {
     case rotateStart = "rotate-start"
     /// The old CAs and keys are given up.
     case rotateComplete = "rotate-complete"
+    /// Its etcd gets what a snapshot holds; the annotation `tendril.dev/snapshot` names it.
+    case restore
 }
 
 /// The annotations by which people say what no field does.
 package enum ShootAnnotation {
     /// A `ShootOperation`.
     package static let operation = "tendril.dev/operation"
+    /// With `restore`: the snapshot's name; the newest where it is missing.
+    package static let snapshot = "tendril.dev/snapshot"
     /// `true` leaves the shoot as it is.
     package static let pause = "tendril.dev/pause"
     /// `true` allows the deletion.
     package static let confirmation = "confirmation.tendril.dev/deletion"
+    /// For how many minutes a deletion waits for load balancers and volumes to go.
+    package static let cleanUpMinutes = "tendril.dev/clean-up-minutes"
     /// Keeps a shoot until nothing is left of it.
     package static let finalizer = "tendril.dev/shoot"
 }
@@ -212,6 +269,9 @@ extension Shoot {
     }
 
     private static let label = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
+    /// What plug-ins and feature gates are called.
+    private static let kubernetesName = "^[A-Z][A-Za-z0-9]{1,62}$"
 
     private static let clock = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
@@ -267,6 +327,10 @@ extension Shoot {
         "spec.workers[].labels": FieldRule("Labels of the pool's nodes."),
         "spec.workers[].taints": FieldRule("Taints of the pool's nodes.", maximumCount: 50),
         "spec.workers[].kubelet.maxPods": FieldRule("How many pods a node takes.", minimum: 1, maximum: 1000),
+        "spec.workers[].kubelet.featureGates": FieldRule(
+            "Feature gates of the pool's kubelets.",
+            maximumCount: 64
+        ),
         "spec.workers[].kubelet.configuration": FieldRule("Fields of KubeletConfiguration that override ours."),
         "spec.controlPlane": FieldRule("The control plane in the seed.", default: [:]),
         "spec.controlPlane.replicas": FieldRule(
@@ -278,6 +342,59 @@ extension Shoot {
         "spec.controlPlane.audit": FieldRule(
             "How much of the requests to the API server it puts on record, on its standard output in the seed."
         ),
+        "spec.controlPlane.featureGates": FieldRule(
+            "Feature gates of kube-apiserver, kube-controller-manager and kube-scheduler; see docs/shoots.md.",
+            maximumCount: 64
+        ),
+        "spec.controlPlane.admissionPlugins": FieldRule("Admission plug-ins of kube-apiserver."),
+        "spec.controlPlane.admissionPlugins.enable": FieldRule(
+            "Those that it has besides its release's own choice and NodeRestriction.",
+            maximumCount: 32
+        ),
+        "spec.controlPlane.admissionPlugins.enable[]": FieldRule("Its name.", pattern: kubernetesName),
+        "spec.controlPlane.admissionPlugins.disable": FieldRule(
+            "Those of its release's own choice that it does without.",
+            maximumCount: 32
+        ),
+        "spec.controlPlane.admissionPlugins.disable[]": FieldRule("Its name.", pattern: kubernetesName),
+        "spec.controlPlane.oidc": FieldRule(
+            "The identity provider by which people log in, from Kubernetes 1.34 on; see docs/shoots.md."
+        ),
+        "spec.controlPlane.oidc.issuerURL": FieldRule(
+            "What tokens have as iss: an https URL of a named host, without query and fragment.",
+            pattern: "^https://[^?#@]+$",
+            maximumCount: 2048
+        ),
+        "spec.controlPlane.oidc.clientID": FieldRule("What tokens have as aud.", maximumCount: 253),
+        "spec.controlPlane.oidc.usernameClaim": FieldRule(
+            "The claim with a person's name.",
+            maximumCount: 128,
+            default: "sub"
+        ),
+        "spec.controlPlane.oidc.usernamePrefix": FieldRule(
+            "Stands before each name; not empty, and nothing by which a name could begin with system: or tendril:.",
+            maximumCount: 64,
+            default: "oidc:"
+        ),
+        "spec.controlPlane.oidc.groupsClaim": FieldRule("The claim with groups; none if missing.", maximumCount: 128),
+        "spec.controlPlane.oidc.groupsPrefix": FieldRule(
+            "Stands before each group; the same holds for it.",
+            maximumCount: 64,
+            default: "oidc:"
+        ),
+        "spec.controlPlane.oidc.requiredClaims": FieldRule(
+            "Claims that a token has to have, each with its value.",
+            maximumCount: 16
+        ),
+        "spec.controlPlane.oidc.certificateAuthority": FieldRule(
+            "The CAs, in PEM, that the issuer's certificate has to lead to; public ones if missing.",
+            maximumCount: 32768
+        ),
+        "spec.controlPlane.oidc.additionalHosts": FieldRule(
+            "HOST or HOST:PORT of others that the issuer's documents lead to, such as to its keys.",
+            maximumCount: 8
+        ),
+        "spec.controlPlane.oidc.additionalHosts[]": FieldRule("HOST or HOST:PORT.", maximumCount: 259),
         "spec.hibernation": FieldRule("Whether the cluster sleeps.", default: [:]),
         "spec.hibernation.enabled": FieldRule("No machines and no control plane; data is kept.", default: false),
         "spec.maintenance": FieldRule(

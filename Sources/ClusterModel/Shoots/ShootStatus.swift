@@ -21,6 +21,39 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         case hibernate = "Hibernate"
         case delete = "Delete"
         case rotate = "RotateCredentials"
+        case restore = "Restore"
+    }
+
+    /// A copy of what its etcd held, as it stands in the seed's bucket.
+    package struct Snapshot: Codable, Hashable, Sendable {
+        /// The last part of its key, without the extension.
+        package var name: String
+        package var time: String
+        /// In bytes.
+        package var size: Int
+
+        package init(name: String, time: String, size: Int) { (self.name, self.time, self.size) = (name, time, size) }
+    }
+
+    /// How far its etcd is on the way back to what a snapshot holds.
+    package struct Restoration: Codable, Hashable, Sendable {
+        package var snapshot: String
+        package var phase: RestorationPhase
+        package var startTime: String
+        package var completionTime: String?
+        /// Why it failed.
+        package var message: String?
+
+        package init(
+            snapshot: String,
+            phase: RestorationPhase,
+            startTime: String,
+            completionTime: String? = nil,
+            message: String? = nil
+        ) {
+            (self.snapshot, self.phase, self.startTime) = (snapshot, phase, startTime)
+            (self.completionTime, self.message) = (completionTime, message)
+        }
     }
 
     /// How far the exchange of all CAs and keys is.
@@ -76,6 +109,8 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         case cleanUp = "ERR_CLEANUP_CLUSTER_RESOURCES"
         /// No seed takes it for now.
         case unscheduled = "ERR_UNSCHEDULED"
+        /// A snapshot could not be put in the place of the data, which stays.
+        case restore = "ERR_RESTORE"
         /// Something of ours was removed by others; it is made again.
         case removed = "ERR_REMOVED"
         /// It has not come yet.
@@ -107,6 +142,9 @@ package struct ShootStatus: Codable, Hashable, Sendable {
     package var lastErrors: [TaskError]?
     package var advertisedAddresses: [Address]?
     package var credentialRotation: CredentialRotation?
+    /// The newest ones, the last first.
+    package var snapshots: [Snapshot]?
+    package var restoration: Restoration?
     /// What the provider says of its resources.
     package var infrastructure: JSONValue?
 
@@ -124,6 +162,20 @@ package enum RotationPhase: String, SchemaEnumeration {
     case completed = "Completed"
 }
 
+/// How far a restoration is, for people.
+package enum RestorationPhase: String, SchemaEnumeration {
+    /// The control plane stops, and the snapshot takes the place of the data.
+    case replacing = "Replacing"
+    /// All of it starts again with what the snapshot held.
+    case starting = "Starting"
+    case completed = "Completed"
+    /// The data of before is there still.
+    case failed = "Failed"
+
+    /// Whether nothing more comes of it.
+    package var isOver: Bool { self == .completed || self == .failed }
+}
+
 /// The conditions of a shoot.
 package enum ShootCondition: String, CaseIterable, Sendable {
     case apiServerAvailable = "APIServerAvailable"
@@ -133,4 +185,10 @@ package enum ShootCondition: String, CaseIterable, Sendable {
 
     /// The type of one more, which is there only where it is true: CAs end soon.
     package static let authoritiesExpire = "AuthoritiesExpire"
+
+    /// The type of another one, only of a shoot that is being deleted: what its objects had in a cloud may stay there.
+    package static let cloudObjectsLeft = "CloudObjectsLeft"
+
+    /// Those that are bad where they are true.
+    package static let warnings: Set = [authoritiesExpire, cloudObjectsLeft]
 }

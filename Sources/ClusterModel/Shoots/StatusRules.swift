@@ -29,6 +29,16 @@ enum StatusRules {
         "status.credentialRotation.phase": FieldRule("Prepared waits for people, to complete it."),
         "status.credentialRotation.startTime": FieldRule("When it was begun."),
         "status.credentialRotation.completionTime": FieldRule("When it was completed."),
+        "status.snapshots": FieldRule("The newest snapshots of its etcd in the seed's bucket, the last first."),
+        "status.snapshots[].name": FieldRule("By which tendril shoot restore knows it."),
+        "status.snapshots[].time": FieldRule("When it was made."),
+        "status.snapshots[].size": FieldRule("In bytes."),
+        "status.restoration": FieldRule("The last restoration of its etcd."),
+        "status.restoration.snapshot": FieldRule("The snapshot's name."),
+        "status.restoration.phase": FieldRule("After Failed the cluster goes on with the data of before."),
+        "status.restoration.startTime": FieldRule("When it was begun."),
+        "status.restoration.completionTime": FieldRule("When it ended."),
+        "status.restoration.message": FieldRule("Why it failed."),
         "status.infrastructure": FieldRule("What the provider says of its resources."),
     ]) { _, own in own }
 

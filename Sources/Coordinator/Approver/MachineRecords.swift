@@ -19,7 +19,7 @@ struct MachineRecords: Sendable {
         return (record, map.metadata.resourceVersion ?? "")
     }
 
-    private func all() async throws(APIError) -> [MachineRecord] {
+    func all() async throws(APIError) -> [MachineRecord] {
         let maps = try await client.list(ConfigMap.self, namespace: TendrilAPI.namespace, selector: Ownership.selector)
         return maps.items.compactMap(Self.record)
     }

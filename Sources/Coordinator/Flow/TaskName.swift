@@ -8,7 +8,8 @@ package enum TaskName {
     package static let authorities = "authorities"
     /// Certificates of those whom the CAs vouch for.
     package static let certificates = "certificates"
-    static let infrastructure = "infrastructure"
+    /// The network and all that machines need.
+    package static let infrastructure = "infrastructure"
     /// The store.
     package static let etcd = "etcd"
     /// The API server, begun.
@@ -30,6 +31,10 @@ package enum TaskName {
     /// What people come with, renewed by itself.
     package static let accessRenewal = "access-renewal"
     static let secrets = "secrets"
+    /// What makes snapshots of the store.
+    package static let snapshots = "snapshots"
+    /// A snapshot in the place of what the store has.
+    package static let restoration = "restoration"
     /// The wait for nodes.
     package static let nodesReady = "nodes-ready"
     /// The wait for kube-system and the link.
@@ -37,4 +42,6 @@ package enum TaskName {
 
     /// Those that wait for what ends when the shoot goes to sleep.
     static let awaited = [apiAnswers, nodesReady, systemReady]
+    /// Those that make something in the shoot, or wait for it.
+    static let inShoot = awaited + [system, nodeConfigurations, machines, replacement, addons, secrets]
 }

@@ -1,9 +1,18 @@
 internal import ClusterModel
 internal import KubernetesClient
 internal import Logging
+internal import ShootPlan
 
 /// Frees the names of machines that have ended: where names are addresses, the next machine may have one of them.
 enum EndedMachines {
+    /// Whether there may be any, as far as the shoot itself shows.
+    static func mayBe(_ work: ShootWork, at now: UInt64) async throws -> Bool {
+        let shoot = try await work.shootClient()
+        let nodes = try await shoot.list(Node.self).items
+        let issued = try await MachineRecords(client: shoot).all().filter { $0.mayHaveEnded(at: now) }
+        return CloudPace.isDoubtful(nodes, issued: issued.map(\.machine), work.facts.spec.workers)
+    }
+
     /// Removes what was kept and granted for machines that are not there any more.
     ///
     /// - Parameters:

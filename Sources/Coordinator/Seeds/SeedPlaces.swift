@@ -20,6 +20,14 @@ package final class SeedPlaces: Sendable {
     /// How many shoots name the seed.
     var hosted: Int { state.withLock(\.hosted.count) }
 
+    /// How many shoots a seed has, this one with those that are about to name it.
+    func hosted(by seed: String) -> Int {
+        state.withLock { state in
+            seed == self.seed
+                ? state.hosted.union(state.promised).count : state.elsewhere.values.count { $0 == seed }
+        }
+    }
+
     /// The shoots that name one of no seeds but these.
     func lost(among seeds: Set<String>) -> [String] {
         state.withLock { $0.elsewhere.filter { !seeds.contains($0.value) }.keys.sorted() }

@@ -29,6 +29,8 @@ package final class CoordinatorCounts: Sendable {
         var shoots: [String: SeenShoot] = [:]
         /// The status of each condition, by the shoot.
         var conditions: [String: [String: String]] = [:]
+        /// Shoots that have been without a new snapshot for too long.
+        var withoutSnapshot: Set<String> = []
         var seeds: [Seed] = []
         var silent: Set<String> = []
     }
@@ -62,8 +64,21 @@ package final class CoordinatorCounts: Sendable {
         state.withLock { $0.conditions[shoot] = statuses }
     }
 
+    /// Takes whether a shoot has been without a new snapshot for too long.
+    package func saw(isWithoutSnapshot: Bool, of shoot: String) {
+        state.withLock { state in
+            state.withoutSnapshot.remove(shoot)
+            if isWithoutSnapshot { state.withoutSnapshot.insert(shoot) }
+        }
+    }
+
     /// Counts a shoot no more, by its key.
-    package func forget(_ shoot: String) { state.withLock { ($0.conditions[shoot], $0.shoots[shoot]) = (nil, nil) } }
+    package func forget(_ shoot: String) {
+        state.withLock { state in
+            (state.conditions[shoot], state.shoots[shoot]) = (nil, nil)
+            state.withoutSnapshot.remove(shoot)
+        }
+    }
 
     /// Takes all seeds of the garden, and the names of those of which nothing is heard.
     package func saw(_ seeds: [Seed], silent: Set<String>) {
@@ -121,6 +136,11 @@ package final class CoordinatorCounts: Sendable {
                     )
                 }
             }
+        )
+        add(
+            "shoots_without_snapshot",
+            "Shoots of which no snapshot was made for three intervals.",
+            [.init(state.withoutSnapshot.count)]
         )
         add("shoot_conditions", "Shoots whose condition has this status.", conditions(state.conditions))
     }

@@ -85,18 +85,13 @@ package struct CoordinatorEnvironment: Sendable {
             accepted.spec = spec
             return accepted
         }
-        return ShootRules.new(problems, since: accepted) + Self.changeProblems(shoot, before)
-    }
-
-    private static func changeProblems(_ shoot: Shoot, _ before: Shoot.Spec?) -> [ConfigurationProblem] {
-        guard let before else { return [] }
-        return ShootRules.problems(changing: before, to: shoot.spec, finished: shoot.status?.kubernetesVersion)
+        return ShootRules.new(problems, since: accepted) + ShootRules.changes(to: shoot, since: before)
     }
 
     /// The same for a shoot that is not stored yet: seeds that others serve are theirs to judge.
     func admissionProblems(_ shoot: Shoot, before: Shoot.Spec?) -> [ConfigurationProblem] {
         guard let seed = shoot.spec.seedName, seed == configuration.seed else {
-            return ShootRules.problems(shoot) + Self.changeProblems(shoot, before)
+            return ShootRules.problems(shoot) + ShootRules.changes(to: shoot, since: before)
         }
         do {
             return try problems(shoot, before: before, seed: ownSeed.withLock { $0 }?.spec)

@@ -33,10 +33,22 @@ package enum ShootFlows {
         ]
     }
 
+    /// To a control plane that stands still with what a snapshot held: whoever is left of it sees no other data come.
+    static func restore(_ work: ShootWork, _ restoration: Restoration) -> [ShootTask] {
+        let rest = work.atRest
+        return [
+            ControlPlaneTasks.controllers(rest, after: []),
+            ControlPlaneTasks.apiServer(rest, after: [TaskName.controllers]),
+            ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
+            RestorationTask.make(work, restoration, after: [TaskName.etcd]),
+        ]
+    }
+
     /// What people come with, while all else waits for the maintenance window.
     static func renewAccess(_ work: ShootWork) -> [ShootTask] { [AccessTask.renew(work)] }
 
-    /// To nothing: machines, infrastructure, the namespace with all that is in it, what people were given.
+    /// To nothing: what its objects have in a cloud, machines, infrastructure, the namespace with all that is in it, what people
+    /// were given.
     static func delete(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
         DeletionTasks.all(work, provider)
     }

@@ -15,21 +15,38 @@ extension ShootLoop {
     ) async throws -> Step? {
         let shoot = work.shoot
         unfinished = isThorough ? .thorough : .changes
+        if let restoration = records.restoration, restoration.phase == .replacing {
+            return try await restore(work, store, records, restoration)
+        }
+        let isStarting = records.restoration?.phase == .starting
         let provider = try environment.provider(shoot.spec.provider.type)
         let rotation = records.rotation ?? Rotation()
-        let type: ShootStatus.OperationType =
-            shoot.isHibernated
-            ? .hibernate
-            : shoot.status?.observedGeneration == nil ? .create : rotation.isInForce ? .reconcile : .rotate
-        let tasks =
+        let type = kind(of: shoot, rotation, isStarting: isStarting)
+        var tasks =
             shoot.isHibernated
             ? ShootFlows.hibernate(work, provider) : ShootFlows.reconcile(work, provider, rotation)
+        if SnapshotsTask.isNeeded(work, records) {
+            tasks.append(SnapshotsTask.make(work, after: [TaskName.certificates, TaskName.etcd]))
+        }
         if type == .rotate { await tellRotation(work, records) }
         // What was waited for is not there any more once the shoot has slept.
         let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
-        let outcome = try await perform(work, tasks, type, from: known, isThorough: isThorough) { records in
-            try await store.save(records, spec: shoot.spec)
-        }
+        let hasAsked = isThorough && work.asksCloud || known.lastLook == nil
+        let outcome = try await perform(
+            work,
+            tasks,
+            type,
+            from: known,
+            isThorough: isThorough,
+            save: { try await store.save($0, spec: shoot.spec) },
+            conclude: { records in
+                let now = Clock.unixTime()
+                // All of the flow was done, so that this step is in force everywhere.
+                if type == .rotate { records.rotation?.reached(at: now) }
+                if type == .restore { records.restoration?.completed(at: now) }
+                if hasAsked, shoot.spec.provider.type.isCloud, !shoot.isHibernated { records.lastLook = now }
+            }
+        )
         guard let outcome else { return nil }
         var sight = Sight(work: work, records: outcome.records)
         guard outcome.errors.isEmpty else {
@@ -51,6 +68,56 @@ extension ShootLoop {
         failures.reset()
         if !shoot.isHibernated, outcome.records.rotation?.isInForce == false { return .rest(.milliseconds(1)) }
         return .look(sight)
+    }
+
+    /// What a flow is called.
+    private func kind(of shoot: Shoot, _ rotation: Rotation, isStarting: Bool) -> ShootStatus.OperationType {
+        if shoot.isHibernated { return .hibernate }
+        if isStarting { return .restore }
+        if shoot.status?.observedGeneration == nil { return .create }
+        return rotation.isInForce ? .reconcile : .rotate
+    }
+
+    /// Stops the control plane, and puts a snapshot in the place of what its etcd has; all of it starts with the next flow.
+    private func restore(
+        _ work: ShootWork,
+        _ store: FlowStore,
+        _ records: FlowRecords,
+        _ restoration: Restoration
+    ) async throws -> Step? {
+        await tellRestoration(work, records)
+        var tasks = ShootFlows.restore(work, restoration)
+        if SnapshotsTask.isNeeded(work, records) { tasks.append(SnapshotsTask.make(work.atRest, after: [])) }
+        let save: @Sendable (FlowRecords) async throws -> Void = { try await store.save($0, spec: work.shoot.spec) }
+        let outcome = try await perform(
+            work,
+            tasks,
+            .restore,
+            from: records.forgetting(TaskName.awaited),
+            isThorough: false,
+            isPart: true,
+            save: save
+        )
+        guard let outcome else { return nil }
+        var next = outcome.records
+        if let error = outcome.errors.first(where: { $0.code == .restore }) {
+            next.restoration?.failed(at: Clock.unixTime(), error.description)
+        } else if outcome.errors.isEmpty {
+            next.restoration?.replaced()
+            // What the snapshot held of ours is older.
+            next = next.doubting(TaskName.inShoot)
+        } else {
+            return .look(Sight(work: work, records: outcome.records), then: failures.wait())
+        }
+        try await save(next)
+        await tellRestoration(work, next)
+        return .rest(.milliseconds(1))
+    }
+
+    /// Says how far the restoration is before its next step begins.
+    private func tellRestoration(_ work: ShootWork, _ records: FlowRecords) async {
+        guard let restoration = ShootFields.restoration(records) else { return }
+        _ = try? await environment.garden.patchStatus(of: work.shoot, ["restoration": restoration])
     }
 
     /// Renews what people come with, while all else waits for the maintenance window.
@@ -132,14 +199,17 @@ extension ShootLoop {
         logger.notice("deleted")
     }
 
-    /// Runs a flow with its status; `nil` where it was interrupted by something newer.
+    /// Runs a flow with its status; `nil` where it was interrupted by something newer. One that is only a part says nothing of
+    /// its good end.
     func perform(
         _ work: ShootWork,
         _ tasks: [ShootTask],
         _ type: ShootStatus.OperationType,
         from records: FlowRecords,
         isThorough: Bool,
-        save: @escaping @Sendable (FlowRecords) async throws -> Void
+        isPart: Bool = false,
+        save: @escaping @Sendable (FlowRecords) async throws -> Void,
+        conclude: (inout FlowRecords) -> Void = { _ in }
     ) async throws -> FlowOutcome? {
         (remembered, refused) = (nil, nil)
         let status = StatusWriter(garden: environment.garden, shoot: work.shoot, type: type, logger: logger)
@@ -160,13 +230,14 @@ extension ShootLoop {
         let isFound = outcome.performed == 0 && outcome.errors.isEmpty && !Task.isCancelled
         if !isFound { hasToldOtherwise = true }
         guard !Task.isCancelled else { return nil }
-        if outcome.errors.isEmpty, type == .rotate {
-            // All of the flow was done, so that this step is in force everywhere.
-            outcome.records.rotation?.reached(at: Clock.unixTime())
-            try await save(outcome.records)
+        if outcome.errors.isEmpty {
+            let done = outcome.records
+            conclude(&outcome.records)
+            if outcome.records != done { try await save(outcome.records) }
         }
+        if outcome.errors.isEmpty, isPart { return outcome }
         environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
-        if isFound, type != .rotate, isTold(work.shoot) {
+        if isFound, type != .rotate, type != .restore, isTold(work.shoot) {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
             let seconds = Clock.now().since(start) / 1_000_000_000

@@ -11,6 +11,7 @@ extension ShootLoop {
         let (work, records) = (sight.work, sight.records)
         guard let conditions = await tellConditions(work, records) else { return .seconds(10) }
         await attend(work, records, conditions, isCertain: sight.lacksNodes)
+        await keepSnapshots(work, records)
         let isAhead = conditions.contains { $0.reason == HealthCheck.nodesAhead }
         let isWell = conditions.allSatisfy { $0.status == "True" }
         let isBroken = conditions.contains { Self.repaired.contains($0.type) && $0.status == "False" }
@@ -30,6 +31,38 @@ extension ShootLoop {
         lastAttendance = Clock.now()
         hasMachinesWaiting = await MachineRepair(work, provider, records, shoot)
             .attend(at: Clock.unixTime(), isCertain: isCertain || hasMachinesWaiting)
+    }
+
+    /// Keeps the snapshots to their number, and says which there are; some times an interval only, for stores count requests.
+    private func keepSnapshots(_ work: ShootWork, _ records: FlowRecords) async {
+        let made = try? records.output(TaskName.snapshots, as: SnapshotsTask.Output.self)
+        guard let settings = work.facts.seed.snapshots, let made, made.isOn else {
+            environment.counts.saw(isWithoutSnapshot: false, of: work.shoot.key)
+            // Nobody looks whether they are still there.
+            if work.facts.seed.snapshots == nil { try? await tellSnapshots(work, []) }
+            return
+        }
+        let period = Nanoseconds.seconds(UInt64(min(max(settings.intervalMinutes, 1), 1440)) * 15)
+        if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true {
+            lastSnapshotLook = Clock.now()
+            do {
+                let there = try await environment.looks.holding { try await ShootSnapshots(work)?.keep() ?? [] }
+                try await tellSnapshots(work, there.prefix(SnapshotPlan.told).map(\.told))
+            } catch {
+                logger.warning("cannot look at the snapshots", metadata: ["reason": "\(error)"])
+            }
+        }
+        let newest = shoot.status?.snapshots?.first.flatMap { KubernetesTime.seconds($0.time) }
+        let isOverdue = made.begun.map {
+            SnapshotPlan.isOverdue(newest: newest, begun: $0, every: settings.intervalMinutes, at: Clock.unixTime())
+        }
+        environment.counts.saw(isWithoutSnapshot: isOverdue ?? false, of: work.shoot.key)
+    }
+
+    private func tellSnapshots(_ work: ShootWork, _ snapshots: [ShootStatus.Snapshot]) async throws {
+        guard snapshots != shoot.status?.snapshots ?? [] else { return }
+        let told = try CanonicalJSON.value(snapshots)
+        shoot.status = try await environment.garden.patchStatus(of: work.shoot, ["snapshots": told]).status
     }
 
     /// Has the status say how the shoot is while a flow takes long: a pool that is replaced may take an hour.

@@ -21,6 +21,9 @@ package actor ShootLoop {
     /// After this long without a change the next ones are begun at once again.
     private static let calm = Nanoseconds.seconds(5)
 
+    /// How long each seed that is emptier has to take a shoot before this one does, and how many of them wait their turn.
+    private static let (precedence, mostBefore) = (Nanoseconds.seconds(5), 6)
+
     let environment: CoordinatorEnvironment
     let logger: Logger
     let events: ShootEvents
@@ -55,6 +58,8 @@ package actor ShootLoop {
     var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told and no flow has told anything else since.
     var refused: Int?
+    /// When the bucket with the snapshots was looked into last.
+    var lastSnapshotLook: MonotonicTime?
     /// When machines that are no nodes were looked after last.
     var lastAttendance: MonotonicTime?
     /// Whether there are such machines, or were a moment ago.
@@ -241,20 +246,28 @@ package actor ShootLoop {
         let shoot = work.shoot
         let moment = moment(shoot, isKnown: isKnown)
         var records = known
-        let operation = try await wishes.take(shoot, &records) { try await store.save($0, spec: shoot.spec) }
+        let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
         let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
         let hasBegun = unfinished == .changes || unfinished == .thorough
-        let isDemanded = !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating
+        // One that was put to sleep meanwhile starts when it wakes up.
+        let isStarting = !shoot.isHibernated && records.restoration?.phase == .starting
+        let isRestoring = isStarting || records.restoration?.phase == .replacing
+        let isDemanded =
+            !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating || isRestoring
         let renewal = due(records, shoot, moment)
         guard isDemanded || renewal == .all else {
             let isAccessDue = renewal == .access || unfinished == .access
             guard isAccessDue else { return .look(Sight(work: work, records: records)) }
             return try await renewAccess(work, store, records)
         }
+        var asking = work
+        asking.asksCloud =
+            operation == .reconcile || !shoot.spec.provider.type.isCloud
+            || CloudPace.isDue(shoot.key, last: records.lastLook, at: Clock.unixTime())
         return try await reconcile(
-            work,
+            asking,
             store,
             records,
             isThorough: moment.isDue || unfinished == .thorough || operation == .reconcile
@@ -278,16 +291,18 @@ package actor ShootLoop {
         if isPlaced || shoot.isBeingDeleted && isHosted, finalizers.contains(ShootAnnotation.finalizer) { return shoot }
         // Never touched and to be deleted: there is nothing to do.
         if shoot.isBeingDeleted { return nil }
+        if !isPlaced, !isHosted { try await promise(shoot) }
+        // That may have taken a while.
+        let newest = self.shoot.metadata
         var change: [String: JSONValue] = [
             "metadata": [
-                "finalizers": .array((finalizers + [ShootAnnotation.finalizer]).map { .string($0) }),
-                "resourceVersion": .string(shoot.metadata.resourceVersion ?? ""),
+                "finalizers": .array(
+                    ((newest.finalizers ?? []) + [ShootAnnotation.finalizer]).map { .string($0) }
+                ),
+                "resourceVersion": .string(newest.resourceVersion ?? ""),
             ]
         ]
-        if !isPlaced {
-            if !isHosted { try await promise(shoot) }
-            change["spec"] = ["seedName": .string(environment.configuration.seed)]
-        }
+        if !isPlaced { change["spec"] = ["seedName": .string(own)] }
         do {
             // The version in it makes two coordinators that want the same shoot collide instead of sharing it.
             self.shoot = try await environment.garden.patch(
@@ -303,14 +318,25 @@ package actor ShootLoop {
         return isPlaced ? self.shoot : nil
     }
 
-    /// Keeps a place of the seed for a shoot that names none.
+    /// Keeps a place of the seed for a shoot that names none, unless a seed takes it meanwhile that is emptier.
     private func promise(_ shoot: Shoot) async throws {
+        let (own, places) = (environment.configuration.seed, environment.places)
         if let refusal = inability(shoot) {
-            throw TaskFailure(.unscheduled, "the seed \(environment.configuration.seed) does not take it: \(refusal)")
+            throw TaskFailure(.unscheduled, "the seed \(own) does not take it: \(refusal)")
         }
-        let seed = try await environment.garden.get(Seed.self, environment.configuration.seed)
-        let refusal = environment.places.promise(shoot.key) { SeedFit.reason(seed, against: shoot, hosted: $0) }
-        if let refusal { throw TaskFailure(.unscheduled, "the seed \(seed.name) does not take it: \(refusal)") }
+        let seeds = try await environment.garden.list(Seed.self).items
+        guard let seed = seeds.first(where: { $0.name == own }) else {
+            throw TaskFailure(.unscheduled, "there is no seed \(own)")
+        }
+        if SeedFit.reason(seed, against: shoot, hosted: places.hosted) == nil {
+            let better = SeedFit.betterThan(seed, for: shoot, among: seeds) { places.hosted(by: $0) }
+            // Theirs may be unable, or not there; whoever has taken it ends this, for that is news.
+            let pause = Self.precedence.value * UInt64(min(better, Self.mostBefore))
+            if pause > 0 { try await Task.sleep(nanoseconds: pause) }
+        }
+        try Task.checkCancellation()
+        let refusal = places.promise(shoot.key) { SeedFit.reason(seed, against: shoot, hosted: $0) }
+        if let refusal { throw TaskFailure(.unscheduled, "the seed \(own) does not take it: \(refusal)") }
     }
 
     /// What keeps this coordinator from making a shoot that another seed's may be able to make: its machines, or their images.

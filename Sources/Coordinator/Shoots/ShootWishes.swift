@@ -14,10 +14,11 @@ struct ShootWishes: Sendable {
     /// What a person asks for, once it is written down what that means for credentials; `nil` for nothing,
     /// and for what cannot be, which is told.
     func take(
-        _ shoot: Shoot,
+        _ work: ShootWork,
         _ records: inout FlowRecords,
         save: (FlowRecords) async throws -> Void
     ) async throws -> ShootOperation? {
+        let shoot = work.shoot
         guard let text = shoot.operation else { return nil }
         var rotation = records.rotation ?? Rotation()
         let operation = ShootOperation(rawValue: text)
@@ -31,10 +32,20 @@ struct ShootWishes: Sendable {
                 try await acknowledge(shoot)
                 return operation
             }
-            refusal =
-                shoot.isHibernated
-                ? "the shoot sleeps"
-                : operation == .rotateStart ? rotation.start(at: Clock.unixTime()) : rotation.complete()
+            if shoot.isHibernated {
+                refusal = "the shoot sleeps"
+            } else if records.restoration?.phase.isOver == false {
+                refusal = "a restoration is under way"
+            } else {
+                refusal = operation == .rotateStart ? rotation.start(at: Clock.unixTime()) : rotation.complete()
+            }
+        case .restore:
+            if isBegun(shoot, records.restoration) {
+                try await tell(shoot, records)
+                try await acknowledge(shoot)
+                return operation
+            }
+            refusal = await restore(work, &records)
         }
         if let refusal {
             logger.warning("refused", metadata: ["operation": "\(text.prefix(63))", "reason": "\(refusal)"])
@@ -42,10 +53,40 @@ struct ShootWishes: Sendable {
         } else {
             records.rotation = rotation
             try await save(records)
+            // Whoever finds the annotation gone finds this said.
+            if operation == .restore { try await tell(shoot, records) }
         }
         // It is written down, and must not be taken a second time.
         try await acknowledge(shoot)
         return refusal == nil ? operation : nil
+    }
+
+    /// Whether the restoration that a shoot's annotations ask for is under way.
+    private func isBegun(_ shoot: Shoot, _ restoration: Restoration?) -> Bool {
+        guard let restoration, !restoration.phase.isOver else { return false }
+        let asked = shoot.metadata.annotations?[ShootAnnotation.snapshot]
+        return asked == nil || asked == restoration.snapshot
+    }
+
+    /// Begins the restoration that a shoot's annotations ask for, in what is remembered alone; why not, or `nil`.
+    private func restore(_ work: ShootWork, _ records: inout FlowRecords) async -> String? {
+        let all: [StoredSnapshot]
+        do {
+            guard let snapshots = try ShootSnapshots(work) else { return "the seed makes no snapshots" }
+            all = try await snapshots.list()
+        } catch {
+            return "\(error)"
+        }
+        let asked = work.shoot.metadata.annotations?[ShootAnnotation.snapshot]
+        let chosen = asked == nil ? all.first : all.first { $0.name == asked }
+        if let refusal = Restoration.refusal(of: work.shoot, records, from: chosen) { return refusal }
+        records.restoration = chosen.map { Restoration($0, at: Clock.unixTime()) }
+        return nil
+    }
+
+    private func tell(_ shoot: Shoot, _ records: FlowRecords) async throws {
+        guard let restoration = ShootFields.restoration(records) else { return }
+        try await garden.patchStatus(of: shoot, ["restoration": restoration])
     }
 
     /// Takes the annotation away, so that nothing is done twice; another wish that came meanwhile stays.
@@ -55,7 +96,7 @@ struct ShootWishes: Sendable {
             guard let wish = newest.operation, wish == shoot.operation else { return }
             let change: JSONValue = [
                 "resourceVersion": .string(newest.metadata.resourceVersion ?? ""),
-                "annotations": [ShootAnnotation.operation: .null],
+                "annotations": [ShootAnnotation.operation: .null, ShootAnnotation.snapshot: .null],
             ]
             do throws(APIError) {
                 try await garden.patch(Shoot.self, shoot.name, namespace: shoot.namespace, ["metadata": change])

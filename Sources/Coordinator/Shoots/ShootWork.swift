@@ -12,7 +12,7 @@ package struct ShootWork: Sendable {
     /// The shoot as it is wanted.
     package let shoot: Shoot
     /// What follows from it.
-    package let facts: ClusterFacts
+    package private(set) var facts: ClusterFacts
     /// What the coordinator was told at its start.
     package let configuration: CoordinatorConfiguration
     /// Where people's objects are.
@@ -23,6 +23,8 @@ package struct ShootWork: Sendable {
     /// Whether this process may still change anything.
     let mayWrite: @Sendable () -> Bool
     let logger: Logger
+    /// Whether a cloud is asked if all is as it was made, although nothing has changed.
+    package var asksCloud = true
 
     /// The Secret with the coordinator's own credentials for the shoot.
     static let ownCredentials = "tendril-coordinator"
@@ -51,6 +53,13 @@ package struct ShootWork: Sendable {
         (self.shoot, self.facts, self.configuration) = (shoot, facts, configuration)
         (self.garden, self.seed, self.transport) = (garden, seed, transport)
         (self.mayWrite, self.logger) = (mayWrite, logger)
+    }
+
+    /// The same for a shoot whose control plane stands still.
+    var atRest: ShootWork {
+        var copy = self
+        copy.facts = facts.atRest
+        return copy
     }
 
     /// The namespace in the seed.

@@ -51,23 +51,25 @@ package struct HealthCheck {
         }
         let plane = controlPlane
         let shoot: KubernetesClient
+        let nodes: [Node]
+        let available = condition(.apiServerAvailable, nil)
         do {
             shoot = try await client()
-            _ = try await shoot.text("/readyz")
+            do throws(APIError) {
+                // Whoever gives its nodes is there, and its etcd, too.
+                nodes = try await shoot.list(Node.self).items
+            } catch {
+                _ = try await shoot.hasty(.seconds(5), triesAgain: false).text("/readyz")
+                let reason = "\(error)"
+                return [available, plane, unknown(.everyNodeReady, reason), unknown(.systemComponentsHealthy, reason)]
+            }
         } catch {
             let unknown = [ShootCondition.everyNodeReady, .systemComponentsHealthy].map {
                 Condition($0.rawValue, status: "Unknown", reason: "APIServerDown", message: "the API server is down")
             }
             return [condition(.apiServerAvailable, "\(error)"), plane] + unknown
         }
-        let available = condition(.apiServerAvailable, nil)
-        do throws(APIError) {
-            let nodes = try await shoot.list(Node.self).items
-            return [available, plane, await readiness(nodes, shoot), await system(nodes, shoot)]
-        } catch {
-            let reason = "\(error)"
-            return [available, plane, unknown(.everyNodeReady, reason), unknown(.systemComponentsHealthy, reason)]
-        }
+        return [available, plane, await readiness(nodes, shoot), await system(nodes, shoot)]
     }
 
     private var controlPlane: Condition {

@@ -25,7 +25,20 @@ enum ShootFields {
         }
         if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
         if let rotation = rotation(records) { fields["credentialRotation"] = rotation }
+        if let restoration = restoration(records) { fields["restoration"] = restoration }
         return .object(fields)
+    }
+
+    /// How far the last restoration of its etcd is; `nil` where there was none.
+    static func restoration(_ records: FlowRecords) -> JSONValue? {
+        guard let told = records.restoration?.told else { return nil }
+        // What is not said stays in a status; null takes it away.
+        func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+        return [
+            "snapshot": .string(told.snapshot), "phase": .string(told.phase.rawValue),
+            "startTime": .string(told.startTime), "completionTime": text(told.completionTime),
+            "message": text(told.message),
+        ]
     }
 
     /// How far the exchange of credentials is; `nil` where there was none.

@@ -30,8 +30,13 @@ enum DeletionTasks {
                 let name = Shoot.kubeconfigSecret(of: work.shoot.name)
                 try await work.garden.delete(KubernetesSecret.self, name, namespace: work.shoot.namespace)
             },
-            task("delete-machines", "Ending machines", after: []) {
+            // What takes load balancers and volumes away runs on machines.
+            CleanUpTask.make(work),
+            task("delete-machines", "Ending machines", after: [CleanUpTask.name]) {
                 _ = try await provider.scale(work, [], [:])
+            },
+            task("delete-snapshots", "Ending snapshots", after: []) {
+                if work.facts.seed.snapshots != nil { try await SnapshotsTask.end(work) }
             },
             // Last of what is outside, for everything else stands on it.
             task("delete-infrastructure", "Removing the infrastructure", after: ["delete-machines"]) {

@@ -1,3 +1,4 @@
+internal import ShootPlan
 internal import TendrilCore
 
 /// The network and all that machines need.
@@ -8,7 +9,14 @@ enum InfrastructureTask {
             title: "Making the infrastructure",
             after: [TaskName.namespace],
             inputs: { _ in try provider.inputs(work) },
-            perform: { _ in try await provider.prepare(work) }
+            perform: { records in
+                if !work.asksCloud, records.isUnchanged(TaskName.infrastructure),
+                    let made = records[TaskName.infrastructure]
+                {
+                    return made
+                }
+                return try await provider.prepare(work)
+            }
         )
     }
 }

@@ -50,6 +50,12 @@ enum MachinesTask {
             output.renewal = min(output.renewal, renewal)
             groups.append(group)
         }
+        let last = try? records.output(TaskName.machines, as: Output.self)
+        if !work.asksCloud, !groups.isEmpty, records.isUnchanged(TaskName.machines), last?.pools == output.pools,
+            try await !EndedMachines.mayBe(work, at: Clock.unixTime())
+        {
+            return try CanonicalJSON.value(output)
+        }
         let present = try await provider.scale(work, groups, records[TaskName.infrastructure] ?? [:])
         if let present {
             do {

@@ -11,11 +11,11 @@ struct CertificateMove: Sendable {
     private static let patience = Nanoseconds.seconds(60)
 
     private let context: AgentContext
-    private let membership: Membership
+    private let access: ClusterAccess
     private let issuers: NodeConfiguration.CertificateIssuers
 
-    init(_ context: AgentContext, _ membership: Membership, to issuers: NodeConfiguration.CertificateIssuers) {
-        (self.context, self.membership, self.issuers) = (context, membership, issuers)
+    init(_ context: AgentContext, _ access: ClusterAccess, to issuers: NodeConfiguration.CertificateIssuers) {
+        (self.context, self.access, self.issuers) = (context, access, issuers)
     }
 
     /// Replaces what others issued.
@@ -26,9 +26,9 @@ struct CertificateMove: Sendable {
     ///   - permit: asked for leave before the kubelet is restarted; pods go on without it.
     /// - Throws: `AgentFailure`, also where those who issue certificates have not moved yet: it is to be tried again.
     func run(hasTunnel: Bool, hasKubelet: Bool, permit: () async -> Bool) async throws(AgentFailure) {
-        if !membership.identity.facts.isIssued(by: issuers.agent) {
-            try await membership.renew(context)
-            try require(membership.identity.facts, issuers.agent, "the agent's certificate")
+        if !access.identity.facts.isIssued(by: issuers.agent) {
+            try await access.renew(context)
+            try require(access.identity.facts, issuers.agent, "the agent's certificate")
         }
         if hasTunnel {
             try require(facts(AgentPaths.tunnel), issuers.agent, "the tunnel's certificate")
@@ -49,16 +49,13 @@ struct CertificateMove: Sendable {
             throw AgentFailure(.waiting, "the kubelet's new certificates wait for leave to restart it")
         }
         context.logger.notice("the kubelet asks for new certificates")
-        do {
+        try await attempting("have the kubelet's certificates renewed") {
             // Without what it had, the kubelet asks as at its first start: as the agent. The client's goes first: without it
             // an attempt that is interrupted is made again.
             for path in [KubeletPaths.clientCertificate, KubeletPaths.servingCertificate, KubeletPaths.kubeconfig] {
                 try context.files.remove(path)
             }
-            let units = context.units
-            try await Blocking.run("restart") { try units.perform(.restart, KubeletPaths.unit) }
-        } catch {
-            throw AgentFailure(error, doing: "have the kubelet's certificates renewed")
+            try await context.restart(KubeletPaths.unit)
         }
         let deadline = Clock.now() + Self.patience
         let late = serving == nil ? [KubeletPaths.clientCertificate] : wanted.keys.sorted()
@@ -66,7 +63,7 @@ struct CertificateMove: Sendable {
             guard Clock.now() < deadline, !Task.isCancelled else {
                 throw AgentFailure(.unhealthy, "the kubelet got no \(missing)")
             }
-            try? await Task.sleep(nanoseconds: 250_000_000)
+            try? await Task.sleep(.milliseconds(250))
         }
         for path in late { try require(facts(path), wanted[path] ?? "", path) }
     }

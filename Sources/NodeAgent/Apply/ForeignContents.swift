@@ -35,11 +35,8 @@ struct ForeignContents: Sendable {
         guard let reference = file.content.secretRef else {
             return try await TunnelCertificate(context, client).current(issuer: issuer)
         }
-        let secret: KubernetesSecret
-        do {
-            secret = try await client.get(KubernetesSecret.self, reference.name, namespace: TendrilAPI.namespace)
-        } catch {
-            throw AgentFailure(error, doing: "read the Secret \(reference.name) for \(file.path)")
+        let secret = try await attempting("read the Secret \(reference.name) for \(file.path)") {
+            try await client.get(KubernetesSecret.self, reference.name, namespace: TendrilAPI.namespace)
         }
         guard let bytes = secret[reference.key], !bytes.isEmpty else {
             throw AgentFailure(

@@ -1,6 +1,5 @@
 internal import ClusterModel
 internal import FoundationEssentials
-internal import HTTPModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
@@ -12,15 +11,15 @@ internal import TendrilCore
 /// force until then can be brought back as a whole.
 package struct Generations: Sendable {
     private let context: AgentContext
-    private let membership: Membership
+    private let access: ClusterAccess
     /// The document that was read last, by its checksum: passes that change nothing read it again and again.
     private let lastRead = Guarded<(checksum: String, document: NodeConfiguration)?>(nil)
     /// Whether files and units are being changed now.
     private let carriesOut = Guarded(false)
     private var store: StateStore<ConfinedFiles> { context.store }
 
-    package init(_ context: AgentContext, _ membership: Membership) {
-        (self.context, self.membership) = (context, membership)
+    package init(_ context: AgentContext, _ access: ClusterAccess) {
+        (self.context, self.access) = (context, access)
     }
 
     package func applied() throws -> SignedConfiguration? {
@@ -66,7 +65,7 @@ package struct Generations: Sendable {
 
     /// Takes a proven configuration as the next generation, unless it is the one in force; whether it did.
     package func accept(_ new: SignedConfiguration) throws(AgentFailure) -> Bool {
-        do {
+        try attempt("take generation \(new.generation)") {
             let older = try onItsWay()
             let newest = try older?.configuration ?? applied()
             if newest?.checksum == new.checksum { return older != nil }
@@ -82,14 +81,12 @@ package struct Generations: Sendable {
             }
             let pending = PendingGeneration(
                 configuration: new,
-                authority: older?.authority ?? Data(membership.authority),
+                authority: older?.authority ?? Data(access.authority),
                 isBegun: older.map { $0.isBegun ?? true } ?? false,
                 begunAt: older?.begunAt
             )
             try store.save(pending, AgentPaths.pending)
             return true
-        } catch {
-            throw AgentFailure(error, doing: "take generation \(new.generation)")
         }
     }
 
@@ -141,7 +138,7 @@ package struct Generations: Sendable {
             if !plan.isEmpty { try await Blocking.run("fetch") { try images.fetch(for: plan) } }
             if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
             // A stop after the plan was carried out must not leave the agent with the old CA.
-            if let authority = spec.certificateAuthority { try await adopt(Array(authority.utf8)) }
+            if let authority = spec.certificateAuthority { try await access.adopt(Array(authority.utf8), context) }
             guard !plan.isEmpty else { return .nothingToDo }
             try begin(configuration, startsKubelet: plan.starts(KubeletPaths.unit))
         } catch {
@@ -162,8 +159,8 @@ package struct Generations: Sendable {
         do {
             // It was proven when it was adopted, and may be what the API server is reached by.
             let authority = try onItsWay()?.authority ?? document.spec.certificateAuthority.map { Data($0.utf8) }
-            if let authority { try membership.believe(Array(authority), context) }
-            let client = membership.client.hasty(.seconds(5), triesAgain: false)
+            if let authority { try access.believe(Array(authority), context) }
+            let client = access.client.hasty(.seconds(5), triesAgain: false)
             let contents = try await ForeignContents(context, client).fetchOrKeep(&document.spec)
             let whole = try await self.plan(document, contents)
             let images = ImageFiles(context)
@@ -179,16 +176,14 @@ package struct Generations: Sendable {
             "applying",
             metadata: ["generation": "\(configuration.generation)", "steps": "\(plan.steps.count)"]
         )
-        let (images, applier) = (ImageFiles(context), Applier(files: context.files, units: context.units))
+        let (images, applier) = (ImageFiles(context), context.applier)
         carriesOut.withLock { $0 = true }
         defer { carriesOut.withLock { $0 = false } }
-        do {
+        try await attempting("apply generation \(configuration.generation)") {
             try await Blocking.run("apply") {
                 try applier.carryOut(plan)
                 images.tidy()
             }
-        } catch {
-            throw AgentFailure(error, doing: "apply generation \(configuration.generation)")
         }
     }
 
@@ -225,7 +220,7 @@ package struct Generations: Sendable {
         guard let mode = FileMode(file.mode ?? "0600"), let old = try context.files.read(file.path) else {
             return false
         }
-        let new = try await ForeignContents(context, membership.client).fetch(file, issuer: nil)
+        let new = try await ForeignContents(context, access.client).fetch(file, issuer: nil)
         guard new != old else { return false }
         try context.files.replace(file.path, new, mode: mode.bits)
         return true
@@ -237,7 +232,7 @@ package struct Generations: Sendable {
         // Only what is on its way: one that was taken back asks for nothing of what it was to bring.
         let isPending = (try? pending())??.checksum == configuration.checksum
         let issuer = isPending ? document.spec.certificateIssuers?.agent : nil
-        let contents = try await ForeignContents(context, membership.client).fetch(document.spec, issuer: issuer)
+        let contents = try await ForeignContents(context, access.client).fetch(document.spec, issuer: issuer)
         return try await plan(document, contents)
     }
 
@@ -245,12 +240,10 @@ package struct Generations: Sendable {
         _ document: NodeConfiguration,
         _ contents: [String: [UInt8]]
     ) async throws(AgentFailure) -> Plan {
-        let applier = Applier(files: context.files, units: context.units)
-        do {
+        let applier = context.applier
+        return try await attempting("plan generation \(document.metadata.generation)") {
             let desired = try DesiredNode(document, on: context.host, secrets: contents) { Digest.hex($0) }
             return try await Blocking.run("plan") { try applier.plan(to: desired) }
-        } catch {
-            throw AgentFailure(error, doing: "plan generation \(document.metadata.generation)")
         }
     }
 
@@ -270,30 +263,26 @@ package struct Generations: Sendable {
 
     /// Puts the pending generation into force.
     package func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
-        do {
+        try attempt("keep generation \(configuration.generation)") {
             try store.save(configuration, AgentPaths.applied)
             try store.remove(AgentPaths.pending)
-        } catch {
-            throw AgentFailure(error, doing: "keep generation \(configuration.generation)")
         }
     }
 
     /// Notes that a generation is not to be tried again, before the last one is brought back.
     func reject(_ configuration: SignedConfiguration, _ reason: String) throws(AgentFailure) {
-        do {
+        try attempt("keep the reason of a roll-back") {
             var list = try rejections().filter { $0.checksum != configuration.checksum }
             list.append(
                 Rejection(checksum: configuration.checksum, generation: configuration.generation, reason: reason)
             )
             try store.save(Array(list.suffix(16)), AgentPaths.rejected)
-        } catch {
-            throw AgentFailure(error, doing: "keep the reason of a roll-back")
         }
     }
 
     /// Forgets the pending generation.
     func dropPending() throws(AgentFailure) {
-        do { try store.remove(AgentPaths.pending) } catch { throw AgentFailure(error, doing: "forget a generation") }
+        try attempt("forget a generation") { try store.remove(AgentPaths.pending) }
     }
 
     /// What a signed configuration says; of the one that was read last as it was read.
@@ -303,30 +292,5 @@ package struct Generations: Sendable {
         let document = try reader.read(Array(configuration.document), configuration.name)
         lastRead.withLock { $0 = (configuration.checksum, document) }
         return document
-    }
-
-    /// Believes another CA bundle, once the API server is seen to have a certificate of it.
-    private func adopt(_ authority: [UInt8]) async throws {
-        if authority != membership.authority { try await prove(authority) }
-        try membership.believe(authority, context)
-    }
-
-    private func prove(_ authority: [UInt8]) async throws(AgentFailure) {
-        let field = "spec.certificateAuthority"
-        guard let facts = try? CertificateFacts.bundle(authority, field), !facts.isEmpty else {
-            throw AgentFailure(.badDesiredState, "\(field) holds no certificate that can be read")
-        }
-        let client = membership.client.with(context.security(.bundle(authority), membership.credential))
-        do throws(APIError) {
-            _ = try await client.raw("/version")
-        } catch {
-            // Whatever was answered: who answers has shown a certificate that is believed.
-            guard case .transfer(let transfer) = error else { return }
-            guard transfer.kind == .untrusted || transfer.kind == .tls else {
-                throw AgentFailure(error, doing: "prove \(field)")
-            }
-            // Tried again, for it may be the API server that is to follow.
-            throw AgentFailure(.badDesiredState, "\(field) does not lead to the API server: \(transfer.reason)")
-        }
     }
 }

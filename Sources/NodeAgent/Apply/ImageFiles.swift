@@ -51,7 +51,7 @@ package struct ImageFiles: Sendable {
     private func fetch(_ image: NodeConfiguration.ImageFile) throws(AgentFailure) {
         let target = AgentPaths.download(image.sha256)
         let doing = "take \(image.path) out of \(image.reference)"
-        do {
+        try attempt(doing) {
             if try context.files.digest(target) == image.sha256 { return }
             try context.files.makeDirectories(for: "\(Self.workspace)/layers/x")
             FileTree.removeContents(of: Self.workspace)
@@ -65,10 +65,6 @@ package struct ImageFiles: Sendable {
                 throw AgentFailure(.image, "\(doing): the file's digest is not \(image.sha256)")
             }
             try context.files.replace(target, from: found, mode: 0o600)
-        } catch let failure as AgentFailure {
-            throw failure
-        } catch {
-            throw AgentFailure(error, doing: doing)
         }
     }
 

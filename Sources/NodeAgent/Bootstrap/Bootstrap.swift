@@ -33,8 +33,8 @@ package final class Bootstrap: Sendable {
     ///
     /// - Returns: what steady state goes on with.
     /// - Throws: `AgentFailure` of the phase that `state` names.
-    package func run() async throws(AgentFailure) -> Membership {
-        if let membership = joined() { return membership }
+    package func run() async throws(AgentFailure) -> ClusterAccess {
+        if let access = joined() { return access }
         // A machine that has an identity needs no token, whatever it did before.
         try await step(.preflight) { () async throws(AgentFailure) in try preflight() }
         let authority = try await step(.trust) { () async throws(AgentFailure) in try await trust() }
@@ -49,27 +49,27 @@ package final class Bootstrap: Sendable {
         expiry.withLock { $0 = identity.facts.expiry }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
-        let membership = Membership(client: client, authority: authority, identity: identity)
+        let access = ClusterAccess(client: client, authority: authority, identity: identity)
         if wasNode {
             // It has something in force, and may have refused what is published: that is judged in steady state.
             try await step(.apply) { () async throws(AgentFailure) in
-                try KubeletCredentials.write(context, membership)
+                try KubeletCredentials.write(context, access)
             }
-            return try await finish(membership)
+            return try await finish(access)
         }
         let desired = try await step(.desiredState) { () async throws(AgentFailure) in
             try await DesiredState(context, client).fetch()
         }
-        try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, membership) }
+        try await step(.apply) { () async throws(AgentFailure) in try await apply(desired, access) }
         try await step(.kubelet) { () async throws(AgentFailure) in try await awaitKubelet() }
         try await step(.ready) { () async throws(AgentFailure) in try await awaitReady(client) }
-        return try await finish(membership)
+        return try await finish(access)
     }
 
-    private func finish(_ membership: Membership) async throws(AgentFailure) -> Membership {
+    private func finish(_ access: ClusterAccess) async throws(AgentFailure) -> ClusterAccess {
         try await step(.cleanup) { () async throws(AgentFailure) in try TokenCleanUp(context).run() }
         try await step(.done) { () async throws(AgentFailure) in }
-        return membership
+        return access
     }
 
     /// Whether a generation was in force on this machine.
@@ -79,18 +79,18 @@ package final class Bootstrap: Sendable {
     }
 
     /// What a machine has that was a node before: it needs nobody's answer to be looked after.
-    private func joined() -> Membership? {
+    private func joined() -> ClusterAccess? {
         // A token that is there belongs to a machine that joins, for the first time or again.
         guard wasNode, (try? context.files.kind(tokenPath)) == .absent, let identity = keptIdentity(),
             let authority = try? context.files.read(AgentPaths.authority)
         else {
             return nil
         }
-        try? Applier(files: context.files, units: context.units).tidy()
+        try? context.applier.tidy()
         progress.withLock { ($0.phase, $0.error, $0.cause) = (.done, nil, nil) }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
-        return Membership(client: client, authority: authority, identity: identity)
+        return ClusterAccess(client: client, authority: authority, identity: identity)
     }
 
     /// Runs a phase and keeps what came of it.
@@ -147,12 +147,10 @@ package final class Bootstrap: Sendable {
                 "the clock says \(KubernetesTime.text(seconds: Clock.unixTime())); is time synchronised?"
             )
         }
-        do {
+        try attempt("keep state in \(AgentPaths.state)") {
             try context.files.makeDirectories(for: AgentPaths.progress, mode: 0o700)
             try context.store.save(state, AgentPaths.progress)
-            try Applier(files: context.files, units: context.units).tidy()
-        } catch {
-            throw AgentFailure(error, doing: "keep state in \(AgentPaths.state)")
+            try context.applier.tidy()
         }
     }
 
@@ -164,11 +162,8 @@ package final class Bootstrap: Sendable {
         if let kept { return kept }
         let token = try token()
         let open = context.client(context.security(.unproven, .none))
-        let map: ConfigMap
-        do {
-            map = try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
-        } catch {
-            throw AgentFailure(error, doing: "fetch cluster-info")
+        let map = try await attempting("fetch cluster-info") {
+            try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
         }
         let pins = context.configuration.certificateAuthorityPins ?? []
         return try keepAuthority(try ClusterInfo.authority(map, token: token, pins: pins))
@@ -178,12 +173,10 @@ package final class Bootstrap: Sendable {
         guard let facts = try? CertificateFacts.bundle(bundle, "CA bundle"), !facts.isEmpty else {
             throw AgentFailure(.invalidConfiguration, "certificateAuthority cannot be read")
         }
-        do {
+        try attempt("keep the CA") {
             if try context.files.read(AgentPaths.authority) != bundle {
                 try context.files.replace(AgentPaths.authority, bundle, mode: 0o600)
             }
-        } catch {
-            throw AgentFailure(error, doing: "keep the CA")
         }
         return bundle
     }
@@ -239,13 +232,13 @@ package final class Bootstrap: Sendable {
         return try await IdentityRequest.agent(context, client)
     }
 
-    private func apply(_ desired: SignedConfiguration, _ membership: Membership) async throws(AgentFailure) {
-        try KubeletCredentials.write(context, membership)
-        try await Generations(context, membership).bring(desired)
+    private func apply(_ desired: SignedConfiguration, _ access: ClusterAccess) async throws(AgentFailure) {
+        try KubeletCredentials.write(context, access)
+        try await Generations(context, access).bring(desired)
     }
 
     private func awaitKubelet() async throws(AgentFailure) {
-        try await until("the kubelet has its certificate and is healthy", seconds: 60) {
+        try await until("the kubelet has its certificate and is healthy", within: .seconds(60)) {
             guard Program.exists(KubeletPaths.clientCertificate) else { return "it has no client certificate yet" }
             return await LocalHealth.kubelet(self.context.transport)
         }
@@ -253,7 +246,7 @@ package final class Bootstrap: Sendable {
 
     private func awaitReady(_ client: KubernetesClient) async throws(AgentFailure) {
         let name = context.identity.machine
-        try await until("the Node \(name) is Ready", seconds: 300) {
+        try await until("the Node \(name) is Ready", within: .seconds(300)) {
             let node: Node?
             do throws(APIError) {
                 node = try await client.find(Node.self, name)
@@ -271,13 +264,7 @@ package final class Bootstrap: Sendable {
     /// The token from its file.
     private func token() throws(AgentFailure) -> BootstrapToken {
         let path = tokenPath
-        let bytes: [UInt8]?
-        do {
-            bytes = try context.files.read(path, limit: 4096)
-        } catch {
-            throw AgentFailure(error, doing: "read the token")
-        }
-        guard let bytes else {
+        guard let bytes = try attempt("read the token", { try context.files.read(path, limit: 4096) }) else {
             throw AgentFailure(.tokenMissing, "there is no bootstrap token in \(path), and no identity that is valid")
         }
         let text = String(decoding: bytes, as: UTF8.self).split { $0 == "\n" || $0 == "\r" || $0 == " " }.first ?? ""
@@ -287,21 +274,17 @@ package final class Bootstrap: Sendable {
         return token
     }
 
-    /// Asks again and again, at first often, until nothing is missing.
+    /// Asks until nothing is missing.
     private func until(
         _ what: String,
-        seconds: UInt64,
+        within patience: Nanoseconds,
         _ missing: @Sendable () async -> String?
     ) async throws(AgentFailure) {
-        let deadline = Clock.now() + .seconds(seconds)
-        var pause: UInt64 = 50_000_000
-        var reason = ""
-        while Clock.now() < deadline {
-            guard let now = await missing() else { return }
-            reason = now
-            do { try await Task.sleep(nanoseconds: pause) } catch { break }
-            pause = min(pause * 3 / 2, 1_000_000_000)
+        var reason: String? = ""
+        let isDone: Bool? = try await askAgain(for: patience, pausingAtMost: .seconds(1)) {
+            reason = await missing()
+            return reason == nil ? true : nil
         }
-        throw AgentFailure(.unhealthy, "waited in vain until \(what): \(reason)")
+        guard isDone != nil else { throw AgentFailure(.unhealthy, "waited in vain until \(what): \(reason ?? "")") }
     }
 }

@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 internal import StrictYAML
 internal import TLSEngine
 internal import TendrilCore
@@ -31,14 +30,14 @@ package enum ClusterInfo {
         guard let document = try? YAMLParser.parse(Array(text.utf8)).json,
             case .array(let clusters)? = document["clusters"],
             let encoded = clusters.first?["cluster"]?["certificate-authority-data"]?.text,
-            let bundle = Data(base64Encoded: encoded),
-            let facts = try? CertificateFacts.bundle(Array(bundle), "CA of cluster-info")
+            let bundle = [UInt8](base64: encoded),
+            let facts = try? CertificateFacts.bundle(bundle, "CA of cluster-info")
         else { throw AgentFailure(.untrusted, "cluster-info holds no CA") }
         // Every certificate that will be believed has to be pinned, not just one beside it.
         guard !facts.isEmpty, facts.allSatisfy({ pins.contains("sha256:" + Hex.text($0.keyDigest)) }) else {
             throw AgentFailure(.wrongPin, "the CA of cluster-info is not the one that certificateAuthorityPins names")
         }
-        return Array(bundle)
+        return bundle
     }
 
     /// Checks a detached JWS (RFC 7515 appendix F) with HS256.
@@ -48,7 +47,7 @@ package enum ClusterInfo {
             let fields = try? YAMLParser.parse(header).json, fields["alg"]?.text == "HS256",
             fields["kid"]?.text == token.id
         else { return false }
-        let payload = Data(text.utf8).base64EncodedString().urlSafe
+        let payload = Array(text.utf8).base64.urlSafe
         let expected = Digest.hmac(Array("\(parts[0]).\(payload)".utf8), key: token.signingSecret)
         return Digest.areEqual(expected, code)
     }
@@ -56,7 +55,7 @@ package enum ClusterInfo {
     private static func decode(_ text: String) -> [UInt8]? {
         let standard = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
         let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
-        return Data(base64Encoded: standard + padding).map { Array($0) }
+        return [UInt8](base64: standard + padding)
     }
 }
 

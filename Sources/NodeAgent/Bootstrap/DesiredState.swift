@@ -13,12 +13,9 @@ package struct DesiredState: Sendable {
 
     /// Fetches what the pool's pointer leads to.
     package func fetch() async throws(AgentFailure) -> SignedConfiguration {
-        let pointer: ConfigMap?
         let name = TendrilAPI.pointer(pool: context.identity.pool)
-        do {
-            pointer = try await client.find(ConfigMap.self, name, namespace: TendrilAPI.namespace)
-        } catch {
-            throw AgentFailure(error, doing: "read the ConfigMap \(name)")
+        let pointer = try await attempting("read the ConfigMap \(name)") {
+            try await client.find(ConfigMap.self, name, namespace: TendrilAPI.namespace)
         }
         guard let pointer else {
             throw AgentFailure(.noDesiredState, "there is no ConfigMap \(name): nothing is wanted of the pool yet")
@@ -29,19 +26,15 @@ package struct DesiredState: Sendable {
     /// Fetches what a pointer leads to.
     package func fetch(_ pointer: ConfigMap) async throws(AgentFailure) -> SignedConfiguration {
         guard let name = pointer.data?[TendrilAPI.pointerKey], NodeName.isValid(name) else {
-            throw AgentFailure(.noDesiredState, "the ConfigMap \(pointer.metadata.name ?? "") names no Secret")
+            throw AgentFailure(.noDesiredState, "the ConfigMap \(pointer.name) names no Secret")
         }
-        let secret: KubernetesSecret?
-        do {
-            secret = try await client.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)
-        } catch {
-            throw AgentFailure(error, doing: "read the Secret \(name)")
+        let secret = try await attempting("read the Secret \(name)") {
+            try await client.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)
         }
         guard let secret else {
             throw AgentFailure(.noDesiredState, "there is no Secret \(name), to which the pool's pointer leads")
         }
-        let keys: [VerifyingKey]
-        do { keys = try context.verifyingKeys() } catch { throw AgentFailure(error, doing: "read configurationKeys") }
+        let keys = try attempt("read configurationKeys") { try context.verifyingKeys() }
         return try ConfigurationReader(keys: keys, pool: context.identity.pool).prove(secret)
     }
 }

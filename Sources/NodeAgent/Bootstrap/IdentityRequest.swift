@@ -6,48 +6,6 @@ internal import LinuxSystem
 internal import TLSEngine
 internal import TendrilCore
 
-/// Which certificate is asked for.
-struct CertificatePurpose: Sendable {
-    /// In words.
-    let name: String
-    let signer: Signer
-    let subject: SubjectName
-    /// The only alternative name.
-    let uri: String
-    /// Where certificate and key are kept, in one file so that they change together.
-    let path: String
-    /// Where a key is kept whose certificate was asked for.
-    let requestedKey: String
-    /// The beginning of the request's name.
-    let requestName: String
-
-    /// The agent's own.
-    static func agent(_ identity: MachineIdentity) -> Self {
-        Self(
-            name: "the agent's certificate",
-            signer: .agent,
-            subject: SubjectName(user: identity.user, groups: identity.groups),
-            uri: identity.agentURI,
-            path: AgentPaths.identity,
-            requestedKey: AgentPaths.requestedKey,
-            requestName: "tendril-agent-\(identity.machine)"
-        )
-    }
-
-    /// The tunnel client's.
-    static func tunnel(_ identity: MachineIdentity) -> Self {
-        Self(
-            name: "the tunnel's certificate",
-            signer: .tunnelClient,
-            subject: SubjectName(user: identity.machine),
-            uri: identity.tunnelURI,
-            path: AgentPaths.tunnel,
-            requestedKey: AgentPaths.requestedTunnelKey,
-            requestName: "tendril-vpn-\(identity.machine)"
-        )
-    }
-}
-
 /// Obtains a certificate by a CertificateSigningRequest.
 ///
 /// The key is kept before it is asked for, so that a stop in between asks for the same certificate again.
@@ -86,20 +44,18 @@ struct IdentityRequest: Sendable {
         else {
             throw AgentFailure(.denied, "the certificate that came is not the one that was asked for")
         }
-        do {
+        return try attempt("keep \(purpose.name)") {
             let secret = try key.pem()
             let pem = certificate + secret.copied
             try context.files.replace(purpose.path, pem, mode: 0o600)
             try context.files.remove(purpose.requestedKey)
             try context.files.syncDirectory(of: purpose.requestedKey)
             return pem
-        } catch {
-            throw AgentFailure(error, doing: "keep \(purpose.name)")
         }
     }
 
     private func requestedKey() throws(AgentFailure) -> KeyPair {
-        do {
+        try attempt("make a key") {
             if let pem = try context.files.read(purpose.requestedKey), let key = try? KeyPair(pem: Secret(pem)) {
                 return key
             }
@@ -107,8 +63,6 @@ struct IdentityRequest: Sendable {
             let pem = try key.pem().copied
             try context.files.replace(purpose.requestedKey, pem, mode: 0o600)
             return key
-        } catch {
-            throw AgentFailure(error, doing: "make a key")
         }
     }
 
@@ -133,27 +87,28 @@ struct IdentityRequest: Sendable {
     }
 
     private func certificate(_ name: String) async throws(AgentFailure) -> [UInt8] {
-        let deadline = Clock.now() + patience
-        var pause: UInt64 = 50_000_000
-        while Clock.now() < deadline {
-            let request: CertificateSigningRequest
-            do {
-                request = try await client.get(CertificateSigningRequest.self, name)
-            } catch {
-                // The token is void as soon as it was used: who holds it learns nothing more.
-                throw AgentFailure(error, doing: "fetch \(purpose.name)")
-            }
-            if let denial = request.condition("Denied") ?? request.condition("Failed") {
-                try? context.files.remove(purpose.requestedKey)
-                throw AgentFailure(
-                    .denied,
-                    "the certificate was denied: \(denial.message ?? denial.reason ?? "no reason given")"
-                )
-            }
-            if let certificate = request.status?.certificate { return Array(certificate) }
-            do { try await Task.sleep(nanoseconds: pause) } catch { break }
-            pause = min(pause * 3 / 2, 2_000_000_000)
+        let issued = try await askAgain(for: patience, pausingAtMost: .seconds(2)) { () async throws(AgentFailure) in
+            try await outcome(of: name)
         }
-        throw AgentFailure(.undecided, "nobody has approved the request \(name); is the approver running?")
+        guard let issued else {
+            throw AgentFailure(.undecided, "nobody has approved the request \(name); is the approver running?")
+        }
+        return issued
+    }
+
+    /// The certificate that came of a request; `nil` where there is none yet.
+    private func outcome(of name: String) async throws(AgentFailure) -> [UInt8]? {
+        // The token is void as soon as it was used: who holds it learns nothing more.
+        let request = try await attempting("fetch \(purpose.name)") {
+            try await client.get(CertificateSigningRequest.self, name)
+        }
+        if let denial = request.condition("Denied") ?? request.condition("Failed") {
+            try? context.files.remove(purpose.requestedKey)
+            throw AgentFailure(
+                .denied,
+                "the certificate was denied: \(denial.message ?? denial.reason ?? "no reason given")"
+            )
+        }
+        return request.status?.certificate.map { Array($0) }
     }
 }

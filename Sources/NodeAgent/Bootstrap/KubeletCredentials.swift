@@ -11,7 +11,7 @@ package enum KubeletCredentials {
     package static let paths = [KubeletPaths.authority, KubeletPaths.bootstrapKubeconfig]
 
     /// Writes what has changed.
-    package static func write(_ context: AgentContext, _ membership: Membership) throws(AgentFailure) {
+    package static func write(_ context: AgentContext, _ access: ClusterAccess) throws(AgentFailure) {
         let kubeconfig: JSONValue = [
             "apiVersion": "v1", "kind": "Config", "current-context": "cluster",
             "clusters": [
@@ -19,7 +19,7 @@ package enum KubeletCredentials {
                     "name": "cluster",
                     "cluster": [
                         // A kubelet knows one address: the one that answers.
-                        "server": .string(membership.client.server),
+                        "server": .string(access.client.server),
                         "certificate-authority": .string(KubeletPaths.authority),
                     ],
                 ]
@@ -34,15 +34,13 @@ package enum KubeletCredentials {
             ],
             "contexts": [["name": "cluster", "context": ["cluster": "cluster", "user": "agent"]]],
         ]
-        do {
+        try attempt("write the kubelet's credentials") {
             let text = Array(try CanonicalJSON.text(kubeconfig).utf8) + [0x0A]
             for (path, content, mode) in [
-                (KubeletPaths.authority, membership.authority, 0o644), (KubeletPaths.bootstrapKubeconfig, text, 0o600),
+                (KubeletPaths.authority, access.authority, 0o644), (KubeletPaths.bootstrapKubeconfig, text, 0o600),
             ] as [(String, [UInt8], UInt32)] where try context.files.read(path) != content {
                 try context.files.replace(path, content, mode: mode)
             }
-        } catch {
-            throw AgentFailure(error, doing: "write the kubelet's credentials")
         }
     }
 }

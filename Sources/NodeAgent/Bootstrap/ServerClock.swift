@@ -1,4 +1,5 @@
 internal import ClusterModel
+internal import TendrilCore
 
 /// Compares this machine's clock with a server's.
 package enum ServerClock {
@@ -20,7 +21,7 @@ package enum ServerClock {
         guard parts.count == 6, parts[5] == "GMT", let month = months.firstIndex(of: String(parts[2])) else {
             return nil
         }
-        let padded = month < 9 ? "0\(month + 1)" : "\(month + 1)"
-        return KubernetesTime.seconds("\(parts[3])-\(padded)-\(parts[1])T\(parts[4])Z").map { Int($0) }
+        let date = "\(parts[3])-\((month + 1).digits(2))-\(parts[1])"
+        return KubernetesTime.seconds("\(date)T\(parts[4])Z").map { Int($0) }
     }
 }

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-internal import Glibc
 internal import LinuxSystem
 internal import Logging
 internal import NodePlan
@@ -19,7 +17,7 @@ package struct TokenCleanUp: Sendable {
     /// A copy that cannot be removed is told, and left.
     package func run() throws(AgentFailure) {
         let path = context.configuration.tokenFile ?? AgentConfiguration.tokenPath
-        do {
+        try attempt("remove the token") {
             guard let bytes = try context.files.read(path, limit: 4096) else { return }
             let token = bytes.prefix { $0 != 0x0A && $0 != 0x0D && $0 != 0x20 }
             if token.count >= 23 {
@@ -29,8 +27,6 @@ package struct TokenCleanUp: Sendable {
             // Last, so that a stop before it begins again.
             try context.files.remove(path)
             try context.files.syncDirectory(of: path)
-        } catch {
-            throw AgentFailure(error, doing: "remove the token")
         }
     }
 
@@ -57,57 +53,4 @@ package struct TokenCleanUp: Sendable {
             )
         }
     }
-}
-
-/// The byte strings in which a token can stand in a file.
-package enum TokenForms {
-    /// Itself, and what base64 makes of it at each of the three places within a group of three bytes.
-    package static func all(_ token: [UInt8]) -> [[UInt8]] {
-        [token]
-            + (0..<3).map { shift in
-                let text = Array(Data([UInt8](repeating: 0, count: shift) + token).base64EncodedString().utf8)
-                // The first and last symbols also hold bits of the neighbours.
-                let first = (shift * 8 + 5) / 6
-                let last = (shift + token.count) * 8 / 6
-                return Array(text[first..<last])
-            }
-    }
-}
-
-/// Looks for byte strings in a content that comes piece by piece.
-package struct FormSearch {
-    private let forms: [[UInt8]]
-    /// As much of what came before as the beginning of a form can be in.
-    private let overlap: Int
-    private var window: [UInt8] = []
-    /// Where the window begins in the content.
-    private var offset = 0
-    /// Where forms are.
-    package private(set) var found: Set<Range<Int>> = []
-
-    /// Looks for these; forms shorter than 16 bytes are left out.
-    package init(_ forms: [[UInt8]]) {
-        self.forms = forms.filter { $0.count >= 16 }
-        overlap = max(0, (self.forms.map(\.count).max() ?? 0) - 1)
-    }
-
-    /// Takes the next piece.
-    package mutating func take(_ piece: UnsafeRawBufferPointer) {
-        let kept = window.suffix(overlap)
-        offset += window.count - kept.count
-        window = Array(kept) + piece
-        for form in forms where form.count <= window.count {
-            for start in 0...(window.count - form.count) where window[start] == form[0] {
-                let range = start..<(start + form.count)
-                if window[range].elementsEqual(form) {
-                    found.insert((range.lowerBound + offset)..<(range.upperBound + offset))
-                }
-            }
-        }
-    }
-}
-
-/// Programs and files that have to be there.
-enum Program {
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

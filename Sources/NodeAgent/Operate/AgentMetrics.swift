@@ -19,32 +19,22 @@ package enum AgentMetrics {
         var backoff = Backoff(start: pause, limit: .seconds(60))
         while !Task.isCancelled {
             do {
-                let endpoint = try HTTPEndpoint(address, respond: answer)
-                return try WorkerThread(name: "metrics") { endpoint.serve() }.detach()
+                return try HTTPEndpoint(address, metrics: metrics, readiness: readiness).start()
             } catch {
                 logger.error("\(error)")
-                try? await Task.sleep(nanoseconds: backoff.wait().value)
+                try? await Task.sleep(backoff.wait())
             }
         }
     }
 
-    private static func answer(_ path: String) -> HTTPEndpoint.Response? {
+    private static func readiness() -> (isReady: Bool, line: String) {
         let status = try? StatusFile.read()
-        switch path {
-        case "/metrics": return HTTPEndpoint.Response(text(status))
-        case "/healthz": return HTTPEndpoint.Response("ok\n")
-        case "/readyz":
-            let isReady = status?.phase == .done && status?.error == nil
-            return HTTPEndpoint.Response(
-                status: isReady ? 200 : 503,
-                isReady ? "ok\n" : "\(status?.error ?? "joining")\n"
-            )
-        default: return nil
-        }
+        let isReady = status?.phase == .done && status?.error == nil
+        return (isReady, isReady ? "ok" : status?.error ?? "joining")
     }
 
-    private static func text(_ status: AgentStatus?) -> String {
-        guard let status else { return "" }
+    private static func metrics() -> String {
+        guard let status = try? StatusFile.read() else { return "" }
         var text = MetricsText()
         func gauge(_ name: String, _ help: String, _ samples: [MetricsText.Sample]) {
             text.add("tendril_agent_\(name)", .gauge, help, samples)

@@ -1,7 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
 internal import Glibc
-internal import HTTPModel
 internal import HTTPTransfer
 internal import KubernetesClient
 internal import LinuxSystem
@@ -36,15 +35,10 @@ package final class RouteKeeper: Sendable {
     /// - Throws: where this is no pod, or the range is no network of IPv4.
     package init(node: String, pods: String, isOverlay: Bool, variables: [String: String]) throws {
         guard let range = IPPrefix(pods), range.family == .v4 else {
-            throw ConfigurationError([ConfigurationProblem("--pods", "\(pods) is no network of IPv4")])
+            throw ConfigurationError("--pods", "\(pods) is no network of IPv4")
         }
         let kubeconfig = try Kubeconfig.inCluster(variables)
-        client = KubernetesClient(
-            servers: [kubeconfig.server],
-            security: kubeconfig.security,
-            transport: try HTTPTransfer(),
-            agent: "tendril-routes/\(Version.text)"
-        )
+        client = KubernetesClient(kubeconfig, transport: try HTTPTransfer(), program: "tendril-routes")
         (self.node, self.pods) = (node, range)
         way = isOverlay ? OverlayWay() : NeighbourWay()
         logger = Logger(label: "tendril-routes") { LogOutput(label: $0, level: .info, format: .text) }
@@ -57,7 +51,7 @@ package final class RouteKeeper: Sendable {
             async let following: Void = follow()
             // What somebody else changed is mended too.
             while !Task.isCancelled {
-                try? await Task.sleep(nanoseconds: 30_000_000_000)
+                try? await Task.sleep(.seconds(30))
                 apply(isThorough: true)
             }
             await following
@@ -69,12 +63,9 @@ package final class RouteKeeper: Sendable {
     private func follow() async {
         await Watcher(Node.self, client: client).run { event in
             switch event {
-            case .all(let all):
-                self.state.withLock { state in
-                    state.nodes = Dictionary(all.map { ($0.metadata.name ?? "", $0) }) { $1 }
-                }
-            case .changed(let node): self.state.withLock { $0.nodes[node.metadata.name ?? ""] = node }
-            case .removed(let node): self.state.withLock { $0.nodes[node.metadata.name ?? ""] = nil }
+            case .all(let all): self.state.withLock { $0.nodes = all.byName }
+            case .changed(let node): self.state.withLock { $0.nodes[node.name] = node }
+            case .removed(let node): self.state.withLock { $0.nodes[node.name] = nil }
             case .failed(let error):
                 self.logger.warning("cannot watch nodes", metadata: ["reason": "\(error)"])
                 return

@@ -15,8 +15,8 @@ struct FaultWatch: Sendable {
     func pause(_ probe: AgentFailure.Probe, atMost limit: Nanoseconds) async {
         let deadline = Clock.now() + limit
         while Clock.now() < deadline, !Task.isCancelled {
-            let left = deadline.since(Clock.now())
-            try? await Task.sleep(nanoseconds: min(left, probe == .none ? left : 5_000_000_000))
+            let left = Nanoseconds(deadline.since(Clock.now()))
+            try? await Task.sleep(probe == .none ? left : min(left, .seconds(5)))
             if await isOver(probe) { return }
         }
     }
@@ -43,7 +43,7 @@ struct FaultWatch: Sendable {
     /// Whether every directory that is written to takes a file.
     private var canWriteEverywhere: Bool {
         do {
-            let touched = try Applier(files: context.files, units: context.units).manifest().files.keys
+            let touched = try context.applier.manifest().files.keys
             for directory in Set(
                 touched.map { $0[..<($0.lastIndex(of: "/") ?? $0.startIndex)] } + [AgentPaths.state[...]]
             ) {

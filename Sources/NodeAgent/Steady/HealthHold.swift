@@ -7,7 +7,7 @@ internal import TendrilCore
 /// Waits until a generation has proven itself.
 package struct HealthHold: Sendable {
     private let context: AgentContext
-    private let membership: Membership
+    private let access: ClusterAccess
     private let document: NodeConfiguration
     /// When its kubelet was started, in seconds since 1970: what the Node said before says nothing of that one.
     private let begunAt: UInt64
@@ -16,17 +16,17 @@ package struct HealthHold: Sendable {
     ///
     /// - Parameters:
     ///   - context: of the agent.
-    ///   - membership: of the machine.
+    ///   - access: of the machine.
     ///   - document: what is to be well.
     ///   - begunAt: when its kubelet was started, in seconds since 1970; `nil` where that runs for longer, and tells only
     ///     every few minutes that all is as it was.
     package init(
         _ context: AgentContext,
-        _ membership: Membership,
+        _ access: ClusterAccess,
         _ document: NodeConfiguration,
         begunAt: UInt64?
     ) {
-        (self.context, self.membership, self.document) = (context, membership, document)
+        (self.context, self.access, self.document) = (context, access, document)
         self.begunAt = begunAt ?? 0
     }
 
@@ -50,7 +50,7 @@ package struct HealthHold: Sendable {
                 wellSince = since
                 if now.since(since) >= UInt64(hold) * 1_000_000_000 { return nil }
             }
-            try? await Task.sleep(nanoseconds: 1_000_000_000)
+            try? await Task.sleep(.seconds(1))
         }
         return "the agent was stopped"
     }
@@ -61,7 +61,7 @@ package struct HealthHold: Sendable {
         guard document.spec.kubelet != nil else { return nil }
         if let problem = await LocalHealth.kubelet(context.transport) { return problem }
         do throws(APIError) {
-            guard let node = try await membership.client.find(Node.self, context.identity.machine) else {
+            guard let node = try await access.client.find(Node.self, context.identity.machine) else {
                 return "there is no Node \(context.identity.machine)"
             }
             guard node.isReady else { return "the Node is not Ready" }

@@ -12,7 +12,7 @@ struct KubeletEndpoint: Sendable {
 
     private let supervisor: Supervisor
     private var context: AgentContext { supervisor.context }
-    private var client: KubernetesClient { supervisor.membership.client }
+    private var client: KubernetesClient { supervisor.access.client }
 
     init(_ supervisor: Supervisor) { self.supervisor = supervisor }
 
@@ -26,7 +26,7 @@ struct KubeletEndpoint: Sendable {
                 silences = 0
                 await lead(from: used, to: client.server)
             }
-            try? await Task.sleep(nanoseconds: 10_000_000_000)
+            try? await Task.sleep(.seconds(10))
         }
     }
 
@@ -57,9 +57,8 @@ struct KubeletEndpoint: Sendable {
                 line.drop { $0 == " " } == "server: \(old)" ? line.prefix { $0 == " " } + "server: \(new)" : line
             }
             try context.files.replace(KubeletPaths.kubeconfig, Array(text.joined(separator: "\n").utf8), mode: 0o600)
-            try KubeletCredentials.write(context, supervisor.membership)
-            let units = context.units
-            try await Blocking.run("lead") { try units.perform(.restart, KubeletPaths.unit) }
+            try KubeletCredentials.write(context, supervisor.access)
+            try await context.restart(KubeletPaths.unit)
             context.logger.notice("the kubelet goes to another address", metadata: ["from": "\(old)", "to": "\(new)"])
             await supervisor.report.event("KubeletFollowedEndpoint", "from \(old) to \(new)", isWarning: true)
         } catch {

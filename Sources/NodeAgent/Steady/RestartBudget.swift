@@ -42,7 +42,7 @@ package final class RestartBudget: Sendable {
     /// Renews what is held, until the task is cancelled.
     package func renew(every period: Nanoseconds = .seconds(300)) async {
         while true {
-            do { try await Task.sleep(nanoseconds: period.value) } catch { return }
+            do { try await Task.sleep(period) } catch { return }
             for index in held.withLock({ $0 }) {
                 do throws(APIError) {
                     let lease = try await lease(index)

@@ -17,14 +17,14 @@ extension Supervisor {
                 "leaseDurationSeconds": .integer(TendrilAPI.agentLeaseSeconds), "renewTime": .string(now),
             ]
             let name = TendrilAPI.agentLease(machine: context.identity.machine)
-            var seconds: UInt64 = 15
+            var pause = Nanoseconds.seconds(15)
             do throws(APIError) {
-                try await membership.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
+                try await access.client.patch(Lease.self, name, namespace: TendrilAPI.namespace, ["spec": spec])
             } catch {
                 context.logger.debug("heartbeat failed", metadata: ["reason": "\(error)"])
-                seconds = 5
+                pause = .seconds(5)
             }
-            try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)
+            try? await Task.sleep(pause)
         }
     }
 
@@ -36,7 +36,7 @@ extension Supervisor {
         }
         let found: Node?
         do throws(APIError) {
-            found = try await membership.client.find(Node.self, context.identity.machine)
+            found = try await access.client.find(Node.self, context.identity.machine)
         } catch {
             // Nobody says that it is gone.
             return
@@ -50,9 +50,8 @@ extension Supervisor {
         // First, so that a restart that fails is not tried for ever.
         try? await report.clearRestart()
         for name in names.prefix(16) {
-            let units = context.units
             do {
-                try await Blocking.run("restart") { try units.perform(.restart, name) }
+                try await context.restart(name)
                 await report.event("UnitRestarted", "restarted \(name), as an annotation wished", isWarning: false)
             } catch {
                 await report.event("UnitRestartFailed", "\(error)", isWarning: true)
@@ -79,24 +78,24 @@ extension Supervisor {
     func renewCertificate() async {
         let share = 0.7 + Double(Digest.sha256(Array(context.identity.machine.utf8))[0]) / 2560
         let now = Clock.unixTime()
-        guard now >= membership.identity.facts.moment(at: share) else { return }
+        guard now >= access.identity.facts.moment(at: share) else { return }
         do throws(AgentFailure) {
-            try await membership.renew(context)
+            try await access.renew(context)
         } catch {
             context.logger.error("cannot renew the certificate", metadata: ["reason": "\(error)"])
-            let left = Int(membership.identity.facts.expiry) - Int(now)
+            let left = Int(access.identity.facts.expiry) - Int(now)
             await report.event(
                 "CertificateRenewalFailed",
                 "\(error.message); \(left / 3600) h are left",
                 isWarning: true
             )
-            try? await Task.sleep(nanoseconds: 60_000_000_000)
+            try? await Task.sleep(.seconds(60))
         }
     }
 
     func watchServices() async {
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 20_000_000_000)
+            try? await Task.sleep(.seconds(20))
             await lookAtServices()
         }
     }
@@ -134,9 +133,8 @@ extension Supervisor {
             )
         case .restart:
             context.logger.warning("restarting", metadata: ["unit": "\(unit)", "problem": "\(problem)"])
-            let units = context.units
             do {
-                try await Blocking.run("remedy") { try units.perform(.restart, unit) }
+                try await context.restart(unit)
                 await report.event("UnhealthyUnitRestarted", "restarted \(unit): \(problem)", isWarning: true)
             } catch {
                 context.logger.error("\(error)")

@@ -55,7 +55,7 @@ extension Supervisor {
             state.failure ?? (state.isLost ? AgentFailure(.unhealthy, absence) : nil)
         }
         (shown.error, shown.cause) = (failure?.message, failure?.cause)
-        StatusFile.write(context, progress: shown, expiry: membership.identity.facts.expiry)
+        StatusFile.write(context, progress: shown, expiry: access.identity.facts.expiry)
         context.service.notify("STATUS=" + (failure?.message ?? "the node is as it is wanted"))
     }
 
@@ -89,7 +89,7 @@ extension Supervisor {
         }
         // Who changes the Node at the same time, its kubelet most of all, makes a change of its taints a conflict.
         for isLast in [false, false, false, false, true] {
-            let node = try await membership.client.get(Node.self, context.identity.machine)
+            let node = try await access.client.get(Node.self, context.identity.machine)
             do throws(APIError) {
                 return try await report.tellApplied(
                     configuration,

@@ -3,12 +3,13 @@ internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
 internal import NodePlan
+internal import TendrilCore
 
 /// What is wanted of the node.
 extension Supervisor {
     func followPool() async {
         let name = TendrilAPI.pointer(pool: context.identity.pool)
-        let watcher = Watcher(ConfigMap.self, client: membership.client, namespace: TendrilAPI.namespace, name: name)
+        let watcher = Watcher(ConfigMap.self, client: access.client, namespace: TendrilAPI.namespace, name: name)
         await watcher.run { event in
             switch event {
             case .all(let maps): self.follow(maps.first)
@@ -31,7 +32,7 @@ extension Supervisor {
             let names = secretNames
             await withTaskGroup(of: Void.self) { group in
                 for name in names { group.addTask { await self.followSecret(name) } }
-                while !Task.isCancelled, secretNames == names { try? await Task.sleep(nanoseconds: 5_000_000_000) }
+                while !Task.isCancelled, secretNames == names { try? await Task.sleep(.seconds(5)) }
                 group.cancelAll()
             }
         }
@@ -46,7 +47,7 @@ extension Supervisor {
     private func followSecret(_ name: String) async {
         let watcher = Watcher(
             KubernetesSecret.self,
-            client: membership.client,
+            client: access.client,
             namespace: TendrilAPI.namespace,
             name: name
         )
@@ -65,7 +66,7 @@ extension Supervisor {
 
     /// Has the tunnel's certificate renewed by the next pass when its time has come.
     func renewTunnelCertificate() {
-        guard TunnelCertificate(context, membership.client).isDue else { return }
+        guard TunnelCertificate(context, access.client).isDue else { return }
         wake.yield()
     }
 
@@ -77,7 +78,7 @@ extension Supervisor {
             let name = TendrilAPI.pointer(pool: context.identity.pool)
             throw AgentFailure(.noDesiredState, "the ConfigMap \(name) is gone: the last generation stays in force")
         }
-        let proven = try await DesiredState(context, membership.client).fetch(pointer)
+        let proven = try await DesiredState(context, access.client).fetch(pointer)
         let isMine = try generations.document(proven).isFor(machineClass: context.configuration.machineClass)
         if !isMine {
             context.logger.notice(

@@ -39,7 +39,7 @@ package final class Supervisor: Sendable {
     }
 
     let context: AgentContext
-    let membership: Membership
+    let access: ClusterAccess
     let generations: Generations
     let report: NodeReport
     let state = Guarded(State())
@@ -48,11 +48,11 @@ package final class Supervisor: Sendable {
     private let wakes: AsyncStream<Void>
     let wake: AsyncStream<Void>.Continuation
 
-    package init(_ context: AgentContext, _ membership: Membership, _ bootstrap: Bootstrap) {
-        (self.context, self.membership) = (context, membership)
-        generations = Generations(context, membership)
+    package init(_ context: AgentContext, _ access: ClusterAccess, _ bootstrap: Bootstrap) {
+        (self.context, self.access) = (context, access)
+        generations = Generations(context, access)
         report = NodeReport(
-            client: membership.client,
+            client: access.client,
             machine: context.identity.machine,
             machineClass: context.configuration.machineClass,
             logger: context.logger
@@ -71,14 +71,14 @@ package final class Supervisor: Sendable {
             group.addTask { await self.reconcileForever() }
             group.addTask { await self.retryWhenDue() }
             group.addTask { await self.heartbeat() }
-            group.addTask { await self.every(seconds: 60) { await self.lookAtNode() } }
-            group.addTask { await self.every(seconds: 60) { await self.renewCertificate() } }
-            group.addTask { await self.every(seconds: 60) { self.renewTunnelCertificate() } }
+            group.addTask { await self.every(.seconds(60)) { await self.lookAtNode() } }
+            group.addTask { await self.every(.seconds(60)) { await self.renewCertificate() } }
+            group.addTask { await self.every(.seconds(60)) { self.renewTunnelCertificate() } }
             group.addTask { await KubeletEndpoint(self).follow() }
             group.addTask { await self.watchServices() }
-            group.addTask { await self.every(seconds: 600) { self.wake.yield() } }
+            group.addTask { await self.every(.seconds(600)) { self.wake.yield() } }
             // What only joining needed of the program does not stay in memory.
-            group.addTask { await self.every(seconds: 45) { ResidentMemory.releaseProgramText() } }
+            group.addTask { await self.every(.seconds(45)) { ResidentMemory.releaseProgramText() } }
         }
     }
 
@@ -103,7 +103,7 @@ package final class Supervisor: Sendable {
     /// Wakes the reconciling when a failure is to be tried again, or its fault is seen to be over.
     private func retryWhenDue() async {
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 1_000_000_000)
+            try? await Task.sleep(.seconds(1))
             let (due, failure) = state.withLock { ($0.retryAt, $0.failure) }
             guard let due else { continue }
             let now = Clock.now()
@@ -187,7 +187,7 @@ package final class Supervisor: Sendable {
         _ body: (@escaping @Sendable () async -> Bool) async throws(AgentFailure) -> Void
     ) async throws(AgentFailure) {
         let size = try generations.document(configuration).spec.restartBudget ?? 1
-        let budget = RestartBudget(client: membership.client, machine: context.identity.machine, logger: context.logger)
+        let budget = RestartBudget(client: access.client, machine: context.identity.machine, logger: context.logger)
         let result: Result<Void, AgentFailure> = await withTaskGroup(of: Void.self) { group in
             group.addTask { await budget.renew() }
             defer { group.cancelAll() }
@@ -240,7 +240,7 @@ package final class Supervisor: Sendable {
         permit: () async -> Bool
     ) async throws(AgentFailure) {
         guard let issuers = document.spec.certificateIssuers else { return }
-        let move = CertificateMove(context, membership, to: issuers)
+        let move = CertificateMove(context, access, to: issuers)
         try await move.run(
             hasTunnel: document.spec.tunnelCertificate != nil,
             hasKubelet: document.spec.kubelet != nil
@@ -256,7 +256,7 @@ package final class Supervisor: Sendable {
     /// Waits until a generation has proven itself; what is wrong where it does not.
     private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
         let begunAt = try load { try self.generations.begunAt() }
-        let hold = HealthHold(context, membership, document, begunAt: begunAt)
+        let hold = HealthHold(context, access, document, begunAt: begunAt)
         let health = document.spec.health
         state.withLock { $0.isJudging = true }
         return await hold.wait(hold: isFirst ? 0 : health?.holdSeconds ?? 30, timeout: health?.timeoutSeconds ?? 300)
@@ -280,7 +280,7 @@ package final class Supervisor: Sendable {
     /// Whether the Node is to be left alone; one that is gone has nobody who waits for its pods.
     package func isLeaving() async -> Bool {
         do throws(APIError) {
-            return try await membership.client.find(Node.self, context.identity.machine)?.isLeaving ?? false
+            return try await access.client.find(Node.self, context.identity.machine)?.isLeaving ?? false
         } catch {
             return true
         }
@@ -290,10 +290,10 @@ package final class Supervisor: Sendable {
         do { return try body() } catch { throw AgentFailure(error, doing: "read the state") }
     }
 
-    private func every(seconds: UInt64, _ body: @escaping @Sendable () async -> Void) async {
+    private func every(_ period: Nanoseconds, _ body: @escaping @Sendable () async -> Void) async {
         while !Task.isCancelled {
             await body()
-            try? await Task.sleep(nanoseconds: seconds * 1_000_000_000)
+            try? await Task.sleep(period)
         }
     }
 }

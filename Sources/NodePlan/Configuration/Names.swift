@@ -1,3 +1,5 @@
+import TendrilCore
+
 /// Which paths of a node may be managed.
 package enum NodePath {
     /// Below these, files may be written.
@@ -43,7 +45,7 @@ package enum NodePath {
 package enum ClassName {
     /// Whether a text is 1 to 253 printable characters of ASCII without spaces.
     package static func isValid(_ text: String) -> Bool {
-        (1...253).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        (1...253).contains(text.utf8.count) && text.utf8.allSatisfy(\.isVisible)
     }
 }
 
@@ -51,8 +53,7 @@ package enum ClassName {
 package enum DigestText {
     /// Whether a text is a SHA-256 digest in 64 lower-case hexadecimal digits.
     package static func isSHA256(_ text: some StringProtocol) -> Bool {
-        text.utf8.count == 64
-            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        text.utf8.count == 64 && text.utf8.allSatisfy(\.isLowercaseHex)
     }
 }
 
@@ -62,11 +63,8 @@ package enum ImageName {
     package static func isPinned(_ text: String) -> Bool {
         guard let at = text.firstIndex(of: "@"), text.utf8.count <= 512 else { return false }
         let (name, digest) = (text[..<at], text[text.index(after: at)...])
-        guard let first = name.utf8.first, (0x61...0x7A).contains(first) || (0x30...0x39).contains(first),
-            name.utf8.allSatisfy({ byte in
-                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-                    || [0x2E, 0x2D, 0x5F, 0x2F, 0x3A].contains(byte)
-            })
+        guard let first = name.utf8.first, first.isLowercase || first.isDigit,
+            name.utf8.allSatisfy({ $0.isLowercase || $0.isDigit || [0x2E, 0x2D, 0x5F, 0x2F, 0x3A].contains($0) })
         else { return false }
         return digest.hasPrefix("sha256:") && DigestText.isSHA256(digest.dropFirst("sha256:".count))
     }
@@ -112,10 +110,7 @@ package enum UnitName {
 
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.utf8.first, first != 0x2E else { return false }
-        return text.utf8.allSatisfy { byte in
-            (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-                || [0x3A, 0x2D, 0x5F, 0x2E, 0x40].contains(byte)
-        }
+        return text.utf8.allSatisfy { $0.isLetter || $0.isDigit || [0x3A, 0x2D, 0x5F, 0x2E, 0x40].contains($0) }
     }
 }
 
@@ -126,17 +121,13 @@ package enum LabelRules {
         guard let name = parts.last, parts.count <= 2, !name.isEmpty, isValue(String(name)) else { return false }
         guard parts.count == 2 else { return true }
         return (1...253).contains(parts[0].utf8.count)
-            && parts[0].utf8.allSatisfy {
-                (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E
-            }
+            && parts[0].utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D || $0 == 0x2E }
     }
 
     package static func isValue(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, let last = bytes.last else { return true }
-        func isAlphanumeric(_ byte: UInt8) -> Bool {
-            (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-        }
+        func isAlphanumeric(_ byte: UInt8) -> Bool { byte.isLetter || byte.isDigit }
         return bytes.count <= 63 && isAlphanumeric(first) && isAlphanumeric(last)
             && bytes.allSatisfy { isAlphanumeric($0) || [0x2D, 0x5F, 0x2E].contains($0) }
     }

@@ -19,20 +19,6 @@ package struct HostFacts: Hashable, Sendable {
     }
 }
 
-/// Where the kubelet's files are.
-package enum KubeletPaths {
-    package static let unit = "kubelet.service"
-    package static let configuration = "/var/lib/kubelet/config.yaml"
-    package static let kubeconfig = "/var/lib/kubelet/kubeconfig"
-    /// Leads to the agent's own identity, with which the kubelet asks for its first certificate.
-    package static let bootstrapKubeconfig = "/var/lib/kubelet/bootstrap-kubeconfig"
-    package static let certificates = "/var/lib/kubelet/pki"
-    package static let clientCertificate = "/var/lib/kubelet/pki/kubelet-client-current.pem"
-    package static let servingCertificate = "/var/lib/kubelet/pki/kubelet-server-current.pem"
-    /// The CA bundle of the cluster, written by the agent.
-    package static let authority = "/etc/kubernetes/pki/ca.crt"
-}
-
 /// Makes the kubelet's files and unit for one machine.
 package enum KubeletRendering {
     /// The files and the unit of a kubelet.
@@ -59,15 +45,22 @@ package enum KubeletRendering {
             mode: "0600",
             content: NodeConfiguration.Content(inline: text + "\n")
         )
-        let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let arguments = flags(kubelet, traits, endpoint, host) + (kubelet.extraArguments ?? [])
-        let command = ([binary(kubelet)] + arguments).map(UnitText.argument).joined(
-            separator: " \\\n  "
-        )
+        let command = ([binary(kubelet)] + arguments).map(UnitText.argument).joined(separator: " \\\n  ")
+        return ([file], unit(kubelet, runtime, host, command))
+    }
+
+    private static func unit(
+        _ kubelet: NodeConfiguration.Kubelet,
+        _ runtime: NodeConfiguration.ContainerRuntime?,
+        _ host: HostFacts,
+        _ command: String
+    ) -> NodeConfiguration.Unit {
+        let runtimeUnit = runtime?.unit ?? NodeConfiguration.ContainerRuntime.defaultUnit
         let variables = host.proxyEnvironment.merging(kubelet.environment ?? [:]) { _, own in own }
         let environment = variables.sorted { $0.key < $1.key }
             .map { "Environment=\(UnitText.quoted("\($0.key)=\($0.value)"))\n" }.joined()
-        let unit = NodeConfiguration.Unit(
+        return NodeConfiguration.Unit(
             name: KubeletPaths.unit,
             content: """
                 [Unit]
@@ -92,7 +85,6 @@ package enum KubeletRendering {
             state: .started,
             restartOn: triggers(kubelet)
         )
-        return ([file], unit)
     }
 
     /// The files whose change restarts the kubelet.

@@ -1,3 +1,5 @@
+import TendrilCore
+
 /// A release of Kubernetes from 1.20 on.
 package struct KubernetesVersion: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let minor: Int
@@ -10,7 +12,7 @@ package struct KubernetesVersion: Hashable, Comparable, Sendable, CustomStringCo
         let plain = (text.hasPrefix("v") ? text.dropFirst() : text[...]).prefix { $0 != "-" && $0 != "+" }
         let parts = plain.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] == "1", parts.allSatisfy({ (1...3).contains($0.utf8.count) }),
-            parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+            parts.allSatisfy({ $0.utf8.allSatisfy(\.isDigit) }),
             let minor = Int(parts[1]), let patch = Int(parts[2]), minor >= 20
         else { return nil }
         (self.minor, self.patch) = (minor, patch)

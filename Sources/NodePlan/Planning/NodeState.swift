@@ -1,4 +1,4 @@
-import FoundationEssentials
+import ClusterModel
 import TendrilCore
 
 /// One file as it is to be.
@@ -116,7 +116,7 @@ package struct DesiredNode: Hashable, Sendable {
 extension NodeConfiguration.Content {
     /// The bytes, unless they are in a Secret or an image.
     package var bytes: [UInt8]? {
-        inline.map { Array($0.utf8) } ?? base64.flatMap { Data(base64Encoded: $0) }.map(Array.init)
+        inline.map { Array($0.utf8) } ?? base64.flatMap { [UInt8](base64: $0) }
     }
 }
 
@@ -147,30 +147,4 @@ package struct ObservedNode: Sendable {
     package init(files: [String: ObservedFile], units: [String: ObservedUnit], unitTexts: [String: String] = [:]) {
         (self.files, self.units, self.unitTexts) = (files, units, unitTexts)
     }
-}
-
-/// Everything that was ever touched and is not put back yet, written before it is touched.
-package struct Manifest: Codable, Hashable, Sendable {
-    /// What was at a path before the first touch.
-    package enum Original: Codable, Hashable, Sendable {
-        case absent
-        /// It is kept under this name, and had these permission bits.
-        case kept(name: String, mode: UInt32)
-    }
-    /// A unit's state before the first touch.
-    package struct UnitOriginal: Codable, Hashable, Sendable {
-        package var wasEnabled: Bool
-        package var wasActive: Bool
-    }
-
-    package var files: [String: Original]
-    package var units: [String: UnitOriginal]
-    /// Units whose restart is owed: something of theirs was changed, or was about to be.
-    package var owedRestarts: Set<String>
-    /// Units that have run to their end, of those that do not show it; `nil` where there are none.
-    package var finished: Set<String>?
-    /// Whether units were changed, or were about to be, that systemd did not read yet; `nil` where none were.
-    package var owesReload: Bool?
-
-    package init() { (files, units, owedRestarts) = ([:], [:], []) }
 }

@@ -1,55 +1,5 @@
 package import TendrilCore
 
-/// One change to a machine.
-package enum Step: Hashable, Sendable {
-    case write(path: String, DesiredFile)
-    /// Take away what we wrote, and put back what was there.
-    case restore(path: String, Manifest.Original)
-    case reloadUnits
-    case enable(String)
-    case disable(String)
-    case start(String)
-    case stop(String)
-    case restart(String)
-}
-
-/// What has to happen for a machine to be as it is wanted.
-package struct Plan: Hashable, Sendable {
-    /// What is at these paths is kept under these names before anything else, so that it can be put back.
-    package var originals: [String: String]
-    /// To be written then, before the first step.
-    package var ahead: Manifest
-    package var steps: [Step]
-    /// To be written after the last one.
-    package var behind: Manifest
-
-    /// Nothing has to happen.
-    package var isEmpty: Bool { steps.isEmpty && ahead == behind }
-
-    /// The files that are written.
-    package var written: Set<String> {
-        Set(
-            steps.compactMap { step in
-                guard case .write(let path, _) = step else { return nil }
-                return path
-            }
-        )
-    }
-
-    /// Whether a unit is started or restarted.
-    package func starts(_ unit: String) -> Bool { steps.contains(.start(unit)) || steps.contains(.restart(unit)) }
-
-    /// The units that are restarted or stopped.
-    package var disrupted: [String] {
-        steps.compactMap { step in
-            switch step {
-            case .restart(let name), .stop(let name): name
-            default: nil
-            }
-        }
-    }
-}
-
 /// Computes a plan as a value, from what is and what is wanted.
 package enum Planner {
     /// Plans the way to a generation.
@@ -128,16 +78,41 @@ package enum Planner {
         let wanted = Set(desired.units.map(\.name))
         let gone = manifest.units.filter { !wanted.contains($0.key) }.sorted { $0.key < $1.key }
         var stops: [Step] = []
+        var after: [Step] = []
         for (name, original) in gone {
             let ownsUnit = manifest.files[UnitName.path(name)] == .absent
             if ownsUnit || !original.wasActive, observed.units[name]?.isActive == true { stops.append(.stop(name)) }
             if ownsUnit || !original.wasEnabled, observed.units[name]?.isEnabled == true {
                 stops.append(.disable(name))
             }
+            // One of the operating system's, without what we laid over it.
+            if !ownsUnit, original.wasActive, isTouched(name, changed) { after.append(.restart(name)) }
             plan.behind.units[name] = nil
         }
         // A unit is stopped while systemd still knows it.
         plan.steps = stops + plan.steps
+        reload(manifest, &plan)
+        var last: [Step] = []
+        for unit in desired.units {
+            let now = observed.units[unit.name] ?? ObservedUnit(isActive: false, isEnabled: false)
+            keep(unit.name, now, in: &plan)
+            if let enabled = unit.enabled, enabled != now.isEnabled {
+                plan.steps.append(enabled ? .enable(unit.name) : .disable(unit.name))
+            }
+            let mustBegin = unit.state == .started && isDue(unit, now, manifest, changed)
+            if mustBegin { plan.ahead.owedRestarts.insert(unit.name) }
+            guard let step = activation(of: unit, now, mustBegin: mustBegin) else { continue }
+            // Everything else stands before the kubelet asks for it.
+            if unit.name == KubeletPaths.unit, unit.state == .started { last.append(step) } else { after.append(step) }
+        }
+        plan.behind.owedRestarts = []
+        let finished = desired.units.filter { $0.isForgotten && $0.state == .started }.map(\.name)
+        plan.behind.finished = finished.isEmpty ? nil : Set(finished)
+        plan.steps += after + last
+    }
+
+    /// Has systemd read its units where the steps so far change some, or that is owed.
+    private static func reload(_ manifest: Manifest, _ plan: inout Plan) {
         let touchesUnits = plan.steps.contains { step in
             switch step {
             case .write(let path, _), .restore(let path, _): path.hasPrefix(UnitName.directory + "/")
@@ -149,42 +124,36 @@ package enum Planner {
             plan.steps.append(.reloadUnits)
         }
         plan.behind.owesReload = nil
-        var after: [Step] = []
-        for (name, original) in gone where manifest.files[UnitName.path(name)] != .absent {
-            // One of the operating system's, without what we laid over it.
-            if original.wasActive, isTouched(name, changed) { after.append(.restart(name)) }
+    }
+
+    private static func keep(_ unit: String, _ now: ObservedUnit, in plan: inout Plan) {
+        guard plan.ahead.units[unit] == nil else { return }
+        let original = Manifest.UnitOriginal(wasEnabled: now.isEnabled, wasActive: now.isActive)
+        plan.ahead.units[unit] = original
+        plan.behind.units[unit] = original
+    }
+
+    /// Whether a unit that is to be started has to begin anew.
+    private static func isDue(
+        _ unit: DesiredUnit,
+        _ now: ObservedUnit,
+        _ manifest: Manifest,
+        _ changed: Set<String>
+    ) -> Bool {
+        isTouched(unit.name, changed) || !unit.triggers.isDisjoint(with: changed)
+            || manifest.owedRestarts.contains(unit.name)
+            || (unit.isForgotten && !now.isActive && manifest.finished?.contains(unit.name) != true)
+    }
+
+    /// What brings a unit into the state that is wanted; `nil` where it is in it.
+    private static func activation(of unit: DesiredUnit, _ now: ObservedUnit, mustBegin: Bool) -> Step? {
+        switch unit.state {
+        case .untouched: return nil
+        case .stopped: return now.isActive ? .stop(unit.name) : nil
+        case .started:
+            if mustBegin { return now.isActive ? .restart(unit.name) : .start(unit.name) }
+            return now.isActive || unit.isForgotten ? nil : .start(unit.name)
         }
-        var last: [Step] = []
-        for unit in desired.units {
-            let now = observed.units[unit.name] ?? ObservedUnit(isActive: false, isEnabled: false)
-            if plan.ahead.units[unit.name] == nil {
-                let original = Manifest.UnitOriginal(wasEnabled: now.isEnabled, wasActive: now.isActive)
-                plan.ahead.units[unit.name] = original
-                plan.behind.units[unit.name] = original
-            }
-            if let enabled = unit.enabled, enabled != now.isEnabled {
-                plan.steps.append(enabled ? .enable(unit.name) : .disable(unit.name))
-            }
-            let isDue =
-                isTouched(unit.name, changed) || !unit.triggers.isDisjoint(with: changed)
-                || manifest.owedRestarts.contains(unit.name)
-                || (unit.isForgotten && !now.isActive && manifest.finished?.contains(unit.name) != true)
-            switch unit.state {
-            case .untouched: break
-            case .stopped: if now.isActive { after.append(.stop(unit.name)) }
-            case .started:
-                if isDue { plan.ahead.owedRestarts.insert(unit.name) }
-                if isDue || (!now.isActive && !unit.isForgotten) {
-                    let step: Step = isDue && now.isActive ? .restart(unit.name) : .start(unit.name)
-                    // Everything else stands before the kubelet asks for it.
-                    if unit.name == KubeletPaths.unit { last.append(step) } else { after.append(step) }
-                }
-            }
-        }
-        plan.behind.owedRestarts = []
-        let finished = desired.units.filter { $0.isForgotten && $0.state == .started }.map(\.name)
-        plan.behind.finished = finished.isEmpty ? nil : Set(finished)
-        plan.steps += after + last
     }
 
     private static func isTouched(_ unit: String, _ changed: Set<String>) -> Bool {

@@ -38,7 +38,7 @@ package enum PodRoutes {
     ///   - pods: the range of all pods.
     /// - Returns: `nil` where it has no part yet.
     package static func ownAddress(_ nodes: [Node], own: String, pods: IPPrefix) -> IPAddress? {
-        nodes.first { $0.metadata.name == own }.flatMap(part).flatMap { pods.contains($0) ? $0.address : nil }
+        nodes.first { $0.name == own }.flatMap(part).flatMap { pods.contains($0) ? $0.address : nil }
     }
 
     private static func part(_ node: Node) -> IPPrefix? { node.spec?.podCIDR.flatMap { IPPrefix($0) } }

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 package import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 AgentConfiguration: how an agent finds and believes its cluster.
@@ -53,54 +52,55 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
     /// Every problem; none means that it can be used.
     package var problems: [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        func check(_ holds: Bool, _ path: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem(path, reason)) }
-        }
-        check(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
-        check(kind == Self.kind, "kind", "must be \(Self.kind)")
-        check(NodeName.isLabel(cluster), "cluster", "is no DNS label in lower case")
-        check(NodeName.isLabel(pool), "pool", "is no DNS label in lower case")
-        check(!apiServers.isEmpty, "apiServers", "is empty")
-        for (index, server) in apiServers.enumerated() {
-            check(Self.isServer(server), "apiServers[\(index)]", "is not https://HOST:PORT")
+        problems.require(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
+        problems.require(kind == Self.kind, "kind", "must be \(Self.kind)")
+        problems.require(NodeName.isLabel(cluster), "cluster", "is no DNS label in lower case")
+        problems.require(NodeName.isLabel(pool), "pool", "is no DNS label in lower case")
+        problems.require(!apiServers.isEmpty, "apiServers", "is empty")
+        for (index, server) in apiServers.enumerated() where !Self.isServer(server) {
+            problems.add("apiServers[\(index)]", "is not https://HOST:PORT")
         }
         let pins = certificateAuthorityPins ?? []
-        check(
+        problems.require(
             certificateAuthority != nil || !pins.isEmpty,
             "certificateAuthority",
             "is missing, and so are certificateAuthorityPins"
         )
-        check(
+        problems.require(
             certificateAuthority == nil || pins.isEmpty,
             "certificateAuthorityPins",
             "go not together with certificateAuthority"
         )
-        check(
+        problems.require(
             certificateAuthority?.contains("-----BEGIN CERTIFICATE-----") ?? true,
             "certificateAuthority",
             "holds no certificate in PEM"
         )
-        for (index, pin) in pins.enumerated() {
-            check(Self.isPin(pin), "certificateAuthorityPins[\(index)]", "is not sha256: and 64 hexadecimal digits")
+        for (index, pin) in pins.enumerated() where !Self.isPin(pin) {
+            problems.add("certificateAuthorityPins[\(index)]", "is not sha256: and 64 hexadecimal digits")
         }
-        check(!configurationKeys.isEmpty, "configurationKeys", "is empty")
-        for (index, key) in configurationKeys.enumerated() {
-            check(Data(base64Encoded: key)?.count == 32, "configurationKeys[\(index)]", "is no Ed25519 key in base64")
+        problems.require(!configurationKeys.isEmpty, "configurationKeys", "is empty")
+        for (index, key) in configurationKeys.enumerated() where [UInt8](base64: key)?.count != 32 {
+            problems.add("configurationKeys[\(index)]", "is no Ed25519 key in base64")
         }
-        check(tokenFile.map(NodePath.isPlain) ?? true, "tokenFile", "is no absolute path")
-        check(machineName.map(NodeName.isValid) ?? true, "machineName", "is no DNS name in lower case")
-        check(
+        problems.require(tokenFile.map(NodePath.isPlain) ?? true, "tokenFile", "is no absolute path")
+        problems.require(machineName.map(NodeName.isValid) ?? true, "machineName", "is no DNS name in lower case")
+        problems.require(
             proxy.map { $0.url.hasPrefix("http://") && Self.isPlain($0.url) } ?? true,
             "proxy.url",
             "is not http://HOST:PORT"
         )
-        check(
+        problems.require(
             (proxy?.noProxy ?? []).allSatisfy(Self.isPlain),
             "proxy.noProxy",
             "holds spaces, commas or control characters"
         )
-        check(machineClass.map(ClassName.isValid) ?? true, "machineClass", "is no word of 1 to 253 characters")
-        check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
+        problems.require(
+            machineClass.map(ClassName.isValid) ?? true,
+            "machineClass",
+            "is no word of 1 to 253 characters"
+        )
+        problems.require(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
         problems += LogChoice.problems(level: logLevel, format: logFormat)
         return problems
     }
@@ -116,6 +116,6 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
     }
 
     private static func isPlain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2C && $0 != 0x22 && $0 != 0x5C }
+        !text.isEmpty && text.utf8.allSatisfy { $0.isVisible && $0 != 0x2C && $0 != 0x22 && $0 != 0x5C }
     }
 }

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 package import TendrilCore
 
 /// agent.tendril.dev/v1alpha1 UserData: what goes into a machine's user data.
@@ -40,27 +39,32 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
     /// Every problem; none means that it can be rendered.
     package var problems: [ConfigurationProblem] {
         var problems = agent.problems.map { ConfigurationProblem("agent.\($0.path)", $0.reason) }
-        func check(_ holds: Bool, _ path: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem(path, reason)) }
-        }
-        check(apiVersion == AgentConfiguration.apiVersion, "apiVersion", "must be \(AgentConfiguration.apiVersion)")
-        check(kind == Self.kind, "kind", "must be \(Self.kind)")
-        check(
+        problems.require(
+            apiVersion == AgentConfiguration.apiVersion,
+            "apiVersion",
+            "must be \(AgentConfiguration.apiVersion)"
+        )
+        problems.require(kind == Self.kind, "kind", "must be \(Self.kind)")
+        problems.require(
             BootstrapToken(token) != nil,
             "token",
             "is no bootstrap token (six characters, a dot, sixteen characters)"
         )
-        check(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
+        problems.require(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
         let ways = [program.baked == true, program.url != nil, program.image != nil].filter { $0 }.count
-        check(ways == 1, "program", "needs one of baked, url and image")
-        check(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
-        check(
-            (program.url ?? program.image ?? "x").utf8.allSatisfy { (0x21...0x7E).contains($0) },
+        problems.require(ways == 1, "program", "needs one of baked, url and image")
+        problems.require(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
+        problems.require(
+            (program.url ?? program.image ?? "x").utf8.allSatisfy(\.isVisible),
             "program",
             "holds spaces or control characters"
         )
-        check(program.sha256.map(DigestText.isSHA256) ?? true, "program.sha256", "is not 64 hexadecimal digits")
-        check(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
+        problems.require(
+            program.sha256.map(DigestText.isSHA256) ?? true,
+            "program.sha256",
+            "is not 64 hexadecimal digits"
+        )
+        problems.require(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
         return problems
     }
 }
@@ -163,7 +167,7 @@ package enum UserData {
             "storage": [
                 "files": .array(
                     files.map { file in
-                        let source = "data:;base64," + Data(file.text.utf8).base64EncodedString()
+                        let source = "data:;base64," + Array(file.text.utf8).base64
                         return [
                             "path": .string(file.path), "mode": .integer(file.mode), "overwrite": true,
                             "contents": ["source": .string(source)],

@@ -11,12 +11,15 @@ enum APIServer {
 
     static let egressSocket = "/run/tendril/egress.sock"
 
+    /// Who issues the tokens of ServiceAccounts.
+    static let tokenIssuer = "https://kubernetes.default.svc"
+
     /// The Secret with the kubeconfig by which the tunnel's server follows Nodes.
     static let nodesReader = "vpn-nodes"
 
     static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [String] {
         let etcd = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
-        return [
+        let own: [String] = [
             "--etcd-servers=https://\(etcd):2379", "--etcd-cafile=\(PodParts.path("ca-etcd-bundle", "ca.crt"))",
             "--etcd-certfile=\(PodParts.path("etcd-client", "tls.crt"))",
             "--etcd-keyfile=\(PodParts.path("etcd-client", "tls.key"))",
@@ -31,8 +34,9 @@ enum APIServer {
             "--kubelet-client-key=\(PodParts.path("kube-apiserver-kubelet", "tls.key"))",
             "--kubelet-certificate-authority=\(PodParts.path("ca-kubelet-bundle", "ca.crt"))",
             "--kubelet-preferred-address-types=InternalIP", "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth=true",
-            "--service-account-issuer=https://kubernetes.default.svc",
+            AdmissionPlugins.enabling(cluster.spec.controlPlane.admissionPlugins),
+            "--enable-bootstrap-token-auth=true",
+            "--service-account-issuer=\(tokenIssuer)",
             "--service-account-key-file=\(PodParts.path("service-account-key", "public.pem"))",
             "--service-account-signing-key-file=\(PodParts.path("service-account-key", "private.pem"))",
             "--encryption-provider-config=\(PodParts.path("etcd-encryption-key", "configuration.json"))",
@@ -44,18 +48,23 @@ enum APIServer {
             "--egress-selector-config-file=/srv/configuration/egress.json",
             // Pods reach it by an address of their own node, which the coordinator publishes.
             "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
-        ] + AuditPolicy.flags(cluster.spec.controlPlane.audit)
+        ]
+        let plane = cluster.spec.controlPlane
+        return own + AuditPolicy.flags(plane.audit) + AdmissionPlugins.disabling(plane.admissionPlugins)
+            + FeatureGates.flags(plane.featureGates) + IdentityProvider.flags(cluster.spec)
     }
 
     /// What starts the tunnel's server.
     ///
     /// The file is the same for pods of this release and of the one before, while they roll, and a daemon takes no setting that it
     /// does not know: what is new of it is told here.
-    static let tunnelCommand = [
-        "/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json",
-        // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
-        "--linger-seconds=15", "--drain-seconds=25",
-    ]
+    static func tunnelCommand(_ cluster: ClusterFacts) -> [String] {
+        [
+            "/usr/bin/tendril-vpn", "server", "--config", "/srv/configuration/vpn.json",
+            // kube-apiserver gets its signal at the same moment and goes on; both are within the pod's grace period.
+            "--linger-seconds=15", "--drain-seconds=25",
+        ] + IdentityProvider.targets(cluster.spec).map { "--outside-target=\($0)" }
+    }
 
     /// Files that are no secrets.
     static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
@@ -88,6 +97,7 @@ enum APIServer {
         ]
         var files = ["egress.json": egress, "vpn.json": tunnel]
         files[AuditPolicy.file] = AuditPolicy.document(cluster.spec.controlPlane.audit)
+        files[IdentityProvider.file] = IdentityProvider.document(cluster.spec)
         return try files.mapValues { try CanonicalJSON.text($0) }
     }
 }

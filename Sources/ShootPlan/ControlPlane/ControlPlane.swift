@@ -106,10 +106,9 @@ package enum ControlPlane {
         let secrets = ["etcd-server", "ca-etcd-bundle"]
         let (server, ca) = (PodParts.path("etcd-server", "tls"), PodParts.path("ca-etcd-bundle", "ca.crt"))
         let command = [
-            "etcd", "--name=etcd-0", "--data-dir=/var/etcd/data", "--listen-client-urls=https://0.0.0.0:2379",
+            "etcd", EtcdMember.name, "--data-dir=\(EtcdMember.data)", "--listen-client-urls=https://0.0.0.0:2379",
             "--advertise-client-urls=https://etcd.\(cluster.id).svc:2379",
-            "--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
-            "--initial-cluster=etcd-0=http://127.0.0.1:2380",
+            "--listen-peer-urls=\(EtcdMember.peerURL)", EtcdMember.peerURLs, EtcdMember.cluster,
             "--listen-metrics-urls=http://0.0.0.0:\(PodParts.etcdMetricsPort)",
             "--client-cert-auth", "--trusted-ca-file=\(ca)", "--cert-file=\(server).crt", "--key-file=\(server).key",
             "--auto-compaction-mode=periodic", "--auto-compaction-retention=30m", EtcdQuota.argument,
@@ -126,7 +125,7 @@ package enum ControlPlane {
             secrets: secrets,
             requests: ("50m", "150Mi"),
             with: [
-                "volumeMounts": [["name": "data", "mountPath": "/var/etcd"]], "ports": PodParts.etcdMetricsPorts,
+                "volumeMounts": [EtcdMember.mount], "ports": PodParts.etcdMetricsPorts,
                 // While it is defragmented it answers nobody.
                 "livenessProbe": PodParts.patient(probe(cluster.traits.etcdLiveness, period: 10, failures: 12)),
                 "readinessProbe": probe(KubernetesTraits.etcdReadiness, period: 1, failures: 6),
@@ -189,7 +188,7 @@ package enum ControlPlane {
         let tunnel = PodParts.container(
             "tendril-vpn",
             image: cluster.tendrilImage("tendril-vpn"),
-            command: APIServer.tunnelCommand,
+            command: APIServer.tunnelCommand(cluster),
             secrets: tunnelSecrets,
             requests: ("20m", "32Mi"),
             with: [

@@ -36,7 +36,7 @@ enum Controllers {
             "--kubeconfig=\(kubeconfig)", "--authentication-kubeconfig=\(kubeconfig)",
             "--authorization-kubeconfig=\(kubeconfig)", "--authentication-tolerate-lookup-failure=true",
             "--leader-elect=\(cluster.spec.controlPlane.replicas > 1)", "--profiling=false",
-        ]
+        ] + FeatureGates.flags(cluster.spec.controlPlane.featureGates)
     }
 
     static func approverCommand(_ cluster: ClusterFacts) -> [String] {

@@ -6,6 +6,9 @@ package enum EtcdQuota {
     private static let bytes = 4_294_967_296
     private static let flag = "--quota-backend-bytes="
 
+    /// What a snapshot takes at most: as much as the largest database that any release gave, 8 GiB, and a little more.
+    static let snapshotLimit = "9Gi"
+
     /// What etcd is told.
     static var argument: String { "\(flag)\(bytes)" }
 

@@ -9,6 +9,12 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// The release of etcd that the release of Kubernetes was tested with (cluster/images/etcd of each release, and
     /// kubeadm's constants); all of them speak the same API.
     package let etcd: String
+    /// The program in etcd's image that restores a snapshot: `etcdctl` until 3.5, and `etcdutl` alone from 3.6 on (etcd,
+    /// CHANGELOG-3.6).
+    let etcdRestore: String
+    /// Whether it can begin beyond all revisions that were ever watched, so that everybody lists anew (3.5.10 and later,
+    /// etcd, CHANGELOG-3.5).
+    let restoresAhead: Bool
     /// kubeadm's `CoreDNSVersion` of the release (cmd/kubeadm/app/constants); before 1.25 that of 1.25, which asks for
     /// discovery.k8s.io/v1 or, where there is none, v1beta1 (CoreDNS, plugin/kubernetes).
     package let coreDNS: String
@@ -43,6 +49,11 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// PodDisruptionBudgets are v1 from 1.21 on, and v1beta1 is gone from 1.25 on (Kubernetes documentation, "Deprecated API
     /// Migration Guide").
     package let budgetVersion: String
+    /// CronJobs are v1 from 1.21 on, and v1beta1 is gone from 1.25 on (Kubernetes documentation, "Deprecated API Migration
+    /// Guide").
+    package let cronJobVersion: String
+    /// Jobs are v1 since 1.5 (CHANGELOG-1.5).
+    package let jobVersion = "batch/v1"
     /// NetworkPolicies are v1 since 1.7 (CHANGELOG-1.7).
     package let networkPolicyVersion = "networking.k8s.io/v1"
     /// APIServices are v1 since 1.10 (CHANGELOG-1.10); v1beta1 is gone from 1.22 on.
@@ -50,7 +61,16 @@ package struct KubernetesTraits: Hashable, Sendable {
     /// KubeProxyConfiguration never was anything else (staging/src/k8s.io/kube-proxy/config).
     package let kubeProxyConfigurationVersion = "kubeproxy.config.k8s.io/v1alpha1"
 
+    /// AuthenticationConfiguration is v1 from 1.34 on (KEP-3331), and only then can be told which way leads to an issuer.
+    package let authenticationVersion = "apiserver.config.k8s.io/v1"
+
     // MARK: - Choices
+
+    /// Whether kube-apiserver asks an issuer of tokens by the egress that it is told.
+    ///
+    /// `egressSelectorType` is there from 1.34 on (kubernetes/kubernetes#132768). Earlier ones connect from their pod, whatever
+    /// their egress selector says (pkg/kubeapiserver/authenticator/config.go), and nothing is let out of that.
+    package let asksIssuersByEgress: Bool
 
     /// AES-GCM with rotation is recommended by none of the releases for keys that are not rotated; secretbox is
     /// (Kubernetes documentation, "Encrypting Confidential Data at Rest"), in all of them.
@@ -60,7 +80,11 @@ package struct KubernetesTraits: Hashable, Sendable {
         etcdLiveness =
             version.minor < 22
             ? ["tcpSocket": ["port": .integer(PodParts.etcdMetricsPort)]] : Self.etcdProbe("&serializable=true")
+        asksIssuersByEgress = version.minor >= 34
         evictionVersion = version.minor >= 22 ? "policy/v1" : "policy/v1beta1"
+        cronJobVersion = version.minor >= 21 ? "batch/v1" : "batch/v1beta1"
+        etcdRestore = version.minor < 34 ? "etcdctl" : "etcdutl"
+        restoresAhead = version.minor >= 22
         budgetVersion = version.minor >= 21 ? "policy/v1" : "policy/v1beta1"
         etcd =
             switch version.minor {

@@ -108,7 +108,7 @@ enum PodParts {
             let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
             spec["topologySpreadConstraints"] = SpreadConstraints.across(keys, selector(cluster, component))
         }
-        if let priority = cluster.seed.priorityClassName { spec["priorityClassName"] = .string(priority) }
+        spec.merge(SeedPlacement.fields(cluster.seed)) { $1 }
         return ["metadata": ["labels": labels(cluster, component), "annotations": notes], "spec": .object(spec)]
     }
 

@@ -163,7 +163,15 @@ package enum CredentialPlan {
         var tunnel = LeafPlan(name: "vpn-server", authority: .vpn, user: "vpn-server")
         tunnel.isServer = true
         tunnel.uris = ["spiffe://\(cluster.id)/vpn/server/s1"]
-        return [etcd, etcdClient, server, kubelets, front, tunnel]
+        let all = [etcd, etcdClient, server, kubelets, front, tunnel]
+        return cluster.seed.snapshots == nil ? all : all + [snapshots()]
+    }
+
+    /// Of whoever makes snapshots of etcd.
+    private static func snapshots() -> LeafPlan {
+        var leaf = LeafPlan(name: SnapshotJobs.certificate, authority: .etcd, user: "tendril-snapshots")
+        leaf.isClient = true
+        return leaf
     }
 
     private static func url(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }

@@ -87,7 +87,7 @@ package struct Rotation: Codable, Hashable, Sendable {
         switch operation {
         case .rotateStart: step == .introduced
         case .rotateComplete: step == .served
-        case .reconcile, .retry: false
+        case .reconcile, .retry, .restore: false
         }
     }
 

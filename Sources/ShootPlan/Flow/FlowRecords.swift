@@ -15,6 +15,10 @@ package struct FlowRecords: Codable, Hashable, Sendable {
     package var tasks: [String: Record] = [:]
     /// Where the exchange of credentials is; `nil` where there was none.
     package var rotation: Rotation?
+    /// When a cloud was asked last whether all is as it was made, in seconds since 1970; `nil` where that is not known.
+    package var lastLook: UInt64?
+    /// Where the last restoration of its etcd is; `nil` where there was none.
+    package var restoration: Restoration?
 
     package init() {}
 
@@ -28,8 +32,19 @@ package struct FlowRecords: Codable, Hashable, Sendable {
         return kept
     }
 
+    /// The same when what some tasks made may be gone: they are done again, and know what came of them.
+    package func doubting(_ names: some Sequence<String>) -> FlowRecords {
+        var kept = self
+        for name in names { kept.tasks[name]?.inputs = "" }
+        return kept
+    }
+
     /// Whether nothing was begun that was not done: a task that is to change something, or has failed at that, has no inputs.
     package var isWhole: Bool { tasks.values.allSatisfy { !$0.inputs.isEmpty } }
+
+    /// Whether a task that is performed again was done with just what it is to be done with now; what is to change something has no
+    /// inputs by then.
+    package func isUnchanged(_ task: String) -> Bool { tasks[task].map { !$0.inputs.isEmpty } ?? false }
 
     /// Whether a task was done with these inputs.
     package func isDone(_ task: String, inputs: String) -> Bool { tasks[task]?.inputs == inputs }

@@ -31,12 +31,38 @@ package enum ShootProgress: Hashable, Sendable {
         self.init(shoot, isDone: isDone, shoot.metadata.generation ?? 0, earlier)
     }
 
+    /// How far the restoration is that was asked for.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is now.
+    ///   - earlier: the last restoration when it was asked for; `nil` where there was none.
+    package init(_ shoot: Shoot, restoringAfter earlier: ShootStatus.Restoration?) {
+        let restoration = shoot.status?.restoration
+        if let restoration, restoration.startTime != earlier?.startTime {
+            switch restoration.phase {
+            case .completed: self = .done
+            case .failed: self = .failed(restoration.message ?? "the restoration failed")
+            case .replacing, .starting: self = .waiting(for: shoot)
+            }
+        } else if shoot.operation != nil {
+            self = .waiting(for: shoot)
+        } else {
+            // The wish goes once the restoration is told.
+            self = .failed("it was refused; why: kubectl -n \(shoot.namespace) get events")
+        }
+    }
+
+    private static func waiting(for shoot: Shoot) -> ShootProgress {
+        if let notice = shoot.pauseNotice { .paused(notice) } else { .underWay }
+    }
+
     /// How far it is from where it stays as it is until somebody wants something else.
     package init(ofRest shoot: Shoot) {
         let progress = ShootProgress(shoot, until: shoot.metadata.generation ?? 0)
         let phase = shoot.status?.credentialRotation?.phase
-        let isRotating = !shoot.isHibernated && (phase == .preparing || phase == .completing)
-        self = progress == .done && isRotating ? .underWay : progress
+        let isRotating = phase == .preparing || phase == .completing
+        let isRestoring = shoot.status?.restoration.map { !$0.phase.isOver } ?? false
+        self = progress == .done && !shoot.isHibernated && (isRotating || isRestoring) ? .underWay : progress
     }
 
     /// Judges by whether it is done, and whether a failure that it tells of counts: an older one is to be mended.

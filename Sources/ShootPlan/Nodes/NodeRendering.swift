@@ -97,6 +97,9 @@ package enum NodeRendering {
             "clusterDNS": .array(cluster.serviceAddress(10).map { [.string("\($0)")] } ?? [])
         ]
         if let maxPods = pool.kubelet?.maxPods { configuration = configuration.merging(["maxPods": .integer(maxPods)]) }
+        if let gates = pool.kubelet?.featureGates, !gates.isEmpty {
+            configuration = configuration.merging(["featureGates": .object(gates.mapValues { .bool($0) })])
+        }
         for more in [image.kubeletConfiguration, pool.kubelet?.configuration] {
             if let more { configuration = configuration.merging(more) }
         }
@@ -152,19 +155,24 @@ package enum NodeRendering {
 
     private static func client(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) throws -> String {
         let networking = cluster.spec.networking
-        return try CanonicalJSON.text(
-            [
-                "apiVersion": "vpn.tendril.dev/v1alpha1", "kind": "ClientConfiguration",
-                "servers": [.string(addresses.link.text)], "ca": .string("\(tunnel)/ca.crt"),
-                "certificate": .string("\(tunnel)/client.pem"), "key": .string("\(tunnel)/client.pem"),
-                "gateKey": .string("\(tunnel)/gate.key"),
-                "networks": [.string(networking.nodes), .string(networking.pods), .string(networking.services)],
-                "packets": false, "lanes": .integer(cluster.spec.vpn.lanes),
-                "apiServerListen": .string("\(ReservedNetwork.apiServer):6443"),
-            ] as JSONValue
-        )
+        var configuration: JSONValue = [
+            "apiVersion": "vpn.tendril.dev/v1alpha1", "kind": "ClientConfiguration",
+            "servers": [.string(addresses.link.text)], "ca": .string("\(tunnel)/ca.crt"),
+            "certificate": .string("\(tunnel)/client.pem"), "key": .string("\(tunnel)/client.pem"),
+            "gateKey": .string("\(tunnel)/gate.key"),
+            "networks": [.string(networking.nodes), .string(networking.pods), .string(networking.services)],
+            "packets": false, "lanes": .integer(cluster.spec.vpn.lanes),
+            "apiServerListen": .string("\(ReservedNetwork.apiServer):6443"),
+        ]
+        // Machines of an earlier image do not know the setting: it is there where it is needed only.
+        let targets = IdentityProvider.targets(cluster.spec)
+        if !targets.isEmpty {
+            configuration = configuration.merging(["outsideTargets": .array(targets.map { .string($0) })])
+        }
+        return try CanonicalJSON.text(configuration)
     }
 
+    /// The link's unit; when it is to end new streams take other nodes' links, and those that are open have some time.
     private static func tunnelUnit(_ image: MachineImage) -> String {
         """
         [Unit]
@@ -174,7 +182,8 @@ package enum NodeRendering {
         StartLimitIntervalSec=0
         [Service]
         Type=notify
-        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json
+        ExecStart=\(UnitText.argument(image.tunnel ?? "/usr/bin/tendril-vpn")) client --config \(tunnel)/client.json \
+        --drain-seconds=20
         Restart=always
         RestartSec=100ms
         WatchdogSec=15s

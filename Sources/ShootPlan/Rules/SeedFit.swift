@@ -23,4 +23,37 @@ package enum SeedFit {
         let here = ShootRules.problems(shoot, seed: seed.spec).filter { !alone.contains($0) }
         return here.isEmpty ? nil : here.line
     }
+
+    /// How many other seeds a shoot rather goes to, as far as it is known that they take it: those with a smaller share of their
+    /// places in use, and of equal ones those whose names come first.
+    ///
+    /// Of all seeds that take it exactly one has none before it.
+    ///
+    /// - Parameters:
+    ///   - seed: takes it.
+    ///   - shoot: names no seed.
+    ///   - seeds: all that there are; those that nobody takes care of do not count.
+    ///   - hosted: how many shoots a seed has, by its name.
+    /// - Returns: how many.
+    package static func betterThan(
+        _ seed: Seed,
+        for shoot: Shoot,
+        among seeds: [Seed],
+        hosted: (String) -> Int
+    ) -> Int {
+        func place(_ seed: Seed) -> (share: Double, name: String) {
+            // One without any places takes none, and is not asked here.
+            (Double(hosted(seed.name)) / Double(max(seed.spec.capacity, 1)), seed.name)
+        }
+        let own = place(seed)
+        return seeds.count { other in
+            other.name != seed.name && other.isReady && reason(other, against: shoot, hosted: hosted(other.name)) == nil
+                && place(other) < own
+        }
+    }
+}
+
+extension Seed {
+    /// Whether a coordinator says that it takes care of it.
+    fileprivate var isReady: Bool { status?.conditions?.first { $0.type == Seed.ready }?.status == "True" }
 }

@@ -17,6 +17,8 @@ package enum SeedRules {
         for key in (seed.spec.exposure.annotations ?? [:]).keys.sorted() where !LabelRules.isKey(key) {
             problems.append(ConfigurationProblem("spec.exposure.annotations[\(key)]", "is no annotation's key"))
         }
+        problems += PlacementRules.problems(seed.spec)
+        if let snapshots = seed.spec.snapshots { problems += SnapshotRules.problems(snapshots) }
         var rules = NetworkRules()
         rules.add("spec.networks.pods", seed.spec.networks.pods)
         rules.add("spec.networks.services", seed.spec.networks.services)

@@ -41,9 +41,7 @@ package enum ShootAdmission {
             guard let new, !new.isBeingDeleted, new.spec != old?.spec else { return nil }
             // A coordinator takes the shoot; what is wrong with that it says in the status.
             if let old, old.spec.seedName == nil, new.spec.differsInSeedOnly(from: old.spec) { return nil }
-            // A change may come while an earlier one is under way: what is known is that the shoot was accepted once.
-            let once = old?.status?.observedGeneration == nil ? nil : old
-            let found = ShootRules.new(problems(new, old?.acceptedSpec), since: once)
+            let found = ShootRules.problems(storing: new, over: old, judge: problems)
             return found.isEmpty ? nil : found.line
         default: return nil
         }

@@ -108,12 +108,25 @@ package struct ShootPreview: Encodable, Sendable {
         if old.kubernetes != new.kubernetes {
             add("control-plane", "its pods roll, one after the other", "spec.kubernetes.version")
         } else {
-            let audits = [old, new].map { AuditPolicy.document($0.controlPlane.audit) }
+            let (was, wanted) = (old.controlPlane, new.controlPlane)
+            let plugins = [was, wanted].map { plane in
+                [AdmissionPlugins.enabling(plane.admissionPlugins)] + AdmissionPlugins.disabling(plane.admissionPlugins)
+            }
             let ofServer = [
-                ("spec.vpn", old.vpn != new.vpn), ("spec.controlPlane.audit", audits[0] != audits[1]),
+                ("spec.vpn", old.vpn != new.vpn),
+                ("spec.controlPlane.audit", AuditPolicy.document(was.audit) != AuditPolicy.document(wanted.audit)),
+                ("spec.controlPlane.admissionPlugins", plugins[0] != plugins[1]),
+                ("spec.controlPlane.oidc", was.oidc != wanted.oidc),
             ]
             for (field, isOther) in ofServer where isOther {
                 add("control-plane", "the pods of kube-apiserver roll", field)
+            }
+            if FeatureGates.flags(was.featureGates) != FeatureGates.flags(wanted.featureGates) {
+                add(
+                    "control-plane",
+                    "the pods of kube-apiserver roll, then those of the controllers",
+                    "spec.controlPlane.featureGates"
+                )
             }
         }
         if old.controlPlane.replicas != new.controlPlane.replicas {
@@ -136,6 +149,9 @@ package struct ShootPreview: Encodable, Sendable {
             compare(was, pool, new.provider.type)
             if old.kubernetes != new.kubernetes { add(pool, .restart, "spec.kubernetes.version") }
             if old.vpn != new.vpn { add(pool, .relink, "spec.vpn") }
+            if IdentityProvider.targets(old) != IdentityProvider.targets(new) {
+                add(pool, .relink, "spec.controlPlane.oidc")
+            }
         }
         for pool in old.workers where !after.contains(pool.name) {
             add("pool \(pool.name)", "its machines end", "the pool is gone", machines.names(pool.name))

@@ -21,6 +21,7 @@ package enum ShootRules {
     ) -> [ConfigurationProblem] {
         var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
         problems += MaintenanceWindow.problems(shoot.spec) + provider(shoot.spec)
+        problems += ControlPlaneRules.problems(shoot.spec)
         if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
             problems.append(
                 ConfigurationProblem(
@@ -77,6 +78,29 @@ package enum ShootRules {
         let releases = [old.kubernetes.version] + (finished.map { [$0] } ?? [])
         let upgrades = releases.map { upgrade(from: $0, to: new.kubernetes.version) }
         return problems + (upgrades.first { !$0.isEmpty } ?? [])
+    }
+
+    /// What forbids a change from what was accepted last; nothing where that is not known.
+    package static func changes(to shoot: Shoot, since accepted: Shoot.Spec?) -> [ConfigurationProblem] {
+        accepted.map { problems(changing: $0, to: shoot.spec, finished: shoot.status?.kubernetesVersion) } ?? []
+    }
+
+    /// What forbids that a shoot is stored in the place of what is there.
+    ///
+    /// A change may come while an earlier one is under way: what is known then is that the shoot was accepted once.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is to be.
+    ///   - stored: as it is; `nil` for one that is new.
+    ///   - judge: what is wrong with a shoot, and with its change from what was accepted last.
+    /// - Returns: the problems.
+    package static func problems(
+        storing shoot: Shoot,
+        over stored: Shoot?,
+        judge: (_ shoot: Shoot, _ accepted: Shoot.Spec?) -> [ConfigurationProblem]
+    ) -> [ConfigurationProblem] {
+        let once = stored?.status?.observedGeneration == nil ? nil : stored
+        return new(judge(shoot, stored?.acceptedSpec), since: once)
     }
 
     /// What is left of a shoot's problems without those that it had when it was accepted.
@@ -211,6 +235,11 @@ package enum ShootRules {
                 check((1...most).contains(pods), "kubelet.configuration.maxPods", "\(pods) \(reason)")
             }
             check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
+            let gates = pool.kubelet?.featureGates ?? [:]
+            problems += FeatureGates.problems(gates.keys, at: "\(path).kubelet.featureGates")
+            if case .object(let gates)? = pool.kubelet?.configuration?["featureGates"] {
+                problems += FeatureGates.problems(gates.keys, at: "\(path).kubelet.configuration.featureGates")
+            }
         }
         return problems
     }

@@ -60,10 +60,3 @@ package final class RunningDigest {
         return Hex.text(output)
     }
 }
-
-/// Hexadecimal digits.
-package enum Hex {
-    package static func text(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}

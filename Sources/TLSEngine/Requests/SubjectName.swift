@@ -98,7 +98,7 @@ package struct AlternativeNames: Hashable, Sendable {
     /// Whether every text can stand in OpenSSL's configuration as itself.
     var isPlain: Bool {
         (hosts + uris).allSatisfy { name in
-            !name.isEmpty && name.utf8.allSatisfy { (0x21...0x7E).contains($0) && ![0x2C, 0x22, 0x5C].contains($0) }
+            !name.isEmpty && name.utf8.allSatisfy { $0.isVisible && ![0x2C, 0x22, 0x5C].contains($0) }
         }
     }
 }

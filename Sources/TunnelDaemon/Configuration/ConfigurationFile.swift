@@ -25,10 +25,10 @@ package enum ConfigurationFile {
         do throws(YAMLError) {
             document = try YAMLParser.parse(bytes)
         } catch {
-            throw ConfigurationError([ConfigurationProblem("configuration file", error.description)])
+            throw ConfigurationError("configuration file", error.description)
         }
         guard case .mapping(let entries) = document.content else {
-            throw ConfigurationError([ConfigurationProblem("configuration file", "is \(document.kind), not a mapping")])
+            throw ConfigurationError("configuration file", "is \(document.kind), not a mapping")
         }
         var reader = FileReader()
         reader.expect("apiVersion", apiVersion, in: entries)
@@ -45,11 +45,11 @@ private struct FileReader {
 
     mutating func expect(_ key: String, _ value: String, in entries: [YAMLNode.Entry]) {
         guard let entry = entries.first(where: { $0.key == key }) else {
-            problems.append(ConfigurationProblem(key, "is missing; it must be \(value)"))
+            problems.add(key, "is missing; it must be \(value)")
             return
         }
         if case .scalar(value, _) = entry.value.content { return }
-        problems.append(ConfigurationProblem(key, "must be \(value)"))
+        problems.add(key, "must be \(value)")
     }
 
     mutating func read(_ entry: YAMLNode.Entry, _ role: TunnelIdentity.Role) {
@@ -59,13 +59,13 @@ private struct FileReader {
             guard !entry.value.isNull else { return }
             settings.values[setting] = setting.isList ? list(entry.value, entry.key) : scalar(entry.value, entry.key)
         } else {
-            problems.append(ConfigurationProblem(entry.key, "is no setting (line \(entry.value.line))"))
+            problems.add(entry.key, "is no setting (line \(entry.value.line))")
         }
     }
 
     private mutating func scalar(_ node: YAMLNode, _ path: String) -> [RawValue] {
         guard case .scalar(let text, _) = node.content else {
-            problems.append(ConfigurationProblem(path, "is \(node.kind), not a single value (line \(node.line))"))
+            problems.add(path, "is \(node.kind), not a single value (line \(node.line))")
             return []
         }
         return [RawValue(text, path: path)]
@@ -73,7 +73,7 @@ private struct FileReader {
 
     private mutating func list(_ node: YAMLNode, _ path: String) -> [RawValue] {
         guard case .sequence(let items) = node.content else {
-            problems.append(ConfigurationProblem(path, "is \(node.kind), not a list (line \(node.line))"))
+            problems.add(path, "is \(node.kind), not a list (line \(node.line))")
             return []
         }
         return items.enumerated().flatMap { scalar($1, "\(path)[\($0)]") }
@@ -81,7 +81,7 @@ private struct FileReader {
 
     private mutating func readClients(_ node: YAMLNode) {
         guard case .sequence(let items) = node.content else {
-            problems.append(ConfigurationProblem("clients", "is \(node.kind), not a list (line \(node.line))"))
+            problems.add("clients", "is \(node.kind), not a list (line \(node.line))")
             return
         }
         for (index, item) in items.enumerated() { readClient(item, "clients[\(index)]") }
@@ -89,7 +89,7 @@ private struct FileReader {
 
     private mutating func readClient(_ node: YAMLNode, _ path: String) {
         guard case .mapping(let entries) = node.content else {
-            problems.append(ConfigurationProblem(path, "is \(node.kind), not a mapping (line \(node.line))"))
+            problems.add(path, "is \(node.kind), not a mapping (line \(node.line))")
             return
         }
         var client = RawSettings.Client(name: RawValue("", path: "\(path).name"))
@@ -99,7 +99,7 @@ private struct FileReader {
             case "name": client.name = scalar(entry.value, inner).first ?? client.name
             case "addresses": client.addresses = list(entry.value, inner)
             case "networks": client.networks = list(entry.value, inner)
-            default: problems.append(ConfigurationProblem(inner, "is no setting (line \(entry.value.line))"))
+            default: problems.add(inner, "is no setting (line \(entry.value.line))")
             }
         }
         settings.clients.append(client)

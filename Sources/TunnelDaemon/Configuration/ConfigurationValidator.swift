@@ -6,9 +6,9 @@ import TunnelProtocol
 
 /// Turns raw settings into a configuration, or into all that is wrong with them.
 package struct ConfigurationValidator {
-    private let raw: RawSettings
-    private let role: TunnelIdentity.Role
-    private var problems: [ConfigurationProblem] = []
+    let raw: RawSettings
+    let role: TunnelIdentity.Role
+    var problems: [ConfigurationProblem] = []
 
     /// Validates settings for a role.
     package static func validate(
@@ -58,6 +58,7 @@ package struct ConfigurationValidator {
             clients: clients,
             nodesKubeconfig: nodesKubeconfig(),
             sharedNetworks: sharedNetworks(within: networks),
+            outsideTargets: list(.outsideTarget, "HOST:PORT with the name of a host", namedTarget),
             lanes: single(.lanes, "a number from 1 to \(Hello.maximumLanes)", number(1...Hello.maximumLanes)) ?? 2,
             masquerade: flag(.masquerade, default: false),
             ciphers: ciphers(),
@@ -101,7 +102,7 @@ package struct ConfigurationValidator {
     ) -> Value? {
         guard let value = raw.values[setting]?.last else { return nil }
         guard let parsed = parse(value.text) else {
-            problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) is not \(expected)"))
+            problems.add(value.path, "\(quoted(value.text)) is not \(expected)")
             return nil
         }
         return parsed
@@ -115,7 +116,7 @@ package struct ConfigurationValidator {
         parsed(raw.values[setting] ?? [], expected, parse)
     }
 
-    private mutating func parsed<Value: Hashable>(
+    mutating func parsed<Value: Hashable>(
         _ values: [RawValue],
         _ expected: String,
         _ parse: (String) -> Value?
@@ -123,11 +124,11 @@ package struct ConfigurationValidator {
         var found: [Value] = []
         for value in values {
             guard let parsed = parse(value.text) else {
-                problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) is not \(expected)"))
+                problems.add(value.path, "\(quoted(value.text)) is not \(expected)")
                 continue
             }
             if found.contains(parsed) {
-                problems.append(ConfigurationProblem(value.path, "\(quoted(value.text)) comes twice"))
+                problems.add(value.path, "\(quoted(value.text)) comes twice")
             } else {
                 found.append(parsed)
             }
@@ -219,13 +220,18 @@ package struct ConfigurationValidator {
         return endpoint
     }
 
+    private func namedTarget(_ text: String) -> StreamTarget? {
+        guard let target = StreamTarget(authority: text), case .name = target else { return nil }
+        return target
+    }
+
     private func interfaceName(_ text: String) -> String? {
-        let isFine = text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2F && $0 != 0x25 && $0 != 0x3A }
+        let isFine = text.utf8.allSatisfy { $0.isVisible && $0 != 0x2F && $0 != 0x25 && $0 != 0x3A }
         return (1...15).contains(text.utf8.count) && isFine && text != "." && text != ".." ? text : nil
     }
 
     private func congestionControl(_ text: String) -> VPNConfiguration.CongestionControl? {
-        let isFine = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+        let isFine = text.utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x5F }
         guard (1...15).contains(text.utf8.count), isFine else { return nil }
         return switch text {
         case "auto": .automatic
@@ -242,102 +248,9 @@ package struct ConfigurationValidator {
         { text in Int(text).flatMap { range.contains($0) ? $0 : nil } }
     }
 
-    // MARK: - What must fit together
-
-    private mutating func refuseForeignSettings() {
-        let foreign: [Setting] =
-            switch role {
-            case .server: [.server, .serverName, .remoteNetwork, .masquerade, .apiServerListen]
-            case .client:
-                [
-                    .listen, .allowInbound, .egressSocket, .egressListen, .egressCertificate, .egressKey,
-                    .egressAuthority, .apiServer, .instances, .nodesKubeconfig, .sharedNetwork, .lingerSeconds,
-                ]
-            }
-        for setting in foreign {
-            guard let value = raw.values[setting]?.first else { continue }
-            problems.append(ConfigurationProblem(value.path, "is no setting of a \(role)"))
-        }
+    mutating func problem(_ setting: Setting, _ reason: String) {
+        problems.add(raw.values[setting]?.first?.path ?? setting.key, reason)
     }
 
-    /// What packets cannot be carried without.
-    private mutating func requireAddressPlan(_ addresses: [InterfaceAddress], _ networks: [IPPrefix]) {
-        if addresses.isEmpty, raw.values[.address] == nil {
-            problem(.address, "is missing: the TUN device needs an address of its own")
-        }
-        if networks.isEmpty, raw.values[.network] == nil, raw.clients.isEmpty {
-            problem(
-                .network,
-                "is missing: name the networks \(role == .server ? "behind the clients" : "that are served")"
-            )
-        }
-    }
-
-    private mutating func checkAddressPlan(
-        _ addresses: [InterfaceAddress],
-        _ networks: [IPPrefix],
-        _ remote: [IPPrefix]
-    ) {
-        for (setting, count) in [(Setting.network, networks.count), (.address, addresses.count)]
-        where count > Hello.maximumNetworks {
-            problem(setting, "has \(count) entries, more than the \(Hello.maximumNetworks) that a hello can hold")
-        }
-        for (setting, list) in [(Setting.network, networks), (.remoteNetwork, remote)] {
-            for (index, network) in list.enumerated() {
-                for earlier in list[..<index] where network.overlaps(earlier) {
-                    problem(setting, "\(network) overlaps \(earlier)")
-                }
-            }
-        }
-        for network in networks {
-            for other in remote where network.overlaps(other) {
-                problem(.remoteNetwork, "\(other) overlaps the served network \(network)")
-            }
-            for address in addresses where network.overlaps(address.prefix) {
-                problem(.network, "\(network) overlaps the tunnel's own \(address.prefix)")
-            }
-        }
-        for other in remote {
-            for address in addresses where other.overlaps(address.prefix) {
-                problem(.remoteNetwork, "\(other) overlaps the tunnel's own \(address.prefix)")
-            }
-        }
-        for address in addresses where !address.address.isRoutableUnicast {
-            problem(.address, "\(address) is no unicast address that can be routed")
-        }
-    }
-
-    private mutating func clientBindings(within networks: [IPPrefix]) -> [String: ClientBinding] {
-        var bindings: [String: ClientBinding] = [:]
-        var taken: [(network: IPPrefix, path: String)] = []
-        for client in raw.clients {
-            let name = client.name.text
-            if !Endpoint.isHostName(name) {
-                problems.append(ConfigurationProblem(client.name.path, "\(quoted(name)) is not a client's name"))
-            } else if bindings[name] != nil {
-                problems.append(ConfigurationProblem(client.name.path, "\(quoted(name)) comes twice"))
-            }
-            let own = parsed(client.networks, "a network, such as 10.0.0.0/16, with no host bits", IPPrefix.init)
-            let addresses = parsed(client.addresses, "an address", { IPAddress($0) })
-            let all = own + addresses.map(IPPrefix.init(host:))
-            for (network, value) in zip(all, client.networks + client.addresses) {
-                if let other = taken.first(where: { $0.network.overlaps(network) }) {
-                    let reason = "\(network) overlaps \(other.network) of \(other.path)"
-                    problems.append(ConfigurationProblem(value.path, reason))
-                }
-                if !networks.isEmpty, own.contains(network), !networks.contains(where: { $0.contains(network) }) {
-                    problems.append(ConfigurationProblem(value.path, "\(network) lies in none of the networks"))
-                }
-                taken.append((network, value.path))
-            }
-            bindings[name] = ClientBinding(addresses: addresses, networks: own)
-        }
-        return bindings
-    }
-
-    private mutating func problem(_ setting: Setting, _ reason: String) {
-        problems.append(ConfigurationProblem(raw.values[setting]?.first?.path ?? setting.key, reason))
-    }
-
-    private func quoted(_ text: String) -> String { "\"\(text.prefix(80))\"" }
+    func quoted(_ text: String) -> String { "\"\(text.prefix(80))\"" }
 }

@@ -28,6 +28,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case instances
     case nodesKubeconfig
     case sharedNetwork
+    case outsideTarget
     case drainSeconds
     case lingerSeconds
     case packets
@@ -45,6 +46,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .remoteNetwork: "remoteNetworks"
         case .cipher: "ciphers"
         case .sharedNetwork: "sharedNetworks"
+        case .outsideTarget: "outsideTargets"
         default: rawValue
         }
     }
@@ -58,7 +60,7 @@ package enum Setting: String, CaseIterable, Sendable {
     /// Whether a list is taken.
     package var isList: Bool {
         switch self {
-        case .server, .address, .network, .remoteNetwork, .sharedNetwork, .cipher, .allowInbound: true
+        case .server, .address, .network, .remoteNetwork, .sharedNetwork, .outsideTarget, .cipher, .allowInbound: true
         default: false
         }
     }

@@ -65,6 +65,9 @@ package struct VPNConfiguration: Sendable {
     package let nodesKubeconfig: String?
     /// On a server that follows Nodes: the part of `networks` that every client may speak for, such as that of Services.
     package let sharedNetworks: [IPPrefix]
+    /// Names with their ports that streams lead to although they are no nodes: a server asks its clients for them, and a client
+    /// connects to whatever address they stand for, but for those that are never a target.
+    package let outsideTargets: [StreamTarget]
     /// How many connections a link has, and how many workers carry packets: 1...16.
     package let lanes: Int
     package let masquerade: Bool

@@ -7,7 +7,7 @@ import TunnelProtocol
 /// How a client opens lanes.
 extension ClientControl {
     /// What every path has to carry, less the headers (RFC 8200 section 5, RFC 4821): a path that swallows larger packets without
-    /// a word lets a handshake through and nothing after it.
+    /// a word lets TCP connect and nothing large after it, be it a certificate or what is carried.
     private static var narrowSegment: Int { 1280 - 60 }
     private static var narrowTime: Nanoseconds { .seconds(600) }
 
@@ -93,7 +93,7 @@ extension ClientControl {
 
     func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
-        if failure.result == Greeting.Failure.timeout { narrow(link, at: now) }
+        if failure.isSilence { narrow(link, at: now) }
         giveUp(link, lane, failure.reason, at: now)
     }
 

@@ -31,7 +31,12 @@ extension ClientControl {
         let control = ClientControl(core, policy, paths)
         core.delegate = control
         if let listener = listener?.take() {
-            control.serviceDoor = try ServiceDoor(core, listener) { [unowned control] in control.liveLinks }
+            control.serviceDoor = try ServiceDoor(
+                core,
+                listener,
+                links: { [unowned control] in control.liveLinks },
+                missing: { [unowned control] in control.missingLinks }
+            )
         }
         logger.notice(
             "dialling",
@@ -43,13 +48,18 @@ extension ClientControl {
         try withExtendedLifetime(control) { try core.run() }
     }
 
-    /// What servers' streams may reach: the networks that this client serves, and its own addresses in them.
+    /// What servers' streams may reach: the networks that this client serves, its own addresses in them, and what is named besides.
     private static func rules(_ configuration: VPNConfiguration) -> StreamRules {
         var networks = RouteTable<Bool>()
         for network in configuration.networks { networks.insert(network, true) }
         // The server's operator may read this side's status and log.
         let status = SocketAddress(path: configuration.socket).map { [PeerStatus.service.description: $0] } ?? [:]
-        return StreamRules(networks: networks, resolvesNames: true, services: status)
+        return StreamRules(
+            networks: networks,
+            resolvesNames: true,
+            services: status,
+            outside: Set(configuration.outsideTargets)
+        )
     }
 
     /// Listens at an address that pods of this node use, which the loopback device gets where nobody has it.

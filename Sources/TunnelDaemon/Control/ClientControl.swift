@@ -56,11 +56,16 @@ final class ClientControl: ControlCore.Delegate {
         guard !live.isEmpty else { return [] }
         streamTurn &+= 1
         let first = streamTurn % live.count
-        let loads = core.board.streamCounts
+        let counts = core.board.streamCounts
+        // Of those that came all at once the workers have counted none.
+        let loads: [Int: UInt64] = live.reduce(into: [:]) { $0[$1] = (counts[$1] ?? 0) + core.offeredCount(on: $1) }
         // The order of equals is kept.
         return (live[first...] + live[..<first]).enumerated()
             .sorted { (loads[$0.element] ?? 0, $0.offset) < (loads[$1.element] ?? 0, $1.offset) }.map(\.element)
     }
+
+    /// The links that there should be and that are down.
+    var missingLinks: [Int] { servers.indices.filter { servers.isWanted($0) && !servers[$0].isUp } }
 
     var waitingRequests: Int { serviceDoor?.waiting ?? 0 }
 

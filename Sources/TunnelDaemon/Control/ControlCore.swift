@@ -15,7 +15,6 @@ final class ControlCore {
         static var signals: UInt64 { 0 }
         static var mailbox: UInt64 { 1 }
         static var status: UInt64 { 2 }
-        static var listener: UInt64 { 3 }
         static var firstDynamic: UInt64 { 16 }
     }
 
@@ -36,9 +35,7 @@ final class ControlCore {
     private var statusSocket: StatusSocket
     private let service = ServiceManager()
     private var greetings: [UInt64: Greeting] = [:]
-    /// The lanes of each link that take streams: their numbers by generation.
-    private var streamLanes: [Int: [UInt64: Int]] = [:]
-    private var streamTurn = 0
+    var streamLanes = StreamLanes()
     private var nextToken = Token.firstDynamic
     private var nextGeneration: UInt64 = 0
     private var nextSecond = MonotonicTime(nanoseconds: 0)
@@ -49,8 +46,6 @@ final class ControlCore {
     private var ending: Ending?
     /// What is left to do at the end takes no longer.
     private static var goodbyeSeconds: UInt64 { 5 }
-    /// Links whose peers are about to end.
-    private var retiring: Set<Int> = []
 
     /// Sets up everything that needs privileges or can be refused, before any thread is started.
     init(_ configuration: VPNConfiguration, side: PacketSide, streamRules: StreamRules, logger: Logger) throws {
@@ -100,8 +95,16 @@ final class ControlCore {
     func run() throws {
         if let endpoint = configuration.metrics {
             let board = self.board
-            let server = try HTTPEndpoint(endpoint) { Metrics.respond(to: $0, board) }
-            _ = try WorkerThread(name: "metrics") { server.serve() }
+            let server = try HTTPEndpoint(
+                endpoint,
+                metrics: { Metrics.text(board) },
+                isSteady: { board.pulse.isSteady(at: Clock.now()) },
+                readiness: {
+                    let (live, expected) = board.readiness(at: Clock.now())
+                    return (live > 0, "\(live) of \(expected) links")
+                }
+            )
+            try server.start()
         }
         var threads: [Handover<WorkerThread>] = []
         for (index, worker) in workers.enumerated() {
@@ -152,106 +155,9 @@ final class ControlCore {
     /// Counts a connection by what became of it.
     func count(_ result: String) { board.update { $0.handshakes[result, default: 0] += 1 } }
 
-    /// Makes a lane of a connection and gives it to its worker.
-    func open(
-        _ greeting: Greeting,
-        _ introduction: Greeting.Introduction,
-        link: Int,
-        lane: Int,
-        generation: UInt64,
-        bound: RouteTable<Bool>,
-        at now: MonotonicTime
-    ) {
-        let parameters = greeting.parameters
-        let unsent = greeting.unsent
-        guard let (socket, session, leftover) = greeting.release(), let socket = socket.take(),
-            let session = session.take()
-        else { preconditionFailure("a connection becomes a lane once") }
-        if features.contains(.datagramSegmentation), !introduction.hello.features.contains(.datagramSegmentation) {
-            for worker in workers { worker.mailbox.post(.refuseDatagramSegmentation) }
-        }
-        let peer = LanePeer(
-            link: link,
-            lane: lane,
-            generation: generation,
-            bound: bound,
-            mtu: min(configuration.mtu, introduction.hello.mtu),
-            expiry: min(introduction.certificate.expiry, greeting.identity.context.expiry),
-            takesStreams: introduction.hello.features.contains(.streams),
-            run: introduction.hello.features.contains(.movingStreams) ? introduction.hello.session : nil
-        )
-        let counters = LaneCounters()
-        let entry = Board.LaneEntry(
-            index: lane,
-            generation: generation,
-            counters: counters,
-            address: greeting.address.description,
-            parameters: parameters,
-            since: now
-        )
-        board.update { state in
-            state.handshakes["ok", default: 0] += 1
-            state.links[link]?.software = introduction.hello.software
-            state.links[link]?.lanes.append(entry)
-        }
-        if peer.takesStreams { streamLanes[link, default: [:]][generation] = lane }
-        let lane = Lane(socket, session, peer: peer, counters: counters, leftover: leftover, unsent: unsent, at: now)
-        workers[peer.lane % workers.count].mailbox.post(.adopt(lane))
-    }
-
-    /// Whether a certificate that was accepted under an older identity is still to be accepted.
-    func stillTrusts(_ certificate: PeerCertificate, of greeting: Greeting) -> Bool {
-        greeting.identity === store.current || store.current.context.stillTrusts(certificate)
-    }
-
-    /// Whether a connection was made under certificates that have been replaced since.
-    func isOutdated(_ greeting: Greeting) -> Bool { !store.current.isSameForTLS(as: greeting.identity) }
-
     func takeGeneration() -> UInt64 {
         nextGeneration += 1
         return nextGeneration
-    }
-
-    /// Has a stream made of a connection over the first of some links that has a lane for it and was not tried yet; whether there
-    /// is one.
-    func open(_ request: StreamRequest, links: [Int]) -> Bool {
-        guard let link = links.first(where: { !request.tried.contains($0) && open(request, link: $0) }) else {
-            return false
-        }
-        let isAnother = !request.tried.isEmpty || request.lost.map { $0 != link } ?? false
-        if isAnother { board.update { $0.failovers += 1 } }
-        return true
-    }
-
-    /// Has a stream made of a connection; whether the link has a lane for it.
-    private func open(_ request: StreamRequest, link: Int) -> Bool {
-        guard let lanes = streamLanes[link], !lanes.isEmpty else { return false }
-        streamTurn &+= 1
-        let numbers = Set(lanes.values).sorted()
-        let lane = numbers[streamTurn % numbers.count]
-        workers[lane % workers.count].mailbox.post(.open(request, link: link, lane: lane))
-        return true
-    }
-
-    /// Gives all workers new rules.
-    func publish(_ side: PacketSide) { for worker in workers { worker.mailbox.post(.rules(side)) } }
-
-    /// Notes on the board that a connection ended.
-    func forget(_ peer: LanePeer, _ end: LaneEnd) {
-        streamLanes[peer.link]?[peer.generation] = nil
-        if streamLanes[peer.link]?.isEmpty != false { retiring.remove(peer.link) }
-        board.update { state in
-            guard let link = state.links[peer.link],
-                let index = link.lanes.firstIndex(where: { $0.generation == peer.generation })
-            else { return }
-            let lane = link.lanes[index]
-            state.links[peer.link]?.keepFigures(of: lane)
-            state.links[peer.link]?.lanes.remove(at: index)
-            if case .drained = end { return }
-            state.links[peer.link]?.reconnects += 1
-            state.links[peer.link]?.lastError = "\(end)"
-            state.links[peer.link]?.lastErrorAt = Clock.unixTime()
-        }
     }
 
     // MARK: - The loop
@@ -272,7 +178,7 @@ final class ControlCore {
                 statusSocket.answer(token, self, at: then) { (try? StatusReport(board, at: then).json()) ?? "{}" }
             default:
                 if let greeting = greetings[token] {
-                    finish(greeting, greeting.advance(), at: then)
+                    finish(greeting, greeting.advance(at: then), at: then)
                 } else {
                     delegate?.ready(token, at: then)
                 }
@@ -301,14 +207,17 @@ final class ControlCore {
     /// Whether descriptors are left for more streams beside all else.
     var hasRoomForStreams: Bool { workers.first?.hasRoomForStreams ?? false }
 
+    /// How many connections were handed to workers for a link, which its lanes do not count as streams yet.
+    func offeredCount(on link: Int) -> UInt64 { workers.first?.offeredCount(on: link) ?? 0 }
+
     /// Whether a link's peer is about to end, so that others go first.
-    func isRetiring(_ link: Int) -> Bool { retiring.contains(link) }
+    func isRetiring(_ link: Int) -> Bool { streamLanes.isRetiring(link) }
 
     private func handle(_ event: Event, at now: MonotonicTime) {
         if case .worker(.deviceLost(let error)) = event {
             failure = error
         } else if case .worker(.retiring(let peer)) = event {
-            retiring.insert(peer.link)
+            streamLanes.retire(peer.link)
         } else {
             delegate?.handle(event, at: now)
         }
@@ -335,11 +244,7 @@ final class ControlCore {
             ResidentMemory.releaseProgramText()
         }
         for greeting in greetings.values where greeting.deadline <= now {
-            let failure = Greeting.Failure(
-                result: Greeting.Failure.timeout,
-                reason: "\(greeting.address) did not finish its handshake"
-            )
-            finish(greeting, .failed(failure), at: now)
+            finish(greeting, .failed(greeting.lateness), at: now)
         }
         reload(at: now)
         let (live, expected) = board.readiness(at: now)
@@ -355,24 +260,5 @@ final class ControlCore {
         guard allMoved else { return logger.error("a worker stands still") }
         board.pulse.beat(at: now)
         service.notify("WATCHDOG=1")
-    }
-
-    private func reload(at now: MonotonicTime) {
-        do {
-            guard let old = try store.refresh() else { return }
-            logger.notice("certificates and keys reloaded")
-            let expiry = store.current.context.expiry
-            board.update { state in
-                state.reloads["ok", default: 0] += 1
-                state.certificateExpiry = expiry
-            }
-            delegate?.renewed(from: old, at: now)
-        } catch {
-            logger.error("reload failed, the old identity stays in use", metadata: ["reason": "\(error)"])
-            board.update { state in
-                state.reloads["failed", default: 0] += 1
-                state.lastError = "reload failed: \(error)"
-            }
-        }
     }
 }

@@ -26,15 +26,17 @@ final class Greeting {
         /// The `result` label of the metric.
         let result: String
         let reason: String
-
-        /// The result of one that did not come to its end in time.
-        static let timeout = "timeout"
+        /// Whether the path carried nothing any more once TCP stood, as far as this side can tell.
+        var isSilence = false
     }
 
     private enum Phase { case connecting, handshake, hello, confirmation }
 
     /// How long it may take in all.
     static var patience: Nanoseconds { .seconds(5) }
+    /// An end this long after TCP stood is no answer to what was said: one side gave up waiting for segments, which its kernel
+    /// and the server's door do after 3 s.
+    private static var silence: Nanoseconds { .milliseconds(2500) }
 
     let deadline: MonotonicTime
     let address: SocketAddress
@@ -48,6 +50,8 @@ final class Greeting {
     private var socket: StreamSocket?
     private var session: TLSSession?
     private var phase: Phase
+    /// On a client: since when TCP stands.
+    private var connectedAt: MonotonicTime?
     private var incoming = FlatBuffer(capacity: 16 * 1024)
     private var plaintext = FlatBuffer(capacity: 48 * 1024)
     private var outgoing = FlatBuffer(capacity: 32 * 1024)
@@ -102,12 +106,18 @@ final class Greeting {
         }
     }
 
+    /// What it came to where it takes longer than it may.
+    var lateness: Failure {
+        let reason = "\(address) did not finish its handshake"
+        return Failure(result: "timeout", reason: reason, isSilence: connectedAt != nil)
+    }
+
     /// Goes as far as what has arrived allows.
-    func advance() -> Step {
+    func advance(at now: MonotonicTime) -> Step {
         do {
             if phase == .connecting {
                 guard try finishConnecting() else { return .underWay }
-                phase = .handshake
+                (phase, connectedAt) = (.handshake, now)
             }
             repeat {
                 if phase == .handshake, try shakeHands() { phase = .hello }
@@ -115,10 +125,13 @@ final class Greeting {
                 if phase == .confirmation, let introduction = try readConfirmation() {
                     return .introduced(introduction)
                 }
-            } while try receive()
+            } while try receive(at: now)
             return .underWay
         } catch let failure as Failure {
             return .failed(failure)
+        } catch let violation as ProtocolViolation {
+            try? send(.close, CloseNotice(.protocolViolation, violation.rawValue).payload)
+            return .failed(Failure(result: "protocol", reason: violation.rawValue))
         } catch let error as TLSError {
             return .failed(Failure(result: "tls", reason: error.description))
         } catch {
@@ -224,9 +237,9 @@ final class Greeting {
         switch header.kind {
         case .hello:
             guard let certificate, let peer = certificate.identity else { return nil }
-            return Introduction(identity: peer, certificate: certificate, hello: try Self.hello(payload))
+            return Introduction(identity: peer, certificate: certificate, hello: try Hello(payload))
         case .close: throw try Self.refusal(payload)
-        default: throw Failure(result: "protocol", reason: ProtocolViolation.unexpectedFrame.rawValue)
+        default: throw ProtocolViolation.unexpectedFrame
         }
     }
 
@@ -252,11 +265,7 @@ final class Greeting {
             }
             return nil
         }
-        do throws(ProtocolViolation) {
-            return try FrameHeader(bytes.span)
-        } catch {
-            throw Failure(result: "protocol", reason: error.rawValue)
-        }
+        return try FrameHeader(bytes.span)
     }
 
     /// Consumes the next frame, once all of it has arrived.
@@ -268,24 +277,13 @@ final class Greeting {
         return Array(bytes[FrameHeader.byteCount..<total])
     }
 
-    private static func hello(_ payload: [UInt8]) throws -> Hello {
-        do throws(ProtocolViolation) {
-            return try Hello(payload)
-        } catch {
-            throw Failure(result: "protocol", reason: error.rawValue)
-        }
-    }
-
-    private static func refusal(_ payload: [UInt8]) throws -> Failure {
-        do throws(ProtocolViolation) {
-            return Failure(result: "refused", reason: "refused by the peer: \(try CloseNotice(payload.span))")
-        } catch {
-            throw Failure(result: "protocol", reason: error.rawValue)
-        }
+    private static func refusal(_ payload: [UInt8]) throws(ProtocolViolation) -> Failure {
+        let notice = try CloseNotice(payload.span)
+        return Failure(result: "refused", reason: "refused by the peer: \(notice)")
     }
 
     /// Reads once; returns whether anything came.
-    private func receive() throws -> Bool {
+    private func receive(at now: MonotonicTime) throws -> Bool {
         incoming.compact()
         guard incoming.room > 0 else { throw Failure(result: "protocol", reason: "too much before the hello") }
         let result: Transfer
@@ -296,9 +294,14 @@ final class Greeting {
         switch result {
         case .bytes: return true
         case .wouldBlock: return false
-        case .ended: throw Failure(result: "connection", reason: "the peer closed the connection")
-        case .failed(let code): throw Failure(result: "connection", reason: SystemError.text(code))
+        case .ended: throw loss("the peer closed the connection", at: now)
+        case .failed(let code): throw loss(SystemError.text(code), at: now)
         }
+    }
+
+    private func loss(_ reason: String, at now: MonotonicTime) -> Failure {
+        let isSilence = connectedAt.map { now >= $0 + Self.silence } ?? false
+        return Failure(result: "connection", reason: reason, isSilence: isSilence)
     }
 
     private func encrypt(_ frame: borrowing FlatBuffer) throws(TLSError) {
@@ -310,14 +313,4 @@ final class Greeting {
         guard !outgoing.isEmpty else { return }
         _ = socket?.send(from: &outgoing)
     }
-}
-
-/// Carries a value that has one owner from one owner to the next.
-final class Handover<Value: ~Copyable & Sendable> {
-    private var value: Value?
-
-    init(_ value: consuming Value) { self.value = consume value }
-
-    /// Gives the value away; `nil` the second time.
-    func take() -> Value? { value.take() }
 }

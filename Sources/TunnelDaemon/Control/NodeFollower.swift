@@ -56,7 +56,7 @@ final class NodeFollower: Sendable {
     private func followUntilChange() async {
         let stamp = FileStamp(path)
         let following = Task { await self.follow() }
-        while FileStamp(path) == stamp { try? await Task.sleep(nanoseconds: 10_000_000_000) }
+        while FileStamp(path) == stamp { try? await Task.sleep(.seconds(10)) }
         following.cancel()
         await following.value
     }
@@ -64,13 +64,7 @@ final class NodeFollower: Sendable {
     private func follow() async {
         let client: KubernetesClient
         do {
-            let kubeconfig = try Kubeconfig(path: path)
-            client = KubernetesClient(
-                servers: [kubeconfig.server],
-                security: kubeconfig.security,
-                transport: transport,
-                agent: "tendril-vpn/\(Version.text)"
-            )
+            client = KubernetesClient(try Kubeconfig(path: path), transport: transport, program: "tendril-vpn")
         } catch {
             return tell(.failed(reason: "\(error)"))
         }
@@ -86,7 +80,7 @@ final class NodeFollower: Sendable {
                 for node in nodes { self.note(node, in: &claims) }
             }
         case .changed(let node): change { self.note(node, in: &$0) }
-        case .removed(let node): change { $0[node.metadata.name ?? ""] = nil }
+        case .removed(let node): change { $0[node.name] = nil }
         }
     }
 

@@ -9,21 +9,22 @@ import TunnelProtocol
 extension ServerControl {
     var streamRoutes: StreamRoutes {
         let board = core.board.snapshot
-        let paths = registry.streamPaths.map { path in
+        func path(_ known: ServerRegistry.StreamPath) -> StreamRoutes.Path {
             StreamRoutes.Path(
-                link: path.link,
-                name: path.name,
-                networks: path.networks,
-                owned: path.owned,
-                roundTrip: board.links[path.link]?.roundTrip
+                link: known.link,
+                name: known.name,
+                networks: known.networks,
+                owned: known.owned,
+                roundTrip: board.links[known.link]?.roundTrip,
+                isRetiring: core.isRetiring(known.link)
             )
         }
-        // Whoever is about to end serves only where nobody else can.
-        let lasting = paths.filter { !core.isRetiring($0.link) }
         return StreamRoutes(
             shoot: registry.shootNetworks,
-            paths: lasting.isEmpty ? paths : lasting,
+            paths: registry.streamPaths.map(path),
+            missing: registry.missingPaths.map(path),
             names: registry.clientNames,
+            outside: outside,
             areOwnersKnown: registry.areOwnersKnown
         )
     }

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSystem
 import Logging
 import Netlink
@@ -84,7 +85,14 @@ struct TunnelSetup: ~Copyable {
             do throws(SystemError) {
                 try DurableFile.overwrite(path, with: "1")
             } catch {
-                logger.debug("forwarding not changed", metadata: ["path": "\(path)", "reason": "\(error)"])
+                // Without IPv6 there is no such file, and nothing to be forwarded.
+                let isOn = (try? DurableFile.read(path))?.first == UInt8(ascii: "1")
+                let level: Logger.Level = isOn || error.code == ENOENT ? .debug : .warning
+                logger.log(
+                    level: level,
+                    "forwarding not changed",
+                    metadata: ["path": "\(path)", "reason": "\(error)"]
+                )
             }
         }
     }

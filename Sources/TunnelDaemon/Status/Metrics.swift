@@ -230,18 +230,4 @@ enum Metrics {
             count: count
         )
     }
-
-    /// Answers a path of the HTTP endpoint.
-    static func respond(to path: String, _ board: Board) -> HTTPEndpoint.Response? {
-        switch path {
-        case "/metrics": return HTTPEndpoint.Response(type: "text/plain; version=0.0.4; charset=utf-8", text(board))
-        case "/healthz":
-            let isSteady = board.pulse.isSteady(at: Clock.now())
-            return HTTPEndpoint.Response(status: isSteady ? 200 : 503, isSteady ? "ok\n" : "a thread stands still\n")
-        case "/readyz":
-            let (live, expected) = board.readiness(at: Clock.now())
-            return HTTPEndpoint.Response(status: live > 0 ? 200 : 503, "\(live) of \(expected) links\n")
-        default: return nil
-        }
-    }
 }

@@ -20,9 +20,9 @@ enum PeerStatus {
     /// - Returns: what it tells.
     /// - Throws: where nobody answers in time, or with what cannot be read.
     static func ask(_ name: String, socket path: String, within patience: Nanoseconds) throws -> StatusReport {
-        let bytes = try answer(of: name, socket: path, within: patience)
+        let body = try body(of: try answer(of: name, socket: path, within: patience))
         do {
-            return try StatusReport(json: bytes)
+            return try StatusReport(json: body)
         } catch {
             // The decoder names what it stumbled over, in the client's words.
             throw PeerStatusError("the answer cannot be read: \(error)")
@@ -31,9 +31,7 @@ enum PeerStatus {
 
     private static func answer(of name: String, socket path: String, within patience: Nanoseconds) throws -> [UInt8] {
         let deadline = Clock.now() + patience
-        guard let address = SocketAddress(path: path) else {
-            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
-        }
+        let address = try SocketAddress.local(path)
         let socket: OwnedDescriptor
         do throws(SystemError) {
             socket = try address.connectBlocking(within: patience)
@@ -63,6 +61,11 @@ enum PeerStatus {
             answer += chunk[..<count]
             guard answer.count <= maximumAnswer else { throw PeerStatusError("the answer has more than 1 MiB") }
         }
+        return answer
+    }
+
+    /// What stands behind the head of an answer that is no refusal.
+    private static func body(of answer: [UInt8]) throws(PeerStatusError) -> [UInt8] {
         guard let end = answer.firstIndex(of: 0x0A), answer.starts(with: Array("HTTP/1.1 ".utf8)) else {
             throw PeerStatusError("the daemon gave no answer")
         }

@@ -55,16 +55,9 @@ struct StatusSocket: ~Copyable {
         }
     }
 
-    private static func connect(_ path: String) throws(SystemError) -> OwnedDescriptor {
-        guard let address = SocketAddress(path: path) else {
-            throw SystemError("use the socket \(path)", code: ENAMETOOLONG)
-        }
-        return try address.connectBlocking()
-    }
-
     /// Asks the daemon behind `path`.
     static func ask(_ path: String) throws(SystemError) -> [UInt8] {
-        let socket = try connect(path)
+        let socket = try SocketAddress.local(path).connectBlocking()
         var content: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {

@@ -105,8 +105,13 @@ final class EgressDoor {
             request.lost = link
             return park(request)
         }
-        request.tried.insert(link)
-        if reset.reason.mayWorkElsewhere, now < request.deadline, route(request, guide.streamRoutes) { return }
+        request.failed(on: link, reset)
+        guard reset.reason.mayWorkElsewhere, now < request.deadline else { return answer(request, HTTPRefusal(reset)) }
+        let routes = guide.streamRoutes
+        if route(request, routes) { return }
+        if Parking.hasTime(for: request, at: now), routes.isAwaited(for: request.target, besides: request.tried) {
+            return park(request)
+        }
         answer(request, HTTPRefusal(reset))
     }
 
@@ -185,7 +190,8 @@ final class EgressDoor {
         guard let guide else { return }
         let routes = guide.streamRoutes
         parked.retry(at: now, { route($0, routes) }) { request in
-            answer(request, HTTPRefusal(504, guide.absence(for: request.target, at: now)))
+            let absence = HTTPRefusal(504, guide.absence(for: request.target, at: now))
+            answer(request, request.refusal.map { HTTPRefusal($0) } ?? absence)
         }
     }
 

@@ -12,6 +12,11 @@ struct Parking {
     private var requests: [StreamRequest] = []
     private var nextRetry = MonotonicTime(nanoseconds: 0)
 
+    /// Whether a request may wait for a link at `now`, or go on to.
+    static func hasTime(for request: StreamRequest, at now: MonotonicTime) -> Bool {
+        now < request.arrivedAt + patience
+    }
+
     var count: Int { requests.count }
     var isFull: Bool { requests.count >= Self.capacity }
 
@@ -32,7 +37,7 @@ struct Parking {
         nextRetry = now + Self.respite
         requests.removeAll { request in
             if request.isAbandoned || route(request) { return true }
-            guard now >= request.arrivedAt + Self.patience else { return false }
+            guard !Self.hasTime(for: request, at: now) else { return false }
             giveUp(request)
             return true
         }

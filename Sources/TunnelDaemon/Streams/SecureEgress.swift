@@ -48,7 +48,7 @@ final class SecureEgress: @unchecked Sendable {
         }
         (self.settings, self.door, self.logger, self.base) = (settings, door, logger, base)
         sessions = try Self.load(settings)
-        socket = try StreamSocket(listeningAt: try SocketAddress.resolve(settings.listen)[0])
+        socket = try StreamSocket.listening(at: settings.listen)
     }
 
     deinit {
@@ -66,19 +66,15 @@ final class SecureEgress: @unchecked Sendable {
     }
 
     private func serve() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
+        let context = UnsafeMutableRawPointer(to: self)
         let accept: evconnlistener_cb = { _, descriptor, _, _, context in
-            guard let context else { return }
-            Unmanaged<SecureEgress>.fromOpaque(context).takeUnretainedValue().accept(descriptor)
+            context?.object(SecureEgress.self).accept(descriptor)
         }
         listener = evconnlistener_new(base, accept, context, LEV_OPT_CLOSE_ON_EXEC, -1, socket.rawDescriptor)
         guard let listener else { return logger.critical("nobody listens for egress over TLS") }
         // Out of descriptors: libevent would call again at once, and for ever.
         evconnlistener_set_error_cb(listener) { _, _ in usleep(50_000) }
-        let late: event_callback_fn = { _, _, context in
-            guard let context else { return }
-            Unmanaged<SecureEgress>.fromOpaque(context).takeUnretainedValue().dismissLate()
-        }
+        let late: event_callback_fn = { _, _, context in context?.object(SecureEgress.self).dismissLate() }
         timer = event_new(base, -1, 0, late, context)
         withExtendedLifetime(self) { _ = event_base_dispatch(base) }
     }
@@ -130,11 +126,8 @@ final class SecureEgress: @unchecked Sendable {
             visitors[oldest]?.dismiss("too many are at the door")
         }
         watchTime()
-        let told: bufferevent_event_cb = { _, what, context in
-            guard let context else { return }
-            Unmanaged<Visitor>.fromOpaque(context).takeUnretainedValue().told(what)
-        }
-        bufferevent_setcb(events, nil, nil, told, Unmanaged.passUnretained(visitor).toOpaque())
+        let told: bufferevent_event_cb = { _, what, context in context?.object(Visitor.self).told(what) }
+        bufferevent_setcb(events, nil, nil, told, UnsafeMutableRawPointer(to: visitor))
         bufferevent_enable(events, Int16(EV_READ | EV_WRITE))
     }
 
@@ -198,112 +191,5 @@ final class SecureEgress: @unchecked Sendable {
             say("the egress socket does not answer", "\(error)")
             bufferevent_free(outer)
         }
-    }
-}
-
-/// Two connections that are one: what comes from either goes to the other, in the order in which it came, with each
-/// direction's own end.
-private final class Relay {
-    /// As much as one side may be behind the other, in bytes.
-    private static let window = 512 * 1024
-
-    private final class Side {
-        let events: OpaquePointer
-        unowned let relay: Relay
-        /// Whether nothing more comes from it.
-        var isEnded = false
-        /// Whether nothing more goes to it.
-        var isShut = false
-
-        init(_ events: OpaquePointer, _ relay: Relay) { (self.events, self.relay) = (events, relay) }
-
-        var unsent: Int { evbuffer_get_length(bufferevent_get_output(events)) }
-    }
-
-    private let socket: StreamSocket
-    private let events: (outer: OpaquePointer, inner: OpaquePointer)
-    private let isOver: (ObjectIdentifier) -> Void
-    private lazy var outer = Side(events.outer, self)
-    private lazy var inner = Side(events.inner, self)
-
-    /// Takes both connections.
-    init(
-        outer: OpaquePointer,
-        inner: OpaquePointer,
-        _ socket: consuming StreamSocket,
-        isOver: @escaping (ObjectIdentifier) -> Void
-    ) {
-        events = (outer, inner)
-        self.socket = socket
-        self.isOver = isOver
-    }
-
-    deinit {
-        bufferevent_free(events.outer)
-        bufferevent_free(events.inner)
-    }
-
-    func start() {
-        // Who ends without a word of TLS has ended all the same; nothing here is cut that its own TLS would not notice.
-        bufferevent_openssl_set_allow_dirty_shutdown(events.outer, 1)
-        for side in [outer, inner] {
-            bufferevent_setwatermark(side.events, Int16(EV_WRITE), Self.window / 2, 0)
-            bufferevent_setcb(
-                side.events,
-                { _, context in Relay.side(context).map { $0.relay.move(from: $0) } },
-                { _, context in Relay.side(context).map { $0.relay.drained($0) } },
-                { _, what, context in Relay.side(context).map { $0.relay.told($0, what) } },
-                Unmanaged.passUnretained(side).toOpaque()
-            )
-            bufferevent_enable(side.events, Int16(EV_READ | EV_WRITE))
-        }
-        // What came behind the handshake.
-        move(from: outer)
-    }
-
-    private static func side(_ context: UnsafeMutableRawPointer?) -> Side? {
-        context.map { Unmanaged<Side>.fromOpaque($0).takeUnretainedValue() }
-    }
-
-    private func other(_ side: Side) -> Side { side === outer ? inner : outer }
-
-    private func move(from side: Side) {
-        let target = other(side)
-        bufferevent_write_buffer(target.events, bufferevent_get_input(side.events))
-        if target.unsent > Self.window { bufferevent_disable(side.events, Int16(EV_READ)) }
-    }
-
-    /// Half of what waited for this side is gone.
-    private func drained(_ side: Side) {
-        let source = other(side)
-        if source.isEnded {
-            bufferevent_setwatermark(side.events, Int16(EV_WRITE), 0, 0)
-            if side.unsent == 0 { shut(side) }
-        } else {
-            bufferevent_enable(source.events, Int16(EV_READ))
-        }
-    }
-
-    private func told(_ side: Side, _ what: Int16) {
-        guard Int32(what) & BEV_EVENT_EOF != 0 else {
-            // A failure of one side is one of both.
-            return isOver(ObjectIdentifier(self))
-        }
-        side.isEnded = true
-        move(from: side)
-        drained(other(side))
-        // Its own direction may go on.
-        if !side.isShut { bufferevent_enable(side.events, Int16(EV_WRITE)) }
-    }
-
-    private func shut(_ side: Side) {
-        guard !side.isShut else { return }
-        side.isShut = true
-        if side === outer {
-            ServerSessions.endSending(bufferevent_openssl_get_ssl(side.events))
-        } else {
-            shutdown(socket.rawDescriptor, CInt(SHUT_WR))
-        }
-        if outer.isShut, inner.isShut { isOver(ObjectIdentifier(self)) }
     }
 }

@@ -18,6 +18,8 @@ final class ServiceDoor {
     private var latch = DoorLatch()
     /// The links that lead to a server, to be asked for anew each time.
     private let links: () -> [Int]
+    /// Those that there should be and that are down.
+    private let missing: () -> [Int]
 
     /// Listens at an address of this node.
     ///
@@ -25,11 +27,18 @@ final class ServiceDoor {
     ///   - core: opens the streams.
     ///   - listener: listens already.
     ///   - links: says which links are up, the least loaded first.
+    ///   - missing: says which others there should be.
     /// - Throws: `SystemError` where it cannot be watched.
-    init(_ core: ControlCore, _ listener: consuming StreamSocket, links: @escaping () -> [Int]) throws(SystemError) {
+    init(
+        _ core: ControlCore,
+        _ listener: consuming StreamSocket,
+        links: @escaping () -> [Int],
+        missing: @escaping () -> [Int]
+    ) throws(SystemError) {
         self.core = core
         self.listener = listener
         self.links = links
+        self.missing = missing
         token = core.takeToken()
         try core.poller.watch(self.listener.rawDescriptor, for: .readable, token: token)
     }
@@ -62,7 +71,7 @@ final class ServiceDoor {
 
     /// Looks after what waits; when it next has to.
     func advance(to now: MonotonicTime) -> MonotonicTime? {
-        if parked.isDue(at: now) { parked.retry(at: now, route) { close($0, "no link") } }
+        if parked.isDue(at: now) { parked.retry(at: now, route) { close($0, $0.refusal.map { "\($0)" } ?? "no link") } }
         latch.openIfDue(listener.rawDescriptor, token, core, at: now)
         return parked.count == 0 && !latch.isShut ? nil : now + .milliseconds(50)
     }
@@ -74,11 +83,17 @@ final class ServiceDoor {
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
         if reset.reason == .linkDown {
             request.lost = link
-            return parked.isFull ? close(request, "too many streams") : parked.add(request)
+            return park(request)
         }
-        request.tried.insert(link)
+        request.failed(on: link, reset)
         if now < request.deadline, route(request) { return }
+        // A server that was not asked may be back in a moment.
+        if Parking.hasTime(for: request, at: now), !request.tried.isSuperset(of: missing()) { return park(request) }
         close(request, "\(reset)")
+    }
+
+    private func park(_ request: StreamRequest) {
+        if parked.isFull { close(request, "too many streams") } else { parked.add(request) }
     }
 
     private func route(_ request: StreamRequest) -> Bool { core.open(request, links: links()) }

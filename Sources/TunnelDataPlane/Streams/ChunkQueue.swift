@@ -1,8 +1,10 @@
 import LinuxSystem
 import TendrilCore
+import TunnelProtocol
 
 /// A piece of memory.
 struct Chunk {
+    /// Where bytes may stand; before it is room for the head of the frame that they leave in.
     let memory: UnsafeMutableRawPointer
     /// So much of it was written at any time, in bytes of whole pages: what it takes of the machine's memory.
     var touched = 0
@@ -10,9 +12,13 @@ struct Chunk {
 
 /// Pieces of memory of one size that the streams of a worker share; a few free ones are kept at hand.
 final class ChunkStore {
-    /// The size of a piece in bytes; pages that are never touched cost nothing.
-    static var chunkSize: Int { 64 * 1024 }
+    /// The bytes that a piece takes: those of one frame, so that a socket is read, and its bytes leave and arrive, as a whole.
+    static var chunkSize: Int { StreamFrame.maximumData }
+    /// Room before them, for the head of that frame.
+    static var headroom: Int { 1024 }
     static var pageSize: Int { 4096 }
+    /// What is taken from the system, in bytes; pages that are never touched cost nothing.
+    private static var memorySize: Int { headroom + chunkSize }
     private static var reserve: Int { 64 }
 
     private var free: [Chunk] = []
@@ -26,7 +32,7 @@ final class ChunkStore {
     deinit { trim() }
 
     func take() -> Chunk {
-        let chunk = free.popLast() ?? Chunk(memory: Pages.take(Self.chunkSize))
+        let chunk = free.popLast() ?? Chunk(memory: Pages.take(Self.memorySize) + Self.headroom)
         used += 1
         held += chunk.touched
         return chunk
@@ -35,8 +41,10 @@ final class ChunkStore {
     func give(_ chunk: Chunk) {
         used -= 1
         held -= chunk.touched
-        if free.count < Self.reserve { free.append(chunk) } else { Pages.give(chunk.memory, Self.chunkSize) }
+        if free.count < Self.reserve { free.append(chunk) } else { Self.release(chunk) }
     }
+
+    private static func release(_ chunk: Chunk) { Pages.give(chunk.memory - headroom, memorySize) }
 
     /// Notes that more of a piece in use was written.
     func touched(_ bytes: Int) { held += bytes }
@@ -51,7 +59,7 @@ final class ChunkStore {
 
     /// Gives what is kept at hand back to the system.
     func trim() {
-        for chunk in free { Pages.give(chunk.memory, Self.chunkSize) }
+        for chunk in free { Self.release(chunk) }
         free.removeAll(keepingCapacity: true)
     }
 }
@@ -101,7 +109,8 @@ struct ChunkQueue: ~Copyable {
         guard count > 0 else { return releaseAll() }
         let last = start + count - 1
         let index = last / ChunkStore.chunkSize
-        let touched = (last % ChunkStore.chunkSize / ChunkStore.pageSize + 1) * ChunkStore.pageSize
+        let end = ChunkStore.headroom + last % ChunkStore.chunkSize
+        let touched = (end / ChunkStore.pageSize + 1) * ChunkStore.pageSize
         let more = touched - chunks[index].touched
         guard more > 0 else { return }
         chunks[index].touched = touched
@@ -134,6 +143,18 @@ struct ChunkQueue: ~Copyable {
         guard length > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         let chunk = chunks[position / ChunkStore.chunkSize]
         return UnsafeRawBufferPointer(start: chunk.memory + position % ChunkStore.chunkSize, count: length)
+    }
+
+    /// The same behind `head` bytes (`ChunkStore.headroom` at most) that may be written; nothing where what lies before is the stream's.
+    func framed(from offset: Int, atMost limit: Int, head: Int) -> UnsafeMutableRawBufferPointer? {
+        precondition(head <= ChunkStore.headroom, "a head that is too long")
+        guard (start + offset) % ChunkStore.chunkSize == 0 else { return nil }
+        let bytes = piece(from: offset, atMost: limit)
+        guard let first = bytes.baseAddress else { return nil }
+        return UnsafeMutableRawBufferPointer(
+            start: UnsafeMutableRawPointer(mutating: first) - head,
+            count: head + bytes.count
+        )
     }
 
     /// A copy of all bytes.

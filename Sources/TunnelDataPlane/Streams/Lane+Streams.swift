@@ -85,14 +85,37 @@ extension Lane {
         let allowed = min(stream.machine.sendable, quantum)
         guard allowed > 0 else { return }
         let offset = Int(stream.machine.sent - stream.machine.acknowledged)
+        let placed = try putInPlace(stream, from: offset, atMost: allowed)
+        let count = if let placed { placed } else { try putByParts(stream, from: offset, atMost: allowed) }
+        stream.machine.sent(count)
+        counters.add(count, to: .streamSentBytes)
+    }
+
+    /// Sends much from where it lies, with its head right before it: one run of bytes, of which no record is the head alone.
+    private func putInPlace(_ stream: Stream, from offset: Int, atMost allowed: Int) throws(TLSError) -> Int? {
+        let heads = FrameHeader.byteCount + StreamFrame.dataHead
+        guard allowed > Self.sharingLimit,
+            let run = stream.outbox.framed(from: offset, atMost: allowed, head: heads), let start = run.baseAddress,
+            run.count > Self.sharingLimit
+        else { return nil }
+        let memory = start.assumingMemoryBound(to: UInt8.self)
+        var header = MutableSpan<UInt8>(_unsafeStart: memory, count: FrameHeader.byteCount)
+        FrameHeader(kind: .streamData, length: run.count - FrameHeader.byteCount).write(to: &header)
+        var head = MutableSpan<UInt8>(_unsafeStart: memory + FrameHeader.byteCount, count: StreamFrame.dataHead)
+        StreamFrame.write(stream: stream.id, offset: stream.machine.sent, to: &head)
+        try encryptBatch()
+        try encrypt(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(run)))
+        return run.count - heads
+    }
+
+    private func putByParts(_ stream: Stream, from offset: Int, atMost allowed: Int) throws(TLSError) -> Int {
         let bytes = stream.outbox.piece(from: offset, atMost: allowed)
         let position = stream.machine.sent
         try frame(.streamData, length: StreamFrame.dataHead + bytes.count, first: StreamFrame.dataHead) { span in
             StreamFrame.write(stream: stream.id, offset: position, to: &span)
         }
         try put(behindHead: bytes)
-        stream.machine.sent(bytes.count)
-        counters.add(bytes.count, to: .streamSentBytes)
+        return bytes.count
     }
 
     private func putResume(of set: StreamSet) throws(TLSError) {

@@ -22,7 +22,9 @@ package final class StreamRequest: @unchecked Sendable {
     /// The client that was asked for by name.
     package var peer: String?
     /// Links that were tried in vain.
-    package var tried: Set<Int> = []
+    package private(set) var tried: Set<Int> = []
+    /// What was said on the last of them.
+    package private(set) var refusal: StreamReset?
     /// The link that went down under it last.
     package var lost: Int?
     private var socket: StreamSocket?
@@ -46,6 +48,12 @@ package final class StreamRequest: @unchecked Sendable {
         case .some(let socket): SocketPeek.isOver(socket.rawDescriptor, readEndIsEnough: style == .connect)
         case .none: false
         }
+    }
+
+    /// Notes that a link was tried in vain.
+    package func failed(on link: Int, _ reset: StreamReset) {
+        tried.insert(link)
+        refusal = reset
     }
 
     /// Gives the connection away; `nil` the second time.

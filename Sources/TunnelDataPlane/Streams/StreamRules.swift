@@ -12,15 +12,21 @@ package struct StreamRules: Sendable {
     package var resolvesNames: Bool
     /// Services that have a name on this side; empty on a client.
     package var services: [String: SocketAddress]
+    /// Names with their ports that are dialled whatever network they are in; empty on a server.
+    package var outside: Set<StreamTarget>
 
     package init(
         networks: RouteTable<Bool> = .init(),
         resolvesNames: Bool = false,
-        services: [String: SocketAddress] = [:]
+        services: [String: SocketAddress] = [:],
+        outside: Set<StreamTarget> = []
     ) {
-        (self.networks, self.resolvesNames, self.services) = (networks, resolvesNames, services)
+        (self.networks, self.resolvesNames) = (networks, resolvesNames)
+        (self.services, self.outside) = (services, outside)
     }
 
-    /// Whether an address may be dialled.
-    package func allows(_ address: IPAddress) -> Bool { !address.isNeverATarget && networks.contains(address) }
+    /// Whether an address may be dialled for what was asked for.
+    package func allows(_ address: IPAddress, for target: StreamTarget) -> Bool {
+        !address.isNeverATarget && (networks.contains(address) || outside.contains(target))
+    }
 }

@@ -105,6 +105,12 @@ extension Worker {
         }
     }
 
+    /// The peer has ended, and has none of its streams any more: nothing is waited for but that what has come whole gets to its
+    /// socket.
+    func lostPeer(of set: StreamSet, at now: MonotonicTime) {
+        for stream in Array(set.streams.values) { settleUnknown(stream, at: now) }
+    }
+
     private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {
         if set.hasLostResets, let carrier = set.carrier {
             close(carrier, .notice(CloseNotice(.overloaded, "too many resets wait")))

@@ -14,6 +14,15 @@ extension Worker {
     /// Whether there may be more streams; any thread may ask.
     package var hasRoomForStreams: Bool { crew.activeStreams < UInt64(clamping: maximumStreams) }
 
+    /// Has a stream made of a connection of this side, over a lane of a link that is this worker's; any thread may ask.
+    package func offer(_ request: StreamRequest, link: Int, lane: Int) {
+        laneMap.countOffered(1, on: link)
+        mailbox.post(.open(request, link: link, lane: lane))
+    }
+
+    /// How many connections were offered to all workers for a link and are no streams of it yet; any thread may ask.
+    package func offeredCount(on link: Int) -> UInt64 { laneMap.offeredCount(on: link) }
+
     /// Whether the peer may ask for another stream of a set.
     func mayAsk(_ set: StreamSet) -> Bool {
         set.streams.count < StreamSet.maximumStreams && hasRoomForStreams
@@ -113,7 +122,9 @@ extension Worker {
             )
         }
         // Judged as it is dialled: what the name stands for now, and not what it stood for when somebody else asked.
-        let allowed = addresses.first { $0.address.map(streamRules.allows) ?? false } ?? addresses.first
+        let target = stream.target
+        let allowed =
+            addresses.first { $0.address.map { streamRules.allows($0, for: target) } ?? false } ?? addresses.first
         guard let allowed else {
             return discard(stream, because: StreamReset(.unknownName, "no address"), tellPeer: true, at: now)
         }
@@ -121,7 +132,7 @@ extension Worker {
     }
 
     private func dial(_ stream: Stream, _ address: SocketAddress, at now: MonotonicTime) {
-        guard let target = address.address, streamRules.allows(target) else {
+        guard let own = address.address, streamRules.allows(own, for: stream.target) else {
             return discard(stream, because: StreamReset(.forbidden, "\(address)"), tellPeer: true, at: now)
         }
         connect(stream, to: address, at: now)

@@ -13,7 +13,7 @@ package struct LinkMachine: Sendable {
         var isDialling = false
         /// Whether what is being dialled is outdated already.
         var mustRenew = false
-        var backoff = Backoff()
+        var backoff = DialBackoff()
         /// When a connection that had held for a while was lost.
         var lostAt: MonotonicTime?
         /// Since when attempts lead to those who are linked already.
@@ -25,7 +25,7 @@ package struct LinkMachine: Sendable {
             if wasElsewhere, elsewhereSince == nil { elsewhereSince = now }
             let isAwaited = lostAt.map { now < $0 + StreamMachine.resumeTime } ?? false
             let isSought = wasElsewhere && elsewhereSince.map { now < $0 + LinkMachine.searchTime } ?? false
-            let ceiling = isAwaited || isSought ? LinkMachine.briefCeiling : Backoff.ceiling
+            let ceiling = isAwaited || isSought ? LinkMachine.briefCeiling : DialBackoff.ceiling
             return backoff.next(random: random, atMost: ceiling)
         }
     }

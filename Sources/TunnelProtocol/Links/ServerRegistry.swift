@@ -1,16 +1,5 @@
 package import TendrilCore
 
-/// What one client's identity may speak for.
-package struct ClientBinding: Hashable, Sendable {
-    package let addresses: [IPAddress]
-    package let networks: [IPPrefix]
-
-    package init(addresses: [IPAddress], networks: [IPPrefix]) {
-        self.addresses = addresses
-        self.networks = networks
-    }
-}
-
 /// Which clients are linked to a server, and what each of them may carry; no input, output or clock.
 package struct ServerRegistry: Sendable {
     /// The most links of one server.
@@ -94,9 +83,17 @@ package struct ServerRegistry: Sendable {
 
     private var linked: [Int: Link] { links.filter { !$0.value.generations.isEmpty } }
 
-    /// The links that streams can take: the client's name, the networks that it serves, and what its Node has.
-    package var streamPaths: [(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix])] {
-        linked.filter { !$0.value.streamNetworks.isEmpty }
+    /// Where streams can go by a link: the client's name, the networks that it serves, and what its Node has.
+    package typealias StreamPath = (link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix])
+
+    /// The links that streams can take.
+    package var streamPaths: [StreamPath] { paths(of: linked) }
+
+    /// Those that went a moment ago.
+    package var missingPaths: [StreamPath] { paths(of: links.filter { $0.value.generations.isEmpty }) }
+
+    private func paths(of links: [Int: Link]) -> [StreamPath] {
+        links.filter { !$0.value.streamNetworks.isEmpty }
             .map { ($0.key, $0.value.name, $0.value.streamNetworks, nodes?[$0.value.name] ?? []) }
     }
 

@@ -49,7 +49,7 @@ package enum ConnectHead: Hashable, Sendable {
 
     private static func isField(_ line: String) -> Bool {
         guard let colon = line.utf8.firstIndex(of: 0x3A) else { return false }
-        return line.utf8.startIndex < colon && line.utf8[..<colon].allSatisfy { (0x21...0x7E).contains($0) }
+        return line.utf8.startIndex < colon && line.utf8[..<colon].allSatisfy(\.isVisible)
     }
 
     /// The length of the head with its empty line; `nil` while that has not come.
@@ -61,32 +61,4 @@ package enum ConnectHead: Hashable, Sendable {
         }
         return nil
     }
-}
-
-/// An answer other than 200: only its status line reaches kubectl's user, so that the cause stands there.
-package struct HTTPRefusal: Error, Hashable, Sendable, CustomStringConvertible {
-    package let status: Int
-    package let reason: String
-
-    package init(_ status: Int, _ reason: String) {
-        self.status = status
-        self.reason = PrintableText.make(reason.utf8)
-    }
-
-    /// The answer to a stream that could not be opened.
-    package init(_ reset: StreamReset) {
-        let status =
-            switch reset.reason {
-            case .forbidden: 403
-            case .overloaded: 503
-            case .timeout, .linkDown: 504
-            default: 502
-            }
-        self.init(status, reset.description)
-    }
-
-    package var description: String { "\(status) \(reason)" }
-
-    /// The whole answer.
-    package var bytes: [UInt8] { Array("HTTP/1.1 \(status) \(reason)\r\n\r\n".utf8) }
 }

@@ -39,8 +39,10 @@ package struct StreamReset: Error, Hashable, Sendable, CustomStringConvertible {
             }
         }
 
-        /// Whether the same target may be reached on another path.
-        package var mayWorkElsewhere: Bool { [.unreachable, .timeout, .overloaded, .lost, .linkDown].contains(self) }
+        /// Whether the same target may be reached on another path: not what it has answered itself, nor a rule.
+        package var mayWorkElsewhere: Bool {
+            [.unreachable, .timeout, .unknownName, .overloaded, .lost, .linkDown].contains(self)
+        }
 
         /// The label in metrics.
         package var label: String { "\(self)" }

@@ -13,10 +13,19 @@ package struct StreamRoutes: Sendable {
         package let owned: [IPPrefix]
         /// In microseconds, as ``SteadyRoundTrip`` has it; `nil` before one was measured.
         package let roundTrip: UInt64?
+        /// Whether the client is about to end, and serves only what nobody else does.
+        package let isRetiring: Bool
 
-        package init(link: Int, name: String, networks: [IPPrefix], owned: [IPPrefix] = [], roundTrip: UInt64?) {
+        package init(
+            link: Int,
+            name: String,
+            networks: [IPPrefix],
+            owned: [IPPrefix] = [],
+            roundTrip: UInt64?,
+            isRetiring: Bool = false
+        ) {
             (self.link, self.name, self.networks, self.owned) = (link, name, networks, owned)
-            self.roundTrip = roundTrip
+            (self.roundTrip, self.isRetiring) = (roundTrip, isRetiring)
         }
     }
 
@@ -26,14 +35,26 @@ package struct StreamRoutes: Sendable {
     /// The networks behind all clients, linked or not: nothing else is a target.
     package let shoot: [IPPrefix]
     package var paths: [Path]
+    /// Those that went a moment ago, and may be back in another.
+    private let missing: [Path]
     /// Whether Nodes say who owns what; a client's own words then put it before nobody.
     private let areOwnersKnown: Bool
 
     /// The nodes that can be asked for by name; `nil` where nobody knows them.
     private let names: Set<String>?
+    /// What can be asked for by name and port although it is no node: any client leads there.
+    private let outside: Set<StreamTarget>
 
-    package init(shoot: [IPPrefix], paths: [Path], names: Set<String>? = nil, areOwnersKnown: Bool = false) {
-        (self.shoot, self.paths, self.names, self.areOwnersKnown) = (shoot, paths, names, areOwnersKnown)
+    package init(
+        shoot: [IPPrefix],
+        paths: [Path],
+        missing: [Path] = [],
+        names: Set<String>? = nil,
+        outside: Set<StreamTarget> = [],
+        areOwnersKnown: Bool = false
+    ) {
+        (self.shoot, self.paths, self.missing) = (shoot, paths, missing)
+        (self.names, self.outside, self.areOwnersKnown) = (names, outside, areOwnersKnown)
     }
 
     /// Whether a target is one that streams lead to.
@@ -47,7 +68,9 @@ package struct StreamRoutes: Sendable {
             return nil
         // The far end resolves it, and judges what it stands for.
         case .name(let name, _):
-            guard names?.contains(name) ?? true else { return HTTPRefusal(403, "\(name) is no node of the shoot") }
+            guard outside.contains(target) || (names?.contains(name) ?? true) else {
+                return HTTPRefusal(403, "\(name) is no node of the shoot")
+            }
             return nil
         case .service(let name): return HTTPRefusal(403, "\(name) is no target")
         }
@@ -55,6 +78,8 @@ package struct StreamRoutes: Sendable {
 
     /// The links that lead to a target, the best first: the owner of the address or name, then whoever reaches it, the
     /// nearest first.
+    ///
+    /// Whoever is about to end comes behind all others.
     ///
     /// - Parameters:
     ///   - target: was not refused.
@@ -72,11 +97,24 @@ package struct StreamRoutes: Sendable {
         }
     }
 
-    /// How well a path fits; `nil` where it leads elsewhere.
+    /// Whether a link that leads to a target, and was not tried, may be back in a moment.
+    package func isAwaited(for target: StreamTarget, besides tried: Set<Int>) -> Bool {
+        missing.contains { !tried.contains($0.link) && rank(of: $0, for: target) != nil }
+    }
+
+    /// More than a path's fitness can be: the longest network has a length of 128 bits.
+    private static var beyondFitness: Int { 129 }
+
+    /// How well a path fits, worse than all others where its client is about to end; `nil` where it leads elsewhere.
+    private func rank(of path: Path, for target: StreamTarget) -> Int? {
+        fitness(of: path, for: target).map { path.isRetiring ? $0 - Self.beyondFitness : $0 }
+    }
+
+    /// How well a path fits, as long as its client lasts: from 0 on.
     ///
     /// Where Nodes are followed the address's own goes before all others. Else it is the length of the longest network that
     /// holds the address.
-    private func rank(of path: Path, for target: StreamTarget) -> Int? {
+    private func fitness(of path: Path, for target: StreamTarget) -> Int? {
         switch target {
         case .address(let address, _):
             let longest = path.networks.filter { $0.contains(address) }.map(\.length).max()

@@ -28,8 +28,13 @@ package enum StreamTarget: Hashable, Sendable, CustomStringConvertible {
     /// Whether a text can be a host's name; a text that may be read as an address in another notation is none.
     package static func isName(_ text: String) -> Bool {
         // inet_aton(3) takes 0x7f.1 and 2130706433 for addresses.
-        guard Endpoint.isHostName(text), let last = text.split(separator: ".").last?.utf8.first else { return false }
-        return !(0x30...0x39).contains(last)
+        Endpoint.isHostName(text) && !text.split(separator: ".").allSatisfy(isNumber)
+    }
+
+    /// Whether a label may be read as a decimal, octal or hexadecimal number.
+    private static func isNumber(_ label: Substring) -> Bool {
+        let isHexadecimal = label.hasPrefix("0x") || label.hasPrefix("0X")
+        return isHexadecimal ? label.dropFirst(2).allSatisfy(\.isHexDigit) : label.allSatisfy(\.isNumber)
     }
 
     package var description: String {

@@ -112,7 +112,7 @@ package struct Hello: Hashable, Sendable {
                 value += [network.family.rawValue, UInt8(network.length)] + network.address.bytes
             }
         }
-        field(.software) { $0 += software.utf8.prefix(64).map { (0x20...0x7E).contains($0) ? $0 : 0x3F } }
+        field(.software) { $0 += software.utf8.prefix(64).map { $0.isPrintable ? $0 : 0x3F } }
         field(.instances) { $0.append(UInt8(clamping: instances)) }
         return bytes
     }

@@ -62,7 +62,7 @@ struct Installer {
         let begin = Clock.unixTime()
         try await until("the seed \(seed) is taken care of") {
             let ready = try await answered { () async throws(APIError) in try await client.get(Seed.self, seed) }
-                .status?.conditions?.first { $0.type == Seed.ready }
+                .status?.conditions?[Seed.ready]
             let heartbeat = ready?.lastHeartbeatTime.flatMap { KubernetesTime.seconds($0) } ?? 0
             guard heartbeat >= begin else { return "no coordinator has said so yet" }
             return ready?.status == "True" ? nil : ready?.message ?? ""
@@ -151,7 +151,7 @@ struct Installer {
                 let text = "waited \(Self.patience.value / 1_000_000_000) s until \(what): \(reason)"
                 throw Failure(TextError(description: text), exitCode: .unavailable)
             }
-            try await Task.sleep(nanoseconds: 500_000_000)
+            try await Task.sleep(.milliseconds(500))
         }
         progress.say(what)
     }

@@ -49,7 +49,7 @@ struct UpCommand: AsyncParsableCommand {
         guard count == 0 else {
             let reason =
                 "is \(name), and the coordinator of this cluster takes care of \(served), which has \(count) shoots"
-            throw Failure(ConfigurationError([ConfigurationProblem("metadata.name", reason)]), exitCode: .configuration)
+            throw Failure(ConfigurationError("metadata.name", reason), exitCode: .configuration)
         }
     }
 

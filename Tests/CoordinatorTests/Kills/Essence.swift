@@ -20,7 +20,7 @@ enum Essence {
     /// A path without what is random in it.
     static func name(_ path: String) -> String {
         if let range = path.firstRange(of: "/bootstrap-token-") { return path[..<range.upperBound] + "#" }
-        return path.contains("/tendril-node-") ? masked(path) : path
+        return ["/tendril-node-", "/etcd-restore-"].contains { path.contains($0) } ? masked(path) : path
     }
 
     private static func difference(_ one: MemoryObjects, _ other: MemoryObjects) -> [String] {
@@ -44,7 +44,7 @@ enum Essence {
         var gone: JSONValue = ["metadata": ["resourceVersion": .null]]
         if name == World.shootPath {
             // How a shoot is, and what was done last, are told anew after each start.
-            gone = gone.merging(["status": ["conditions": .null, "lastOperation": .null]])
+            gone = gone.merging(["status": ["conditions": .null, "lastOperation": .null, "snapshots": .null]])
         }
         var document = MemoryObjects.patched(document, gone)
         if name.hasSuffix("#") { document = document.merging(["metadata": ["name": .string(name)]]) }

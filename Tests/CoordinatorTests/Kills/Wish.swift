@@ -16,6 +16,7 @@ enum Wish: String, CaseIterable, CustomTestStringConvertible {
     case wake
     case rotate
     case completeRotation
+    case restore
     case delete
 
     var testDescription: String { rawValue }
@@ -66,7 +67,7 @@ enum Wish: String, CaseIterable, CustomTestStringConvertible {
     /// A world with a shoot that nobody has seen yet.
     private static func begin() throws -> World {
         let shoot = try Samples.shoot {
-            $0.metadata.generation = 1
+            ($0.metadata.generation, $0.metadata.uid) = (1, "u1")
             $0.spec.kubernetes.version = "1.33.1"
             ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (2, 2)
         }
@@ -96,18 +97,35 @@ enum Wish: String, CaseIterable, CustomTestStringConvertible {
         case .wake: world.change(["spec": ["hibernation": ["enabled": false]]])
         case .rotate: world.change(operation(.rotateStart))
         case .completeRotation: world.change(operation(.rotateComplete))
+        case .restore:
+            world.save()
+            world.put(["metadata": ["name": "forgotten", "namespace": "default"]], inShoot: Self.forgotten)
+            let seed = "/apis/tendril.dev/v1alpha1/seeds/here"
+            world.put((world.seed[seed] ?? [:]).merging(["spec": ["snapshots": World.snapshots]]), inSeed: seed)
+            world.put(
+                ["metadata": ["name": "snapshots"], "data": ["accessKeyID": "aWQ=", "secretAccessKey": "a2V5"]],
+                inSeed: "/api/v1/namespaces/tendril-system/secrets/snapshots"
+            )
+            world.change(operation(.restore))
         case .delete: world.delete()
         }
     }
+
+    /// What came after the snapshot.
+    private static let forgotten = "/api/v1/namespaces/default/configmaps/forgotten"
 
     /// Whether a world says that it is so.
     @Sendable func isDone(_ world: World) -> Bool {
         guard self != .delete else { return world.shootDocument == nil }
         let (shoot, status) = (world.shootDocument, world.shootDocument?["status"])
         let phase: RotationPhase? = self == .rotate ? .prepared : self == .completeRotation ? .completed : nil
+        let isRestored =
+            status?["restoration"]?["phase"]?.text == RestorationPhase.completed.rawValue
+            && world.shoot[Self.forgotten] == nil
         return status?["lastOperation"]?["state"]?.text == ShootStatus.OperationState.succeeded.rawValue
             && status?["observedGeneration"] == shoot?["metadata"]?["generation"]
             && shoot?["metadata"]?["annotations"]?[ShootAnnotation.operation] == nil
+            && (self != .restore || isRestored)
             && (phase == nil || status?["credentialRotation"]?["phase"]?.text == phase?.rawValue)
     }
 }

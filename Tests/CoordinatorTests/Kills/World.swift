@@ -35,8 +35,12 @@ struct World: Sendable {
     private static let nodes = "/api/v1/nodes"
     /// How often the deletion of each Node was asked for, by its path.
     private(set) var nodeDeletions: [String: Int] = [:]
+    /// What was in the shoot's etcd when a snapshot was made of it.
+    private var saved: MemoryObjects?
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
+    /// Whether the owner's controllers take away what deleted objects have in a cloud, as long as there are machines.
+    var hasControllers = true
 
     /// How many machines there ever were.
     private(set) var machinesMade = 0
@@ -74,6 +78,7 @@ struct World: Sendable {
     /// - Returns: the answer, and where something is other than before; `nil` where nothing is.
     /// - Throws: `TransferError` where nothing answers there.
     mutating func answer(_ request: HTTPRequest) throws(TransferError) -> (response: HTTPResponse, change: String?) {
+        if request.url.hasPrefix(Self.store) { return (HTTPResponse(status: 200, body: Array(Self.listing.utf8)), nil) }
         let isOfShoot = !request.url.hasPrefix("https://api/")
         if isOfShoot, !isAwake { throw TransferError(.connect, url: request.url, reason: "nobody listens") }
         let parts = request.url.split(separator: "?", maxSplits: 1).map(String.init)
@@ -92,6 +97,7 @@ struct World: Sendable {
             isOfShoot
             ? shoot.answer(request, path, query: query, body) : seed.answer(request, path, query: query, body)
         if isOfShoot, path.hasPrefix(Self.nodes) { release(request, path) }
+        if isOfShoot, request.method == .get { tidyCloud() }
         guard request.method != .get, response.status < 300 else { return (response, nil) }
         // What is made is told its name by the answer.
         let made = request.method == .post ? JSONValue(bytes: response.body)["metadata"]?["name"]?.text : nil
@@ -106,6 +112,34 @@ struct World: Sendable {
     mutating func change(_ change: JSONValue) {
         let request = HTTPRequest(.patch, "", headers: [("Content-Type", "application/merge-patch+json")])
         _ = seed.answer(request, Self.shootPath, query: "", change)
+    }
+
+    private static let store = "https://store.example"
+    /// A snapshot that is older than another one, and cannot be restored.
+    static let broken = "20250101T000000Z"
+    private static let listing = """
+        <ListBucketResult><IsTruncated>false</IsTruncated>\
+        <Contents><Key>\(home)/u1/\(broken).snapshot</Key><Size>20000</Size></Contents>\
+        <Contents><Key>\(home)/u1/20260101T000000Z.snapshot</Key><Size>20000</Size></Contents></ListBucketResult>
+        """
+    /// What a Seed says of it.
+    static let snapshots: JSONValue = [
+        "intervalMinutes": 60, "keep": 2, "endpoint": .string(store), "region": "here", "bucket": "bucket",
+        "secretName": "snapshots",
+    ]
+
+    /// A snapshot is made of the shoot's etcd.
+    mutating func save() { saved = shoot }
+
+    /// The pods of a Job put the snapshot in place, where nobody works with etcd's volume.
+    private mutating func restore(_ path: String) {
+        let replicas = seed["/apis/apps/v1/namespaces/\(Self.home)/statefulsets/etcd"]?["spec"]?["replicas"]
+        guard path.contains("/jobs/etcd-restore-"), let job = seed[path], replicas == 0, let saved else { return }
+        if !Self.isBroken(job) { shoot = saved }
+    }
+
+    private static func isBroken(_ job: JSONValue) -> Bool {
+        (try? CanonicalJSON.text(job))?.contains("\(broken).snapshot") ?? false
     }
 
     /// Somebody with rights in the seed puts a document where he likes.
@@ -155,6 +189,43 @@ struct World: Sendable {
         }
     }
 
+    private static let shop = "/api/v1/namespaces/shop"
+    private static let (balanced, claim) = ("\(shop)/services/web", "\(shop)/persistentvolumeclaims/data")
+    private static let (user, volume) = ("\(shop)/pods/db-0", "/api/v1/persistentvolumes/pv-1")
+
+    /// The owner has a load balancer, and a volume that a pod uses.
+    mutating func addCloudObjects() {
+        func metadata(_ name: String, _ finalizers: JSONValue) -> JSONValue {
+            ["name": .string(name), "namespace": "shop", "finalizers": finalizers]
+        }
+        shoot[Self.balanced] = [
+            "metadata": metadata("web", ["service.kubernetes.io/load-balancer-cleanup"]),
+            "spec": ["type": "LoadBalancer"],
+        ]
+        shoot[Self.claim] = [
+            "metadata": metadata("data", ["kubernetes.io/pvc-protection"]), "spec": ["volumeName": "pv-1"],
+        ]
+        let volumes: JSONValue = [["name": "data", "persistentVolumeClaim": ["claimName": "data"]]]
+        shoot[Self.user] = ["metadata": metadata("db-0", []), "spec": ["volumes": volumes]]
+        shoot[Self.volume] = [
+            "metadata": ["name": "pv-1"],
+            "spec": [
+                "persistentVolumeReclaimPolicy": "Delete", "claimRef": ["namespace": "shop", "name": "data"],
+                "csi": ["volumeHandle": "vol-1"],
+            ],
+        ]
+    }
+
+    /// What the shoot has in a cloud.
+    var cloud: [String] { [Self.balanced, Self.claim, Self.volume].filter { shoot[$0] != nil } }
+
+    private mutating func tidyCloud() {
+        guard hasControllers, !machines.isEmpty else { return }
+        func isGoing(_ path: String) -> Bool { shoot[path]?["metadata"]?["deletionTimestamp"] != nil }
+        if isGoing(Self.balanced) { shoot[Self.balanced] = nil }
+        if isGoing(Self.claim), shoot[Self.user] == nil { (shoot[Self.claim], shoot[Self.volume]) = (nil, nil) }
+    }
+
     /// Whatever a coordinator has done does not count from here on.
     mutating func forgetHistory() { history = History(credentials: history.credentials) }
 
@@ -177,6 +248,9 @@ struct World: Sendable {
                 "numberReady": 1,
             ]
             return object.merging(["status": status])
+        case "Job":
+            let end: JSONValue = isBroken(object) ? "Failed" : "Complete"
+            return object.merging(["status": ["conditions": [["type": end, "status": "True"]]]])
         default: return object
         }
     }
@@ -202,6 +276,7 @@ struct World: Sendable {
     private mutating func react(_ path: String) {
         if path == "/api/v1/namespaces/\(Self.home)", seed[path] == nil { seed.removeNamespace(Self.home) }
         if path.contains("/machines-") { host() }
+        restore(path)
         if let secret = shoot[path], secret["type"]?.text == Self.tokenType, secret["data"]?["token"] == nil {
             tokens += 1
             shoot[path] = secret.merging([

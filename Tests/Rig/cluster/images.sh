@@ -17,7 +17,8 @@ links=(); for c in sh sleep cat ls ip nc wget httpd ps hostname date ping tar sh
 # A server that answers as a web site, an admission webhook and an aggregated API do.
 "$PACK" "$IMAGES/server.tar" rig.invalid/server:1 --tree /usr/lib/python3.11 /usr/bin/python3.11 "$HERE/server.py=/srv/server.py"
 # A control plane. kube-proxy brings the iptables that it runs.
-"$PACK" "$IMAGES/etcd.tar" rig.invalid/etcd:$ETCD_TAG --entrypoint etcd "$ETCD_BIN/etcd=/usr/bin/etcd"
+"$PACK" "$IMAGES/etcd.tar" rig.invalid/etcd:$ETCD_TAG --entrypoint etcd "$ETCD_BIN/etcd=/usr/bin/etcd" \
+  "$ETCD_BIN/etcdctl=/usr/bin/etcdctl" $([[ ! -x $ETCD_BIN/etcdutl ]] || echo "$ETCD_BIN/etcdutl=/usr/bin/etcdutl")
 for c in kube-apiserver kube-controller-manager kube-scheduler; do "$PACK" "$IMAGES/$c.tar" rig.invalid/$c:v$KUBERNETES_VERSION "$KUBERNETES_BIN/$c=/usr/bin/$c"; done
 links=(); for c in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do links+=(--link "xtables-nft-multi=/usr/sbin/$c"); done
 "$PACK" "$IMAGES/kube-proxy.tar" rig.invalid/kube-proxy:v$KUBERNETES_VERSION --tree /usr/lib/x86_64-linux-gnu/xtables "${links[@]}" "$KUBERNETES_BIN/kube-proxy=/usr/bin/kube-proxy" /usr/sbin/xtables-nft-multi /usr/sbin/conntrack

@@ -89,6 +89,14 @@ struct StreamFormTests {
         )
     }
 
+    @Test("Another path is tried after any refusal but the target's own answer, a rule's, and that of whoever asked")
+    func elsewhere() {
+        let answers: Set<StreamReset.Reason> = [.broken, .cancelled, .forbidden, .refused]
+        for reason in StreamReset.Reason.allCases {
+            #expect(reason.mayWorkElsewhere == !answers.contains(reason), "\(reason)")
+        }
+    }
+
     @Test("Frames of streams are read as they were written")
     func resumes() throws {
         var bytes = [UInt8](repeating: 0, count: 1 + 2 * StreamFrame.resumeEntryLength)
@@ -154,6 +162,20 @@ struct StreamRouteTests {
         #expect(count > 5000)
     }
 
+    @Test(
+        "to any name that a node may have, and to none that somebody may read as an address",
+        arguments: [
+            ("5f7c9b", true), ("ip-10-2-0-7", true), ("worker-1.5f7c9b", true), ("1.example", true),
+            ("example.1", true), ("10.2.0.7a", true), ("0xg", true), ("a0x1", true), ("0", false), ("127.1", false),
+            ("0x7f.1", false), ("0X7F000001", false), ("017700000001", false), ("2130706433", false),
+            ("1.0xa.03.0x", false), ("1.2.3.4.5", false), ("256.256.256.256", false), ("1.", false), ("-1", false),
+        ]
+    )
+    func names(text: String, isName: Bool) {
+        #expect(StreamTarget.isName(text) == isName)
+        #expect((StreamTarget(authority: "\(text):10250") == StreamTarget.name(text, port: 10250)) == isName)
+    }
+
     /// Ways in which somebody, somewhere, has written an IPv4 address.
     private static func writings(of address: IPAddress) -> [String] {
         plain(address) + inIPv6(address)
@@ -212,6 +234,18 @@ struct StreamRouteTests {
         let named = StreamRoutes(shoot: routes.shoot, paths: [], names: ["worker-1"])
         #expect(named.refusal(of: try target("worker-1:10250")) == nil)
         #expect(named.refusal(of: try target("www.example.org:443"))?.status == 403)
+        let all = try #require(IPPrefix("10.2.0.0/16"))
+        let outside = StreamRoutes(
+            shoot: routes.shoot,
+            paths: [.init(link: 7, name: "worker-1", networks: [all], roundTrip: 1)],
+            names: ["worker-1"],
+            outside: [try target("www.example.org:443")]
+        )
+        #expect(outside.refusal(of: try target("WWW.example.org:443")) == nil)
+        #expect(outside.candidates(for: try target("www.example.org:443"), turn: 0) == [7])
+        for other in ["www.example.org:80", "example.org:443", "a.www.example.org:443", "8.8.8.8:443"] {
+            #expect(outside.refusal(of: try target(other))?.status == 403, "\(other)")
+        }
     }
 
     @Test("to the owner first, then to the nearest; equals take turns")
@@ -255,6 +289,55 @@ struct StreamRouteTests {
         #expect(routes.candidates(for: try target("10.3.0.1:80"), turn: 0) == [0, 1])
         // What a client does not serve does not lead to it.
         #expect(routes.candidates(for: try target("11.0.0.1:80"), turn: 0) == [])
+    }
+
+    @Test("to whoever is about to end only behind all others, be it the owner or the nearest")
+    func retiring() throws {
+        let all = try #require(IPPrefix("10.0.0.0/8"))
+        let own = try #require(IPPrefix("10.2.1.0/24"))
+        func routes(following areOwnersKnown: Bool) -> StreamRoutes {
+            StreamRoutes(
+                shoot: [all],
+                paths: [
+                    .init(link: 0, name: "owner", networks: [own], owned: [own], roundTrip: 100, isRetiring: true),
+                    .init(link: 1, name: "other", networks: [all], roundTrip: 50_000),
+                    .init(link: 2, name: "gone", networks: [all], roundTrip: 100, isRetiring: true),
+                ],
+                areOwnersKnown: areOwnersKnown
+            )
+        }
+        for areOwnersKnown in [false, true] {
+            let known = routes(following: areOwnersKnown)
+            for turn in 0...2 {
+                #expect(known.candidates(for: try target("10.2.1.7:80"), turn: turn) == [1, 0, 2])
+                #expect(known.candidates(for: try target("10.9.0.1:80"), turn: turn) == [1, 2])
+            }
+            #expect(known.candidates(for: try target("owner:10250"), turn: 0).first == 1)
+        }
+        // Where nobody else leads there it serves.
+        let alone = StreamRoutes(
+            shoot: [all],
+            paths: [
+                .init(link: 0, name: "owner", networks: [own], roundTrip: 100, isRetiring: true),
+                .init(link: 1, name: "other", networks: [try #require(IPPrefix("10.3.0.0/16"))], roundTrip: 100),
+            ]
+        )
+        #expect(alone.candidates(for: try target("10.2.1.7:80"), turn: 0) == [0])
+    }
+
+    @Test("A link that went a moment ago is worth waiting for where it leads there and has not been tried")
+    func awaited() throws {
+        let own = try #require(IPPrefix("10.2.1.0/24"))
+        let routes = StreamRoutes(
+            shoot: [try #require(IPPrefix("10.0.0.0/8"))],
+            paths: [],
+            missing: [.init(link: 3, name: "a", networks: [own], roundTrip: nil)]
+        )
+        #expect(routes.isAwaited(for: try target("10.2.1.7:80"), besides: [0, 1]))
+        #expect(routes.isAwaited(for: try target("a:10250"), besides: []))
+        #expect(!routes.isAwaited(for: try target("10.2.1.7:80"), besides: [3]))
+        #expect(!routes.isAwaited(for: try target("10.2.2.7:80"), besides: []))
+        #expect(routes.candidates(for: try target("10.2.1.7:80"), turn: 0) == [])
     }
 
     private func target(_ text: String) throws -> StreamTarget { try #require(StreamTarget(authority: text)) }

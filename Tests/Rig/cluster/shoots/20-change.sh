@@ -140,6 +140,33 @@ shoot_refused() { # what cannot be is refused with the field and the reason, and
   grep -q "spec.kubernetes.version" "$WORK/error" || fail "$(<"$WORK/error")"
 }
 
+# gated FLAG: whether all that take feature gates are told these
+gated() {
+  local i
+  for i in kube-apiserver kube-controller-manager kube-scheduler; do
+    k -n shoot--demo--one get deployment $i -o json | seen "\"$1\"" || return 1
+  done
+}
+shoot_gates() { # a feature gate that nobody knows takes no pod down that works, and goes by taking it back; one that is known reaches whom it is for
+  local pods new; pods=$(api_pods)
+  change '{"spec":{"controlPlane":{"featureGates":{"NoSuchGate":true}}}}'
+  until_ok 60 eval '[[ -n $(comm -13 <(echo "$pods") <(api_pods)) ]]' || fail "no pod is told of it"
+  new=$(comm -13 <(echo "$pods") <(api_pods))
+  until_ok 60 eval '(($(k -n shoot--demo--one get "$new" -o jsonpath="{.status.containerStatuses[?(@.name==\"kube-apiserver\")].restartCount}") > 0))' || fail "$(k -n shoot--demo--one get pods)"
+  s get --raw /readyz >/dev/null || fail "the API server that worked is gone"
+  [[ -z $(comm -23 <(echo "$pods") <(api_pods)) ]] || fail "$pods gave way to $(api_pods)"
+  ! gated --feature-gates=NoSuchGate=true || fail "the controllers were told as well"
+  change '{"spec":{"controlPlane":{"featureGates":null}}}'
+  until_ok 60 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  until_ok 60 eval '[[ $(api_pods) == "$pods" ]]' || fail "$(k -n shoot--demo--one get pods)"
+  # Known from 1.14 on, and never a matter of course.
+  change '{"spec":{"controlPlane":{"featureGates":{"StorageVersionHash":true},"admissionPlugins":{"enable":["ExtendedResourceToleration"]}}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+  gated --feature-gates=StorageVersionHash=true || fail "$(k -n shoot--demo--one get deployments -o yaml)"
+  change '{"spec":{"controlPlane":{"featureGates":null,"admissionPlugins":null}}}'
+  until_ok 120 succeeded one Reconcile || fail "$(k -n demo get shoot one -o yaml)"
+}
+
 shoot_webhook() { # the API server asks the coordinator before it stores a Shoot; while nobody answers nothing is refused
   registration = | k apply -f - >/dev/null
   admitted() { ! k -n demo patch shoot one --dry-run=server --type=merge -p "$1" >/dev/null 2>"$WORK/error" && grep -q "$2" "$WORK/error"; }

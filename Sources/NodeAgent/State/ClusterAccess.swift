@@ -5,10 +5,10 @@ internal import LinuxSystem
 internal import Logging
 internal import TLSEngine
 
-/// What a machine has that is part of its cluster.
+/// How a machine that is part of its cluster speaks to it: as whom, and whom it believes.
 ///
 /// Certificates change while it runs.
-package final class Membership: Sendable {
+package final class ClusterAccess: Sendable {
     private struct Kept: Sendable {
         var authority: [UInt8]
         var identity: AgentIdentity
@@ -35,6 +35,30 @@ package final class Membership: Sendable {
             "certificate renewed",
             metadata: ["expiry": "\(KubernetesTime.text(seconds: renewed.facts.expiry))"]
         )
+    }
+
+    /// Believes another CA bundle, once the API server is seen to have a certificate of it.
+    func adopt(_ authority: [UInt8], _ context: AgentContext) async throws {
+        if authority != self.authority { try await prove(authority, context) }
+        try believe(authority, context)
+    }
+
+    private func prove(_ authority: [UInt8], _ context: AgentContext) async throws(AgentFailure) {
+        let field = "spec.certificateAuthority"
+        guard let facts = try? CertificateFacts.bundle(authority, field), !facts.isEmpty else {
+            throw AgentFailure(.badDesiredState, "\(field) holds no certificate that can be read")
+        }
+        do throws(APIError) {
+            _ = try await client.with(context.security(.bundle(authority), credential)).raw("/version")
+        } catch {
+            // Whatever was answered: who answers has shown a certificate that is believed.
+            guard case .transfer(let transfer) = error else { return }
+            guard transfer.kind == .untrusted || transfer.kind == .tls else {
+                throw AgentFailure(error, doing: "prove \(field)")
+            }
+            // Tried again, for it may be the API server that is to follow.
+            throw AgentFailure(.badDesiredState, "\(field) does not lead to the API server: \(transfer.reason)")
+        }
     }
 
     /// Believes this CA bundle from now on, also after a stop.

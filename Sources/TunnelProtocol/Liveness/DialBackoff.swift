@@ -1,7 +1,7 @@
 package import TendrilCore
 
 /// How long to wait before dialling again: from 100 ms, doubling to 10 s, with jitter.
-package struct Backoff: Sendable {
+package struct DialBackoff: Sendable {
     /// The longest wait before jitter.
     package static var ceiling: UInt64 { 10_000 }
     /// The first wait before jitter, in milliseconds.

@@ -1,0 +1,221 @@
+package import ClusterModel
+package import TendrilCore
+
+/// The pods that make snapshots of a shoot's etcd, and bring one back.
+///
+/// None has an account of the seed, or a shell: etcd's own program and ours work on the same folder one after the other.
+package enum SnapshotJobs {
+    /// The Secret with the access key in the shoot's namespace; only containers with our program see it.
+    package static let secret = "snapshot-store"
+    /// The Secret with the certificate by which etcd is asked.
+    static let certificate = "etcd-snapshots"
+    /// The CronJob's name.
+    package static let maker = "etcd-snapshot"
+    private static let restorer = "etcd-restore"
+
+    private static let folder = "/snapshot"
+    private static let file = "\(folder)/etcd.snapshot"
+    private static let mount: JSONValue = ["name": "snapshot", "mountPath": .string(folder)]
+    private static let space: JSONValue = [
+        "name": "snapshot", "emptyDir": ["sizeLimit": .string(EtcdQuota.snapshotLimit)],
+    ]
+
+    /// The Job's name.
+    package static func name(of restoration: Restoration) -> String { "\(restorer)-\(restoration.startTime)" }
+
+    /// The way out: to names and to the store's port, and none where the seed has no store.
+    package static func policy(_ cluster: ClusterFacts) -> JSONValue {
+        var ports: [JSONValue] = []
+        if let port = cluster.seed.snapshots.flatMap({ SnapshotRules.port($0.endpoint) }) {
+            ports = [
+                ["port": 53, "protocol": "UDP"], ["port": 53, "protocol": "TCP"],
+                ["port": .integer(Int(port)), "protocol": "TCP"],
+            ]
+        }
+        return [
+            "apiVersion": .string(cluster.seedTraits.networkPolicyVersion), "kind": "NetworkPolicy",
+            "metadata": PodParts.metadata(cluster, "snapshots"),
+            "spec": [
+                "podSelector": [
+                    "matchExpressions": [
+                        [
+                            "key": "app.kubernetes.io/name", "operator": "In",
+                            "values": [.string(maker), .string(restorer)],
+                        ]
+                    ]
+                ],
+                "policyTypes": ["Egress"], "egress": ports.isEmpty ? [] : [["ports": .array(ports)]],
+            ],
+        ]
+    }
+
+    /// What makes snapshots again and again, but not while the shoot sleeps.
+    ///
+    /// - Parameters:
+    ///   - cluster: whose etcd it is.
+    ///   - settings: of its seed.
+    ///   - addresses: where etcd is.
+    ///   - keys: what the keys of the shoot's snapshots begin with.
+    /// - Returns: the CronJob.
+    package static func cronJob(
+        _ cluster: ClusterFacts,
+        _ settings: Seed.Snapshots,
+        _ addresses: ControlPlaneAddresses,
+        keys: String
+    ) -> JSONValue {
+        let host = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
+        let secrets = [certificate, Authority.etcd.bundle]
+        let environment = [
+            "ETCDCTL_CACERT": PodParts.path(Authority.etcd.bundle, "ca.crt"),
+            "ETCDCTL_CERT": PodParts.path(certificate, "tls.crt"),
+            "ETCDCTL_ENDPOINTS": "https://\(host):2379", "ETCDCTL_KEY": PodParts.path(certificate, "tls.key"),
+        ]
+        let save = PodParts.container(
+            "save",
+            image: cluster.kubernetesImage(tagged: cluster.traits.etcd),
+            command: ["etcdctl", "snapshot", "save", file],
+            secrets: secrets,
+            requests: ("10m", "64Mi"),
+            with: [
+                "volumeMounts": [mount],
+                "env": .array(
+                    environment.sorted { $0.key < $1.key }.map { ["name": .string($0.key), "value": .string($0.value)] }
+                ),
+            ]
+        )
+        let upload = own(cluster, "upload", ["--file", file, "--keys", keys] + store(settings))
+        let job = job(
+            pod(cluster, maker, secrets: secrets, first: [save], then: upload, volumes: [space]),
+            seconds: min(settings.intervalMinutes, 60) * 60,
+            retries: 1
+        )
+        return [
+            "apiVersion": .string(cluster.seedTraits.cronJobVersion), "kind": "CronJob",
+            "metadata": PodParts.metadata(cluster, maker),
+            "spec": [
+                "schedule": .string(SnapshotPlan.schedule(every: settings.intervalMinutes, of: cluster.id)),
+                "concurrencyPolicy": "Forbid", "suspend": .bool(cluster.isHibernated),
+                // Who was away for long makes one, and is not lost among all that were missed (Kubernetes documentation,
+                // "CronJob").
+                "startingDeadlineSeconds": 300, "successfulJobsHistoryLimit": 1, "failedJobsHistoryLimit": 1,
+                "jobTemplate": ["spec": job],
+            ],
+        ]
+    }
+
+    /// What brings a snapshot back, while nobody uses the volume: the data is made beside the old, whose place it then takes.
+    ///
+    /// - Parameters:
+    ///   - cluster: whose etcd it is.
+    ///   - settings: of its seed.
+    ///   - restoration: which snapshot.
+    ///   - keys: what the keys of the shoot's snapshots begin with.
+    /// - Returns: the Job.
+    package static func restore(
+        _ cluster: ClusterFacts,
+        _ settings: Seed.Snapshots,
+        _ restoration: Restoration,
+        keys: String
+    ) -> JSONValue {
+        let place = ["--volume", EtcdMember.volume, "--restoration", "\(restoration.startTime)"]
+        let key = "\(keys)\(restoration.snapshot)\(SnapshotPlan.ending)"
+        let object = ["--file", file, "--key", key, "--size", "\(restoration.size)"]
+        let download = own(
+            cluster,
+            "download",
+            object + store(settings) + place,
+            mounts: [mount, EtcdMember.mount]
+        )
+        let ahead = ["--bump-revision=\(restoration.revisions)", "--mark-compacted"]
+        let make = PodParts.container(
+            "make",
+            image: cluster.kubernetesImage(tagged: cluster.traits.etcd),
+            command: [
+                cluster.traits.etcdRestore, "snapshot", "restore", file,
+                "--data-dir=\(EtcdMember.volume)/\(RestoredData.made)", EtcdMember.name, EtcdMember.peerURLs,
+                EtcdMember.cluster,
+            ] + (cluster.traits.restoresAhead ? ahead : []),
+            secrets: [],
+            requests: ("50m", "150Mi"),
+            with: ["volumeMounts": [mount, EtcdMember.mount]]
+        )
+        let replace = own(cluster, "replace", place, mounts: [EtcdMember.mount], seesStore: false)
+        let volume: JSONValue = [
+            "name": "data", "persistentVolumeClaim": ["claimName": .string(EtcdMember.claim)],
+        ]
+        let name = name(of: restoration)
+        return [
+            "apiVersion": .string(cluster.seedTraits.jobVersion), "kind": "Job",
+            "metadata": PodParts.metadata(cluster, restorer).merging(["name": .string(name)]),
+            "spec": job(
+                pod(cluster, restorer, secrets: [], first: [download, make], then: replace, volumes: [space, volume]),
+                seconds: 1200,
+                retries: 2
+            ),
+        ]
+    }
+
+    /// Where the store is, as our program is told; the access key it reads from files.
+    private static func store(_ settings: Seed.Snapshots) -> [String] {
+        [
+            "--endpoint", settings.endpoint, "--region", settings.region, "--bucket", settings.bucket,
+            "--credentials", "/srv/tendril/\(secret)",
+        ]
+    }
+
+    /// A container with our program.
+    private static func own(
+        _ cluster: ClusterFacts,
+        _ step: String,
+        _ arguments: [String],
+        mounts: [JSONValue] = [mount],
+        seesStore: Bool = true
+    ) -> JSONValue {
+        PodParts.container(
+            step,
+            image: cluster.tendrilImage("tendril-coordinator"),
+            command: ["/usr/bin/tendril-coordinator", "snapshot", step] + arguments,
+            secrets: seesStore ? [secret] : [],
+            requests: ("10m", "32Mi"),
+            with: ["volumeMounts": .array(mounts), "terminationMessagePolicy": "FallbackToLogsOnError"]
+        )
+    }
+
+    /// A pod whose containers do one thing after the other.
+    private static func pod(
+        _ cluster: ClusterFacts,
+        _ component: String,
+        secrets: [String],
+        first: [JSONValue],
+        then last: JSONValue,
+        volumes: [JSONValue]
+    ) -> JSONValue {
+        PodParts.template(
+            cluster,
+            component,
+            containers: [last],
+            secrets: secrets + [secret],
+            digests: [:],
+            volumes: volumes,
+            isAlone: true
+        ).merging(["spec": ["initContainers": .array(first), "restartPolicy": "Never"]])
+    }
+
+    private static func job(_ pod: JSONValue, seconds: Int, retries: Int) -> JSONValue {
+        ["activeDeadlineSeconds": .integer(seconds), "backoffLimit": .integer(retries), "template": pod]
+    }
+}
+
+/// The folders on etcd's volume between which a restoration moves data.
+package enum RestoredData {
+    /// What etcd works with.
+    package static let used = "data"
+    /// What etcd's own program makes of a snapshot.
+    package static let made = "data.made"
+    /// The same, whole and marked; after the exchange what was used before.
+    package static let ready = "data.ready"
+    /// What was used before.
+    package static let before = "data.before"
+    /// A file in the data that names the restoration that it came by; etcd passes it over.
+    package static let mark = "tendril-restoration"
+}

@@ -1,0 +1,106 @@
+import ArgumentParser
+import CommandSupport
+import Coordinator
+
+/// The command `tendril-coordinator snapshot`.
+struct SnapshotCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshot",
+        abstract: "The steps of the pods that make snapshots of a shoot's etcd, and bring one back.",
+        subcommands: [UploadCommand.self, DownloadCommand.self, ReplaceCommand.self]
+    )
+}
+
+/// Where the store is.
+struct StoreOptions: ParsableArguments {
+    @Option(name: .long, help: "The store's URL without the bucket.")
+    var endpoint: String
+    @Option(name: .long, help: "The store's region.")
+    var region: String
+    @Option(name: .long, help: "The bucket.")
+    var bucket: String
+    @Option(name: .long, help: "A directory with the files accessKeyID, secretAccessKey and, if need be, ca.crt.")
+    var credentials: String
+
+    func steps() throws -> SnapshotSteps {
+        do {
+            return try SnapshotSteps(endpoint: endpoint, region: region, bucket: bucket, credentials: credentials)
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+    }
+}
+
+/// Whose data it is.
+struct RestorationOptions: ParsableArguments {
+    @Option(name: .long, help: "Where etcd's volume is.")
+    var volume: String
+    @Option(name: .long, help: "What no other restoration of this etcd is called.")
+    var restoration: String
+
+    var folders: RestoredFolders { RestoredFolders(volume: volume, restoration: restoration) }
+}
+
+/// The command `tendril-coordinator snapshot upload`.
+struct UploadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "upload", abstract: "Upload a snapshot.")
+
+    @OptionGroup var store: StoreOptions
+    @Option(name: .long, help: "The snapshot.")
+    var file: String
+    @Option(name: .long, help: "What its key begins with.")
+    var keys: String
+
+    func run() async throws {
+        let steps = try store.steps()
+        do {
+            print(try await steps.upload(file, keys: keys))
+        } catch {
+            throw Failure(error, exitCode: .unavailable)
+        }
+    }
+}
+
+/// The command `tendril-coordinator snapshot download`.
+struct DownloadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "download",
+        abstract: "Make room on etcd's volume, and fetch a snapshot."
+    )
+
+    @OptionGroup var store: StoreOptions
+    @OptionGroup var restored: RestorationOptions
+    @Option(name: .long, help: "Where the snapshot is to be.")
+    var file: String
+    @Option(name: .long, help: "The snapshot's key.")
+    var key: String
+    @Option(name: .long, help: "The snapshot's size in bytes.")
+    var size: Int
+
+    func run() async throws {
+        let steps = try store.steps()
+        do {
+            try await steps.download(key, to: file, size: size, for: restored.folders)
+        } catch {
+            throw Failure(error, exitCode: .unavailable)
+        }
+    }
+}
+
+/// The command `tendril-coordinator snapshot replace`.
+struct ReplaceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replace",
+        abstract: "Put what was made of a snapshot in the place of what etcd has, which is kept."
+    )
+
+    @OptionGroup var restored: RestorationOptions
+
+    func run() throws {
+        do {
+            try restored.folders.replace()
+        } catch {
+            throw Failure(error, exitCode: .operatingSystem)
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// A failure in words that are there already.
+struct TextError: Error, CustomStringConvertible {
+    let description: String
+}

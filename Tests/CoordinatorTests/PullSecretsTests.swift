@@ -1,0 +1,76 @@
+import ClusterModel
+import Coordinator
+import ShootPlan
+import ShootSamples
+import TendrilCore
+import Testing
+
+@Suite("By what images are pulled")
+struct PullSecretsTests {
+    private static let namespace = "shoot--demo--one"
+    private static let key = ".dockerconfigjson"
+
+    /// Makes the namespace of a shoot whose Seed names these Secrets.
+    private func errors(_ api: MemoryAPI, _ names: [String]?) async throws -> [ShootStatus.TaskError] {
+        var seed = try Samples.seed
+        seed.imagePullSecrets = names
+        let work = try Works.work(api, try Works.configuration(), hostedBy: seed)
+        let tasks = ShootFlows.reconcile(work, LocalProvider(), Rotation()).filter { $0.name == TaskName.namespace }
+        let runner = FlowRunner(
+            tasks: tasks,
+            observer: StatusWriter(garden: work.garden, shoot: work.shoot, type: .create, logger: Works.silent),
+            save: { _ in },
+            logger: Works.silent,
+            slots: Slots(2),
+            isThorough: true
+        )
+        return await runner.run(from: FlowRecords()).errors
+    }
+
+    private func put(
+        _ api: MemoryAPI,
+        _ name: String,
+        type: String = ImagePull.type,
+        data: [String: [UInt8]]
+    ) throws {
+        try api.put(KubernetesSecret(ObjectMetadata(name: name, namespace: "tendril-system"), type: type, data: data))
+    }
+
+    private func copies(_ api: MemoryAPI) throws -> [String: [UInt8]] {
+        let start = "/api/v1/namespaces/\(Self.namespace)/secrets/pull-"
+        return try api.paths(start).reduce(into: [:]) { all, path in
+            let name = "pull-\(path.dropFirst(start.count))"
+            all[name] = try api.find(KubernetesSecret.self, name, namespace: Self.namespace)?[Self.key]
+        }
+    }
+
+    @Test("is copied into a shoot's namespace, follows its original, and goes once the Seed names it no more")
+    func follows() async throws {
+        let api = MemoryAPI()
+        try put(api, "one", data: [Self.key: [1], "more": [9]])
+        try put(api, "two", data: [Self.key: [2]])
+        #expect(try await errors(api, ["one", "two"]).isEmpty)
+        #expect(try copies(api) == ["pull-one": [1], "pull-two": [2]])
+        let made = try api.find(KubernetesSecret.self, "pull-one", namespace: Self.namespace)
+        #expect(made?.type == ImagePull.type && made?.data?.count == 1)
+        try put(api, "one", data: [Self.key: [3]])
+        #expect(try await errors(api, ["one"]).isEmpty)
+        #expect(try copies(api) == ["pull-one": [3]])
+        #expect(try await errors(api, nil).isEmpty)
+        #expect(try copies(api).isEmpty)
+    }
+
+    @Test("is no other Secret of the coordinator's namespace, and is missed where it is not there")
+    func refuses() async throws {
+        let api = MemoryAPI()
+        try put(api, "garden", type: "Opaque", data: [Self.key: [1]])
+        try put(api, "empty", data: ["other": [1]])
+        for name in ["garden", "empty", "nowhere"] {
+            let found = try await errors(api, [name])
+            #expect(found.map(\.code) == [.configuration])
+            #expect(found.first?.description.contains("spec.imagePullSecrets") == true, "\(found)")
+            #expect(found.first?.description.contains("tendril-system/\(name)") == true, "\(found)")
+        }
+        #expect(try copies(api).isEmpty)
+    }
+}

@@ -1,0 +1,241 @@
+import Coordinator
+import Foundation
+import Glibc
+import HTTPModel
+import HTTPTransfer
+import LinuxSystem
+import ShootPlan
+import TendrilCore
+import TestSupport
+import Testing
+
+/// A bucket on a loopback address, which answers one request after the other.
+private final class Bucket: Sendable {
+    let port: UInt16
+    let objects = Guarded<[String: [UInt8]]>([:])
+    /// The heads of the requests.
+    let heads = Guarded<[String]>([])
+    /// What is answered instead, once each.
+    let faults = Guarded<[String]>([])
+    /// How many objects stand on a page.
+    private let pageSize = 2
+    private let listener: CInt
+
+    init() throws {
+        listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, length) + listen(listener, 8) + getsockname(listener, address, &length)
+            }
+        }
+        try #require(code == 0)
+        port = UInt16(bigEndian: address.sin_port)
+    }
+
+    /// Serves until it is told to stop.
+    func begin() throws {
+        let thread = try WorkerThread(name: "bucket") {
+            while true {
+                let connection = accept(self.listener, nil, nil)
+                guard connection >= 0 else { break }
+                self.serve(connection)
+                close(connection)
+            }
+            close(self.listener)
+        }
+        thread.detach()
+    }
+
+    func stop() { shutdown(listener, CInt(SHUT_RDWR)) }
+
+    private func serve(_ connection: CInt) {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        func more() -> Bool {
+            let count = recv(connection, &chunk, chunk.count, 0)
+            if count > 0 { bytes += chunk[..<count] }
+            return count > 0
+        }
+        while bytes.firstRange(of: Array("\r\n\r\n".utf8)) == nil { guard more() else { return } }
+        guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return }
+        let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+        heads.withLock { $0.append(head) }
+        let length = head.firstMatch(of: /(?i)content-length: (\d+)/).flatMap { Int($0.output.1) } ?? 0
+        if head.lowercased().contains("expect: 100-continue") {
+            say(connection, Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        }
+        while bytes.count - end.upperBound < length { guard more() else { return } }
+        let (status, body) = answer(head, Array(bytes[end.upperBound...]))
+        let text = "HTTP/1.1 \(status)\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+        say(connection, Array(text.utf8) + body)
+    }
+
+    private func say(_ connection: CInt, _ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let part = Array(rest.prefix(1 << 20))
+            let count = send(connection, part, part.count, CInt(MSG_NOSIGNAL))
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    private func answer(_ head: String, _ body: [UInt8]) -> (String, [UInt8]) {
+        if let fault = faults.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+            return (fault, Array("<Error><Message>not now</Message></Error>".utf8))
+        }
+        let words = head.split(separator: " ")
+        guard words.count > 2, let method = words.first else { return ("400 Bad Request", []) }
+        let parts = words[1].split(separator: "?", maxSplits: 1).map(String.init)
+        if parts.count == 2 { return ("200 OK", list(parts[1])) }
+        let key = String(parts[0].dropFirst("/bucket/".count))
+        return objects.withLock { objects in
+            switch method {
+            case "PUT":
+                objects[key] = body
+                return ("200 OK", [])
+            case "DELETE": return (objects.removeValue(forKey: key) == nil ? "404 Not Found" : "204 No Content", [])
+            default: return objects[key].map { ("200 OK", $0) } ?? ("404 Not Found", [])
+            }
+        }
+    }
+
+    private func list(_ query: String) -> [UInt8] {
+        var values: [String: String] = [:]
+        for pair in query.split(separator: "&") {
+            let halves = pair.split(separator: "=", maxSplits: 1).map { String($0).removingPercentEncoding ?? "" }
+            if halves.count == 2 { values[halves[0]] = halves[1] }
+        }
+        let start = values["continuation-token"] ?? ""
+        let all = objects.withLock { $0 }.filter { $0.key.hasPrefix(values["prefix"] ?? "") && $0.key > start }
+            .sorted { $0.key < $1.key }
+        let page = all.prefix(pageSize)
+        let items = page.map { "<Contents><Key>\($0.key)</Key><Size>\($0.value.count)</Size></Contents>" }
+        let next = all.count > page.count ? page.last?.key ?? "" : ""
+        let token = next.isEmpty ? "" : "<NextContinuationToken>\(next)</NextContinuationToken>"
+        let text = "<IsTruncated>\(!next.isEmpty)</IsTruncated>\(token)\(items.joined())"
+        return Array("<ListBucketResult>\(text)</ListBucketResult>".utf8)
+    }
+}
+
+@Suite("A bucket with snapshots", .timeLimit(.minutes(10)))
+struct SnapshotStoreTests {
+    private static let folder = "tendril/shoot--demo--one/u1/"
+
+    private func store(_ bucket: Bucket) throws -> SnapshotStore {
+        try SnapshotStore(
+            endpoint: "http://127.0.0.1:\(bucket.port)",
+            region: "eu1",
+            bucket: "bucket",
+            transport: try HTTPTransfer()
+        ) { file in
+            switch file {
+            case .keyID: Array("AKID".utf8)
+            case .key: Array("secret/+".utf8)
+            case .authorities: nil
+            }
+        }
+    }
+
+    @Test("takes files of any size, tells of them page by page, gives them back, and loses what is removed")
+    func roundTrip() async throws {
+        let (bucket, directory) = (try Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        let store = try store(bucket)
+        let content = [UInt8]((0..<3_000_000).lazy.map { UInt8(truncatingIfNeeded: $0 / 7) })
+        let file = "\(directory.path)/etcd.snapshot"
+        try DurableFile.write(content, to: file, mode: 0o600)
+        let names = (1...5).map { "2026010\($0)T000000Z" }
+        for name in names { try await store.upload(file, as: "\(Self.folder)\(name).snapshot") }
+        bucket.objects.withLock { $0["\(Self.folder)note.txt"] = [1] }
+        bucket.objects.withLock { $0["tendril/shoot--demo--one/u2/20260101T000000Z.snapshot"] = [1] }
+        let found = try await store.list(Self.folder).sorted { $0.time < $1.time }
+        #expect(found.map(\.name) == names && found.allSatisfy { $0.size == content.count })
+        for old in SnapshotPlan.surplus(found, keep: 2) { try await store.delete(old.key) }
+        // One that is gone is gone.
+        try await store.delete("\(Self.folder)\(names[0]).snapshot")
+        #expect(try await store.list(Self.folder).map(\.name).sorted() == Array(names.suffix(2)))
+        let back = "\(directory.path)/back"
+        let newest = try #require(found.last)
+        try await store.download(newest.key, to: back, size: newest.size)
+        #expect(try DurableFile.read(back, limit: 4 << 20) == content)
+        // Nothing that is there is written over.
+        await #expect(throws: (any Error).self) { try await store.download(newest.key, to: back, size: newest.size) }
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("is asked in requests that are signed as they are sent, with the secret in none of them")
+    func signatures() async throws {
+        let (bucket, directory) = (try Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        let store = try store(bucket)
+        try await store.upload(try directory.write("file", "0123456789"), as: "\(Self.folder)20260101T000000Z.snapshot")
+        _ = try await store.list(Self.folder)
+        for head in bucket.heads.withLock({ $0 }) {
+            let lines = head.split(separator: "\r\n").dropFirst().map { $0.lowercased() }
+            let names = Set(lines.compactMap { $0.split(separator: ":").first.map(String.init) })
+            let signed = head.firstMatch(of: /SignedHeaders=([a-z0-9;-]+)/)?.output.1 ?? ""
+            #expect(head.contains("Credential=AKID/") && head.contains("/eu1/s3/aws4_request"))
+            #expect(signed.contains("host") && signed.contains("x-amz-content-sha256"))
+            #expect(signed.split(separator: ";").allSatisfy { names.contains(String($0)) }, "\(head)")
+            #expect(!head.contains("secret"))
+        }
+        let upload = try #require(bucket.heads.withLock(\.first))
+        #expect(upload.lowercased().contains("x-amz-content-sha256: unsigned-payload"))
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("that gives more, less or nothing of a snapshot has given none", arguments: [9, 11])
+    func otherSizes(_ size: Int) async throws {
+        let (bucket, directory) = (try Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        let key = "\(Self.folder)20260101T000000Z.snapshot"
+        bucket.objects.withLock { $0[key] = Array("0123456789".utf8) }
+        let store = try store(bucket)
+        await #expect(throws: (any Error).self) {
+            try await store.download(key, to: "\(directory.path)/a", size: size)
+        }
+        await #expect(throws: (any Error).self) {
+            try await store.download("other", to: "\(directory.path)/b", size: size)
+        }
+        #expect((FileStamp.size(of: "\(directory.path)/a") ?? 0) <= size)
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("that refuses says why, in words that do nothing to a terminal")
+    func refusals() async throws {
+        let bucket = try Bucket()
+        try bucket.begin()
+        defer { bucket.stop() }
+        let store = try store(bucket)
+        bucket.faults.withLock { $0 = ["403 Forbidden", "301 Moved Permanently", "503 Slow Down"] }
+        for status in [403, 301, 503] {
+            do {
+                _ = try await store.list(Self.folder)
+                Issue.record("\(status)")
+            } catch {
+                #expect("\(error)" == "list \(Self.folder): status \(status), not now")
+            }
+        }
+    }
+
+    @Test("needs an access key in a line of printable characters", arguments: ["", "a b", "a\nb", "ä"])
+    func keys(_ text: String) throws {
+        #expect(throws: (any Error).self) {
+            _ = try SnapshotStore(
+                endpoint: "https://store",
+                region: "eu1",
+                bucket: "bucket",
+                transport: try HTTPTransfer()
+            ) { $0 == .authorities ? nil : Array(text.utf8) }
+        }
+    }
+}
