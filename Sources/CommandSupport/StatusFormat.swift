@@ -1,4 +1,4 @@
-package import ArgumentParser
+internal import ArgumentParser
 
 /// How a program of a machine shows its status.
 package enum StatusFormat: String, ExpressibleByArgument, CaseIterable, Sendable {

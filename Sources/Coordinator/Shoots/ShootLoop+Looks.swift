@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import KubernetesClient
 internal import LinuxSystem
+internal import Logging
 internal import ShootPlan
 internal import TendrilCore
 

@@ -1,3 +1,4 @@
+internal import ClusterModel
 package import TendrilCore
 
 /// The CAs of a shoot; each is a Secret of this name in the shoot's namespace.
