@@ -290,7 +290,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "TLSEngine", "LinuxSystem", "TendrilCore", "CCurl", "CTendrilShims",
+                "TunnelProtocol", "TLSEngine", "LinuxSystem", "TendrilCore", "TestSupport", "CCurl", "CTendrilShims",
             ],
             exclude: ["garden.py"],
             swiftSettings: common

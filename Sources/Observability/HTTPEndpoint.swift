@@ -53,17 +53,19 @@ package final class HTTPEndpoint: @unchecked Sendable {
     /// - Parameters:
     ///   - endpoint: an address of this host and a port.
     ///   - metrics: as Prometheus reads them; called on the serving thread.
+    ///   - isSteady: whether nothing in the program stands still; called on the serving thread.
     ///   - readiness: whether the program does what it is there for, and a line about it; called on the serving thread.
     /// - Throws: `HTTPEndpointError` where the address cannot be used.
     package convenience init(
         _ endpoint: Endpoint,
         metrics: @escaping @Sendable () -> String,
+        isSteady: @escaping @Sendable () -> Bool = { true },
         readiness: @escaping @Sendable () -> (isReady: Bool, line: String)
     ) throws(HTTPEndpointError) {
         try self.init(endpoint) { path in
             switch path {
             case "/metrics": return Response(type: "text/plain; version=0.0.4; charset=utf-8", metrics())
-            case "/healthz": return Response("ok\n")
+            case "/healthz": return isSteady() ? Response("ok\n") : Response(status: 503, "a thread stands still\n")
             case "/readyz":
                 let (isReady, line) = readiness()
                 return Response(status: isReady ? 200 : 503, "\(line)\n")

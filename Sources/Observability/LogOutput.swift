@@ -8,17 +8,25 @@ package enum LogFormat: String, CaseIterable, Sendable {
     case json
 }
 
-/// Writes log lines to standard error, whole lines at a time; what a message carries cannot break its line.
+/// Writes log lines to standard error; what a message carries cannot break its line.
 package struct LogOutput: LogHandler {
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
     private let label: String
     private let format: LogFormat
     private let recent: RecentLines?
+    private let sink: LogSink
 
     /// Makes a log that also keeps its last lines, where `recent` is given.
-    package init(label: String, level: Logger.Level, format: LogFormat, recent: RecentLines? = nil) {
+    package init(
+        label: String,
+        level: Logger.Level,
+        format: LogFormat,
+        recent: RecentLines? = nil,
+        sink: LogSink = .standardError
+    ) {
         self.recent = recent
+        self.sink = sink
         self.label = label
         logLevel = level
         self.format = format
@@ -30,16 +38,16 @@ package struct LogOutput: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let merged = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let untold = sink.untold
+        var merged = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        if untold > 0 { merged.append((key: "lines-lost", value: "\(untold)")) }
         let line =
             switch format {
             case .text: text(event, merged)
             case .json: json(event, merged)
             }
         recent?.add(line)
-        let bytes = Array((line + "\n").utf8)
-        // One write keeps lines of several threads apart; a log that cannot be written is not worth dying for.
-        _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        sink.write(line, telling: untold)
     }
 
     private func text(_ event: LogEvent, _ metadata: [(key: String, value: Logger.Metadata.Value)]) -> String {

@@ -2,6 +2,7 @@
 #include "CAllocationCounter.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #endif
 
 static __thread uint64_t count;
-static __thread int64_t held;
+static __thread int64_t held, held_bytes;
 
 // Whether an address lies in libcrypto, which allocates for itself: 40 bytes a record that it writes (OpenSSL 3.0).
 static uintptr_t crypto_start, crypto_end;
@@ -39,6 +40,8 @@ uint64_t tendril_test_allocation_count(void) { return count; }
 
 int64_t tendril_test_held_count(void) { return held; }
 
+int64_t tendril_test_held_bytes(void) { return held_bytes; }
+
 #ifdef SANITIZED
 int tendril_test_counts_allocations(void) { return 0; }
 #else
@@ -50,39 +53,45 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
+static void *keep(void *pointer) {
+    held++;
+    held_bytes += (int64_t)malloc_usable_size(pointer);
+    return pointer;
+}
+
 void *malloc(size_t size) {
     note(__builtin_return_address(0));
-    held++;
-    return __libc_malloc(size);
+    return keep(__libc_malloc(size));
 }
 
 void *calloc(size_t number, size_t size) {
     note(__builtin_return_address(0));
-    held++;
-    return __libc_calloc(number, size);
+    return keep(__libc_calloc(number, size));
 }
 
 void *realloc(void *pointer, size_t size) {
     note(__builtin_return_address(0));
     held += !pointer;
-    return __libc_realloc(pointer, size);
+    int64_t before = (int64_t)malloc_usable_size(pointer);
+    void *result = __libc_realloc(pointer, size);
+    if (result || !size) held_bytes += (int64_t)malloc_usable_size(result) - before;
+    return result;
 }
 
 int posix_memalign(void **result, size_t alignment, size_t size) {
     note(__builtin_return_address(0));
-    held++;
-    *result = __libc_memalign(alignment, size);
+    *result = keep(__libc_memalign(alignment, size));
     return *result ? 0 : 12;
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
     note(__builtin_return_address(0));
-    held++;
-    return __libc_memalign(alignment, size);
+    return keep(__libc_memalign(alignment, size));
 }
 
 void free(void *pointer) {
     held -= pointer != NULL;
+    held_bytes -= (int64_t)malloc_usable_size(pointer);
     __libc_free(pointer);
 }
 #endif

@@ -36,6 +36,21 @@ struct ControlPlaneTests {
         }
     }
 
+    @Test("starts a tunnel server anew that stands still for a minute, and takes nobody's API server for it")
+    func tunnelHealth() throws {
+        let facts = try #require(try Samples.facts())
+        let objects = try ControlPlane.apiServer(facts, Samples.addresses, digests: [:])
+        let tunnel = try #require(try pod(objects, "kube-apiserver")["containers"]?.items.last)
+        #expect(tunnel["name"] == "tendril-vpn" && tunnel["readinessProbe"]?["tcpSocket"]?["port"] == 8132)
+        let liveness = try #require(tunnel["livenessProbe"])
+        // What links there are is no matter of its life.
+        let question: JSONValue = ["path": "/healthz", "port": "metrics"]
+        #expect(liveness["httpGet"] == question && tunnel["ports"]?.items.first?["name"] == "metrics")
+        let period = try #require(liveness["periodSeconds"]?.number)
+        let failures = try #require(liveness["failureThreshold"]?.number)
+        #expect(period * failures >= 60)
+    }
+
     @Test("has room on its volume for the database and for what makes it smaller")
     func room() throws {
         let facts = try #require(try Samples.facts())

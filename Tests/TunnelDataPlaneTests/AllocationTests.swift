@@ -70,7 +70,7 @@ struct AllocationTests {
 }
 
 /// A server's and a client's worker with a lane between them.
-private final class WorkerPair {
+final class WorkerPair {
     let server: WorkerHarness
     let client: WorkerHarness
     /// The service that the client's side may connect to.
@@ -79,7 +79,8 @@ private final class WorkerPair {
     private(set) var bytes = 0
     /// Super-packets of datagrams among the packets.
     private(set) var merged = 0
-    private var buffer = [UInt8](repeating: 0, count: 70_000)
+    /// For whatever is read or written by the test.
+    fileprivate var buffer = [UInt8](repeating: 0x61, count: 70_000)
 
     init() throws {
         let networks = try ["10.2.0.0/16", "10.1.0.0/16"].map { try #require(IPPrefix($0)) }
@@ -131,11 +132,10 @@ private final class WorkerPair {
 }
 
 /// Both ends of a stream that the client's side opened.
-private final class StreamEnds {
+final class StreamEnds {
     private let near: OwnedDescriptor
     private let far: OwnedDescriptor
     private(set) var bytes = 0
-    private var buffer = [UInt8](repeating: 0x61, count: 70_000)
 
     init(through pair: WorkerPair) throws {
         let ends = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
@@ -157,23 +157,24 @@ private final class StreamEnds {
     func carry(_ size: Int, through pair: WorkerPair) {
         var (sent, received) = ((near: 0, far: 0), (near: 0, far: 0))
         for _ in 0..<100_000 where received.near < size || received.far < size {
-            sent.near += put(into: near, atMost: size - sent.near)
-            sent.far += put(into: far, atMost: size - sent.far)
+            sent.near += put(into: near, atMost: size - sent.near, pair)
+            sent.far += put(into: far, atMost: size - sent.far, pair)
             pair.turn()
-            received.near += take(from: near)
-            received.far += take(from: far)
+            received.near += take(from: near, pair)
+            received.far += take(from: far, pair)
         }
         bytes += received.near + received.far
     }
 
-    private func put(into end: borrowing OwnedDescriptor, atMost limit: Int) -> Int {
+    private func put(into end: borrowing OwnedDescriptor, atMost limit: Int, _ pair: WorkerPair) -> Int {
         let flags = CInt(MSG_DONTWAIT | MSG_NOSIGNAL)
-        return limit > 0 ? max(send(end.rawValue, buffer, min(limit, buffer.count), flags), 0) : 0
+        return limit > 0 ? max(send(end.rawValue, pair.buffer, min(limit, pair.buffer.count), flags), 0) : 0
     }
 
-    private func take(from end: borrowing OwnedDescriptor) -> Int {
+    private func take(from end: borrowing OwnedDescriptor, _ pair: WorkerPair) -> Int {
         var total = 0
-        while case let count = recv(end.rawValue, &buffer, buffer.count, CInt(MSG_DONTWAIT)), count > 0 {
+        let room = pair.buffer.count
+        while case let count = recv(end.rawValue, &pair.buffer, room, CInt(MSG_DONTWAIT)), count > 0 {
             total += count
         }
         return total

@@ -81,7 +81,8 @@ final class WorkerHarness {
         link: Int = 0,
         lane: Int = 0,
         generation: UInt64 = 1,
-        run: UInt128? = nil
+        run: UInt128? = nil,
+        counters: LaneCounters = LaneCounters()
     ) {
         let peer = LanePeer(
             link: link,
@@ -97,7 +98,7 @@ final class WorkerHarness {
             StreamSocket(owning: OwnedDescriptor(owning: socket)),
             session,
             peer: peer,
-            counters: LaneCounters(),
+            counters: counters,
             leftover: [],
             unsent: [],
             at: Clock.now()
@@ -211,22 +212,24 @@ final class RawPeer {
         return false
     }
 
-    /// The frames that have arrived.
+    /// The frames that have arrived whole.
     func frames() throws -> [(kind: UInt8, payload: [UInt8])] {
         incoming.compact()
         let count = recv(socket.rawValue, incoming.writePointer, incoming.room, CInt(MSG_DONTWAIT))
         if count > 0 { incoming.produced(count) }
         var reply = FlatBuffer(capacity: 4096)
         _ = try session.decrypt(&incoming, into: &plaintext, reply: &reply)
-        var bytes = plaintext.copied
-        plaintext.clear()
+        var bytes = plaintext.copied[...]
         var frames: [(UInt8, [UInt8])] = []
         while bytes.count >= 4 {
-            let length = Int(bytes[1]) << 16 | Int(bytes[2]) << 8 | Int(bytes[3])
+            let head = Array(bytes.prefix(4))
+            let length = Int(head[1]) << 16 | Int(head[2]) << 8 | Int(head[3])
             guard bytes.count >= 4 + length else { break }
-            frames.append((bytes[0], Array(bytes[4..<(4 + length)])))
-            bytes.removeFirst(4 + length)
+            frames.append((head[0], Array(bytes.dropFirst(4).prefix(length))))
+            bytes = bytes.dropFirst(4 + length)
         }
+        plaintext.consumed(plaintext.count - bytes.count)
+        plaintext.compact()
         return frames
     }
 

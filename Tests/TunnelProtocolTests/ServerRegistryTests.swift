@@ -55,6 +55,29 @@ struct ServerRegistryTests {
         #expect(isOver && registry.policy(services: []).routes.isEmpty)
     }
 
+    @Test("knows which lanes one run of a client has, and no others")
+    func knowsLanes() {
+        var registry = registry()
+        let hello = hello(1, [], [])
+        #expect(!registry.hasLane(hello, of: "a"))
+        guard case .accepted(let link, _, nil) = registry.admit("a", hello, generation: 1) else {
+            Issue.record("refused")
+            return
+        }
+        var (second, another) = (hello, hello)
+        second.lane = 1
+        another.session = 2
+        #expect(registry.hasLane(hello, of: "a") && !registry.hasLane(hello, of: "b"))
+        #expect(!registry.hasLane(second, of: "a") && !registry.hasLane(another, of: "a"))
+        // A lane is there for as long as one of its connections is.
+        _ = registry.admit("a", hello, generation: 2)
+        let now = MonotonicTime(nanoseconds: 0)
+        let (isOver, isStill) = (registry.ended(link, generation: 1, at: now), registry.hasLane(hello, of: "a"))
+        #expect(!isOver && isStill)
+        let isOverNow = registry.ended(link, generation: 2, at: now)
+        #expect(isOverNow && !registry.hasLane(hello, of: "a"))
+    }
+
     @Test("refuses networks and addresses that are not bound")
     func refusesUnbound() {
         var registry = registry()

@@ -20,16 +20,29 @@ struct SimulationTests {
         #expect(world.serverConnections == [World.lanes], "seed \(seed): one link, and nothing left of those before it")
     }
 
-    @Test("notice a silent path within 3 s", arguments: 1...20 as ClosedRange<UInt64>)
-    func noticesSilence(seed: UInt64) {
+    @Test(
+        "notice within 3 s a path that carries nothing, in one direction or in both",
+        arguments: 1...20 as ClosedRange<UInt64>,
+        [Silence.both, .toServer, .toClient]
+    )
+    func noticesSilence(seed: UInt64, silence: Silence) {
         var world = World(seed: seed)
         world.isCalm = true
         for _ in 0..<60 { world.step() }
-        world.isBlackHole = true
+        world.blackHole = silence
         let start = world.now
         while world.link.liveCount > 0, world.now.since(start) < 10_000_000_000 { world.step() }
         #expect(world.now.since(start) <= 3_000_000_000, "seed \(seed)")
     }
+}
+
+/// The directions in which a path carries nothing.
+struct Silence: OptionSet, Sendable {
+    let rawValue: Int
+
+    static let toServer = Silence(rawValue: 1)
+    static let toClient = Silence(rawValue: 2)
+    static let both: Silence = [.toServer, .toClient]
 }
 
 /// The simulated network with both sides on it; a step is 100 ms.
@@ -47,15 +60,17 @@ private struct World {
         var widowedAt: MonotonicTime?
         var toServer: [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])] = []
         var toClient: [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])] = []
-        var isSilent = false
-        var isStalled = false
+        var silence: Silence = []
+        /// A side that stands still neither reads nor writes.
+        var isServerStalled = false
+        var isClientStalled = false
     }
 
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
     private(set) var link: LinkMachine
     private(set) var problems: [String] = []
     var isCalm = false
-    var isBlackHole = false
+    var blackHole: Silence = []
     private var random: SeededGenerator
     private var connections: [Connection] = []
     private var nextGeneration: UInt64 = 0
@@ -75,9 +90,10 @@ private struct World {
 
     mutating func heal() {
         isCalm = true
-        isBlackHole = false
+        blackHole = []
         for index in connections.indices {
-            (connections[index].isSilent, connections[index].isStalled) = (false, false)
+            connections[index].silence = []
+            (connections[index].isServerStalled, connections[index].isClientStalled) = (false, false)
         }
     }
 
@@ -96,9 +112,11 @@ private struct World {
     private mutating func causeTrouble() {
         guard !connections.isEmpty else { return }
         let index = Int(random.next() % UInt64(connections.count))
+        let areBothThere = connections[index].client != nil && connections[index].server != nil
         switch random.next() % 40 {
-        case 0: connections[index].isSilent = true
-        case 1 where connections[index].client != nil: connections[index].isStalled.toggle()
+        case 0: connections[index].silence = [Silence.both, .toServer, .toClient][Int(random.next() % 3)]
+        case 1 where areBothThere && !connections[index].isClientStalled: connections[index].isServerStalled.toggle()
+        case 8 where areBothThere && !connections[index].isServerStalled: connections[index].isClientStalled.toggle()
         case 2: end(index)
         case 3: link.renew(connections[index].lane, at: now)
         case 4: connections[index].server?.requestRenewal()
@@ -112,7 +130,7 @@ private struct World {
     private mutating func restartClient() {
         let isHeard = random.next() % 2 == 0
         for index in connections.indices.reversed() {
-            (connections[index].client, connections[index].isStalled) = (nil, false)
+            connections[index].client = nil
             bereave(index, isHeard: isHeard)
         }
         session += 1
@@ -134,10 +152,11 @@ private struct World {
         let isForgotten = connections[index].client == nil && connections[index].server == nil
         if isHeard || isForgotten { return end(index) }
         connections[index].widowedAt = now
+        (connections[index].isServerStalled, connections[index].isClientStalled) = (false, false)
     }
 
     private mutating func dial(_ lane: Int) {
-        let isMet = !isBlackHole && now >= serverListensAt && (isCalm || random.next() % 4 != 0)
+        let isMet = blackHole.isEmpty && now >= serverListensAt && (isCalm || random.next() % 4 != 0)
         guard isMet, let number = admit(lane) else {
             link.failed(lane, at: now, random: random.next())
             return
@@ -197,11 +216,17 @@ private struct World {
 
     private mutating func advance(_ index: Int) {
         var connection = connections[index]
-        var isOver = deliver(&connection.toServer, to: &connection.server, connection)
-        isOver = deliver(&connection.toClient, to: &connection.client, connection) || isOver
-        // A stalled server neither reads nor writes.
-        if !connection.isStalled { isOver = speak(&connection.server, &connection.toClient, connection) || isOver }
-        isOver = speak(&connection.client, &connection.toServer, connection) || isOver
+        var isOver = false
+        if !connection.isServerStalled { isOver = deliver(&connection.toServer, to: &connection.server, connection) }
+        if !connection.isClientStalled {
+            isOver = deliver(&connection.toClient, to: &connection.client, connection) || isOver
+        }
+        if !connection.isServerStalled {
+            isOver = speak(&connection.server, &connection.toClient, connection, towards: .toClient) || isOver
+        }
+        if !connection.isClientStalled {
+            isOver = speak(&connection.client, &connection.toServer, connection, towards: .toServer) || isOver
+        }
         connections[index] = connection
         if isOver { end(index) }
     }
@@ -233,7 +258,8 @@ private struct World {
     private mutating func speak(
         _ machine: inout LaneMachine?,
         _ queue: inout [(at: MonotonicTime, kind: FrameHeader.Kind, payload: [UInt8])],
-        _ connection: Connection
+        _ connection: Connection,
+        towards direction: Silence
     ) -> Bool {
         guard var side = machine else { return false }
         defer { machine = side }
@@ -249,7 +275,9 @@ private struct World {
                 }
                 // A connection keeps its order, however long each frame takes.
                 let arrival = max(queue.last?.at ?? now, now + .milliseconds(random.next() % 200))
-                if !connection.isSilent, !isBlackHole { queue.append((arrival, kind, payload)) }
+                if connection.silence.union(blackHole).isDisjoint(with: direction) {
+                    queue.append((arrival, kind, payload))
+                }
             }
         }
         return false

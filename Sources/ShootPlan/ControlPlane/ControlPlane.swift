@@ -193,6 +193,9 @@ package enum ControlPlane {
             requests: ("20m", "32Mi"),
             with: [
                 "volumeMounts": [shared, configuration], "ports": PodParts.metricsPorts,
+                // It fails where a thread stands still, and never for links that are down.
+                "livenessProbe": PodParts.ownLiveness,
+                // By the kernel: a control loop that stands still does not take kube-apiserver, which goes on, from its clients.
                 "readinessProbe": ["tcpSocket": ["port": 8132], "periodSeconds": 1],
             ]
         )
@@ -275,12 +278,7 @@ package enum ControlPlane {
                 Controllers.approverCommand(cluster),
                 ["tendril-approver", "ca-vpn"],
                 memory: "32Mi",
-                [
-                    "ports": PodParts.metricsPorts,
-                    "livenessProbe": [
-                        "httpGet": ["path": "/healthz", "port": "metrics"], "periodSeconds": 10, "failureThreshold": 6,
-                    ],
-                ]
+                ["ports": PodParts.metricsPorts, "livenessProbe": PodParts.ownLiveness]
             ),
         ]
     }

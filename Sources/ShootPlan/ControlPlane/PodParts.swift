@@ -14,6 +14,14 @@ enum PodParts {
     /// The same as a container says it, by a name that PodMonitors ask for.
     static var metricsPorts: JSONValue { [["name": "metrics", "containerPort": .integer(metricsPort)]] }
 
+    /// Asks one of our own programs whether it is well; a machine that is merely busy gives it a minute.
+    static var ownLiveness: JSONValue {
+        [
+            "httpGet": ["path": "/healthz", "port": "metrics"], "periodSeconds": 10, "timeoutSeconds": 10,
+            "failureThreshold": 6,
+        ]
+    }
+
     /// Where etcd serves metrics and health: without TLS, and nothing else.
     static let etcdMetricsPort = 2381
     /// The same as its container says it.

@@ -12,7 +12,7 @@ extension ClientControl {
     private static var narrowTime: Nanoseconds { .seconds(600) }
 
     func advance(to now: MonotonicTime) -> MonotonicTime? {
-        let wanted = servers.indices.filter(isWanted)
+        let wanted = servers.indices.filter(servers.isWanted)
         for link in wanted {
             for lane in servers[link].machine.due(at: now) { dial(link, lane, at: now) }
         }
@@ -51,9 +51,7 @@ extension ClientControl {
             return
         }
         var address = addresses[attempt % addresses.count]
-        if servers[link].machine.liveCount > 0, let opened = servers[link].opened, addresses.contains(opened) {
-            address = opened
-        }
+        if servers[link].isUp, let opened = peerAddresses[link], addresses.contains(opened) { address = opened }
         do {
             let isNarrow = servers[link].narrowUntil.map { now < $0 } ?? false
             let socket = try StreamSocket(connectingTo: address, segmentLimit: isNarrow ? Self.narrowSegment : nil)

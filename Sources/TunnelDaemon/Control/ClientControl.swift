@@ -13,7 +13,10 @@ final class ClientControl: ControlCore.Delegate {
     private let paths: ReturnPaths
     private let basePolicy: ClientPolicy
     let session = UInt128.random(in: .min ... .max)
-    var servers: [Server]
+    var servers: InstanceSet
+    /// Where each link's first lane was opened; the others go there too.
+    var peerAddresses: [Int: SocketAddress] = [:]
+    private var certificates: [UInt64: (link: Int, lane: Int, certificate: PeerCertificate)] = [:]
     var serviceDoor: ServiceDoor?
     private var streamTurn = 0
 
@@ -21,8 +24,7 @@ final class ClientControl: ControlCore.Delegate {
         self.core = core
         self.paths = paths
         basePolicy = policy
-        let now = Clock.now()
-        servers = core.configuration.servers.map { Server(endpoint: $0, replica: 0, machine: LinkMachine(at: now)) }
+        servers = InstanceSet(core.configuration.servers, at: Clock.now())
         for endpoint in core.configuration.servers { show(endpoint) }
     }
 
@@ -30,43 +32,25 @@ final class ClientControl: ControlCore.Delegate {
     /// endpoint, each by a name of its own.
     private func show(_ endpoint: Endpoint) {
         let links = servers.indices.filter { servers[$0].endpoint == endpoint }
-        let count = servers.indices.count(where: isWanted)
+        let count = servers.indices.count(where: servers.isWanted)
         core.board.update { state in
             state.expectedLinks = count
             for link in links {
-                guard isWanted(link) else {
+                guard servers.isWanted(link) else {
                     state.links[link] = nil
                     continue
                 }
                 let replica = servers[link].replica
                 let name = replica == 0 ? "\(endpoint)" : "\(endpoint)#\(replica)"
                 if state.links[link] == nil { state.links[link] = Board.LinkEntry(name: name, endpoint: "\(endpoint)") }
-                if servers[link].machine.liveCount == 0 { state.links[link]?.name = name }
+                if !servers[link].isUp { state.links[link]?.name = name }
             }
         }
     }
 
-    /// Whether there is an instance that a link can be for.
-    func isWanted(_ link: Int) -> Bool {
-        let known = servers.filter { $0.endpoint == servers[link].endpoint && $0.machine.liveCount > 0 }
-        guard let count = known.map(\.instances).max() else { return servers[link].replica == 0 }
-        return servers[link].replica < count || servers[link].machine.liveCount > 0
-    }
-
-    /// Has a link for each of the instances that a server says there are.
-    private func learn(_ count: Int, from link: Int, at now: MonotonicTime) {
-        servers[link].instances = count
-        let endpoint = servers[link].endpoint
-        let known = servers.count { $0.endpoint == endpoint }
-        for replica in known..<max(count, known) {
-            servers.append(Server(endpoint: endpoint, replica: replica, machine: LinkMachine(at: now)))
-        }
-        show(endpoint)
-    }
-
     /// The links that are up, that with the fewest streams first; each time another one among equals.
     var liveLinks: [Int] {
-        let linked = servers.indices.filter { servers[$0].machine.liveCount > 0 }
+        let linked = servers.indices.filter { servers[$0].isUp }
         let lasting = linked.filter { !core.isRetiring($0) }
         let live = lasting.isEmpty ? linked : lasting
         guard !live.isEmpty else { return [] }
@@ -81,73 +65,54 @@ final class ClientControl: ControlCore.Delegate {
     }
 
     /// The links that there should be and that are down.
-    var missingLinks: [Int] { servers.indices.filter { isWanted($0) && servers[$0].machine.liveCount == 0 } }
+    var missingLinks: [Int] { servers.indices.filter { servers.isWanted($0) && !servers[$0].isUp } }
 
     var waitingRequests: Int { serviceDoor?.waiting ?? 0 }
 
     func ready(_ token: UInt64, at now: MonotonicTime) { _ = serviceDoor?.ready(token, at: now) }
 
-    /// What an instance is called: as its certificate says, with a mark of its run where another link has that name.
-    private func name(of introduction: Greeting.Introduction, on link: Int) -> String {
-        let (name, run) = (introduction.identity.name, introduction.hello.session)
-        let isTaken = servers.indices.contains {
-            $0 != link && servers[$0].instance == name && servers[$0].run != run && servers[$0].machine.liveCount > 0
-        }
-        return isTaken ? "\(name)-\(String(run >> 112, radix: 16))" : name
-    }
+    /// Why a link is not to be had with who answered, what it is told, and whether another may answer the next time.
+    private typealias Refusal = (reason: String, notice: CloseNotice?, wasElsewhere: Bool)
 
-    /// Why a link is not to be had with who answered.
-    private struct Objection {
-        var notice: CloseNotice?
-        let reason: String
-        /// Whether another instance may answer the next time.
-        var wasElsewhere = false
-    }
-
-    private func objection(to introduction: Greeting.Introduction, by greeting: Greeting, on link: Int) -> Objection? {
-        let (run, server) = (introduction.hello.session, servers[link])
-        let duplicate = CloseNotice(.duplicateInstance)
-        let isLinked = servers.indices.contains {
-            $0 != link && servers[$0].run == run && servers[$0].machine.liveCount > 0
-        }
-        if isLinked {
-            let instance = name(of: introduction, on: link)
-            let reason = "\(greeting.address) leads to \(instance), which is linked already"
-            return Objection(notice: duplicate, reason: reason, wasElsewhere: true)
-        }
-        guard introduction.hello.version == Hello.currentVersion else {
-            let reason = "the server speaks version \(introduction.hello.version)"
-            return Objection(notice: CloseNotice(.versionMismatch), reason: reason)
-        }
-        if server.machine.liveCount > 0, server.run != run {
-            let reason = "\(greeting.address) leads to another server than the link's first lane"
-            return Objection(notice: duplicate, reason: reason, wasElsewhere: true)
+    private func refusal(of introduction: Greeting.Introduction, by greeting: Greeting, on link: Int) -> Refusal? {
+        if let objection = servers.objection(to: introduction.hello, of: introduction.identity.name, on: link) {
+            let reason =
+                switch objection {
+                case .isLinked(let instance): "\(greeting.address) leads to \(instance), which is linked already"
+                case .isAnother: "\(greeting.address) leads to another server than the link's first lane"
+                case .speaks(let version): "the server speaks version \(version)"
+                }
+            return (reason, objection.notice, objection.isElsewhere)
         }
         guard core.stillTrusts(introduction.certificate, of: greeting) else {
-            return Objection(reason: "the server's certificate is not trusted any more")
+            return ("the server's certificate is not trusted any more", nil, false)
         }
         return nil
     }
 
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
-        if let objection = objection(to: introduction, by: greeting, on: link) {
-            if let notice = objection.notice { try? greeting.send(.close, notice.payload) }
-            return giveUp(link, lane, objection.reason, wasElsewhere: objection.wasElsewhere, at: now)
+        if let refusal = refusal(of: introduction, by: greeting, on: link) {
+            if let notice = refusal.notice { try? greeting.send(.close, notice.payload) }
+            return giveUp(link, lane, refusal.reason, wasElsewhere: refusal.wasElsewhere, at: now)
         }
-        let instance = name(of: introduction, on: link)
         let generation = core.takeGeneration()
         let lanes = max(introduction.hello.lanes, core.configuration.lanes)
-        let wasDown = servers[link].machine.liveCount == 0
-        servers[link].machine.opened(lane, generation: generation, lanes: lanes, at: now)
-        servers[link].instance = instance
-        servers[link].addresses = introduction.hello.addresses
-        servers[link].opened = greeting.address
-        servers[link].run = introduction.hello.session
-        servers[link].carriesPackets = introduction.hello.features.contains(.packets)
-        learn(introduction.hello.instances, from: link, at: now)
+        let wasDown = !servers[link].isUp
+        servers.opened(
+            lane,
+            of: link,
+            generation: generation,
+            introduction.hello,
+            of: introduction.identity.name,
+            lanes: lanes,
+            at: now
+        )
+        peerAddresses[link] = greeting.address
+        show(servers[link].endpoint)
         if core.isOutdated(greeting) { servers[link].machine.renew(lane, at: now) }
-        servers[link].certificates[generation] = (lane, introduction.certificate)
+        certificates[generation] = (link, lane, introduction.certificate)
+        let instance = servers[link].instance ?? introduction.identity.name
         core.board.update { state in
             state.links[link]?.name = instance
             state.links[link]?.wantedLanes = lanes
@@ -181,7 +146,7 @@ final class ClientControl: ControlCore.Delegate {
 
     private func ended(_ peer: LanePeer, _ end: LaneEnd, at now: MonotonicTime) {
         let link = peer.link
-        servers[link].certificates[peer.generation] = nil
+        certificates[peer.generation] = nil
         servers[link].machine.ended(
             peer.lane,
             generation: peer.generation,
@@ -195,7 +160,7 @@ final class ClientControl: ControlCore.Delegate {
             "lane ended",
             metadata: ["server": "\(name)", "lane": "\(peer.lane)", "reason": "\(end)"]
         )
-        guard servers[link].machine.liveCount == 0 else { return }
+        guard !servers[link].isUp else { return }
         core.logger.notice("link down", metadata: ["server": "\(name)", "reason": "\(end)"])
         show(servers[link].endpoint)
         publish()
@@ -203,7 +168,7 @@ final class ClientControl: ControlCore.Delegate {
 
     private func publish() {
         var policy = basePolicy
-        for (link, server) in servers.enumerated() where server.machine.liveCount > 0 && server.carriesPackets {
+        for (link, server) in servers.links.enumerated() where server.isUp && server.carriesPackets {
             policy.links.append(link)
             for address in server.addresses where policy.remote.isEmpty || policy.remote.contains(address) {
                 policy.servers.insert(IPPrefix(host: address), link)
@@ -215,14 +180,13 @@ final class ClientControl: ControlCore.Delegate {
     func renewed(from old: Identity, at now: MonotonicTime) {
         let identity = core.store.current
         guard !identity.isSameForTLS(as: old) else { return }
+        for (generation, entry) in certificates where !identity.context.stillTrusts(entry.certificate) {
+            let notice = CloseNotice(.notAuthorised, "the CA that signed the certificate is not trusted any more")
+            core.workers[entry.lane % core.workers.count].mailbox.post(
+                .dropLane(link: entry.link, generation: generation, notice)
+            )
+        }
         for link in servers.indices {
-            for (generation, entry) in servers[link].certificates
-            where !identity.context.stillTrusts(entry.certificate) {
-                let notice = CloseNotice(.notAuthorised, "the CA that signed the certificate is not trusted any more")
-                core.workers[entry.lane % core.workers.count].mailbox.post(
-                    .dropLane(link: link, generation: generation, notice)
-                )
-            }
             for lane in 0..<servers[link].machine.laneCount { servers[link].machine.renew(lane, at: now) }
         }
     }

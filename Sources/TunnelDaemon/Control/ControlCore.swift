@@ -95,10 +95,15 @@ final class ControlCore {
     func run() throws {
         if let endpoint = configuration.metrics {
             let board = self.board
-            let server = try HTTPEndpoint(endpoint, metrics: { Metrics.text(board) }) {
-                let (live, expected) = board.readiness(at: Clock.now())
-                return (live > 0, "\(live) of \(expected) links")
-            }
+            let server = try HTTPEndpoint(
+                endpoint,
+                metrics: { Metrics.text(board) },
+                isSteady: { board.pulse.isSteady(at: Clock.now()) },
+                readiness: {
+                    let (live, expected) = board.readiness(at: Clock.now())
+                    return (live > 0, "\(live) of \(expected) links")
+                }
+            )
             try server.start()
         }
         var threads: [Handover<WorkerThread>] = []
@@ -244,14 +249,16 @@ final class ControlCore {
         reload(at: now)
         let (live, expected) = board.readiness(at: now)
         service.notify("STATUS=\(live) of \(expected) links live")
-        feedWatchdog()
+        feedWatchdogs(at: now)
     }
 
-    /// Tells systemd that all is well only while every worker goes on making turns.
-    private func feedWatchdog() {
+    /// Tells systemd, and whoever probes, that all is well only while every worker goes on making turns.
+    private func feedWatchdogs(at now: MonotonicTime) {
         let turns = workers.map(\.counters.turnCount)
         let allMoved = lastTurns.isEmpty || zip(turns, lastTurns).allSatisfy { $0 != $1 }
         lastTurns = turns
-        if allMoved { service.notify("WATCHDOG=1") } else { logger.error("a worker stands still") }
+        guard allMoved else { return logger.error("a worker stands still") }
+        board.pulse.beat(at: now)
+        service.notify("WATCHDOG=1")
     }
 }

@@ -60,7 +60,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
             core.count("revoked")
             return
         }
-        if !greeting.isConfirmed, mayBeProbe(introduction) {
+        if !greeting.isConfirmed, registry.hasLane(introduction.hello, of: name) {
             guard answer(greeting, lane: introduction.hello.lane) else { return }
             greeting.awaitConfirmation(of: introduction)
             core.begin(greeting, at: now)
@@ -109,17 +109,6 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     /// Sends the own hello; whether it went.
     private func answer(_ greeting: Greeting, lane: Int) -> Bool {
         (try? greeting.send(.hello, ownHello(lane: lane).payload)) != nil
-    }
-
-    /// Whether the peer has this lane here already.
-    ///
-    /// It renews it, or it looks for another instance behind the address and leaves again: a lane in use must not give
-    /// way to that.
-    private func mayBeProbe(_ introduction: Greeting.Introduction) -> Bool {
-        guard let link = registry.link(of: introduction.identity.name, session: introduction.hello.session) else {
-            return false
-        }
-        return certificates.values.contains { $0.link == link && $0.lane == introduction.hello.lane }
     }
 
     private func note(_ link: Int, _ name: String, _ introduction: Greeting.Introduction, _ greeting: Greeting) {

@@ -87,6 +87,7 @@ final class Board: Sendable {
     let workers: [WorkerCounters]
     let streams: [StreamCounters]
     let startedAt = Clock.unixTime()
+    let pulse = Pulse(at: Clock.now())
     private let state = Guarded(State())
 
     init(_ configuration: VPNConfiguration, identity: TunnelIdentity, workers: [Worker]) {

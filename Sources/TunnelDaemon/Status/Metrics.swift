@@ -81,6 +81,12 @@ enum Metrics {
             "Turns of the data plane's threads.",
             board.workers.enumerated().map { Sample($1.turnCount, [("worker", "\($0)")]) }
         )
+        text.add(
+            "tendril_vpn_log_lines_lost_total",
+            .counter,
+            "Log lines that were not written, for nobody took them.",
+            [Sample(LogSink.standardError.lost)]
+        )
     }
 
     private static func addLinks(_ state: Board.State, to text: inout MetricsText) {

@@ -21,7 +21,8 @@ package struct ServerRegistry: Sendable {
         /// The networks that streams are routed to.
         let streamNetworks: [IPPrefix]
         let order: Int
-        var generations: Set<UInt64> = []
+        /// The lane of each connection.
+        var generations: [UInt64: Int] = [:]
     }
 
     private let tunnels: [IPPrefix]
@@ -103,8 +104,16 @@ package struct ServerRegistry: Sendable {
     package func connectionCount(of link: Int) -> Int { links[link]?.generations.count ?? 0 }
 
     /// The link of one run of a client, if there is one.
-    package func link(of name: String, session: UInt128) -> Int? {
+    private func link(of name: String, session: UInt128) -> Int? {
         links.first { $0.value.name == name && $0.value.session == session }?.key
+    }
+
+    /// Whether a client has the lane of its hello here already.
+    ///
+    /// It renews it, or it looks for another instance behind the address and leaves again: a lane in use must not give way to that, and so
+    /// the client has to go on before it is admitted.
+    package func hasLane(_ hello: Hello, of name: String) -> Bool {
+        link(of: name, session: hello.session).flatMap { links[$0]?.generations.values.contains(hello.lane) } == true
     }
 
     /// How many links there should be; `nil` where nobody said which clients there are.
@@ -125,7 +134,7 @@ package struct ServerRegistry: Sendable {
             guard known.generations.count < 2 * Hello.maximumLanes else {
                 return .refused(CloseNotice(.overloaded, "client \(name) has \(known.generations.count) connections"))
             }
-            links[link]?.generations.insert(generation)
+            links[link]?.generations[generation] = hello.lane
             return .accepted(link: link, bound: bound(to: known), replaced: nil)
         }
         if let problem = refusal(of: name, hello) { return .refused(problem) }
@@ -146,7 +155,7 @@ package struct ServerRegistry: Sendable {
             networks: carries ? hello.networks : [],
             streamNetworks: hello.features.contains(.streams) ? hello.networks : [],
             order: nextOrder,
-            generations: [generation]
+            generations: [generation: hello.lane]
         )
         links[link] = entry
         return .accepted(link: link, bound: bound(to: entry), replaced: replaced)
@@ -156,7 +165,7 @@ package struct ServerRegistry: Sendable {
     ///
     /// The link keeps its number for a while, for its streams go on when the client comes back.
     package mutating func ended(_ link: Int, generation: UInt64, at now: MonotonicTime) -> Bool {
-        guard links[link]?.generations.remove(generation) != nil else { return false }
+        guard links[link]?.generations.removeValue(forKey: generation) != nil else { return false }
         guard links[link]?.generations.isEmpty == true else { return false }
         lingering[link] = now + Self.lingerTime
         return true

@@ -8,5 +8,8 @@ uint64_t tendril_test_allocation_count(void);
 // How many pieces this thread has allocated and not freed, those that others take over or leave to it aside.
 int64_t tendril_test_held_count(void);
 
+// How many bytes those have together.
+int64_t tendril_test_held_bytes(void);
+
 // Whether allocations are counted in this build.
 int tendril_test_counts_allocations(void);

@@ -1,7 +1,5 @@
-import TestSupport
-
 /// Packets as a hostile client would send them, and what of them may pass.
-enum HostilePacket {
+package enum HostilePacket {
     /// The addresses of one family: the client's own come first, then those that it has no right to.
     private struct Family {
         let sources: [String]
@@ -27,7 +25,8 @@ enum HostilePacket {
         odd: [0, 4, 6, 17, 41, 43, 44, 50, 51, 58, 59, 60, 135, 139, 140]
     )
 
-    static func craft(_ random: inout SeededGenerator) -> [UInt8] {
+    /// A packet that may be fit to pass, or almost.
+    package static func craft(_ random: inout SeededGenerator) -> [UInt8] {
         let family = random.next() % 2 == 0 ? v4 : v6
         let isStranger = random.next() % 3 == 0
         let source = family.sources[isStranger ? Int(random.next() % 7) : 0]
@@ -40,9 +39,12 @@ enum HostilePacket {
                 source,
                 destination,
                 ports: random.next() % 2 == 0 ? (80, port) : (port, 443),
-                flags: ([0x02, 0x10, 0x12, 0x04, 0x18, 0x00] as [UInt8])[Int(random.next() % 6)]
+                flags: ([0x02, 0x10, 0x12, 0x04, 0x18, 0x00] as [UInt8])[Int(random.next() % 6)],
+                payload: payload(&random)
             )
-        case 1: packet = TestPacket.udp(source, destination, ports: (random.next() % 2 == 0 ? 53 : 54, port))
+        case 1:
+            let ports: (UInt16, UInt16) = (random.next() % 2 == 0 ? 53 : 54, port)
+            packet = TestPacket.udp(source, destination, ports: ports, payload: payload(&random))
         case 2:
             let kind = family.icmp.kinds[Int(random.next() % 5)]
             packet = TestPacket.icmp(source, destination, kind: kind, identifier: port)
@@ -57,6 +59,37 @@ enum HostilePacket {
             packet[position] = UInt8(truncatingIfNeeded: random.next())
         }
         return packet
+    }
+
+    /// Nothing, as a rule; sometimes what can be cut in pieces, and sometimes in more than there may be.
+    private static func payload(_ random: inout SeededGenerator) -> Int {
+        switch random.next() % 16 {
+        case 0: 1500
+        case 1...5: 40
+        default: 0
+        }
+    }
+
+    /// A virtio header to go before a packet: one that asks nothing, one that fits, or almost.
+    package static func header(before packet: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
+        guard random.next() % 3 != 0 else { return [UInt8](repeating: 0, count: 10) }
+        func one(of values: [Int]) -> Int { values[Int(random.next() % UInt64(values.count))] }
+        let isV4 = packet[0] >> 4 == 4
+        let isTCP = packet[isV4 ? 9 : 6] == 6
+        let segmentation = isTCP ? (isV4 ? 1 : 4) : 5
+        let (start, field) = (isV4 ? 20 : 40, isTCP ? 16 : 6)
+        var header: [Int] = [1, one(of: [0, 0, segmentation]), one(of: [0, 40, 255]), 0]
+        header += [one(of: [1, 8, 20, 39]), 0, start, 0, field, 0]
+        // One field of it is wrong now and then.
+        switch random.next() % 12 {
+        case 0: header[0] = one(of: [0, 2, 3, 4, 255])
+        case 1: header[1] = one(of: [0, 1, 2, 3, 4, 5, 0x80, 0x81, 0x84, 0x85])
+        case 2: (header[4], header[5]) = (one(of: [0, 1, 220, 255]), one(of: [0, 5, 255]))
+        case 3: (header[6], header[7]) = (one(of: [0, 14, 20, 40, 60]), one(of: [0, 1]))
+        case 4: (header[8], header[9]) = (one(of: [0, 2, 6, 16]), one(of: [0, 1]))
+        default: break
+        }
+        return header.map { UInt8($0) }
     }
 
     /// A header that should not be there before an answer that may pass: a fragment's, options', any number.
@@ -76,10 +109,13 @@ enum HostilePacket {
     }
 
     /// What may pass, written down once more and as plainly as possible.
-    struct Model {
+    package struct Model {
         private var flows: Set<[UInt8]> = []
 
-        mutating func opened(_ packet: [UInt8]) {
+        package init() {}
+
+        /// Notes what the seed side sent.
+        package mutating func opened(_ packet: [UInt8]) {
             let head = Head(packet)
             flows.insert(Self.flow(head.transport, head.source, head.ports.0, head.destination, head.ports.1))
         }
@@ -149,7 +185,13 @@ enum HostilePacket {
             return !(address[..<8].allSatisfy { $0 == 0 } && isOldStyle)
         }
 
-        func allows(_ packet: [UInt8]) -> Bool {
+        /// What the kernel is given of a packet and the virtio header before it; `nil` where that is nothing.
+        package func delivered(_ header: [UInt8], _ packet: [UInt8]) -> [UInt8]? {
+            guard allows(packet), let header = Self.header(header, before: packet) else { return nil }
+            return header + packet
+        }
+
+        private func allows(_ packet: [UInt8]) -> Bool {
             guard Self.isPlain(packet), case let head = Head(packet), Self.isClients(head.source),
                 Self.isSeeds(head.destination)
             else { return false }
@@ -160,6 +202,37 @@ enum HostilePacket {
             case (58, false): return allowsICMP(head, answer: 129, errors: [1, 2, 3, 4])
             default: return false
             }
+        }
+
+        /// What is left of a virtio header (linux/virtio_net.h), whose numbers are little-endian; `nil` where it contradicts a
+        /// packet that may pass.
+        private static func header(_ offered: [UInt8], before packet: [UInt8]) -> [UInt8]? {
+            let (head, size) = (Head(packet), Int(offered[4]) + Int(offered[5]) * 256)
+            let start = head.isV4 ? 20 : 40
+            var result = [UInt8](repeating: 0, count: 10)
+            switch offered[0] {
+            case 0, 2: break
+            case 1, 3:
+                // The checksum's field of TCP, or of UDP.
+                guard head.transport == 6 || head.transport == 17 else { return nil }
+                let field: UInt8 = head.transport == 6 ? 16 : 6
+                guard Array(offered[6...]) == [UInt8(start), 0, field, 0] else { return nil }
+                (result[0], result[6], result[8]) = (1, UInt8(start), field)
+            default: return nil
+            }
+            let headers: Int
+            switch (offered[1], head.transport, head.isV4) {
+            case (0, _, _), (0x80, _, _): return result
+            case (1, 6, true), (0x81, 6, true), (4, 6, false), (0x84, 6, false):
+                guard head.segment[13] & 6 == 0 else { return nil }
+                headers = Int(head.segment[12] >> 4) * 4
+            case (5, 17, _): headers = 8
+            default: return nil
+            }
+            let payload = head.segment.count - headers
+            guard result[0] == 1, size > 0, size < payload, (payload + size - 1) / size <= 1024 else { return nil }
+            result.replaceSubrange(1..<6, with: [offered[1], UInt8(start + headers), 0, offered[4], offered[5]])
+            return result
         }
 
         private func isAnswer(_ head: Head) -> Bool {
