@@ -1,3 +1,4 @@
+import CTendrilShims
 import Foundation
 import Glibc
 import LinuxSystem
