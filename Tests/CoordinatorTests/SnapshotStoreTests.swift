@@ -187,7 +187,8 @@ struct SnapshotStoreTests {
             #expect(signed.split(separator: ";").allSatisfy { names.contains(String($0)) }, "\(head)")
             #expect(!head.contains("secret"))
         }
-        let upload = try #require(bucket.heads.withLock(\.first))
+        let heads = bucket.heads.withLock(\.self)
+        let upload = try #require(heads.first)
         #expect(upload.lowercased().contains("x-amz-content-sha256: unsigned-payload"))
         withExtendedLifetime(directory) {}
     }
