@@ -69,7 +69,7 @@ struct HostilePeerTests {
         let pki = "\(lab.directory)/pki"
         // Nothing is open but these: no flow was opened from the seed's side.
         let services = ["--allow-inbound", "tcp/10.1.0.9:443", "--allow-inbound", "tcp/[fd01::9]:443"]
-        let server = try lab.startTunnel("server", ["--network", "10.2.0.0/16"] + services)
+        let server = try lab.startTunnel("server", services, networks: ["10.2.0.0/16", "fd02::/64"])
         try lab.waitUntil("it listens") { server.text.contains("listening") }
         try lab.shell("seed", Self.filter)
         func received() throws -> Int {

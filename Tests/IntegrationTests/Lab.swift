@@ -107,13 +107,20 @@ final class Lab {
     }
 
     /// Starts one side of the tunnel with the usual options and some more.
-    func startTunnel(_ role: String, _ more: [String] = [], pki: String? = nil, mtu: Int = 1500) throws -> Program {
+    func startTunnel(
+        _ role: String,
+        _ more: [String] = [],
+        pki: String? = nil,
+        mtu: Int = 1500,
+        networks: [String] = ["10.2.0.0/24", "fd02::/64"]
+    ) throws -> Program {
         let pki = pki ?? "\(directory)/pki"
         var command = [
             try #require(Self.program), role, "--ca", "\(pki)/ca.crt", "--certificate", "\(pki)/\(role).crt", "--key",
-            "\(pki)/\(role).key", "--gate-key", "\(pki)/gate.key", "--network", "10.2.0.0/24", "--network", "fd02::/64",
-            "--socket", "\(directory)/\(role).sock", "--log-level", "debug", "--mtu", "\(mtu)",
+            "\(pki)/\(role).key", "--gate-key", "\(pki)/gate.key", "--socket", "\(directory)/\(role).sock", "--log-level",
+            "debug", "--mtu", "\(mtu)",
         ]
+        command += networks.flatMap { ["--network", $0] }
         if role == "server" {
             command += ["--listen", "192.0.2.1:8132", "--address", "10.98.0.1/24", "--address", "fd98::1/64"]
             command += ["--metrics", "10.1.0.1:8133"]

@@ -170,8 +170,10 @@ final class StreamBoundsTests {
     @Test("A client that takes all memory there is costs others none of their streams")
     func sharesMemory() throws {
         let budget: UInt64 = 32 << 20
+        // The bytes of a frame take 64 KiB, with the room for its head.
+        let piece = StreamFrame.maximumData
         _ = try say(Self.opens(64, window: 512 << 10), from: peer)
-        let greedy = try far(64, saying: 512 << 10, to: [peer])
+        let greedy = try far(64, saying: 8 * piece, to: [peer])
         #expect(harness.worker.streamCounters[.heldBytes] == budget)
         // Whoever holds all of it gets no more, and others still do.
         let other = try adopt(link: 1, lane: 0)
@@ -187,7 +189,7 @@ final class StreamBoundsTests {
         }
         // One that holds more than any of the greedy one's.
         _ = try say(Self.opens(1), from: other)
-        let modest = try far(1, saying: 1 << 20, to: [peer, other])
+        let modest = try far(1, saying: 16 * piece, to: [peer, other])
         #expect(harness.worker.streamCounters[.heldBytes] <= budget)
         #expect(modest.allSatisfy { !$0.isOver } && greedy.count(where: \.isOver) == 2)
         #expect(harness.ends.isEmpty, "\(harness.ends)")
