@@ -41,14 +41,15 @@ static inline void tendril_bio_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio
 // Returns a new reference that the caller frees with EVP_PKEY_free, or NULL.
 static inline EVP_PKEY *tendril_generate_p256_key(void) { return EVP_EC_gen("P-256"); }
 
+// From OpenSSL 3.2 on. Weak, so that a program that was built against an older release finds it where it runs.
+extern const char *SSL_get0_group_name(SSL *ssl) __attribute__((weak));
+
 // The group of the finished handshake as text, or NULL where this OpenSSL cannot tell.
 static inline const char *tendril_ssl_group_name(SSL *ssl) {
-#if OPENSSL_VERSION_NUMBER >= 0x30200000L
-    return SSL_get0_group_name(ssl);
-#else
+    // The other one knows none that has no object identifier, such as X25519MLKEM768.
+    if (SSL_get0_group_name != NULL) return SSL_get0_group_name(ssl);
     int nid = (int)SSL_get_negotiated_group(ssl);
     return nid == NID_undef ? NULL : OBJ_nid2sn(nid);
-#endif
 }
 
 // The DER bytes inside an extension or a name of type GEN_URI; borrowed from the name.
