@@ -28,8 +28,8 @@ struct InstanceSetTests {
     }
 
     private func open(_ link: Int, of set: inout InstanceSet, run: UInt128, instances: Int, generation: UInt64 = 1) {
-        let hello = hello(run, instances: instances)
-        set.opened(0, of: link, generation: generation, hello, of: "server", lanes: 1, at: time(1))
+        let words = hello(run, instances: instances)
+        set.opened(0, of: link, generation: generation, words, of: "server", lanes: 1, at: time(1))
     }
 
     private func lose(_ link: Int, of set: inout InstanceSet, generation: UInt64 = 1, at seconds: UInt64) {
