@@ -273,7 +273,11 @@ let package = Package(
             dependencies: ["StrictYAML", "ClusterModel", "TendrilCore", "TestSupport"],
             swiftSettings: common
         ),
-        .testTarget(name: "ObservabilityTests", dependencies: ["Observability", logging], swiftSettings: common),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: ["Observability", "TendrilCore", logging],
+            swiftSettings: common
+        ),
         .testTarget(
             name: "TunnelDataPlaneTests",
             dependencies: [
@@ -284,7 +288,9 @@ let package = Package(
         ),
         .testTarget(
             name: "TunnelDaemonTests",
-            dependencies: ["TunnelDaemon", "TunnelProtocol", "LinuxSystem", "TendrilCore", "TestSupport"],
+            dependencies: [
+                "TunnelDaemon", "TunnelDataPlane", "TunnelProtocol", "LinuxSystem", "TendrilCore", "TestSupport",
+            ],
             swiftSettings: common
         ),
         .testTarget(

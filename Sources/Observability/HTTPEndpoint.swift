@@ -113,11 +113,15 @@ package final class HTTPEndpoint: @unchecked Sendable {
         evhttp_set_timeout(server, 5)
     }
 
-    /// Listens; without a host at every address, of IPv4 alone where the kernel has no IPv6.
+    /// Listens; without a host at every address, of IPv4 alone where this host has no IPv6.
     private static func bind(_ server: OpaquePointer, to endpoint: Endpoint) -> OpaquePointer? {
         guard endpoint.host.isEmpty else { return evhttp_bind_socket_with_handle(server, endpoint.host, endpoint.port) }
-        return evhttp_bind_socket_with_handle(server, "::", endpoint.port)
-            ?? evhttp_bind_socket_with_handle(server, "0.0.0.0", endpoint.port)
+        errno = 0
+        if let bound = evhttp_bind_socket_with_handle(server, "::", endpoint.port) { return bound }
+        // Where no interface has such an address the C library does not even read this one, and no call fails (getaddrinfo(3),
+        // AI_ADDRCONFIG).
+        guard [0, EAFNOSUPPORT, EADDRNOTAVAIL].contains(errno) else { return nil }
+        return evhttp_bind_socket_with_handle(server, "0.0.0.0", endpoint.port)
     }
 
     deinit {

@@ -33,6 +33,8 @@ package final class Worker: @unchecked Sendable {
         case resolved(StreamKey, [SocketAddress]?)
         /// Another worker's lane is up, over which streams that wait here may go on.
         case laneUp
+        /// Another worker's lane has told that a run of a link's peer has ended.
+        case peerEnded(link: Int, run: UInt128?)
         /// Streams that go from lane to lane have come here, or are looked for.
         case moving(StreamParty)
         /// Read this worker's own queue of the TUN device from now on, or leave that to the first worker.
@@ -245,6 +247,7 @@ package final class Worker: @unchecked Sendable {
             laneMap.countOffered(-1, on: link)
         case .resolved(let key, let addresses): resolved(key, addresses, at: now)
         case .laneUp: mayMoveStreams = true
+        case .peerEnded(let link, let run): lostPeer(run, of: link, at: now)
         case .moving(let party): handle(party, at: now)
         case .readOwnQueue(let isWanted): readOwnQueue(isWanted)
         case .readQueue(let number): if !isWide { watchQueue(number) }
@@ -371,11 +374,12 @@ package final class Worker: @unchecked Sendable {
         }
         if lanesByLink[link].isEmpty { laneMap.set(link, worker: index, hasLane: false) }
         while let slot = lane.queue.evict(&pool.ledger) { pool.ledger.release(slot) }
-        if let set = lane.streams, set.carrier === lane {
-            lostCarrier(of: set, at: lastTurn)
-            if end.isPeersEnd { lostPeer(of: set, at: lastTurn) }
-        }
+        if let set = lane.streams, set.carrier === lane { lostCarrier(of: set, at: lastTurn) }
         lane.streams = nil
+        if end.isPeersEnd {
+            lostPeer(lane.peer.run, of: link, at: lastTurn)
+            for mate in crew where mate !== self { mate.mailbox.post(.peerEnded(link: link, run: lane.peer.run)) }
+        }
         report(.ended(lane.peer, end))
     }
 

@@ -163,6 +163,34 @@ struct StreamWorkerTests {
         _ = service.localAddress()
     }
 
+    @Test("A client that ends takes those of its streams along that wait for another lane, of another worker")
+    func peerEndsElsewhere() throws {
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        let service = try StreamSocket(listeningAt: SocketAddress(loopback, port: 0))
+        let address = service.localAddress()
+        let rules = StreamRules(services: [StreamTarget.apiServer.description: try #require(address)])
+        let crew = try WorkerHarness.crew(2, .server(ServerPolicy(shoot: RouteTable()), FlowTable()), rules)
+        var peers: [RawPeer] = []
+        for (lane, harness) in crew.enumerated() {
+            let sessions = try SessionPair()
+            let pair = try WorkerHarness.socketPair(CInt(SOCK_STREAM.rawValue))
+            harness.adopt(pair.1, try sessions.takeServer(), bound: RouteTable(), lane: lane, run: 1)
+            peers.append(RawPeer(pair.0, try sessions.takeClient()))
+        }
+        // The number says that it was asked for on the second lane.
+        _ = try Self.say([RawPeer.open(3, StreamTarget.apiServer.bytes)], to: crew[1], from: peers[1])
+        peers.removeLast()
+        for _ in 0..<20 where crew[1].ends.isEmpty { _ = crew[1].worker.turn(isWaiting: false) }
+        #expect(crew[1].ends.count == 1 && crew[1].worker.streamCounters[.active] == 1)
+        try peers[0].write(RawPeer.frame(6, CloseNotice(.shuttingDown).payload))
+        _ = peers[0].flush()
+        for _ in 0..<20 where crew[0].ends.isEmpty { _ = crew[0].worker.turn(isWaiting: false) }
+        #expect(crew[0].ends.count == 1)
+        for _ in 0..<5 { _ = crew[1].worker.turn(isWaiting: false) }
+        #expect(crew[1].worker.streamCounters[.active] == 0)
+        _ = service.localAddress()
+    }
+
     /// A server's worker, and a client that lets streams go from lane to lane.
     private func movingPair() throws -> (WorkerHarness, RawPeer) {
         try Self.pair(.server(ServerPolicy(shoot: RouteTable()), FlowTable()), StreamRules(), run: 1)

@@ -131,6 +131,9 @@ struct InstanceWorld {
         }
     }
 
+    /// Has all connections break at once, of which both sides hear; what streams were on them wait for their instances.
+    mutating func blip() { for index in connections.indices { finish(index, after: Nanoseconds(0)) } }
+
     mutating func step() {
         now = now + .milliseconds(100)
         if !isCalm { causeTrouble() }
@@ -186,7 +189,7 @@ struct InstanceWorld {
     // MARK: - Connections
 
     private mutating func dial(from client: Int) {
-        for link in clients[client].links.indices where clients[client].links.isWanted(link) {
+        for link in clients[client].links.wanted(at: now) {
             for lane in clients[client].links[link].machine.due(at: now) { dial(from: client, link, lane) }
         }
     }
@@ -310,13 +313,19 @@ struct InstanceWorld {
             guard isOpen else { return fail(client, link, lane) }
             ends += 1
             let number = random.next()
-            clients[client].links[link].machine.ended(lane, generation: connection.generation, at: now, random: number)
+            clients[client].links.ended(
+                lane,
+                of: link,
+                generation: connection.generation,
+                at: now,
+                random: number
+            )
             return
         }
         guard connection.stage == .answered, connection.arrival <= now else { return }
         let instances = servers[connection.server].instances
         let answer = hello(connection.run, lane: lane, instances: instances)
-        if let objection = clients[client].links.objection(to: answer, of: "server", on: link) {
+        if let objection = clients[client].links.objection(to: answer, of: "server", on: link, at: now) {
             probes += 1
             let end = now + latency()
             (connections[index].isClientDone, connections[index].serverEnd) = (true, end)
@@ -356,10 +365,13 @@ struct InstanceWorld {
         }
     }
 
+    /// Which instance each link of each client leads to; `nil` for those that are down.
+    var runs: [[UInt128?]] { clients.map { $0.links.links.map { $0.isUp ? $0.run : nil } } }
+
     /// Whether each client looks for as many instances as there are.
     var isExact: Bool {
         let count = servers.indices.filter(isUp).count
-        return clients.allSatisfy { $0.links.indices.count(where: $0.links.isWanted) == count }
+        return clients.allSatisfy { $0.links.wanted(at: now).count == count }
     }
 
     /// What is not as it should be when nothing goes wrong any more.

@@ -175,6 +175,18 @@ struct VirtioHeaderTests {
         #expect(throws: PacketRefusal(.offload)) { try header.validated(for: known) }
     }
 
+    @Test("ask for as many segments as there may be, the last of them full or not, and for no more")
+    func segmentsAreBounded() throws {
+        for (payload, isAllowed) in [(10 * 1024, true), (10 * 1024 - 1, true), (10 * 1024 + 1, false)] {
+            var (_, header) = superPacket()
+            header.segmentSize = 10
+            let bytes = TestPacket.tcp("10.0.0.1", "10.0.0.2", payload: payload)
+            let packet = try InnerPacket.parse(bytes.span)
+            let valid = try? header.validated(for: packet)
+            #expect((valid != nil) == isAllowed, "\(payload)")
+        }
+    }
+
     @Test("of a super-packet that opens a connection are refused")
     func opensNothing() throws {
         let bytes = TestPacket.tcp("10.0.0.1", "10.0.0.2", flags: 2, payload: 5000)

@@ -287,7 +287,7 @@ package final class Supervisor: Sendable {
     }
 
     private func load<Value>(_ body: () throws -> Value) throws(AgentFailure) -> Value {
-        do { return try body() } catch { throw AgentFailure(error, doing: "read the state") }
+        try attempt("read the state", body)
     }
 
     private func every(_ period: Nanoseconds, _ body: @escaping @Sendable () async -> Void) async {

@@ -9,14 +9,15 @@ extension ClientControl {
     /// What every path has to carry, less the headers (RFC 8200 section 5, RFC 4821): a path that swallows larger packets without
     /// a word lets TCP connect and nothing large after it, be it a certificate or what is carried.
     private static var narrowSegment: Int { 1280 - 60 }
-    private static var narrowTime: Nanoseconds { .seconds(600) }
 
     func advance(to now: MonotonicTime) -> MonotonicTime? {
-        let wanted = servers.indices.filter(servers.isWanted)
+        let wanted = servers.wanted(at: now)
+        if wanted != shown { show(wanted) }
         for link in wanted {
             for lane in servers[link].machine.due(at: now) { dial(link, lane, at: now) }
         }
-        return (wanted.map { servers[$0].machine.deadline } + [serviceDoor?.advance(to: now)]).compactMap { $0 }.min()
+        let deadlines = wanted.map { servers[$0].machine.deadline }
+        return (deadlines + [servers.lapse(after: now), serviceDoor?.advance(to: now)]).compactMap { $0 }.min()
     }
 
     private func dial(_ link: Int, _ lane: Int, at now: MonotonicTime) {
@@ -53,13 +54,14 @@ extension ClientControl {
         var address = addresses[attempt % addresses.count]
         if servers[link].isUp, let opened = peerAddresses[link], addresses.contains(opened) { address = opened }
         do {
-            let isNarrow = servers[link].narrowUntil.map { now < $0 } ?? false
+            let isNarrow = servers[link].isNarrow(at: now)
             let socket = try StreamSocket(connectingTo: address, segmentLimit: isNarrow ? Self.narrowSegment : nil)
             socket.tuneForTunnel(deathAfter: 3)
             let greeting = try Greeting(
                 dialling: socket,
                 to: address,
                 target: (link, lane),
+                isNarrow: isNarrow,
                 serverName: core.configuration.serverName ?? hostName(of: servers[link].endpoint),
                 congestionControl: core.congestionControl.name,
                 hello: hello(lane: lane),
@@ -71,9 +73,6 @@ extension ClientControl {
             giveUp(link, lane, "\(error)", at: now)
         }
     }
-
-    /// Connects with small segments for a while.
-    func narrow(_ link: Int, at now: MonotonicTime) { servers[link].narrowUntil = now + Self.narrowTime }
 
     private func hostName(of endpoint: Endpoint) -> String? { IPAddress(endpoint.host) == nil ? endpoint.host : nil }
 
@@ -93,7 +92,7 @@ extension ClientControl {
 
     func failed(_ greeting: Greeting, _ failure: Greeting.Failure, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
-        if failure.isSilence { narrow(link, at: now) }
+        if failure.isSilence { servers[link].fellSilent(isAlsoNarrow: greeting.isNarrow, at: now) }
         giveUp(link, lane, failure.reason, at: now)
     }
 

@@ -35,7 +35,7 @@ extension ClientControl {
                 core,
                 listener,
                 links: { [unowned control] in control.liveLinks },
-                missing: { [unowned control] in control.missingLinks }
+                missing: { [unowned control] in control.servers.missing(at: $0) }
             )
         }
         logger.notice(

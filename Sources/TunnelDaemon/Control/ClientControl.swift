@@ -18,29 +18,27 @@ final class ClientControl: ControlCore.Delegate {
     var peerAddresses: [Int: SocketAddress] = [:]
     private var certificates: [UInt64: (link: Int, lane: Int, certificate: PeerCertificate)] = [:]
     var serviceDoor: ServiceDoor?
-    private var streamTurn = 0
+    private var rota = LinkRota()
+    /// The links that the board shows.
+    private(set) var shown: [Int] = []
 
     init(_ core: ControlCore, _ policy: ClientPolicy, _ paths: ReturnPaths) {
         self.core = core
         self.paths = paths
         basePolicy = policy
         servers = InstanceSet(core.configuration.servers, at: Clock.now())
-        for endpoint in core.configuration.servers { show(endpoint) }
+        show(servers.wanted(at: Clock.now()))
     }
 
-    /// Has the board show the links to an endpoint that are wanted, and no others; those that are not up are named after the
-    /// endpoint, each by a name of its own.
-    private func show(_ endpoint: Endpoint) {
-        let links = servers.indices.filter { servers[$0].endpoint == endpoint }
-        let count = servers.indices.count(where: servers.isWanted)
+    /// Has the board show the links that are wanted, and no others; those that are not up are named after their endpoint, each by a
+    /// name of its own.
+    func show(_ wanted: [Int]) {
+        shown = wanted
         core.board.update { state in
-            state.expectedLinks = count
-            for link in links {
-                guard servers.isWanted(link) else {
-                    state.links[link] = nil
-                    continue
-                }
-                let replica = servers[link].replica
+            state.expectedLinks = wanted.count
+            for link in servers.indices where !wanted.contains(link) { state.links[link] = nil }
+            for link in wanted {
+                let (endpoint, replica) = (servers[link].endpoint, servers[link].replica)
                 let name = replica == 0 ? "\(endpoint)" : "\(endpoint)#\(replica)"
                 if state.links[link] == nil { state.links[link] = Board.LinkEntry(name: name, endpoint: "\(endpoint)") }
                 if !servers[link].isUp { state.links[link]?.name = name }
@@ -48,24 +46,14 @@ final class ClientControl: ControlCore.Delegate {
         }
     }
 
-    /// The links that are up, that with the fewest streams first; each time another one among equals.
+    /// The links that are up, the one to be asked first before all others.
     var liveLinks: [Int] {
-        let linked = servers.indices.filter { servers[$0].isUp }
-        let lasting = linked.filter { !core.isRetiring($0) }
-        let live = lasting.isEmpty ? linked : lasting
-        guard !live.isEmpty else { return [] }
-        streamTurn &+= 1
-        let first = streamTurn % live.count
+        let live = servers.indices.filter { servers[$0].isUp }
         let counts = core.board.streamCounts
         // Of those that came all at once the workers have counted none.
         let loads: [Int: UInt64] = live.reduce(into: [:]) { $0[$1] = (counts[$1] ?? 0) + core.offeredCount(on: $1) }
-        // The order of equals is kept.
-        return (live[first...] + live[..<first]).enumerated()
-            .sorted { (loads[$0.element] ?? 0, $0.offset) < (loads[$1.element] ?? 0, $1.offset) }.map(\.element)
+        return rota.order(live, retiring: Set(live.filter { core.isRetiring($0) }), loads: loads)
     }
-
-    /// The links that there should be and that are down.
-    var missingLinks: [Int] { servers.indices.filter { servers.isWanted($0) && !servers[$0].isUp } }
 
     var waitingRequests: Int { serviceDoor?.waiting ?? 0 }
 
@@ -74,12 +62,19 @@ final class ClientControl: ControlCore.Delegate {
     /// Why a link is not to be had with who answered, what it is told, and whether another may answer the next time.
     private typealias Refusal = (reason: String, notice: CloseNotice?, wasElsewhere: Bool)
 
-    private func refusal(of introduction: Greeting.Introduction, by greeting: Greeting, on link: Int) -> Refusal? {
-        if let objection = servers.objection(to: introduction.hello, of: introduction.identity.name, on: link) {
+    private func refusal(
+        of introduction: Greeting.Introduction,
+        by greeting: Greeting,
+        on link: Int,
+        at now: MonotonicTime
+    ) -> Refusal? {
+        let (hello, name) = (introduction.hello, introduction.identity.name)
+        if let objection = servers.objection(to: hello, of: name, on: link, at: now) {
             let reason =
                 switch objection {
                 case .isLinked(let instance): "\(greeting.address) leads to \(instance), which is linked already"
                 case .isAnother: "\(greeting.address) leads to another server than the link's first lane"
+                case .isAwaited: "\(greeting.address) leads to a server that another link waits for"
                 case .speaks(let version): "the server speaks version \(version)"
                 }
             return (reason, objection.notice, objection.isElsewhere)
@@ -92,7 +87,7 @@ final class ClientControl: ControlCore.Delegate {
 
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
-        if let refusal = refusal(of: introduction, by: greeting, on: link) {
+        if let refusal = refusal(of: introduction, by: greeting, on: link, at: now) {
             if let notice = refusal.notice { try? greeting.send(.close, notice.payload) }
             return giveUp(link, lane, refusal.reason, wasElsewhere: refusal.wasElsewhere, at: now)
         }
@@ -109,7 +104,7 @@ final class ClientControl: ControlCore.Delegate {
             at: now
         )
         peerAddresses[link] = greeting.address
-        show(servers[link].endpoint)
+        show(servers.wanted(at: now))
         if core.isOutdated(greeting) { servers[link].machine.renew(lane, at: now) }
         certificates[generation] = (link, lane, introduction.certificate)
         let instance = servers[link].instance ?? introduction.identity.name
@@ -147,13 +142,14 @@ final class ClientControl: ControlCore.Delegate {
     private func ended(_ peer: LanePeer, _ end: LaneEnd, at now: MonotonicTime) {
         let link = peer.link
         certificates[peer.generation] = nil
-        servers[link].machine.ended(
+        servers.ended(
             peer.lane,
+            of: link,
             generation: peer.generation,
             at: now,
             random: .random(in: .min ... .max)
         )
-        if end.isSilence { narrow(link, at: now) }
+        if end.isSilence { servers[link].fellSilent(isAlsoNarrow: false, at: now) }
         core.forget(peer, end)
         let name = servers[link].instance ?? servers[link].endpoint.description
         core.logger.info(
@@ -162,7 +158,7 @@ final class ClientControl: ControlCore.Delegate {
         )
         guard !servers[link].isUp else { return }
         core.logger.notice("link down", metadata: ["server": "\(name)", "reason": "\(end)"])
-        show(servers[link].endpoint)
+        show(servers.wanted(at: now))
         publish()
     }
 

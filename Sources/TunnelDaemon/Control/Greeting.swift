@@ -42,6 +42,8 @@ final class Greeting {
     let address: SocketAddress
     /// On a client: which lane of which link is being dialled.
     let target: (link: Int, lane: Int)?
+    /// On a client: whether the connection is made with small segments.
+    let isNarrow: Bool
     let identity: Identity
     var token: UInt64 = 0
 
@@ -70,6 +72,7 @@ final class Greeting {
         self.address = address
         self.identity = identity
         target = nil
+        isNarrow = false
         ownHello = nil
         congestionControl = nil
         phase = .handshake
@@ -81,6 +84,7 @@ final class Greeting {
         dialling socket: consuming StreamSocket,
         to address: SocketAddress,
         target: (link: Int, lane: Int),
+        isNarrow: Bool,
         serverName: String?,
         congestionControl: String?,
         hello: Hello,
@@ -92,6 +96,7 @@ final class Greeting {
         self.address = address
         self.identity = identity
         self.target = target
+        self.isNarrow = isNarrow
         ownHello = hello
         self.congestionControl = congestionControl
         phase = .connecting

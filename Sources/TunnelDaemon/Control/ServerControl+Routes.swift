@@ -60,6 +60,7 @@ extension ServerControl {
                 for worker in core.workers { worker.mailbox.post(.bind(link: link, bound)) }
             }
             publish()
+            egressDoor?.pathsChanged()
             let (expected, known) = (expectedLinks, knownNames)
             core.board.update { ($0.expectedLinks, $0.nodes, $0.knownNames) = (expected, nodes.count, known) }
             core.logger.info("Nodes", metadata: ["count": "\(nodes.count)"])

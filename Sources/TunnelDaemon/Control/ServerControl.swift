@@ -87,8 +87,8 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
                 bound: bound,
                 at: now
             )
-            egressDoor?.linkUp()
-            peerDoor?.linkUp()
+            egressDoor?.pathsChanged()
+            peerDoor?.pathsChanged()
             if core.isOutdated(greeting) {
                 core.workers[introduction.hello.lane % core.workers.count].mailbox.post(.renew)
             }

@@ -94,8 +94,8 @@ final class EgressDoor {
     /// Connections that wait for an answer and belong to no worker.
     var waiting: Int { visitors.count + parked.count }
 
-    /// A link has come up: what waits may go there.
-    func linkUp() { parked.hurry() }
+    /// A link has come up, or leads elsewhere: what waits may go there.
+    func pathsChanged() { parked.hurry() }
 
     /// A stream could not be opened: another path, or an answer.
     func refused(_ request: StreamRequest, _ reset: StreamReset, _ link: Int, at now: MonotonicTime) {
@@ -188,7 +188,7 @@ final class EgressDoor {
 
     private func retryParked(at now: MonotonicTime) {
         guard let guide else { return }
-        let routes = guide.streamRoutes
+        lazy var routes = guide.streamRoutes
         parked.retry(at: now, { route($0, routes) }) { request in
             let absence = HTTPRefusal(504, guide.absence(for: request.target, at: now))
             answer(request, request.refusal.map { HTTPRefusal($0) } ?? absence)

@@ -18,8 +18,8 @@ final class ServiceDoor {
     private var latch = DoorLatch()
     /// The links that lead to a server, to be asked for anew each time.
     private let links: () -> [Int]
-    /// Those that there should be and that are down.
-    private let missing: () -> [Int]
+    /// Those that went a moment ago.
+    private let missing: (MonotonicTime) -> [Int]
 
     /// Listens at an address of this node.
     ///
@@ -27,13 +27,13 @@ final class ServiceDoor {
     ///   - core: opens the streams.
     ///   - listener: listens already.
     ///   - links: says which links are up, the least loaded first.
-    ///   - missing: says which others there should be.
+    ///   - missing: says which others may be back in a moment.
     /// - Throws: `SystemError` where it cannot be watched.
     init(
         _ core: ControlCore,
         _ listener: consuming StreamSocket,
         links: @escaping () -> [Int],
-        missing: @escaping () -> [Int]
+        missing: @escaping (MonotonicTime) -> [Int]
     ) throws(SystemError) {
         self.core = core
         self.listener = listener
@@ -88,7 +88,9 @@ final class ServiceDoor {
         request.failed(on: link, reset)
         if now < request.deadline, route(request) { return }
         // A server that was not asked may be back in a moment.
-        if Parking.hasTime(for: request, at: now), !request.tried.isSuperset(of: missing()) { return park(request) }
+        if Parking.hasTime(for: request, at: now), !request.tried.isSuperset(of: missing(now)) {
+            return park(request)
+        }
         close(request, "\(reset)")
     }
 

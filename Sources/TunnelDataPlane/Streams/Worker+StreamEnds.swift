@@ -105,10 +105,12 @@ extension Worker {
         }
     }
 
-    /// The peer has ended, and has none of its streams any more: nothing is waited for but that what has come whole gets to its
-    /// socket.
-    func lostPeer(of set: StreamSet, at now: MonotonicTime) {
-        for stream in Array(set.streams.values) { settleUnknown(stream, at: now) }
+    /// A run of a link's peer has ended, and has none of its streams any more: where they wait for a connection, nothing is waited
+    /// for but that what has come whole gets to its socket.
+    func lostPeer(_ run: UInt128?, of link: Int, at now: MonotonicTime) {
+        for set in streamSets.values where set.link == link && set.run == run && set.carrier == nil {
+            for stream in Array(set.streams.values) { settleUnknown(stream, at: now) }
+        }
     }
 
     private func checkCarrier(of set: StreamSet, at now: MonotonicTime) {

@@ -91,7 +91,7 @@ public struct VirtioHeader: Hashable, Sendable {
         try checkSegmentation(of: packet)
         let payload = packet.length &- packet.payloadOffset
         guard header.flags & Self.needsChecksum != 0, segmentSize > 0, Int(segmentSize) < payload,
-            payload / Int(segmentSize) < Self.maximumSegments
+            payload <= Self.maximumSegments * Int(segmentSize)
         else { throw PacketRefusal(.offload) }
         header.segmentation = segmentation
         header.hasECN = hasECN

@@ -2,7 +2,7 @@ package import TendrilCore
 
 /// Which links a server's streams can take to a target, without input, output or a clock of its own.
 package struct StreamRoutes: Sendable {
-    /// A link that is up.
+    /// A link that is up, or was a moment ago.
     package struct Path: Sendable {
         package let link: Int
         /// The client's name, which is its node's.
@@ -34,7 +34,8 @@ package struct StreamRoutes: Sendable {
 
     /// The networks behind all clients, linked or not: nothing else is a target.
     package let shoot: [IPPrefix]
-    package var paths: [Path]
+    /// The links that are up.
+    package let paths: [Path]
     /// Those that went a moment ago, and may be back in another.
     private let missing: [Path]
     /// Whether Nodes say who owns what; a client's own words then put it before nobody.
