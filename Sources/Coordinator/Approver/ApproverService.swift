@@ -79,12 +79,7 @@ package struct ApproverService: Sendable {
             certificate: try DurableFile.read(settings.caCertificate),
             key: Secret(try DurableFile.read(settings.caKey))
         )
-        let client = KubernetesClient(
-            servers: [kubeconfig.server],
-            security: kubeconfig.security,
-            transport: try HTTPTransfer(),
-            agent: "tendril-approver/\(Version.text)"
-        )
+        let client = KubernetesClient(kubeconfig, transport: try HTTPTransfer(), program: "tendril-approver")
         let approver = Approver(
             client: client,
             cluster: settings.cluster,

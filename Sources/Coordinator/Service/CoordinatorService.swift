@@ -37,12 +37,7 @@ package struct CoordinatorService: Sendable {
         let transport = try HTTPTransfer()
         func client(_ path: String?) throws -> KubernetesClient {
             let kubeconfig = try path.map { try Kubeconfig(path: $0) } ?? Kubeconfig.inCluster(variables)
-            return KubernetesClient(
-                servers: [kubeconfig.server],
-                security: kubeconfig.security,
-                transport: transport,
-                agent: "tendril-coordinator/\(Version.text)"
-            )
+            return KubernetesClient(kubeconfig, transport: transport, program: Ownership.manager)
         }
         let seed = try client(configuration.seedKubeconfig)
         let garden = try configuration.gardenKubeconfig.map(client) ?? seed
