@@ -31,7 +31,7 @@ final class MemoryAPI: TestAPI {
 
     /// Puts an object there.
     func put<Object: KubernetesObject>(_ object: Object) throws {
-        let path = Object.resource.path(namespace: object.metadata.namespace, name: object.metadata.name ?? "")
+        let path = Object.resource.path(namespace: object.metadata.namespace, name: object.name)
         self[path] = try CanonicalJSON.value(object)
     }
 

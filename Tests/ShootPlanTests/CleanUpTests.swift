@@ -86,7 +86,7 @@ struct CleanUpTests {
         )
         let claims = [claim("of-a", of: nil), claim("c-data", of: nil)]
         let all = try found([], [], claims)
-        #expect(all.users(among: pods, in: "shop").map(\.metadata.name) == ["a", "c"])
+        #expect(all.users(among: pods, in: "shop").map(\.name) == ["a", "c"])
         #expect(all.users(among: pods, in: "other").isEmpty)
         #expect(pods.map { $0.lean().spec?.volumes?.count } == [1, 1, 1, 0])
     }

@@ -180,8 +180,7 @@ package struct Pod: KubernetesObject {
     /// (Kubernetes documentation, "Ephemeral Volumes").
     package var claims: [String] {
         (spec?.volumes ?? []).compactMap { volume in
-            volume.persistentVolumeClaim?.claimName
-                ?? volume.ephemeral.map { _ in "\(metadata.name ?? "")-\(volume.name)" }
+            volume.persistentVolumeClaim?.claimName ?? volume.ephemeral.map { _ in "\(name)-\(volume.name)" }
         }
     }
 }

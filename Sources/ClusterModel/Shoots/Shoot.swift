@@ -194,7 +194,6 @@ package struct Shoot: KubernetesObject {
     package var spec: Spec
     package var status: ShootStatus?
 
-    package var name: String { metadata.name ?? "" }
     package var namespace: String { metadata.namespace ?? "" }
     /// `namespace/name`, for people.
     package var key: String { "\(namespace)/\(name)" }

@@ -100,13 +100,10 @@ package final class Approver: Sendable {
                 return true
             } catch {
                 kept.withLock { $0.failures += 1 }
-                logger.warning(
-                    "cannot judge",
-                    metadata: ["request": "\(first.metadata.name ?? "")", "reason": "\(error)"]
-                )
+                logger.warning("cannot judge", metadata: ["request": "\(first.name)", "reason": "\(error)"])
                 try? await Task.sleep(nanoseconds: backoff.wait().value)
             }
-            let newest = try? await client.find(CertificateSigningRequest.self, first.metadata.name ?? "")
+            let newest = try? await client.find(CertificateSigningRequest.self, first.name)
             guard let newest, newest.condition("Denied") == nil else { return false }
             if newest.status?.certificate != nil { return true }
             request = newest
@@ -115,7 +112,6 @@ package final class Approver: Sendable {
     }
 
     private func judge(_ object: CertificateSigningRequest) async throws(APIError) {
-        let name = object.metadata.name ?? ""
         let request: CertificateRequest
         do throws(TLSError) {
             request = try CertificateRequest(pem: Array(object.spec.request))
@@ -150,7 +146,7 @@ package final class Approver: Sendable {
                 lifetime: ApprovalRules.tunnelLifetime
             )
         }
-        logger.debug("judged", metadata: ["request": "\(name)"])
+        logger.debug("judged", metadata: ["request": "\(object.name)"])
     }
 
     private func issueAgent(
@@ -229,9 +225,9 @@ package final class Approver: Sendable {
                 names: AlternativeNames(uris: [uri]),
                 lifetime: lifetime
             )
-            try IssuanceLog(logger: logger).note(certificate, for: object.metadata.name ?? "")
+            try IssuanceLog(logger: logger).note(certificate, for: object.name)
         } catch {
-            throw .unsent(request: "sign \(object.metadata.name ?? "")", reason: "\(error)")
+            throw .unsent(request: "sign \(object.name)", reason: "\(error)")
         }
         var approved = object
         if object.condition("Approved") == nil {
@@ -245,7 +241,7 @@ package final class Approver: Sendable {
     }
 
     private func deny(_ object: CertificateSigningRequest, _ denial: Denial) async throws(APIError) {
-        let name = object.metadata.name ?? ""
+        let name = object.name
         logger.warning(
             "denied",
             metadata: [
@@ -305,7 +301,7 @@ package final class Approver: Sendable {
         }
         for node in try await client.list(Node.self).items {
             let known = ApprovalCase.NodeFacts(node)
-            if node.metadata.name == machine {
+            if node.name == machine {
                 facts.node = known
             } else {
                 facts.foreignAddresses.formUnion(known.addresses)
