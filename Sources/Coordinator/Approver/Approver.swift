@@ -101,7 +101,7 @@ package final class Approver: Sendable {
             } catch {
                 kept.withLock { $0.failures += 1 }
                 logger.warning("cannot judge", metadata: ["request": "\(first.name)", "reason": "\(error)"])
-                try? await Task.sleep(nanoseconds: backoff.wait().value)
+                try? await Task.sleep(backoff.wait())
             }
             let newest = try? await client.find(CertificateSigningRequest.self, first.name)
             guard let newest, newest.condition("Denied") == nil else { return false }
@@ -188,7 +188,7 @@ package final class Approver: Sendable {
             guard let token = try await token(user), let machine = token.machine else { return }
             let issued = request.condition("Approved")?.lastUpdateTime.flatMap(KubernetesTime.seconds)
             let limit = (issued ?? Clock.unixTime()) + Self.longestJoin
-            try? await Task.sleep(nanoseconds: grace.value)
+            try? await Task.sleep(grace)
             if !token.allowsRejoin { await awaitMachine(machine, until: limit) }
             // Whoever judges next begins again.
             if Task.isCancelled { return }
@@ -206,7 +206,7 @@ package final class Approver: Sendable {
             let phase = (try? await client.find(NodeBootstrap.self, machine))??.status?.phase
             // What comes later it says as itself.
             if let phase, ![.preflight, .trust, .authenticate, .identity].contains(phase) { return }
-            try? await Task.sleep(nanoseconds: 2_000_000_000)
+            try? await Task.sleep(.seconds(2))
         }
     }
 

@@ -119,7 +119,7 @@ package struct ApproverService: Sendable {
     private func followKubeconfig() async {
         var stamp = FileStamp(kubeconfig)
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 5_000_000_000)
+            try? await Task.sleep(.seconds(5))
             let newest = FileStamp(kubeconfig)
             guard newest != stamp else { continue }
             stamp = newest

@@ -173,7 +173,7 @@ package struct FlowRunner: Sendable {
                 attempts += 1
                 logger.info("tried again", metadata: ["task": "\(task.name)", "reason": "\(refusal)"])
                 let pause = backoff.wait(atLeast: .seconds(UInt64(min(refusal.retryAfter ?? 0, 30))))
-                try? await Task.sleep(nanoseconds: pause.value)
+                try? await Task.sleep(pause)
             }
         }
     }

@@ -38,7 +38,7 @@ enum Waiting {
             guard Clock.now() < deadline else {
                 throw TaskFailure(.timeout, "waited \(limit.value / 1_000_000_000) s for \(what): \(reason)")
             }
-            try await Slots.aside { try await Task.sleep(nanoseconds: pause.value) }
+            try await Slots.aside { try await Task.sleep(pause) }
         }
     }
 

@@ -80,7 +80,7 @@ package final class Peers: Sendable {
                 }
             }
             let pause = member.hasBegun ? Membership.period : Self.haste
-            try? await Task.sleep(nanoseconds: pause.value)
+            try? await Task.sleep(pause)
         }
         await sharing?.value
     }

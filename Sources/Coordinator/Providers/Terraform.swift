@@ -145,7 +145,7 @@ package struct Terraform: Sendable {
     private func keepingState(_ body: () async throws -> Void) async throws {
         let copying = Task {
             while !Task.isCancelled {
-                try? await Task.sleep(nanoseconds: 2_000_000_000)
+                try? await Task.sleep(.seconds(2))
                 try? await keep()
             }
         }

@@ -9,7 +9,7 @@ package import TendrilCore
 ///
 /// Their own coordinators cannot; several others say the same.
 package struct SeedWatch: Sendable {
-    private static let period: UInt64 = 30
+    private static let period = Nanoseconds.seconds(30)
 
     private let environment: CoordinatorEnvironment
     private var garden: KubernetesClient { environment.garden }
@@ -26,7 +26,7 @@ package struct SeedWatch: Sendable {
             } catch {
                 environment.logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
             }
-            try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
+            try? await Task.sleep(Self.period)
         }
     }
 

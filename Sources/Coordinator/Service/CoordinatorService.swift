@@ -111,7 +111,7 @@ package struct CoordinatorService: Sendable {
     /// Keeps small what many shoots at once have made large.
     private func tidy() async {
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 5_000_000_000)
+            try? await Task.sleep(.seconds(5))
             ResidentMemory.releaseFreedHeap()
         }
     }

@@ -72,7 +72,7 @@ extension ShootLoop {
     func lookAlong(_ work: ShootWork, _ records: FlowRecords, since begun: UInt64) async {
         // Before there was a cluster nothing is missing.
         guard !(shoot.status?.conditions ?? []).isEmpty, !work.shoot.isBeingDeleted else { return }
-        while (try? await Task.sleep(nanoseconds: Self.lookPause.value)) != nil {
+        while (try? await Task.sleep(Self.lookPause)) != nil {
             let newest = underWay ?? records
             await tellConditions(work, newest)
             // A pool that is replaced may take days, and people's certificates are good for one.

@@ -21,8 +21,10 @@ package actor ShootLoop {
     /// After this long without a change the next ones are begun at once again.
     private static let calm = Nanoseconds.seconds(5)
 
-    /// How long each seed that is emptier has to take a shoot before this one does, and how many of them wait their turn.
-    private static let (precedence, mostBefore) = (Nanoseconds.seconds(5), 6)
+    /// How many seconds each seed that is emptier has to take a shoot before this one does.
+    private static let precedence: UInt64 = 5
+    /// How many of them this one lets go first.
+    private static let mostBefore = 6
 
     let environment: CoordinatorEnvironment
     let logger: Logger
@@ -134,7 +136,7 @@ package actor ShootLoop {
 
     private func begin() async {
         let early = Clock.now()
-        if early < earliest { try? await Task.sleep(nanoseconds: earliest.since(early)) }
+        if early < earliest { try? await Task.sleep(Nanoseconds(earliest.since(early))) }
         guard !Task.isCancelled else { return }
         let now = Clock.now()
         if now >= earliest + Self.calm { restarts.reset() }
@@ -144,7 +146,7 @@ package actor ShootLoop {
 
     private func run() async {
         // Nothing but the pause is kept meanwhile.
-        while !Task.isCancelled, let pause = await round() { try? await Task.sleep(nanoseconds: pause.value) }
+        while !Task.isCancelled, let pause = await round() { try? await Task.sleep(pause) }
     }
 
     /// One pass with what follows it, and how long to wait for the next; `nil` where there is none.
@@ -331,8 +333,7 @@ package actor ShootLoop {
         if SeedFit.reason(seed, against: shoot, hosted: places.hosted) == nil {
             let better = SeedFit.betterThan(seed, for: shoot, among: seeds) { places.hosted(by: $0) }
             // Theirs may be unable, or not there; whoever has taken it ends this, for that is news.
-            let pause = Self.precedence.value * UInt64(min(better, Self.mostBefore))
-            if pause > 0 { try await Task.sleep(nanoseconds: pause) }
+            if better > 0 { try await Task.sleep(.seconds(Self.precedence * UInt64(min(better, Self.mostBefore)))) }
         }
         try Task.checkCancellation()
         let refusal = places.promise(shoot.key) { SeedFit.reason(seed, against: shoot, hosted: $0) }

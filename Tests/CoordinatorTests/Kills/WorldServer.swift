@@ -71,7 +71,7 @@ final class WorldServer: TestAPI {
         let answer = isDead ? nil : state.withLock { state in Self.answer(request, &state) }
         if let answer, !isDead { return try answer.get() }
         // The dead hear of nothing, also not of what they have just done.
-        try? await Task.sleep(nanoseconds: 60_000_000_000)
+        try? await Task.sleep(.seconds(60))
         throw TransferError(.cancelled, url: request.url, reason: "who asked is dead")
     }
 
