@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import ShootPlan
 internal import TLSEngine
 internal import TendrilCore
@@ -53,7 +52,7 @@ struct EncryptionKind: CredentialKind {
     let provider: String
 
     func make() throws -> Credential {
-        ["secret": Array(Data(try Digest.random(32)).base64EncodedString().utf8)]
+        ["secret": Array(try Digest.random(32).base64.utf8)]
     }
 
     /// The first key encrypts, all decrypt (Kubernetes documentation, "Encrypting Confidential Data at Rest").
@@ -91,7 +90,7 @@ struct NodeSigningKind: CredentialKind {
         let key = try SigningKey()
         return [
             "private.pem": try key.pem().copied,
-            "public": Array(Data(try key.verifyingKey().bytes).base64EncodedString().utf8),
+            "public": Array(try key.verifyingKey().bytes.base64.utf8),
         ]
     }
 }

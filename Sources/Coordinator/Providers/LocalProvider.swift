@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TLSEngine
@@ -159,7 +158,7 @@ package struct LocalProvider: InfrastructureProvider {
                         Self.prefix: .string(namePrefix(work.namespace, pool: group.pool.name)),
                     ],
                 ],
-                "data": ["user-data": .string(Data(group.userData).base64EncodedString())],
+                "data": ["user-data": .string(group.userData.base64)],
             ],
             manager: Ownership.manager
         )

@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TLSEngine
@@ -37,7 +36,7 @@ enum AddonsTask {
                 let addons = try Addons.all(
                     work.facts,
                     kubeProxy: kubeProxy,
-                    kubeconfig: Data(kubeconfig).base64EncodedString(),
+                    kubeconfig: kubeconfig.base64,
                     digest: Digest.hex(kubeconfig)
                 )
                 let objects = addons.flatMap(\.objects)

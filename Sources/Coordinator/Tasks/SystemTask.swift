@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TendrilCore
@@ -27,7 +26,7 @@ enum SystemTask {
                 let server = "https://\(try work.addresses(records).frontDoor.text)"
                 let objects =
                     try BootstrapManifests.all(clusterInfo: (server, bundle))
-                    + Addons.system(work.facts, gateKey: Data(gate).base64EncodedString())
+                    + Addons.system(work.facts, gateKey: gate.base64)
                 var installed = InstalledObjects()
                 for object in objects {
                     // What a definition brings is served a moment later, and namespaces are made one after the other.

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import NodePlan
 import TendrilCore
 
@@ -77,7 +76,7 @@ enum IdentityRules {
             case (begin, nil): body = ""
             case (end, let inner?):
                 // Any certificate is a sequence (X.690).
-                guard Data(base64Encoded: inner)?.first == 0x30 else { return false }
+                guard [UInt8](base64: inner)?.first == 0x30 else { return false }
                 (body, count) = (nil, count + 1)
             case (let inner, let known?): body = known + inner
             default: return false
