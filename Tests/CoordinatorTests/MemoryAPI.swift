@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import HTTPModel
 import KubernetesClient
 import LinuxSystem
@@ -40,7 +39,7 @@ final class MemoryAPI: TestAPI {
         -> Object?
     {
         try self[Object.resource.path(namespace: namespace, name: name)].map {
-            try JSONDecoder().decode(Object.self, from: JSONEncoder().encode($0))
+            try $0.decoded(as: Object.self)
         }
     }
 

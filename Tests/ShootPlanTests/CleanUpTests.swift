@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -8,7 +7,7 @@ import Testing
 @Suite("What a shoot that goes has in a cloud")
 struct CleanUpTests {
     private func objects<Object: KubernetesObject>(_ type: Object.Type, _ documents: [JSONValue]) throws -> [Object] {
-        try documents.map { try JSONDecoder().decode(Object.self, from: JSONEncoder().encode($0)) }
+        try documents.map { try $0.decoded(as: Object.self) }
     }
 
     private func service(_ name: String, _ type: String) -> JSONValue {

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import HTTPModel
 import LinuxSystem
 import Logging
@@ -114,6 +113,6 @@ final class WorldServer: TestAPI {
     }
 
     private static func shoot(_ document: JSONValue) -> Shoot? {
-        try? JSONDecoder().decode(Shoot.self, from: JSONEncoder().encode(document))
+        try? document.decoded(as: Shoot.self)
     }
 }
