@@ -52,11 +52,7 @@ enum FeatureGates {
 enum KubernetesName {
     /// Whether a text is a capital letter and 1 to 62 further letters and digits of ASCII.
     static func isValid(_ text: String) -> Bool {
-        guard let first = text.utf8.first, (0x41...0x5A).contains(first), (2...63).contains(text.utf8.count) else {
-            return false
-        }
-        return text.utf8.allSatisfy {
-            (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || (0x30...0x39).contains($0)
-        }
+        guard let first = text.utf8.first, (2...63).contains(text.utf8.count) else { return false }
+        return first.isLetter && !first.isLowercase && text.utf8.allSatisfy { $0.isLetter || $0.isDigit }
     }
 }

@@ -62,7 +62,7 @@ enum IdentityRules {
 
     /// Whether a text is 1 to so many printable characters of ASCII without spaces.
     private static func isPlain(_ text: String, _ most: Int) -> Bool {
-        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy(\.isVisible)
     }
 
     /// Whether a text is certificates in PEM and nothing else, as far as that is seen without reading them (RFC 7468).

@@ -65,9 +65,8 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
     }
 
     private static func isZone(_ text: String) -> Bool {
-        func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
-        return (1...32).contains(text.utf8.count) && text.utf8.first.map(isLetter) == true
-            && text.utf8.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+        (1...32).contains(text.utf8.count) && text.utf8.first?.isLowercase == true
+            && text.utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D }
     }
 }
 
