@@ -38,16 +38,17 @@ package struct ApproverSettings: Sendable {
     /// Every problem, each with its flag; none means that they can be used.
     package var problems: [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        func check(_ holds: Bool, _ flag: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem(flag, reason)) }
-        }
-        check(NodeName.isLabel(cluster), "--cluster", "\(cluster) is no DNS label in lower case")
-        for text in nodeNetworks { check(IPPrefix(text) != nil, "--node-network", "\(text) is no network") }
-        check(metrics.map { Endpoint($0) != nil } ?? true, "--metrics", "\(metrics ?? "") is not ADDRESS:PORT")
+        problems.require(NodeName.isLabel(cluster), "--cluster", "\(cluster) is no DNS label in lower case")
+        for text in nodeNetworks { problems.require(IPPrefix(text) != nil, "--node-network", "\(text) is no network") }
+        problems.require(
+            metrics.map { Endpoint($0) != nil } ?? true,
+            "--metrics",
+            "\(metrics ?? "") is not ADDRESS:PORT"
+        )
         for (flag, value, choices) in [
             ("--log-level", logLevel, LogChoice.levels), ("--log-format", logFormat, LogChoice.formats),
         ] {
-            check(choices.contains(value), flag, "\(value) is none of \(choices.joined(separator: ", "))")
+            problems.require(choices.contains(value), flag, "\(value) is none of \(choices.joined(separator: ", "))")
         }
         return problems
     }

@@ -35,13 +35,13 @@ enum FeatureGates {
     /// What is wrong with gates of these names.
     static func problems(_ names: some Collection<String>, at path: String) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        if names.count > most { problems.append(ConfigurationProblem(path, "has more than \(most) gates")) }
+        problems.require(names.count <= most, path, "has more than \(most) gates")
         for name in names.sorted() {
             let field = "\(path)[\(name)]"
             if !KubernetesName.isValid(name) {
-                problems.append(ConfigurationProblem(field, "is no gate's name"))
+                problems.add(field, "is no gate's name")
             } else if let reason = ours[name] {
-                problems.append(ConfigurationProblem(field, "is not to be set: it \(reason)"))
+                problems.add(field, "is not to be set: it \(reason)")
             }
         }
         return problems

@@ -12,11 +12,11 @@ enum IdentityRules {
         guard let oidc = spec.controlPlane.oidc else { return [] }
         var problems: [ConfigurationProblem] = []
         func check(_ holds: Bool, _ field: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem("\(path).\(field)", reason)) }
+            problems.require(holds, "\(path).\(field)", reason)
         }
         if let version = KubernetesVersion(spec.kubernetes.version), !KubernetesTraits(version).asksIssuersByEgress {
             let reason = "an earlier API server asks the issuer from the seed's network, which is closed"
-            problems.append(ConfigurationProblem(path, "needs Kubernetes 1.34: \(reason)"))
+            problems.add(path, "needs Kubernetes 1.34: \(reason)")
         }
         let form = "is no https URL of a named host without user, query and fragment"
         check(IdentityProvider.issuer(oidc.issuerURL) != nil, "issuerURL", form)

@@ -33,10 +33,10 @@ package struct MaintenanceWindow: Hashable, Sendable {
         let path = "spec.maintenance.timeWindow"
         var problems: [ConfigurationProblem] = []
         for (field, text) in [("begin", window.begin), ("end", window.end)] where minutes(text) == nil {
-            problems.append(ConfigurationProblem("\(path).\(field)", "is no time of a day such as 22:30"))
+            problems.add("\(path).\(field)", "is no time of a day such as 22:30")
         }
         if let own = MaintenanceWindow(spec), own.length < shortest {
-            problems.append(ConfigurationProblem(path, "is shorter than \(shortest) minutes"))
+            problems.add(path, "is shorter than \(shortest) minutes")
         }
         return problems
     }

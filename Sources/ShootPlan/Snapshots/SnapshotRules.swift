@@ -7,7 +7,7 @@ package enum SnapshotRules {
     package static func problems(_ settings: Seed.Snapshots) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         func check(_ holds: Bool, _ field: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem("spec.snapshots.\(field)", reason)) }
+            problems.require(holds, "spec.snapshots.\(field)", reason)
         }
         let intervals = SnapshotPlan.intervals
         check(
