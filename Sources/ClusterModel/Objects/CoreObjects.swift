@@ -44,8 +44,12 @@ package struct Node: KubernetesObject {
     }
     /// A mark that keeps pods away.
     package struct Taint: Codable, Hashable, Sendable {
+        /// What `effect` may be.
+        package static let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
         package var key: String
         package var value: String?
+        /// One of `effects`.
         package var effect: String
 
         package init(key: String, value: String? = nil, effect: String) {

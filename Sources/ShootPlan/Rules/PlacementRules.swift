@@ -46,8 +46,8 @@ enum PlacementRules {
             check(LabelRules.isValue(value), "value", "is no taint's value")
         }
         if let effect = toleration.effect {
-            let isKnown = ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect)
-            check(isKnown, "effect", "is none of NoSchedule, PreferNoSchedule, NoExecute")
+            let effects = Node.Taint.effects
+            check(effects.contains(effect), "effect", "is none of \(effects.joined(separator: ", "))")
         }
         if let seconds = toleration.tolerationSeconds {
             check(toleration.effect == "NoExecute", "tolerationSeconds", "is for NoExecute only")

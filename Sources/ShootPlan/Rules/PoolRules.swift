@@ -66,12 +66,13 @@ struct PoolRules {
     }
 
     private mutating func judgeTaints() {
+        let effects = Node.Taint.effects
         for (number, taint) in (pool.taints ?? []).enumerated() {
             let field = "taints[\(number)]"
             check(LabelRules.isKey(taint.key), "\(field).key", "is no taint's key")
             check(LabelRules.isValue(taint.value ?? ""), "\(field).value", "is no taint's value")
-            let isKnown = ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(taint.effect)
-            check(isKnown, "\(field).effect", "is none of NoSchedule, PreferNoSchedule, NoExecute")
+            let reason = "is none of \(effects.joined(separator: ", "))"
+            check(effects.contains(taint.effect), "\(field).effect", reason)
         }
     }
 
