@@ -91,20 +91,14 @@ package struct ApproverService: Sendable {
         (self.approver, self.client, self.logger) = (approver, client, logger)
         self.kubeconfig = settings.kubeconfig
         endpoint = try settings.metrics.flatMap { Endpoint($0) }.map { address in
-            try HTTPEndpoint(address) { path in
-                switch path {
-                case "/metrics": HTTPEndpoint.Response(ApproverMetrics.text(approver.counts))
-                case "/healthz": HTTPEndpoint.Response("ok\n")
-                default: nil
-                }
-            }
+            try HTTPEndpoint(address, metrics: { ApproverMetrics.text(approver.counts) })
         }
     }
 
     /// Judges until SIGTERM or SIGINT.
     package func run() async {
         EndSignal.expect()
-        if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        if let endpoint { try? endpoint.start() }
         let work = Task {
             await withDiscardingTaskGroup { group in
                 group.addTask { await approver.run() }

@@ -67,20 +67,14 @@ package struct CoordinatorService: Sendable {
         )
         self.logger = logger
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
-            try HTTPEndpoint(address) { path in
-                switch path {
-                case "/metrics": HTTPEndpoint.Response(counts.text(coordinators: peers.count))
-                case "/healthz": HTTPEndpoint.Response("ok\n")
-                default: nil
-                }
-            }
+            try HTTPEndpoint(address, metrics: { counts.text(coordinators: peers.count) })
         }
     }
 
     /// Takes care of shoots until SIGTERM or SIGINT.
     package func run() async {
         EndSignal.expect()
-        if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        if let endpoint { try? endpoint.start() }
         if let settings = environment.configuration.webhook { answerQuestions(settings) }
         let fleet = Fleet(environment)
         let ending = Guarded(false)
