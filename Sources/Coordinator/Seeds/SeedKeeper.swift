@@ -52,7 +52,7 @@ struct SeedKeeper: Sendable {
             reason: isWell ? "CoordinatorWorks" : "ConfigurationProblem",
             message: isWell ? "a coordinator takes care of it" : problems.line
         )
-        let before = seed.status?.conditions?.first { $0.type == ready.type }
+        let before = seed.status?.conditions?[ready.type]
         ready.lastTransitionTime =
             before?.status == ready.status ? before?.lastTransitionTime : KubernetesTime.text(seconds: now)
         ready.lastHeartbeatTime = KubernetesTime.text(seconds: now)

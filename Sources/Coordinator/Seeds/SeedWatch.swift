@@ -73,7 +73,7 @@ package struct SeedWatch: Sendable {
             let known = seed.status?.conditions ?? []
             guard var merged = Condition.merged([condition], into: known, at: now) else { continue }
             // What it wrote last stays, for by that it is seen when it writes again.
-            merged[0].lastHeartbeatTime = known.first { $0.type == Seed.ready }?.lastHeartbeatTime
+            merged[0].lastHeartbeatTime = known[Seed.ready]?.lastHeartbeatTime
             environment.logger.warning("a seed is silent", metadata: ["seed": "\(seed.name)"])
             let conditions = try CanonicalJSON.value(merged)
             try await garden.patch(Seed.self, seed.name, subresource: "status", ["status": ["conditions": conditions]])

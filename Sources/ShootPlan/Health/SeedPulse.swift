@@ -31,7 +31,7 @@ package struct SeedPulse: Sendable {
         lastLook = now
         var next: [String: Beat] = [:]
         for seed in seeds {
-            let stamp = seed.status?.conditions?.first { $0.type == Seed.ready }?.lastHeartbeatTime
+            let stamp = seed.status?.conditions?[Seed.ready]?.lastHeartbeatTime
             let known = beats[seed.name]
             next[seed.name] =
                 known.map { $0.stamp == stamp ? $0 : Beat(stamp: stamp, seen: now) } ?? Beat(stamp: stamp, seen: now)
