@@ -38,12 +38,12 @@ struct AuthorityKind: CredentialKind {
 struct ServiceAccountKind: CredentialKind {
     func make() throws -> Credential {
         let key = try KeyPair()
-        return ["private.pem": try key.pem().copied, "verify.pem": try key.publicPEM()]
+        return [SecretKey.signingKey: try key.pem().copied, "verify.pem": try key.publicPEM()]
     }
 
     /// kube-apiserver takes several keys in one file (`--service-account-key-file`).
     func derived(_ credentials: [(generation: Int, files: Credential)]) -> [String: [UInt8]] {
-        ["public.pem": credentials.flatMap { $0.files["verify.pem"] ?? [] }]
+        [SecretKey.tokenKeys: credentials.flatMap { $0.files["verify.pem"] ?? [] }]
     }
 }
 
@@ -70,7 +70,7 @@ struct EncryptionKind: CredentialKind {
                 ]
             ],
         ]
-        return ["configuration.json": Array(try CanonicalJSON.text(configuration).utf8)]
+        return [SecretKey.encryption: Array(try CanonicalJSON.text(configuration).utf8)]
     }
 }
 
@@ -89,7 +89,7 @@ struct NodeSigningKind: CredentialKind {
     func make() throws -> Credential {
         let key = try SigningKey()
         return [
-            "private.pem": try key.pem().copied,
+            SecretKey.signingKey: try key.pem().copied,
             "public": Array(try key.verifyingKey().bytes.base64.utf8),
         ]
     }
@@ -118,7 +118,7 @@ enum SigningKeys {
     /// All of them: what each of them signs is believed by those who know it.
     static func signing(_ secret: KubernetesSecret) throws -> [SigningKey] {
         try CredentialSecret.credentials(secret).compactMap { files in
-            try files["private.pem"].map { try SigningKey(pem: TendrilCore.Secret($0)) }
+            try files[SecretKey.signingKey].map { try SigningKey(pem: TendrilCore.Secret($0)) }
         }
     }
 }

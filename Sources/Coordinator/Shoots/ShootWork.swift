@@ -27,7 +27,7 @@ package struct ShootWork: Sendable {
     package var asksCloud = true
 
     /// The Secret with the coordinator's own credentials for the shoot.
-    static let ownCredentials = "tendril-coordinator"
+    static let ownCredentials = LeafName.coordinator.rawValue
 
     /// Takes a shoot and what is at hand for it.
     ///

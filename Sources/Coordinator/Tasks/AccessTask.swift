@@ -49,7 +49,7 @@ enum AccessTask {
                     "namespace": .string(work.shoot.namespace),
                     "labels": Ownership.renderedLabels,
                 ],
-                "data": ["kubeconfig": .string(kubeconfig.base64)],
+                "data": [SecretKey.kubeconfig: .string(kubeconfig.base64)],
             ],
             manager: Ownership.manager
         )

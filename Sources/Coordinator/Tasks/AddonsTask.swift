@@ -32,7 +32,7 @@ enum AddonsTask {
             },
             perform: { records in
                 let shoot = try await work.shootClient()
-                let kubeconfig = try await work.secret("kube-proxy")[SecretKey.kubeconfig] ?? []
+                let kubeconfig = try await work.secret(LeafName.kubeProxy.rawValue)[SecretKey.kubeconfig] ?? []
                 let addons = try Addons.all(
                     work.facts,
                     kubeProxy: kubeProxy,

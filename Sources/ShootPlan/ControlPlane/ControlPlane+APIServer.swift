@@ -1,4 +1,3 @@
-internal import ClusterModel
 package import TendrilCore
 
 /// What everybody asks.
@@ -9,44 +8,14 @@ extension ControlPlane {
         _ addresses: ControlPlaneAddresses,
         digests: [String: String]
     ) throws -> [JSONValue] {
-        let (secrets, tunnelSecrets) = (
-            APIServer.secrets, ["ca-vpn-bundle", "vpn-server", "vpn-gate-key", APIServer.nodesReader]
-        )
-        let shared: JSONValue = ["name": "tunnel", "mountPath": "/run/tendril"]
-        let configuration: JSONValue = ["name": "configuration", "mountPath": "/srv/configuration", "readOnly": true]
-        let server = PodParts.container(
-            "kube-apiserver",
-            image: cluster.kubernetesImage("kube-apiserver"),
-            command: ["kube-apiserver"] + APIServer.flags(cluster, addresses),
-            secrets: secrets,
-            requests: ("100m", "300Mi"),
-            with: [
-                "volumeMounts": [shared, configuration],
-                // From 1.21 on the official image's program carries this capability, and without it cannot be started
-                // (build/server-image/kube-apiserver/Dockerfile).
-                "securityContext": ["capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]]],
-                "livenessProbe": PodParts.patient(PodParts.probe("/livez", port: 6443, failures: 8)),
-                "readinessProbe": PodParts.probe("/readyz", port: 6443, failures: 2, period: 1),
-            ]
-        )
-        let tunnel = PodParts.container(
-            "tendril-vpn",
-            image: cluster.tendrilImage("tendril-vpn"),
-            command: APIServer.tunnelCommand(cluster),
-            secrets: tunnelSecrets,
-            requests: ("20m", "32Mi"),
-            with: [
-                "volumeMounts": [shared, configuration], "ports": PodParts.metricsPorts,
-                "readinessProbe": ["tcpSocket": ["port": 8132], "periodSeconds": 1],
-            ]
-        )
-        let all = secrets + tunnelSecrets
-        let data = try APIServer.configuration(cluster)
+        var (secrets, tunnelSecrets) = (SecretMounts(), SecretMounts())
+        let flags = APIServer.flags(cluster, addresses, &secrets)
+        let data = try APIServer.configuration(cluster, &tunnelSecrets)
         let template = PodParts.template(
             cluster,
             "kube-apiserver",
-            containers: [server, tunnel],
-            secrets: all,
+            containers: [server(cluster, flags, secrets), tunnel(cluster, tunnelSecrets)],
+            secrets: secrets.union(tunnelSecrets),
             digests: digests,
             volumes: [
                 ["name": "tunnel", "emptyDir": ["medium": "Memory"]],
@@ -62,5 +31,43 @@ extension ControlPlane {
             PodParts.budget(cluster, "kube-apiserver"),
             PodParts.deployment(cluster, "kube-apiserver", template: template),
         ]
+    }
+
+    /// What both containers see: where the one finds the other, and what they are told.
+    private static let shared: JSONValue = [
+        ["name": "tunnel", "mountPath": "/run/tendril"],
+        ["name": "configuration", "mountPath": "/srv/configuration", "readOnly": true],
+    ]
+
+    private static func server(_ cluster: ClusterFacts, _ flags: [String], _ secrets: SecretMounts) -> JSONValue {
+        PodParts.container(
+            "kube-apiserver",
+            image: cluster.kubernetesImage("kube-apiserver"),
+            command: ["kube-apiserver"] + flags,
+            secrets: secrets,
+            requests: ("100m", "300Mi"),
+            with: [
+                "volumeMounts": shared,
+                // From 1.21 on the official image's program carries this capability, and without it cannot be started
+                // (build/server-image/kube-apiserver/Dockerfile).
+                "securityContext": ["capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]]],
+                "livenessProbe": PodParts.patient(PodParts.probe("/livez", port: 6443, failures: 8)),
+                "readinessProbe": PodParts.probe("/readyz", port: 6443, failures: 2, period: 1),
+            ]
+        )
+    }
+
+    private static func tunnel(_ cluster: ClusterFacts, _ secrets: SecretMounts) -> JSONValue {
+        PodParts.container(
+            "tendril-vpn",
+            image: cluster.tendrilImage("tendril-vpn"),
+            command: APIServer.tunnelCommand(cluster),
+            secrets: secrets,
+            requests: ("20m", "32Mi"),
+            with: [
+                "volumeMounts": shared, "ports": PodParts.metricsPorts,
+                "readinessProbe": ["tcpSocket": ["port": 8132], "periodSeconds": 1],
+            ]
+        )
     }
 }

@@ -35,8 +35,32 @@ package enum KeyName: String, CaseIterable, Sendable {
     case nodeSigning = "node-signing-key"
 }
 
-/// A certificate that the shoot needs: a Secret of this name in the shoot's namespace.
+/// The certificates of a shoot; each is a Secret of this name in the shoot's namespace.
+package enum LeafName: String, Sendable {
+    case etcdServer = "etcd-server"
+    case etcdClient = "etcd-client"
+    /// Of whoever makes snapshots of etcd.
+    case snapshots = "etcd-snapshots"
+    case apiServer = "kube-apiserver"
+    /// By which the API server proves itself to kubelets.
+    case kubelets = "kube-apiserver-kubelet"
+    case frontProxy = "front-proxy"
+    /// Of the tunnel's server.
+    case tunnel = "vpn-server"
+    /// By which the tunnel's server follows Nodes.
+    case nodes = "vpn-nodes"
+    case controllerManager = "kube-controller-manager"
+    case scheduler = "kube-scheduler"
+    case coordinator = "tendril-coordinator"
+    case approver = "tendril-approver"
+    case kubeProxy = "kube-proxy"
+    /// By which people come.
+    case people = "kubeconfig"
+}
+
+/// A certificate that the shoot needs.
 package struct LeafPlan: Hashable, Sendable {
+    /// Of the certificate, and of its Secret.
     package let name: String
     package let authority: Authority
     package let user: String
@@ -49,6 +73,10 @@ package struct LeafPlan: Hashable, Sendable {
     /// The API server's URL, where a kubeconfig is wanted.
     package var server: String?
 
+    fileprivate init(_ name: LeafName, _ authority: Authority, user: String) {
+        (self.name, self.authority, self.user) = (name.rawValue, authority, user)
+    }
+
     /// For how many days a leaf is valid; it is renewed after four fifths of them.
     package static let days = 90
     /// The same for people's kubeconfigs.
@@ -58,7 +86,7 @@ package struct LeafPlan: Hashable, Sendable {
     /// For how many days it is valid.
     package var lifetimeDays: Int { name == Self.people ? Self.peopleDays : Self.days }
     /// The name of the certificate by which people come.
-    package static let people = "kubeconfig"
+    package static let people = LeafName.people.rawValue
 
     /// What identifies it for a decision whether to issue it anew.
     package var inputs: JSONValue {
@@ -115,20 +143,20 @@ package enum CredentialPlan {
     package static func leaves(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
         let inside = "https://\(url(addresses.apiServer)):443"
         let outside = "https://\(addresses.frontDoor.text)"
-        func client(_ name: String, _ user: String, groups: [String] = [], server: String) -> LeafPlan {
-            var leaf = LeafPlan(name: name, authority: .client, user: user)
+        func client(_ name: LeafName, _ user: String, groups: [String] = [], server: String) -> LeafPlan {
+            var leaf = LeafPlan(name, .client, user: user)
             (leaf.groups, leaf.isClient, leaf.server) = (groups, true, server)
             return leaf
         }
         return servers(cluster, addresses) + [
-            client("kube-controller-manager", "system:kube-controller-manager", server: inside),
-            client("kube-scheduler", "system:kube-scheduler", server: inside),
-            client("tendril-coordinator", "tendril-coordinator", groups: ["system:masters"], server: inside),
-            client("tendril-approver", "tendril-approver", groups: ["system:masters"], server: inside),
+            client(.controllerManager, "system:kube-controller-manager", server: inside),
+            client(.scheduler, "system:kube-scheduler", server: inside),
+            client(.coordinator, "tendril-coordinator", groups: ["system:masters"], server: inside),
+            client(.approver, "tendril-approver", groups: ["system:masters"], server: inside),
             // It stands beside the API server.
-            client(APIServer.nodesReader, nodesReader, server: "https://127.0.0.1:6443"),
-            client("kube-proxy", "system:kube-proxy", server: outside),
-            client(LeafPlan.people, "tendril:admin", groups: ["system:masters"], server: outside),
+            client(.nodes, nodesReader, server: "https://127.0.0.1:6443"),
+            client(.kubeProxy, "system:kube-proxy", server: outside),
+            client(.people, "tendril:admin", groups: ["system:masters"], server: outside),
         ]
     }
 
@@ -136,13 +164,13 @@ package enum CredentialPlan {
     static let nodesReader = "tendril:vpn-server"
 
     private static func servers(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
-        var etcd = LeafPlan(name: "etcd-server", authority: .etcd, user: "etcd")
+        var etcd = LeafPlan(.etcdServer, .etcd, user: "etcd")
         (etcd.isServer, etcd.isClient) = (true, true)
         etcd.hosts = ["localhost", "etcd", "etcd.\(cluster.id)", "etcd.\(cluster.id).svc"]
         etcd.addresses = ["127.0.0.1", addresses.etcd].compactMap { IPAddress($0) }
-        var etcdClient = LeafPlan(name: "etcd-client", authority: .etcd, user: "kube-apiserver")
+        var etcdClient = LeafPlan(.etcdClient, .etcd, user: "kube-apiserver")
         etcdClient.isClient = true
-        var server = LeafPlan(name: "kube-apiserver", authority: .cluster, user: "kube-apiserver")
+        var server = LeafPlan(.apiServer, .cluster, user: "kube-apiserver")
         server.isServer = true
         server.hosts = [
             "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
@@ -153,15 +181,11 @@ package enum CredentialPlan {
         for host in [addresses.frontDoor.host] + (addresses.former ?? []) {
             if let address = IPAddress(host) { server.addresses.append(address) } else { server.hosts.append(host) }
         }
-        var kubelets = LeafPlan(
-            name: "kube-apiserver-kubelet",
-            authority: .cluster,
-            user: "kube-apiserver-kubelet-client"
-        )
+        var kubelets = LeafPlan(.kubelets, .cluster, user: "kube-apiserver-kubelet-client")
         kubelets.isClient = true
-        var front = LeafPlan(name: "front-proxy", authority: .frontProxy, user: "front-proxy")
+        var front = LeafPlan(.frontProxy, .frontProxy, user: "front-proxy")
         front.isClient = true
-        var tunnel = LeafPlan(name: "vpn-server", authority: .vpn, user: "vpn-server")
+        var tunnel = LeafPlan(.tunnel, .vpn, user: "vpn-server")
         tunnel.isServer = true
         tunnel.uris = ["spiffe://\(cluster.id)/vpn/server/s1"]
         let all = [etcd, etcdClient, server, kubelets, front, tunnel]
@@ -170,7 +194,7 @@ package enum CredentialPlan {
 
     /// Of whoever makes snapshots of etcd.
     private static func snapshots() -> LeafPlan {
-        var leaf = LeafPlan(name: SnapshotJobs.certificate, authority: .etcd, user: "tendril-snapshots")
+        var leaf = LeafPlan(.snapshots, .etcd, user: "tendril-snapshots")
         leaf.isClient = true
         return leaf
     }
