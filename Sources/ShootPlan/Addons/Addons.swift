@@ -76,22 +76,16 @@ package enum Addons {
 
     /// What the control plane needs in the shoot besides add-ons.
     package static func system(_ cluster: ClusterFacts, gateKey: String) -> [JSONValue] {
-        [
+        let reader = CredentialPlan.nodesReader
+        return [
             // The API server reads logs and runs commands through kubelets.
             binding(
                 "tendril:kubelet-api-admin",
                 role: "system:kubelet-api-admin",
-                ["kind": "User", "name": "kube-apiserver-kubelet-client", "apiGroup": "rbac.authorization.k8s.io"]
+                subject(user: CredentialPlan.kubeletsUser)
             ),
-            role(
-                CredentialPlan.nodesReader,
-                [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]
-            ),
-            binding(
-                CredentialPlan.nodesReader,
-                role: CredentialPlan.nodesReader,
-                ["kind": "User", "name": .string(CredentialPlan.nodesReader), "apiGroup": "rbac.authorization.k8s.io"]
-            ),
+            role(reader, [PolicyRule(["list", "watch"], ["nodes"])]),
+            binding(reader, role: reader, subject(user: reader)),
             [
                 "apiVersion": "v1", "kind": "Secret",
                 "metadata": metadata(NodeRendering.gateSecret), "data": [NodeRendering.gateKey: .string(gateKey)],
@@ -119,49 +113,6 @@ package enum Addons {
 
     /// By what the pods of an add-on are found.
     static func labels(_ name: String) -> JSONValue { ["k8s-app": .string(name)] }
-
-    static func account(_ name: String) -> JSONValue {
-        ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name)]
-    }
-
-    static func binding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": ["name": .string(name), "labels": Ownership.renderedLabels],
-            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": .string(role)],
-            "subjects": [subject],
-        ]
-    }
-
-    static func subject(account name: String) -> JSONValue {
-        ["kind": "ServiceAccount", "name": .string(name), "namespace": .string(namespace)]
-    }
-
-    static func role(_ name: String, _ rules: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-            "metadata": ["name": .string(name), "labels": Ownership.renderedLabels], "rules": rules,
-        ]
-    }
-
-    /// A role within kube-system.
-    static func localRole(_ name: String, _ rules: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": Ownership.renderedLabels],
-            "rules": rules,
-        ]
-    }
-
-    /// Gives a role of kube-system.
-    static func localBinding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": Ownership.renderedLabels],
-            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": .string(role)],
-            "subjects": [subject],
-        ]
-    }
 
     /// What the pods of an add-on have in common with those of others.
     struct Pods {

@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// The cluster's DNS.
@@ -41,14 +42,8 @@ enum DNS {
             Addons.role(
                 role,
                 [
-                    [
-                        "apiGroups": [""], "resources": ["endpoints", "services", "pods", "namespaces"],
-                        "verbs": ["list", "watch"],
-                    ],
-                    [
-                        "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"],
-                        "verbs": ["list", "watch"],
-                    ],
+                    PolicyRule(["list", "watch"], ["endpoints", "services", "pods", "namespaces"]),
+                    PolicyRule(["list", "watch"], ["endpointslices"], group: "discovery.k8s.io"),
                 ]
             ),
             Addons.binding(role, role: role, Addons.subject(account: name)),

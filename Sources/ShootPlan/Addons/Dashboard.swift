@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// The Kubernetes dashboard, for those who ask for it; it is reached through `kubectl port-forward`.
@@ -16,29 +17,21 @@ enum Dashboard {
             ],
         ]
         let role = "tendril:dashboard"
-        func secret(_ name: String) -> JSONValue {
-            ["apiVersion": "v1", "kind": "Secret", "metadata": Addons.metadata(name), "type": "Opaque"]
+        let secrets = ["certs", "csrf", "key-holder"].map { "\(name)-\($0)" }
+        var objects = [Addons.account(name)]
+        objects += secrets.map { secret -> JSONValue in
+            ["apiVersion": "v1", "kind": "Secret", "metadata": Addons.metadata(secret), "type": "Opaque"]
         }
-        return [
-            Addons.account(name), secret("kubernetes-dashboard-certs"), secret("kubernetes-dashboard-csrf"),
-            secret("kubernetes-dashboard-key-holder"),
-            Addons.localRole(
+        objects += [
+            Addons.role(
                 role,
+                isLocal: true,
                 [
-                    [
-                        "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "update", "delete"],
-                        "resourceNames": [
-                            "kubernetes-dashboard-certs", "kubernetes-dashboard-csrf",
-                            "kubernetes-dashboard-key-holder",
-                        ],
-                    ],
-                    [
-                        "apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "update"],
-                        "resourceNames": ["kubernetes-dashboard-settings"],
-                    ],
+                    PolicyRule(["get", "update", "delete"], ["secrets"], names: secrets),
+                    PolicyRule(["get", "update"], ["configmaps"], names: ["\(name)-settings"]),
                 ]
             ),
-            Addons.localBinding(role, role: role, Addons.subject(account: name)),
+            Addons.binding(role, role: role, isLocal: true, Addons.subject(account: name)),
             Addons.deployment(
                 name,
                 pods,
@@ -48,5 +41,6 @@ enum Dashboard {
             ),
             Addons.service(name, selector: name, port: 443, target: 8443, protocols: ["TCP"], address: nil),
         ]
+        return objects
     }
 }

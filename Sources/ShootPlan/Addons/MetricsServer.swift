@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// What `kubectl top` and autoscalers read.
@@ -24,15 +25,16 @@ enum MetricsServer {
             Addons.role(
                 role,
                 [
-                    ["apiGroups": [""], "resources": ["nodes/metrics", "nodes/stats"], "verbs": ["get"]],
-                    ["apiGroups": [""], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]],
+                    PolicyRule(["get"], ["nodes/metrics", "nodes/stats"]),
+                    PolicyRule(["get", "list", "watch"], ["pods", "nodes"]),
                 ]
             ),
             Addons.binding(role, role: role, Addons.subject(account: name)),
             Addons.binding("\(role):delegation", role: "system:auth-delegator", Addons.subject(account: name)),
-            Addons.localBinding(
+            Addons.binding(
                 role,
                 role: "extension-apiserver-authentication-reader",
+                isLocal: true,
                 Addons.subject(account: name)
             ),
             Addons.deployment(

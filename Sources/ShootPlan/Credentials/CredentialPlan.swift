@@ -162,6 +162,8 @@ package enum CredentialPlan {
 
     /// The user that reads Nodes for the tunnel's server, and nothing else.
     static let nodesReader = "tendril:vpn-server"
+    /// As whom the API server speaks with kubelets.
+    static let kubeletsUser = "kube-apiserver-kubelet-client"
 
     private static func servers(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
         var etcd = LeafPlan(.etcdServer, .etcd, user: "etcd")
@@ -181,7 +183,7 @@ package enum CredentialPlan {
         for host in [addresses.frontDoor.host] + (addresses.former ?? []) {
             if let address = IPAddress(host) { server.addresses.append(address) } else { server.hosts.append(host) }
         }
-        var kubelets = LeafPlan(.kubelets, .cluster, user: "kube-apiserver-kubelet-client")
+        var kubelets = LeafPlan(.kubelets, .cluster, user: kubeletsUser)
         kubelets.isClient = true
         var front = LeafPlan(.frontProxy, .frontProxy, user: "front-proxy")
         front.isClient = true
