@@ -13,7 +13,8 @@ import tempfile
 
 P = "Sources/TunnelProtocol"
 M = "Sources/ClusterModel/Membership/Membership.swift"
-A = "Sources/ClusterModel/Approval/ApprovalRules.swift"
+R = "Sources/ClusterModel/Approval"
+A = f"{R}/ApprovalRules.swift"
 C = "Sources/ShootPlan/ControlPlane/ControlPlane+Namespace.swift"
 S = "Sources/ShootPlan/Snapshots"
 MUTATIONS = [
@@ -162,8 +163,8 @@ MUTATIONS = [
      "guard set.run", "StreamWorkerTests"),
     ("Sources/NodePlan/Configuration/Names.swift",
      'digest.hasPrefix("sha256:") && DigestText.isSHA256(digest.dropFirst("sha256:".count))', "true", "RulesTests"),
-    (A, "mayBeGone(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
-    (A, "mayHaveEnded(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
+    (f"{R}/MachineRecord.swift", "mayBeGone(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
+    (f"{R}/MachineRecord.swift", "mayHaveEnded(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
     ("Sources/Coordinator/Machines/EndedMachines.swift", "&& present.isGone(record.machine)", "", "MachineRepairTests"),
     ("Sources/ShootPlan/ControlPlane/AdmissionPlugins.swift", "if let loss = needed[name] {",
      "if let loss = needed[name + \"?\"] {", "ShootRulesTests"),
