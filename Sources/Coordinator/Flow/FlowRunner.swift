@@ -163,7 +163,7 @@ package struct FlowRunner: Sendable {
                 let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
                 logger.info(
                     "done",
-                    metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start) / 1_000_000)"]
+                    metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start).milliseconds)"]
                 )
                 return .done(FlowRecords.Record(inputs: digest, output: output))
             } catch {

@@ -209,7 +209,7 @@ package struct Terraform: Sendable {
                 )
             }
         } catch let error as SystemError where error.isTimeout && mayGoOn() {
-            let seconds = limit.value / 1_000_000_000
+            let seconds = limit.seconds
             throw TaskFailure(
                 .timeout,
                 "terraform \(arguments[0]) \(name): was ended, for it took more than \(seconds) s"

@@ -68,7 +68,7 @@ package struct SeedWatch: Sendable {
                 status: "Unknown",
                 reason: "Silent",
                 message:
-                    "no coordinator has said for \(SeedPulse.patience.value / 1_000_000_000) s that it takes care of it"
+                    "no coordinator has said for \(SeedPulse.patience.seconds) s that it takes care of it"
             )
             let known = seed.status?.conditions ?? []
             guard var merged = Condition.merged([condition], into: known, at: now) else { continue }

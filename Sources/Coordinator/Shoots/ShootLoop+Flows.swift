@@ -243,12 +243,12 @@ extension ShootLoop {
         }
         if outcome.errors.isEmpty, isPart { return outcome }
         let took = Clock.now().since(start)
-        environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: took)
+        environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: took.value)
         if isFound, type != .rotate, type != .restore, isTold(work.shoot) {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
             let fields = ShootFields.done(work, outcome.records, by: tasks)
-            try await tellEnd(of: type, work.shoot, outcome, fields, seconds: took / 1_000_000_000, status)
+            try await tellEnd(of: type, work.shoot, outcome, fields, seconds: took.seconds, status)
         } else {
             try await tellFailure(of: type, work.shoot, outcome, status)
         }

@@ -121,7 +121,7 @@ package actor ShootLoop {
 
     private func begin() async {
         let early = Clock.now()
-        if early < earliest { try? await Task.sleep(Nanoseconds(earliest.since(early))) }
+        if early < earliest { try? await Task.sleep(earliest.since(early)) }
         guard !Task.isCancelled else { return }
         let now = Clock.now()
         if now >= earliest + Self.calm { restarts.reset() }

@@ -100,7 +100,7 @@ private struct MachineReplacer {
             switch plan.next {
             case .done:
                 try await provider.settle(work, pool) { seen }
-                let seconds = Clock.now().since(start) / 1_000_000_000
+                let seconds = Clock.now().since(start).seconds
                 return await work.tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
             case .wait: break
             case .restore(let node): try await mark(node, isLeaving: false)
