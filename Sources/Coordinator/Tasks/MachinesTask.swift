@@ -134,7 +134,7 @@ private struct UserDataStore {
         var agent = AgentConfiguration(
             cluster: work.namespace,
             pool: pool.name,
-            apiServers: ["https://\(addresses.frontDoor.text)"],
+            apiServers: [addresses.frontDoorURL],
             configurationKeys: try await configurationKeys()
         )
         let image = try work.image(of: pool)

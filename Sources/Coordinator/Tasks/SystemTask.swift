@@ -23,7 +23,7 @@ enum SystemTask {
                 let shoot = try await work.shootClient()
                 let gate = try await work.secret(KeyName.gate.rawValue)[NodeRendering.gateKey] ?? []
                 let bundle = try await work.secret(Authority.cluster.bundle)[SecretKey.authority] ?? []
-                let server = "https://\(try work.addresses(records).frontDoor.text)"
+                let server = try work.addresses(records).frontDoorURL
                 let objects =
                     try BootstrapManifests.all(clusterInfo: (server, bundle))
                     + Addons.system(work.facts, gateKey: gate.base64)

@@ -13,9 +13,8 @@ enum APIServer {
     static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses, _ secrets: inout SecretMounts)
         -> [String]
     {
-        let etcd = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
         let own: [String] = [
-            "--etcd-servers=https://\(etcd):2379", "--etcd-cafile=\(secrets.bundle(.etcd))",
+            "--etcd-servers=\(addresses.etcdURL)", "--etcd-cafile=\(secrets.bundle(.etcd))",
             "--etcd-certfile=\(secrets.certificate(.etcdClient))",
             "--etcd-keyfile=\(secrets.key(.etcdClient))",
             "--bind-address=0.0.0.0", "--secure-port=6443", "--allow-privileged=true",

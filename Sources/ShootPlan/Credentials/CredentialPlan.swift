@@ -127,6 +127,13 @@ package struct ControlPlaneAddresses: Codable, Hashable, Sendable {
         (self.etcd, self.apiServer, self.frontDoor, self.link) = (etcd, apiServer, frontDoor, link)
     }
 
+    /// Where the API server asks etcd.
+    var etcdURL: String { "https://\(Endpoint(host: etcd, port: 2379))" }
+    /// Where those within the seed ask the API server.
+    var apiServerURL: String { "https://\(Endpoint(host: apiServer, port: 443))" }
+    /// Where all others ask it.
+    package var frontDoorURL: String { "https://\(frontDoor.text)" }
+
     /// The same after other ones: their hosts are kept, the last few of them.
     package func following(_ before: ControlPlaneAddresses) -> ControlPlaneAddresses {
         var kept = (before.former ?? []).filter { $0 != before.frontDoor.host } + [before.frontDoor.host]
@@ -141,8 +148,7 @@ package struct ControlPlaneAddresses: Codable, Hashable, Sendable {
 package enum CredentialPlan {
     /// Every leaf.
     package static func leaves(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
-        let inside = "https://\(url(addresses.apiServer)):443"
-        let outside = "https://\(addresses.frontDoor.text)"
+        let (inside, outside) = (addresses.apiServerURL, addresses.frontDoorURL)
         func client(_ name: LeafName, _ user: String, groups: [String] = [], server: String) -> LeafPlan {
             var leaf = LeafPlan(name, .client, user: user)
             (leaf.groups, leaf.isClient, leaf.server) = (groups, true, server)
@@ -200,6 +206,4 @@ package enum CredentialPlan {
         leaf.isClient = true
         return leaf
     }
-
-    private static func url(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }
 }

@@ -61,11 +61,10 @@ package enum SnapshotJobs {
         _ addresses: ControlPlaneAddresses,
         keys: String
     ) -> JSONValue {
-        let host = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
         var secrets = SecretMounts()
         let environment = [
             "ETCDCTL_CACERT": secrets.bundle(.etcd), "ETCDCTL_CERT": secrets.certificate(.snapshots),
-            "ETCDCTL_ENDPOINTS": "https://\(host):2379", "ETCDCTL_KEY": secrets.key(.snapshots),
+            "ETCDCTL_ENDPOINTS": addresses.etcdURL, "ETCDCTL_KEY": secrets.key(.snapshots),
         ]
         let save = PodParts.container(
             "save",
