@@ -1,63 +1,6 @@
 internal import ClusterModel
 package import TendrilCore
 
-/// The CAs of a shoot; each is a Secret of this name in the shoot's namespace.
-package enum Authority: String, CaseIterable, Sendable {
-    /// Signs the API server's certificate, and the one by which the API server proves itself to kubelets.
-    case cluster = "ca"
-    /// Signs users of the API: people, control plane, kubelets.
-    case client = "ca-client"
-    /// Signs the certificates that kubelets serve with.
-    case kubelet = "ca-kubelet"
-    case frontProxy = "ca-front-proxy"
-    case etcd = "ca-etcd"
-    /// Signs both ends of the link, and the agents.
-    case vpn = "ca-vpn"
-
-    /// For how many days it is valid.
-    package static let days = 3650
-
-    /// The Secret with the certificates alone, for those who only believe it.
-    package var bundle: String { "\(rawValue)-bundle" }
-
-    /// Whether people and pods look for what it signs at the API server, so that they need time to follow another.
-    package var isServed: Bool { self == .cluster }
-
-    /// Whose certificates stand in the bundle: users of the API are vouched for by two authorities.
-    package var believed: [Authority] { self == .client ? [.client, .vpn] : [self] }
-}
-
-/// Keys that are no certificates; each is a Secret of this name in the shoot's namespace.
-package enum KeyName: String, CaseIterable, Sendable {
-    case serviceAccount = "service-account-key"
-    case etcdEncryption = "etcd-encryption-key"
-    case gate = "vpn-gate-key"
-    case nodeSigning = "node-signing-key"
-}
-
-/// The certificates of a shoot; each is a Secret of this name in the shoot's namespace.
-package enum LeafName: String, Sendable {
-    case etcdServer = "etcd-server"
-    case etcdClient = "etcd-client"
-    /// Of whoever makes snapshots of etcd.
-    case snapshots = "etcd-snapshots"
-    case apiServer = "kube-apiserver"
-    /// By which the API server proves itself to kubelets.
-    case kubelets = "kube-apiserver-kubelet"
-    case frontProxy = "front-proxy"
-    /// Of the tunnel's server.
-    case tunnel = "vpn-server"
-    /// By which the tunnel's server follows Nodes.
-    case nodes = "vpn-nodes"
-    case controllerManager = "kube-controller-manager"
-    case scheduler = "kube-scheduler"
-    case coordinator = "tendril-coordinator"
-    case approver = "tendril-approver"
-    case kubeProxy = "kube-proxy"
-    /// By which people come.
-    case people = "kubeconfig"
-}
-
 /// A certificate that the shoot needs.
 package struct LeafPlan: Hashable, Sendable {
     /// Of the certificate, and of its Secret.
@@ -96,51 +39,6 @@ package struct LeafPlan: Hashable, Sendable {
             "addresses": .array(addresses.map { .string("\($0)") }), "uris": .array(uris.map { .string($0) }),
             "server": .string(server ?? ""),
         ]
-    }
-}
-
-/// Where the parts of a control plane are reached.
-package struct ControlPlaneAddresses: Codable, Hashable, Sendable {
-    /// A port of a host that answers outside the seed.
-    package struct Outside: Codable, Hashable, Sendable {
-        package var host: String
-        package var port: Int
-
-        package init(host: String, port: Int) { (self.host, self.port) = (host, port) }
-
-        /// `host:port`, with brackets around an IPv6 address.
-        package var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-    }
-
-    /// The cluster IP of etcd's Service in the seed.
-    package var etcd: String
-    /// The cluster IP of the API server's Service in the seed.
-    package var apiServer: String
-    /// The front door.
-    package var frontDoor: Outside
-    /// Where nodes link to.
-    package var link: Outside
-    /// Hosts that were the front door's: machines that know it by these still have to believe it.
-    package var former: [String]?
-
-    package init(etcd: String, apiServer: String, frontDoor: Outside, link: Outside) {
-        (self.etcd, self.apiServer, self.frontDoor, self.link) = (etcd, apiServer, frontDoor, link)
-    }
-
-    /// Where the API server asks etcd.
-    var etcdURL: String { "https://\(Endpoint(host: etcd, port: 2379))" }
-    /// Where those within the seed ask the API server.
-    var apiServerURL: String { "https://\(Endpoint(host: apiServer, port: 443))" }
-    /// Where all others ask it.
-    package var frontDoorURL: String { "https://\(frontDoor.text)" }
-
-    /// The same after other ones: their hosts are kept, the last few of them.
-    package func following(_ before: ControlPlaneAddresses) -> ControlPlaneAddresses {
-        var kept = (before.former ?? []).filter { $0 != before.frontDoor.host } + [before.frontDoor.host]
-        kept.removeAll { $0 == frontDoor.host }
-        var next = self
-        next.former = kept.isEmpty ? nil : Array(kept.suffix(4))
-        return next
     }
 }
 
