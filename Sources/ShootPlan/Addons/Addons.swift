@@ -28,49 +28,32 @@ package enum Addons {
         -> [Addon]
     {
         var addons: [Addon] = []
-        if cluster.spec.addons.kubeProxy {
+        func add(_ name: String, _ workload: String, _ objects: [JSONValue], isMissing: Bool = false) {
             addons.append(
-                Addon(
-                    name: "kube-proxy",
-                    objects: try KubeProxy.objects(
-                        cluster,
-                        configuration: kubeProxy,
-                        kubeconfig: kubeconfig,
-                        digest: digest
-                    ),
-                    workload: "daemonsets/kube-proxy",
-                    isLeftOut: false
-                )
+                Addon(name: name, objects: objects, workload: isMissing ? nil : workload, isLeftOut: isMissing)
             )
+        }
+        func addPods(_ name: String, _ workload: String, _ objects: (ClusterFacts, Pods) -> [JSONValue]) {
+            let isMissing = cluster.images.missing?.contains(name) ?? false
+            let pods = Pods(cluster, digest: digest, isMissing: isMissing)
+            add(name, "deployments/\(workload)", objects(cluster, pods), isMissing: isMissing)
+        }
+        if cluster.spec.addons.kubeProxy {
+            let objects = try KubeProxy.objects(
+                cluster,
+                configuration: kubeProxy,
+                kubeconfig: kubeconfig,
+                digest: digest
+            )
+            add(KubeProxy.name, "daemonsets/\(KubeProxy.name)", objects)
         }
         if cluster.spec.networking.type.isOurs {
-            addons.append(
-                Addon(
-                    name: "routes",
-                    objects: PodNetwork.objects(cluster, digest: digest),
-                    workload: "daemonsets/\(PodNetwork.name)",
-                    isLeftOut: false
-                )
-            )
+            add("routes", "daemonsets/\(PodNetwork.name)", PodNetwork.objects(cluster, digest: digest))
         }
-        func add(_ name: String, _ workload: String, _ objects: (Pods) -> [JSONValue]) {
-            let isMissing = cluster.images.missing?.contains(name) ?? false
-            addons.append(
-                Addon(
-                    name: name,
-                    objects: objects(Pods(cluster, digest: digest, isMissing: isMissing)),
-                    workload: isMissing ? nil : workload,
-                    isLeftOut: isMissing
-                )
-            )
-        }
-        if cluster.spec.addons.dns { add("coredns", "deployments/coredns") { DNS.objects(cluster, $0) } }
-        if cluster.spec.addons.metrics {
-            add("metrics-server", "deployments/metrics-server") { MetricsServer.objects(cluster, $0) }
-        }
-        if cluster.spec.addons.dashboard {
-            add("dashboard", "deployments/kubernetes-dashboard") { Dashboard.objects(cluster, $0) }
-        }
+        let wanted = cluster.spec.addons
+        if wanted.dns { addPods("coredns", "coredns", DNS.objects) }
+        if wanted.metrics { addPods("metrics-server", "metrics-server", MetricsServer.objects) }
+        if wanted.dashboard { addPods("dashboard", "kubernetes-dashboard", Dashboard.objects) }
         return addons
     }
 

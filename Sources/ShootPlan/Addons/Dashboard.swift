@@ -6,16 +6,6 @@ enum Dashboard {
     private static let name = "kubernetes-dashboard"
 
     static func objects(_ cluster: ClusterFacts, _ pods: Addons.Pods) -> [JSONValue] {
-        let container: JSONValue = [
-            "name": .string(name), "image": .string("\(cluster.images.dashboard)/\(cluster.traits.dashboard)"),
-            "imagePullPolicy": "IfNotPresent",
-            "args": ["--auto-generate-certificates", "--namespace=kube-system"],
-            "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],
-            "securityContext": Confinement.container(user: 1001),
-            "volumeMounts": [
-                ["name": "temporary", "mountPath": "/tmp"], ["name": "certificates", "mountPath": "/certs"],
-            ],
-        ]
         let role = "tendril:dashboard"
         let secrets = ["certs", "csrf", "key-holder"].map { "\(name)-\($0)" }
         var objects = [Addons.account(name)]
@@ -36,11 +26,24 @@ enum Dashboard {
                 name,
                 pods,
                 replicas: pods.replicas,
-                container: container,
+                container: container(cluster),
                 volumes: [["name": "temporary", "emptyDir": [:]], ["name": "certificates", "emptyDir": [:]]]
             ),
             Addons.service(name, selector: name, port: 443, target: 8443, protocols: ["TCP"], address: nil),
         ]
         return objects
+    }
+
+    private static func container(_ cluster: ClusterFacts) -> JSONValue {
+        [
+            "name": .string(name), "image": .string("\(cluster.images.dashboard)/\(cluster.traits.dashboard)"),
+            "imagePullPolicy": "IfNotPresent",
+            "args": ["--auto-generate-certificates", "--namespace=kube-system"],
+            "resources": ["requests": ["cpu": "20m", "memory": "60Mi"]],
+            "securityContext": Confinement.container(user: 1001),
+            "volumeMounts": [
+                ["name": "temporary", "mountPath": "/tmp"], ["name": "certificates", "mountPath": "/certs"],
+            ],
+        ]
     }
 }
