@@ -37,3 +37,10 @@ package enum CanonicalJSON {
         return bytes
     }
 }
+
+extension JSONValue {
+    /// The value as a type.
+    package func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
+        try JSONDecoder().decode(type, from: JSONEncoder().encode(self))
+    }
+}

@@ -35,7 +35,7 @@ package struct TokenGrant: Hashable, Sendable {
     /// Reads a Secret; `nil` where it is no bootstrap token of one of our pools.
     package init?(_ secret: KubernetesSecret) {
         guard secret.type == "bootstrap.kubernetes.io/token", let id = secret.text("token-id"),
-            secret.metadata.name == BootstrapToken.secretName(id: id),
+            secret.name == BootstrapToken.secretName(id: id),
             secret.text("usage-bootstrap-authentication") == "true",
             let pool = secret.metadata.labels?[Self.poolLabel], NodeName.isLabel(pool)
         else { return nil }

@@ -131,10 +131,10 @@ final class Exchange: @unchecked Sendable {
         set(CURLOPT_TCP_KEEPINTVL, 3)
         tendril_curl_set_silence_limit(handle)
         if let timeout = request.timeout {
-            set(CURLOPT_TIMEOUT_MS, Int(clamping: timeout.value / 1_000_000))
+            set(CURLOPT_TIMEOUT_MS, Int(clamping: timeout.milliseconds))
         } else {
             set(CURLOPT_LOW_SPEED_LIMIT, 1)
-            set(CURLOPT_LOW_SPEED_TIME, max(Int(clamping: request.silence.value / 1_000_000_000), 1))
+            set(CURLOPT_LOW_SPEED_TIME, max(Int(clamping: request.silence.seconds), 1))
         }
     }
 

@@ -102,7 +102,7 @@ package enum ChildProcess {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             var poll = pollfd(fd: reader.rawValue, events: Int16(POLLIN), revents: 0)
-            let left = deadline.since(Clock.now())
+            let left = deadline.since(Clock.now()).value
             guard left > 0, mayGoOn() else { return false }
             guard tendril_poll(&poll, 1, min(left, 500_000_000)) >= 0 else { return true }
             if poll.revents == 0 { continue }

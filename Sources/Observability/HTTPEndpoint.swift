@@ -36,38 +36,27 @@ package final class HTTPEndpoint: @unchecked Sendable {
     /// How connections are made; in the clear where this is missing.
     private let connections: ConnectionMaker?
 
-    /// Listens for GET requests in the clear, for metrics and health; nothing is answered before `serve`.
-    ///
-    /// - Parameters:
-    ///   - endpoint: an address of this host and a port.
-    ///   - respond: the answer for a path, or `nil` where there is none; called on the serving thread.
-    /// - Throws: `HTTPEndpointError` where the address cannot be used.
-    package convenience init(_ endpoint: Endpoint, respond: @escaping @Sendable (String) -> Response?)
-        throws(HTTPEndpointError)
-    {
-        try self.init(endpoint, over: nil, bodyLimit: 0) { respond($0.path) }
-    }
-
-    /// Listens for those who ask for `/metrics`, `/healthz` and `/readyz`; nothing is answered before `start`.
+    /// Listens in the clear for those who ask for `/metrics`, `/healthz` and `/readyz`; nothing is answered before `start`.
     ///
     /// - Parameters:
     ///   - endpoint: an address of this host and a port.
     ///   - metrics: as Prometheus reads them; called on the serving thread.
     ///   - isSteady: whether nothing in the program stands still; called on the serving thread.
     ///   - readiness: whether the program does what it is there for, and a line about it; called on the serving thread.
+    ///     Where it is missing, `/readyz` is not there.
     /// - Throws: `HTTPEndpointError` where the address cannot be used.
     package convenience init(
         _ endpoint: Endpoint,
         metrics: @escaping @Sendable () -> String,
         isSteady: @escaping @Sendable () -> Bool = { true },
-        readiness: @escaping @Sendable () -> (isReady: Bool, line: String)
+        readiness: (@Sendable () -> (isReady: Bool, line: String))? = nil
     ) throws(HTTPEndpointError) {
-        try self.init(endpoint) { path in
-            switch path {
+        try self.init(endpoint, over: nil, bodyLimit: 0) { request in
+            switch request.path {
             case "/metrics": return Response(type: "text/plain; version=0.0.4; charset=utf-8", metrics())
             case "/healthz": return isSteady() ? Response("ok\n") : Response(status: 503, "a thread stands still\n")
             case "/readyz":
-                let (isReady, line) = readiness()
+                guard let (isReady, line) = readiness?() else { return nil }
                 return Response(status: isReady ? 200 : 503, "\(line)\n")
             default: return nil
             }

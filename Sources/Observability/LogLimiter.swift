@@ -33,7 +33,7 @@ package struct LogLimiter {
     ) {
         var allowance = allowances[kind] ?? Allowance(windowStart: now)
         var metadata = metadata
-        if now.since(allowance.windowStart) >= 60_000_000_000 {
+        if now.since(allowance.windowStart) >= .seconds(60) {
             if allowance.suppressed > 0 { metadata["suppressed"] = "\(allowance.suppressed)" }
             allowance = Allowance(windowStart: now)
         }

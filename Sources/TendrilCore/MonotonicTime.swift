@@ -7,10 +7,10 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
     @inlinable
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-    /// How long ago `earlier` was, in nanoseconds; zero when it lies ahead.
+    /// How long ago `earlier` was; zero when it lies ahead.
     @inlinable
-    public func since(_ earlier: MonotonicTime) -> UInt64 {
-        nanoseconds > earlier.nanoseconds ? nanoseconds &- earlier.nanoseconds : 0
+    public func since(_ earlier: MonotonicTime) -> Nanoseconds {
+        Nanoseconds(nanoseconds > earlier.nanoseconds ? nanoseconds &- earlier.nanoseconds : 0)
     }
 
     /// Whole seconds since the clock's start.

@@ -91,7 +91,7 @@ extension Lane {
         counters.set(.queueBytes, UInt64(queue.bytes))
         counters.set(.queuePackets, UInt64(queue.count))
         if queue.isEmpty { note(Nanoseconds(0)) }
-        let elapsed = now.since(lastReport.time)
+        let elapsed = now.since(lastReport.time).value
         guard elapsed >= 1_000_000_000 else { return }
         let (sent, received) = (counters[.sentBytes], counters[.receivedBytes])
         counters.set(.sendRate, (sent - lastReport.sent) * 1_000_000 / (elapsed / 1000))

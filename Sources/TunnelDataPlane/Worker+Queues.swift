@@ -30,7 +30,7 @@ extension Worker {
         guard index == 0, crew.count > 1 else { return }
         var latest: UInt64 = 0
         for worker in crew { latest = max(latest, worker.lastHeavy.load(0)) }
-        let isHeavy = latest != 0 && now.since(MonotonicTime(nanoseconds: latest)) < QueueLoad.calm
+        let isHeavy = latest != 0 && now.since(MonotonicTime(nanoseconds: latest)).value < QueueLoad.calm
         guard isHeavy != isWide else { return }
         isWide = isHeavy
         for worker in crew.dropFirst() {

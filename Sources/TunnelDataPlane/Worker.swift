@@ -193,14 +193,14 @@ package final class Worker: @unchecked Sendable {
 
     /// After a pause of this whole machine the peers' silence says nothing about them.
     private func forgiveGap(before now: MonotonicTime) {
-        if now.since(lastTurn) > 1_000_000_000 { for lane in lanes.values { lane.machine.heard(at: now) } }
+        if now.since(lastTurn).value > 1_000_000_000 { for lane in lanes.values { lane.machine.heard(at: now) } }
         lastTurn = now
     }
 
     private func wait() -> CInt {
         let now = Clock.now()
         guard nextTick > now else { return 0 }
-        return CInt(clamping: nextTick.since(now) / 1_000_000 + 1)
+        return CInt(clamping: nextTick.since(now).milliseconds + 1)
     }
 
     private func handle(_ token: UInt64, _ ready: Poller.Events, at now: MonotonicTime) {

@@ -59,7 +59,7 @@ struct VPNStatusCommand: AsyncParsableCommand {
             _ = try await shoot.text(path)
             let start = Clock.now()
             _ = try await shoot.text(path)
-            let tenths = Clock.now().since(start) / 100_000
+            let tenths = Clock.now().since(start).value / 100_000
             return LinkLine(node: node, isUp: true, milliseconds: Double(tenths) / 10, cause: nil)
         } catch {
             return LinkLine(node: node, isUp: false, milliseconds: nil, cause: "\(error)")

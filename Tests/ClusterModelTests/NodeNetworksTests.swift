@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import TendrilCore
 import Testing
 
@@ -12,7 +11,7 @@ struct NodeNetworksTests {
             "metadata": ["name": "a"], "spec": spec,
             "status": ["addresses": .array(addresses.map { ["type": .string($0.0), "address": .string($0.1)] })],
         ]
-        let node = try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(object))
+        let node = try object.decoded(as: Node.self)
         return NodeNetworks.claimed(by: node, within: cluster).map(\.description)
     }
 

@@ -60,7 +60,7 @@ struct ApproverTests {
         let deadline = Clock.now() + limit
         while Clock.now() < deadline {
             if isGone { return true }
-            try? await Task.sleep(nanoseconds: 10_000_000)
+            try? await Task.sleep(.milliseconds(10))
         }
         return false
     }
@@ -70,7 +70,7 @@ struct ApproverTests {
         let deadline = Clock.now() + .seconds(240)
         while Clock.now() < deadline, !isGone {
             if !api.bodies("GET /apis/tendril.dev/v1alpha1/nodebootstraps/w1").isEmpty { return !isGone }
-            try? await Task.sleep(nanoseconds: 10_000_000)
+            try? await Task.sleep(.milliseconds(10))
         }
         return false
     }

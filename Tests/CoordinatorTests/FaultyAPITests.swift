@@ -39,7 +39,7 @@ private final class FaultyAPI: TestAPI {
             _ = try await api.send(request, security)
             throw TransferError(.timeout, url: request.url, reason: "the answer is lost")
         case (.bad, 3):
-            try? await Task.sleep(nanoseconds: 5_000_000)
+            try? await Task.sleep(.milliseconds(5))
             return try await api.send(request, security)
         default: return try await api.send(request, security)
         }

@@ -50,7 +50,7 @@ struct FleetTests {
         func reads(_ name: String) -> Int { api.inner.bodies("GET /api/v1/namespaces/shoot--demo--\(name)/").count }
         func wait(for what: Comment, until isTrue: () -> Bool) async throws {
             let deadline = Clock.now() + .seconds(60)
-            while !isTrue(), Clock.now() < deadline { try await Task.sleep(nanoseconds: 5_000_000) }
+            while !isTrue(), Clock.now() < deadline { try await Task.sleep(.milliseconds(5)) }
             #expect(isTrue(), what)
         }
         let isMine = Guarded(true)

@@ -81,7 +81,7 @@ struct MachineRepairTests {
                             change
                         )
                     }
-                    try await Task.sleep(nanoseconds: 2_000_000)
+                    try await Task.sleep(.milliseconds(2))
                 }
             }
             defer { host.cancel() }

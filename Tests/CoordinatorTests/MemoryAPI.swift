@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import HTTPModel
 import KubernetesClient
 import LinuxSystem
@@ -31,7 +30,7 @@ final class MemoryAPI: TestAPI {
 
     /// Puts an object there.
     func put<Object: KubernetesObject>(_ object: Object) throws {
-        let path = Object.resource.path(namespace: object.metadata.namespace, name: object.metadata.name ?? "")
+        let path = Object.resource.path(namespace: object.metadata.namespace, name: object.name)
         self[path] = try CanonicalJSON.value(object)
     }
 
@@ -40,7 +39,7 @@ final class MemoryAPI: TestAPI {
         -> Object?
     {
         try self[Object.resource.path(namespace: namespace, name: name)].map {
-            try JSONDecoder().decode(Object.self, from: JSONEncoder().encode($0))
+            try $0.decoded(as: Object.self)
         }
     }
 

@@ -1,6 +1,5 @@
 import ClusterModel
 import Coordinator
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -49,7 +48,7 @@ struct SeedWatchTests {
                     "lastUpdateTime": "2026-01-01T00:00:00Z",
                 ]
             ]
-            let known = try JSONDecoder().decode(ShootStatus.self, from: JSONEncoder().encode(status))
+            let known = try status.decoded(as: ShootStatus.self)
             return try Samples.shoot {
                 ($0.metadata.name, $0.spec.seedName, $0.status) = (name, seed, known)
                 if isPaused { $0.metadata.annotations = [ShootAnnotation.pause: "true"] }

@@ -1,6 +1,7 @@
 import ClusterModel
 import Coordinator
 import LinuxSystem
+import TendrilCore
 import Testing
 
 @Suite("Places for tasks", .timeLimit(.minutes(10)))
@@ -12,7 +13,7 @@ struct SlotsTests {
         func open() { isOpen.withLock { $0 = true } }
 
         func wait() async throws {
-            while !isOpen.withLock({ $0 }) { try await Task.sleep(nanoseconds: 1_000_000) }
+            while !isOpen.withLock({ $0 }) { try await Task.sleep(.milliseconds(1)) }
         }
     }
 
@@ -25,7 +26,7 @@ struct SlotsTests {
                 group.addTask {
                     try await slots.holding {
                         counts.withLock { ($0.now, $0.most) = ($0.now + 1, max($0.most, $0.now + 1)) }
-                        try await Task.sleep(nanoseconds: 1_000_000)
+                        try await Task.sleep(.milliseconds(1))
                         // Whoever waits has none of them meanwhile, and has one again afterwards.
                         counts.withLock { $0.now -= 1 }
                         if index.isMultiple(of: 2) { try await Slots.aside { await Task.yield() } }

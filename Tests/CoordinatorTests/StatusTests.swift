@@ -56,7 +56,7 @@ struct StatusTests {
     /// One turn of the watch over the other seeds.
     private func watch(_ environment: CoordinatorEnvironment, until isDone: () -> Bool) async throws {
         let watch = Task { await SeedWatch(environment).run() }
-        while !isDone() { try await Task.sleep(nanoseconds: 1_000_000) }
+        while !isDone() { try await Task.sleep(.milliseconds(1)) }
         watch.cancel()
         await watch.value
     }

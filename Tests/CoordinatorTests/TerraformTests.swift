@@ -200,7 +200,7 @@ struct TerraformTests {
         #expect(told.code == .timeout && told.description.contains("was ended"), "\(told)")
         #expect(told.description.hasPrefix(hanging), "\(told)")
         // Other suites may keep all threads; what hangs does so for ten minutes.
-        #expect(Clock.now().since(start) < 300_000_000_000)
+        #expect(Clock.now().since(start) < Nanoseconds.seconds(300))
     }
 
     @Test("what it prints is believed only where it is whole", arguments: ["output garbage", "output empty"])
@@ -357,7 +357,7 @@ struct TerraformTests {
         try scene.fail("apply wait")
         let slots = Slots(1)
         async let applied = slots.holding { try await scene.apply() }
-        while !scene.log.contains("apply") { try await Task.sleep(nanoseconds: 2_000_000) }
+        while !scene.log.contains("apply") { try await Task.sleep(.milliseconds(2)) }
         // Otherwise neither would ever end.
         let path = "\(scene.workspace)/go"
         try await slots.holding { try "".write(toFile: path, atomically: true, encoding: .utf8) }
@@ -382,7 +382,7 @@ struct TerraformTests {
         try scene.fail("plan hang")
         let terraform = Terraform(name: "network", settings: try scene.settings, work: work, credentials: [:])
         async let applied = terraform.apply(Array("x".utf8), [:])
-        while !scene.log.contains("plan") { try await Task.sleep(nanoseconds: 2_000_000) }
+        while !scene.log.contains("plan") { try await Task.sleep(.milliseconds(2)) }
         mayWrite.withLock { $0 = false }
         let ended = try? await applied
         #expect(ended == nil)

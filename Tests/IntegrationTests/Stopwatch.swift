@@ -46,14 +46,14 @@ final class Stopwatch: @unchecked Sendable {
 
     /// By how much the sleep that goes on is too long already.
     private static func lateness(_ words: AtomicWords, at now: MonotonicTime) -> UInt64 {
-        let slept = now.since(MonotonicTime(nanoseconds: words.load(Word.asleepSince.rawValue)))
+        let slept = now.since(MonotonicTime(nanoseconds: words.load(Word.asleepSince.rawValue))).value
         return slept > step ? slept - step : 0
     }
 
     /// The seconds that have passed, but for those that the machine gave nobody.
     var seconds: Double {
         let now = Clock.now()
-        let (passed, lost) = (now.since(begin), words.load(Word.late.rawValue) + Self.lateness(words, at: now))
+        let (passed, lost) = (now.since(begin).value, words.load(Word.late.rawValue) + Self.lateness(words, at: now))
         return Double(passed > lost ? passed - lost : 0) / 1e9
     }
 }

@@ -276,7 +276,7 @@ struct WatcherTests {
         watcher.cancel()
         let count = transport.requests.count
         // Half a second apart, then twice as far each time up to ten seconds, or half of that by chance; this thread may come late.
-        let passed = Double(Clock.now().since(start)) / 1e9
+        let passed = Double(Clock.now().since(start).value) / 1e9
         var (rounds, next, pause) = (1, 0.25, 0.25)
         while next <= passed { (rounds, pause, next) = (rounds + 1, min(pause * 2, 5), next + min(pause * 2, 5)) }
         #expect(count <= 2 * (rounds + 1), "\(count) requests in \(passed) s")

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import LinuxSystem
 import NodePlan
 import TendrilCore
@@ -17,7 +16,7 @@ struct PodRoutesTests {
                 "status": ["addresses": [["type": "InternalIP", "address": .string(address)]]]
             ])
         }
-        return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(object))
+        return try object.decoded(as: Node.self)
     }
 
     private func wanted(_ nodes: [Node]) throws -> [String: String] {

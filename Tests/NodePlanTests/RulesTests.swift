@@ -1,3 +1,4 @@
+import ClusterModel
 import NodePlan
 import StrictYAML
 import TendrilCore
@@ -203,8 +204,8 @@ struct KubeletTests {
         #expect(UnitText.argument("a\nExecStartPre=/bin/evil") == "\"a\\x0aExecStartPre=/bin/evil\"")
     }
 
-    private static func taint() throws -> NodeConfiguration.Taint {
-        try StrictDecoder.decode(NodeConfiguration.Taint.self, from: Array("{key: a, effect: NoSchedule}".utf8))
+    private static func taint() throws -> Node.Taint {
+        try StrictDecoder.decode(Node.Taint.self, from: Array("{key: a, effect: NoSchedule}".utf8))
     }
 
     @Test(

@@ -13,14 +13,16 @@ import tempfile
 
 P = "Sources/TunnelProtocol"
 M = "Sources/ClusterModel/Membership/Membership.swift"
-A = "Sources/ClusterModel/Approval/ApprovalRules.swift"
-C = "Sources/ShootPlan/ControlPlane/ControlPlane.swift"
+R = "Sources/ClusterModel/Approval"
+A = f"{R}/ApprovalRules.swift"
+C = "Sources/ShootPlan/ControlPlane/ControlPlane+Namespace.swift"
 S = "Sources/ShootPlan/Snapshots"
 MUTATIONS = [
     (f"{S}/SnapshotPlan.swift", "dropLast(max(keep, 1))", "dropLast(max(keep, 0))", "SnapshotTests"),
     (f"{S}/SnapshotPlan.swift", "self.name(at: time) == name else", "true else", "SnapshotTests"),
     (f"{S}/SnapshotPlan.swift", "isPlain($0) && $0 != 0x2E", "$0 != 0x2E", "SnapshotTests"),
-    (f"{S}/SnapshotJobs.swift", "secrets: seesStore ? [secret] : []", "secrets: [secret, certificate]", "SnapshotTests"),
+    (f"{S}/SnapshotJobs.swift", "\"snapshot\", step] + arguments",
+     "\"snapshot\", step] + arguments + [secrets.key(.snapshots)]", "SnapshotTests"),
     (f"{S}/SnapshotJobs.swift", "ports.isEmpty ? [] : [[\"ports\": .array(ports)]]", "[[:]]", "SnapshotTests"),
     (f"{S}/SnapshotListing.swift", "guard let key, let size, size >= 0 else", "guard let key, let size else", "SnapshotTests"),
     (f"{S}/Restoration.swift", "snapshot.time <= end", "snapshot.time > end", "RestorationTests"),
@@ -168,8 +170,8 @@ MUTATIONS = [
      "guard set.run", "StreamWorkerTests"),
     ("Sources/NodePlan/Configuration/Names.swift",
      'digest.hasPrefix("sha256:") && DigestText.isSHA256(digest.dropFirst("sha256:".count))', "true", "RulesTests"),
-    (A, "mayBeGone(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
-    (A, "mayHaveEnded(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
+    (f"{R}/MachineRecord.swift", "mayBeGone(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
+    (f"{R}/MachineRecord.swift", "mayHaveEnded(at: now) && !hasNode", "!hasNode", "ApprovalRulesTests"),
     ("Sources/Coordinator/Machines/EndedMachines.swift", "&& present.isGone(record.machine)", "", "MachineRepairTests"),
     ("Sources/ShootPlan/ControlPlane/AdmissionPlugins.swift", "if let loss = needed[name] {",
      "if let loss = needed[name + \"?\"] {", "ShootRulesTests"),
@@ -209,7 +211,7 @@ MUTATIONS = [
     ("Sources/ShootPlan/Rules/ShootRules.swift", 'if spec.provider.type != .local { rules.compare(withSeed: "nodes"',
      'if false { rules.compare(withSeed: "nodes"', "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "if after < before {", "if false && after < before {", "ShootRulesTests"),
-    ("Sources/ShootPlan/Rules/ShootRules.swift", "check(!isReserved(key), field", "check(true, field", "ShootRulesTests"),
+    ("Sources/ShootPlan/Rules/PoolRules.swift", "check(!Self.isReserved(key), field", "check(true, field", "ShootRulesTests"),
     ("Sources/ShootPlan/Deletion/CleanUp.swift", ">= minutes * 60 {", ">= minutes * 60 && minutes > 9999 {", "CleanUpTests"),
     ("Sources/ShootPlan/Deletion/CleanUp.swift", ">= Self.absence ?", ">= Self.absence && minutes > 9999 ?", "CleanUpTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "observedGeneration == nil ? nil : stored", "observedGeneration == nil ? stored : stored",
@@ -218,7 +220,7 @@ MUTATIONS = [
      'group("", ["configmaps", "serviceaccounts/token"])', "RenderingTests"),
     ("Sources/ShootPlan/Confinement.swift", '"allowPrivilegeEscalation": false', '"allowPrivilegeEscalation": true',
      "RenderingTests"),
-    ("Sources/ShootPlan/ControlPlane/APIServer.swift", '"ca-client-bundle", "ca-kubelet-bundle"', '"ca-client", "ca-client-bundle", "ca-kubelet-bundle"',
+    ("Sources/ShootPlan/ControlPlane/APIServer.swift", '"--client-ca-file=\\(secrets.bundle(.client))"', '"--client-ca-file=\\(secrets.authority(.client))"',
      "RenderingTests"),
     ("Sources/HTTPTransfer/Exchange.swift", "tendril_curl_set_text(handle, CURLOPT_CAPATH, nil) == CURLE_OK", "true", "ShootCommandTests"),
     ("Sources/KubernetesClient/Kubeconfig.swift", "guard let directory else {", "guard let directory = directory ?? \"\" as String? else {",

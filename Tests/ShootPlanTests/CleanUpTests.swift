@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -8,7 +7,7 @@ import Testing
 @Suite("What a shoot that goes has in a cloud")
 struct CleanUpTests {
     private func objects<Object: KubernetesObject>(_ type: Object.Type, _ documents: [JSONValue]) throws -> [Object] {
-        try documents.map { try JSONDecoder().decode(Object.self, from: JSONEncoder().encode($0)) }
+        try documents.map { try $0.decoded(as: Object.self) }
     }
 
     private func service(_ name: String, _ type: String) -> JSONValue {
@@ -86,7 +85,7 @@ struct CleanUpTests {
         )
         let claims = [claim("of-a", of: nil), claim("c-data", of: nil)]
         let all = try found([], [], claims)
-        #expect(all.users(among: pods, in: "shop").map(\.metadata.name) == ["a", "c"])
+        #expect(all.users(among: pods, in: "shop").map(\.name) == ["a", "c"])
         #expect(all.users(among: pods, in: "other").isEmpty)
         #expect(pods.map { $0.lean().spec?.volumes?.count } == [1, 1, 1, 0])
     }

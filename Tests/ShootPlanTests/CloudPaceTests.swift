@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -53,7 +52,7 @@ struct CloudPaceTests {
             "metadata": ["name": .string(name), "labels": labels],
             "status": ["conditions": [["type": "Ready", "status": isReady ? "True" : "Unknown"]]],
         ]
-        return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(document))
+        return try document.decoded(as: Node.self)
     }
 
     @Test("out of turn where a machine may have ended")

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import TendrilCore
 import Testing
@@ -14,7 +13,7 @@ struct MachineLineTests {
             ],
             "status": ["conditions": conditions, "nodeInfo": ["kubeletVersion": "v1.20.2"]],
         ]
-        return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(text))
+        return try text.decoded(as: Node.self)
     }
 
     private func lease(_ machine: String, _ time: String) -> Lease {

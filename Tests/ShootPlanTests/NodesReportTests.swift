@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import NodePlan
 import ShootPlan
 import ShootSamples
@@ -26,7 +25,7 @@ struct NodesReportTests {
                 "nodeInfo": ["kubeletVersion": .string(kubelet)],
             ],
         ]
-        return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(object))
+        return try object.decoded(as: Node.self)
     }
 
     private func problem(_ nodes: [Node], _ bootstraps: [NodeBootstrap] = []) throws -> String? {

@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -29,7 +28,7 @@ struct PoolReplacementTests {
                     "spec": ["unschedulable": .bool(isLeaving)],
                     "status": ["conditions": [["type": "Ready", "status": isReady ? "True" : "False"]]],
                 ]
-                return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(object))
+                return try object.decoded(as: Node.self)
             }
         }
     }

@@ -262,6 +262,36 @@ struct RenderingTests {
         #expect(holders == ["ca-client": manager, "ca-kubelet": manager, "ca-vpn": ["tendril-approver"]])
     }
 
+    @Test("a container sees the Secrets that it is told of, in an order that stays: another one would make new pods")
+    func mounts() throws {
+        let facts = try #require(try Samples.facts())
+        var seen: [String: [String]] = [:]
+        for pod in pods(try controlPlane(facts)) {
+            for container in list(pod["containers"]) {
+                let secrets = list(container["volumeMounts"]).filter {
+                    $0["mountPath"]?.text?.hasPrefix("/srv/tendril/") == true
+                }
+                seen[container["name"]?.text ?? ""] = secrets.compactMap { $0["name"]?.text }
+            }
+        }
+        #expect(
+            seen == [
+                "etcd": ["etcd-server", "ca-etcd-bundle"],
+                "kube-apiserver": [
+                    "ca-client-bundle", "ca-kubelet-bundle", "ca-front-proxy-bundle", "ca-etcd-bundle", "etcd-client",
+                    "kube-apiserver", "kube-apiserver-kubelet", "front-proxy", "service-account-key",
+                    "etcd-encryption-key",
+                ],
+                "tendril-vpn": ["ca-vpn-bundle", "vpn-server", "vpn-gate-key", "vpn-nodes"],
+                "kube-controller-manager": [
+                    "kube-controller-manager", "ca-bundle", "ca-client", "ca-kubelet", "service-account-key",
+                ],
+                "kube-scheduler": ["kube-scheduler"],
+                "tendril-approver": ["tendril-approver", "ca-vpn"],
+            ]
+        )
+    }
+
     @Test("a new credential makes new pods of those that use it, and of no others")
     func rollsOnCredentials() throws {
         let facts = try #require(try Samples.facts())

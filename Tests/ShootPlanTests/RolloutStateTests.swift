@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import TendrilCore
 import Testing
@@ -31,7 +30,7 @@ struct RolloutStateTests {
     @Test("A Deployment says the same as an object and as a document", arguments: deployments)
     func deployment(_ object: JSONValue, _ problem: String?) throws {
         #expect(RolloutState(object).problem == problem)
-        let typed = try JSONDecoder().decode(Deployment.self, from: JSONEncoder().encode(object))
+        let typed = try object.decoded(as: Deployment.self)
         #expect(RolloutState(typed.metadata, replicas: typed.spec?.replicas, typed.status).problem == problem)
     }
 

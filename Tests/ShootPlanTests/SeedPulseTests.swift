@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import TendrilCore
 import Testing
@@ -18,7 +17,7 @@ struct SeedPulseTests {
                 "networks": networks, "exposure": ["type": "NodePort"], "capacity": 1, "unschedulable": false,
             ],
         ]
-        return try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(text))
+        return try text.decoded(as: Seed.self)
     }
 
     private func time(_ seconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }

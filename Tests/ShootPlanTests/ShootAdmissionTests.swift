@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -12,7 +11,7 @@ struct ShootAdmissionTests {
             "uid": "u", "operation": .string(operation), "object": new ?? .null, "oldObject": old ?? .null,
         ]
         let text: JSONValue = ["apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request]
-        let review = try JSONDecoder().decode(ShootAdmission.Review.self, from: JSONEncoder().encode(text))
+        let review = try text.decoded(as: ShootAdmission.Review.self)
         return ShootAdmission.refusal(review.request) { shoot, before in
             ShootRules.problems(shoot) + (before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? [])
         }

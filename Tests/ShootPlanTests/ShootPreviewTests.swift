@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import ShootPlan
 import ShootSamples
 import TendrilCore
@@ -118,7 +117,7 @@ struct ShootPreviewTests {
             let metadata: JSONValue = [
                 "name": .string(name), "labels": ["tendril.dev/pool": .string(pool)], "annotations": notes,
             ]
-            return try JSONDecoder().decode(Node.self, from: JSONEncoder().encode(["metadata": metadata]))
+            return try (["metadata": metadata] as JSONValue).decoded(as: Node.self)
         }
         let nodes = [
             try node("w2", "worker"), try node("w1", "worker"), try node("x1", "worker", class: nil),

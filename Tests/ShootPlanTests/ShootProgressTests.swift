@@ -32,7 +32,7 @@ struct ShootProgressTests {
                 "lastUpdateTime": "2026-01-01T00:00:00Z", "generation": .integer(generation),
             ],
         ]
-        return try JSONDecoder().decode(ShootStatus.self, from: JSONEncoder().encode(document))
+        return try document.decoded(as: ShootStatus.self)
     }
 
     private func pause(_ shoot: inout Shoot) { shoot.metadata.annotations = [ShootAnnotation.pause: "true"] }

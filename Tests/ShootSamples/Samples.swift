@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 package import NodePlan
 package import ShootPlan
 internal import TendrilCore
@@ -15,7 +14,7 @@ package enum Samples {
             ],
         ]
         let whole = try Shoot.definition().schema.fillingIn(text)
-        var shoot = try JSONDecoder().decode(Shoot.self, from: JSONEncoder().encode(whole))
+        var shoot = try whole.decoded(as: Shoot.self)
         change(&shoot)
         return shoot
     }
@@ -27,7 +26,7 @@ package enum Samples {
                 "exposure": ["type": "NodePort", "address": "198.51.100.1"],
             ]
             let whole = try Seed.definition().schema.fillingIn(["metadata": ["name": "here"], "spec": spec])
-            return try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(whole)).spec
+            return try whole.decoded(as: Seed.self).spec
         }
     }
 
@@ -45,7 +44,7 @@ package enum Samples {
     /// A Seed of this name, as tests change it.
     package static func seed(_ name: String, _ change: (inout Seed) -> Void = { _ in }) throws -> Seed {
         let object: JSONValue = ["metadata": ["name": .string(name)], "spec": try CanonicalJSON.value(try seed)]
-        var made = try JSONDecoder().decode(Seed.self, from: JSONEncoder().encode(object))
+        var made = try object.decoded(as: Seed.self)
         change(&made)
         return made
     }

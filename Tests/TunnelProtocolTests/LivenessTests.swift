@@ -154,7 +154,7 @@ struct LinkMachineTests {
         var backoff = DialBackoff()
         var random = SeededGenerator(seed: 1)
         var waits: [UInt64] = []
-        for _ in 0..<20 { waits.append(backoff.next(random: random.next()).value / 1_000_000) }
+        for _ in 0..<20 { waits.append(backoff.next(random: random.next()).milliseconds) }
         #expect((25...75).contains(waits[0]) && (50...150).contains(waits[1]) && (2500...7500).contains(waits[19]))
     }
 
@@ -183,7 +183,7 @@ struct LinkMachineTests {
         var attempts: [UInt64] = []
         while let next = machine.deadline, next < time(60_000) {
             _ = machine.due(at: next)
-            attempts.append(next.since(time(5000)) / 1_000_000)
+            attempts.append(next.since(time(5000)).milliseconds)
             machine.failed(0, at: next, random: .max)
         }
         let gaps = zip(attempts, attempts.dropFirst()).map { (at: $0, gap: $1 - $0) }
@@ -197,7 +197,7 @@ struct LinkMachineTests {
             var attempts: [UInt64] = []
             while let next = machine.deadline, next < time(end) {
                 _ = machine.due(at: next)
-                attempts.append(next.since(time(0)) / 1_000_000)
+                attempts.append(next.since(time(0)).milliseconds)
                 machine.failed(0, at: next, random: .max, wasElsewhere: true)
             }
             return attempts.filter { $0 >= start }
@@ -227,7 +227,7 @@ struct SteadyRoundTripTests {
     private func steady(after milliseconds: [UInt64]) -> UInt64? {
         var trip = SteadyRoundTrip()
         for value in milliseconds { trip.note(.milliseconds(value)) }
-        return trip.value.map { $0.value / 1_000_000 }
+        return trip.value.map { $0.milliseconds }
     }
 
     @Test("is the first one at first, and none before")

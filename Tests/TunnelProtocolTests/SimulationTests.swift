@@ -31,8 +31,8 @@ struct SimulationTests {
         for _ in 0..<60 { world.step() }
         world.blackHole = silence
         let start = world.now
-        while world.link.liveCount > 0, world.now.since(start) < 10_000_000_000 { world.step() }
-        #expect(world.now.since(start) <= 3_000_000_000, "seed \(seed)")
+        while world.link.liveCount > 0, world.now.since(start) < .seconds(10) { world.step() }
+        #expect(world.now.since(start) <= Nanoseconds.seconds(3), "seed \(seed)")
     }
 }
 
@@ -104,7 +104,7 @@ private struct World {
         for index in connections.indices.reversed() { advance(index) }
         registry.expire(at: now)
         if registry.names.count > 1 { problems.append("one client has two links at \(now)") }
-        for widow in connections where widow.widowedAt.map({ now.since($0) > 3_000_000_000 }) == true {
+        for widow in connections where widow.widowedAt.map({ now.since($0) > .seconds(3) }) == true {
             problems.append("a side did not miss the other by \(now)")
         }
     }

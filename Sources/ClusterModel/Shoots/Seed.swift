@@ -132,8 +132,6 @@ package struct Seed: KubernetesObject {
     package var spec: Spec
     package var status: Status?
 
-    package var name: String { metadata.name ?? "" }
-
     /// The resource's definition.
     package static func definition() throws -> ResourceDefinition {
         ResourceDefinition(

@@ -20,7 +20,7 @@ package struct TechnicalID: Hashable, Sendable, CustomStringConvertible {
     package static func isPart(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, let last = bytes.last, first != 0x2D, last != 0x2D else { return false }
-        let isPlain = bytes.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+        let isPlain = bytes.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D }
         return isPlain && !zip(bytes, bytes.dropFirst()).contains { $0 == 0x2D && $1 == 0x2D }
     }
 }

@@ -100,13 +100,10 @@ package final class Approver: Sendable {
                 return true
             } catch {
                 kept.withLock { $0.failures += 1 }
-                logger.warning(
-                    "cannot judge",
-                    metadata: ["request": "\(first.metadata.name ?? "")", "reason": "\(error)"]
-                )
-                try? await Task.sleep(nanoseconds: backoff.wait().value)
+                logger.warning("cannot judge", metadata: ["request": "\(first.name)", "reason": "\(error)"])
+                try? await Task.sleep(backoff.wait())
             }
-            let newest = try? await client.find(CertificateSigningRequest.self, first.metadata.name ?? "")
+            let newest = try? await client.find(CertificateSigningRequest.self, first.name)
             guard let newest, newest.condition("Denied") == nil else { return false }
             if newest.status?.certificate != nil { return true }
             request = newest
@@ -115,7 +112,6 @@ package final class Approver: Sendable {
     }
 
     private func judge(_ object: CertificateSigningRequest) async throws(APIError) {
-        let name = object.metadata.name ?? ""
         let request: CertificateRequest
         do throws(TLSError) {
             request = try CertificateRequest(pem: Array(object.spec.request))
@@ -150,7 +146,7 @@ package final class Approver: Sendable {
                 lifetime: ApprovalRules.tunnelLifetime
             )
         }
-        logger.debug("judged", metadata: ["request": "\(name)"])
+        logger.debug("judged", metadata: ["request": "\(object.name)"])
     }
 
     private func issueAgent(
@@ -192,7 +188,7 @@ package final class Approver: Sendable {
             guard let token = try await token(user), let machine = token.machine else { return }
             let issued = request.condition("Approved")?.lastUpdateTime.flatMap(KubernetesTime.seconds)
             let limit = (issued ?? Clock.unixTime()) + Self.longestJoin
-            try? await Task.sleep(nanoseconds: grace.value)
+            try? await Task.sleep(grace)
             if !token.allowsRejoin { await awaitMachine(machine, until: limit) }
             // Whoever judges next begins again.
             if Task.isCancelled { return }
@@ -210,7 +206,7 @@ package final class Approver: Sendable {
             let phase = (try? await client.find(NodeBootstrap.self, machine))??.status?.phase
             // What comes later it says as itself.
             if let phase, ![.preflight, .trust, .authenticate, .identity].contains(phase) { return }
-            try? await Task.sleep(nanoseconds: 2_000_000_000)
+            try? await Task.sleep(.seconds(2))
         }
     }
 
@@ -229,9 +225,9 @@ package final class Approver: Sendable {
                 names: AlternativeNames(uris: [uri]),
                 lifetime: lifetime
             )
-            try IssuanceLog(logger: logger).note(certificate, for: object.metadata.name ?? "")
+            try IssuanceLog(logger: logger).note(certificate, for: object.name)
         } catch {
-            throw .unsent(request: "sign \(object.metadata.name ?? "")", reason: "\(error)")
+            throw .unsent(request: "sign \(object.name)", reason: "\(error)")
         }
         var approved = object
         if object.condition("Approved") == nil {
@@ -245,7 +241,7 @@ package final class Approver: Sendable {
     }
 
     private func deny(_ object: CertificateSigningRequest, _ denial: Denial) async throws(APIError) {
-        let name = object.metadata.name ?? ""
+        let name = object.name
         logger.warning(
             "denied",
             metadata: [
@@ -305,53 +301,12 @@ package final class Approver: Sendable {
         }
         for node in try await client.list(Node.self).items {
             let known = ApprovalCase.NodeFacts(node)
-            if node.metadata.name == machine {
+            if node.name == machine {
                 facts.node = known
             } else {
                 facts.foreignAddresses.formUnion(known.addresses)
                 if let name = node.metadata.name { facts.foreignNodes.insert(name) }
             }
         }
-    }
-}
-
-extension ApprovalCase {
-    /// Puts together what a request's object says.
-    init(_ object: CertificateSigningRequest, _ request: CertificateRequest, cluster: String, now: UInt64) {
-        let isGood = request.key == .p256 || request.key == .ed25519
-        self.init(
-            cluster: cluster,
-            signer: object.spec.signerName,
-            usages: object.spec.usages,
-            uid: object.metadata.uid ?? "",
-            requestor: object.spec.username ?? "",
-            requestorGroups: object.spec.groups ?? [],
-            request: RequestFacts(
-                user: request.subject.user,
-                groups: request.subject.groups,
-                hosts: request.names.hosts,
-                addresses: request.names.addresses,
-                uris: request.names.uris,
-                otherNames: request.names.others,
-                otherExtensions: request.otherExtensions,
-                hasGoodKey: isGood,
-                keyDigest: Hex.text(request.keyDigest)
-            ),
-            now: now
-        )
-    }
-}
-
-extension ApprovalCase.NodeFacts {
-    /// Takes a Node's addresses.
-    init(_ node: Node) {
-        let all = node.status?.addresses ?? []
-        let names = ["Hostname", "InternalDNS", "ExternalDNS"]
-        self.init(
-            hosts: Set(all.filter { names.contains($0.type) }.map(\.address)),
-            addresses: Set(
-                all.filter { ["InternalIP", "ExternalIP"].contains($0.type) }.compactMap { IPAddress($0.address) }
-            )
-        )
     }
 }

@@ -38,16 +38,17 @@ package struct ApproverSettings: Sendable {
     /// Every problem, each with its flag; none means that they can be used.
     package var problems: [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        func check(_ holds: Bool, _ flag: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem(flag, reason)) }
-        }
-        check(NodeName.isLabel(cluster), "--cluster", "\(cluster) is no DNS label in lower case")
-        for text in nodeNetworks { check(IPPrefix(text) != nil, "--node-network", "\(text) is no network") }
-        check(metrics.map { Endpoint($0) != nil } ?? true, "--metrics", "\(metrics ?? "") is not ADDRESS:PORT")
+        problems.require(NodeName.isLabel(cluster), "--cluster", "\(cluster) is no DNS label in lower case")
+        for text in nodeNetworks { problems.require(IPPrefix(text) != nil, "--node-network", "\(text) is no network") }
+        problems.require(
+            metrics.map { Endpoint($0) != nil } ?? true,
+            "--metrics",
+            "\(metrics ?? "") is not ADDRESS:PORT"
+        )
         for (flag, value, choices) in [
             ("--log-level", logLevel, LogChoice.levels), ("--log-format", logFormat, LogChoice.formats),
         ] {
-            check(choices.contains(value), flag, "\(value) is none of \(choices.joined(separator: ", "))")
+            problems.require(choices.contains(value), flag, "\(value) is none of \(choices.joined(separator: ", "))")
         }
         return problems
     }
@@ -79,12 +80,7 @@ package struct ApproverService: Sendable {
             certificate: try DurableFile.read(settings.caCertificate),
             key: Secret(try DurableFile.read(settings.caKey))
         )
-        let client = KubernetesClient(
-            servers: [kubeconfig.server],
-            security: kubeconfig.security,
-            transport: try HTTPTransfer(),
-            agent: "tendril-approver/\(Version.text)"
-        )
+        let client = KubernetesClient(kubeconfig, transport: try HTTPTransfer(), program: "tendril-approver")
         let approver = Approver(
             client: client,
             cluster: settings.cluster,
@@ -95,20 +91,14 @@ package struct ApproverService: Sendable {
         (self.approver, self.client, self.logger) = (approver, client, logger)
         self.kubeconfig = settings.kubeconfig
         endpoint = try settings.metrics.flatMap { Endpoint($0) }.map { address in
-            try HTTPEndpoint(address) { path in
-                switch path {
-                case "/metrics": HTTPEndpoint.Response(ApproverMetrics.text(approver.counts))
-                case "/healthz": HTTPEndpoint.Response("ok\n")
-                default: nil
-                }
-            }
+            try HTTPEndpoint(address, metrics: { ApproverMetrics.text(approver.counts) })
         }
     }
 
     /// Judges until SIGTERM or SIGINT.
     package func run() async {
         EndSignal.expect()
-        if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        if let endpoint { try? endpoint.start() }
         let work = Task {
             await withDiscardingTaskGroup { group in
                 group.addTask { await approver.run() }
@@ -124,7 +114,7 @@ package struct ApproverService: Sendable {
     private func followKubeconfig() async {
         var stamp = FileStamp(kubeconfig)
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 5_000_000_000)
+            try? await Task.sleep(.seconds(5))
             let newest = FileStamp(kubeconfig)
             guard newest != stamp else { continue }
             stamp = newest

@@ -2,11 +2,12 @@ internal import ClusterModel
 internal import KubernetesClient
 internal import LinuxSystem
 internal import Logging
+internal import TendrilCore
 
 /// Removes what was kept and granted for machines that are gone: a scaling group makes new ones all the time.
 struct MachineCleanUp: Sendable {
-    /// How often it looks, in seconds.
-    private static let period: UInt64 = 600
+    /// How often it looks.
+    private static let period = Nanoseconds.seconds(600)
 
     let client: KubernetesClient
     let cluster: String
@@ -20,7 +21,7 @@ struct MachineCleanUp: Sendable {
             } catch {
                 logger.warning("cannot look for machines that are gone", metadata: ["reason": "\(error)"])
             }
-            try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
+            try? await Task.sleep(Self.period)
         }
     }
 

@@ -71,7 +71,7 @@ struct Grant: Sendable {
             }
         }
         take = { client async throws(APIError) in
-            try await client.delete(Object.self, object.metadata.name ?? "", namespace: object.metadata.namespace)
+            try await client.delete(Object.self, object.name, namespace: object.metadata.namespace)
         }
     }
 

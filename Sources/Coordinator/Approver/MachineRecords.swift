@@ -64,7 +64,7 @@ struct MachineRecords: Sendable {
     }
 
     private static func record(_ map: ConfigMap) -> MachineRecord? {
-        guard let data = map.data, let machine = data["machine"], map.metadata.name == name(machine),
+        guard let data = map.data, let machine = data["machine"], map.name == name(machine),
             let pool = data["pool"], let keyDigest = data["keyDigest"], let request = data["request"]
         else { return nil }
         // An expiry that cannot be read is one that lies ahead: the safe side.

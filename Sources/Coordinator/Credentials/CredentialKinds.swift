@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import ShootPlan
 internal import TLSEngine
 internal import TendrilCore
@@ -39,12 +38,12 @@ struct AuthorityKind: CredentialKind {
 struct ServiceAccountKind: CredentialKind {
     func make() throws -> Credential {
         let key = try KeyPair()
-        return ["private.pem": try key.pem().copied, "verify.pem": try key.publicPEM()]
+        return [SecretKey.signingKey: try key.pem().copied, "verify.pem": try key.publicPEM()]
     }
 
     /// kube-apiserver takes several keys in one file (`--service-account-key-file`).
     func derived(_ credentials: [(generation: Int, files: Credential)]) -> [String: [UInt8]] {
-        ["public.pem": credentials.flatMap { $0.files["verify.pem"] ?? [] }]
+        [SecretKey.tokenKeys: credentials.flatMap { $0.files["verify.pem"] ?? [] }]
     }
 }
 
@@ -53,7 +52,7 @@ struct EncryptionKind: CredentialKind {
     let provider: String
 
     func make() throws -> Credential {
-        ["secret": Array(Data(try Digest.random(32)).base64EncodedString().utf8)]
+        ["secret": Array(try Digest.random(32).base64.utf8)]
     }
 
     /// The first key encrypts, all decrypt (Kubernetes documentation, "Encrypting Confidential Data at Rest").
@@ -71,7 +70,7 @@ struct EncryptionKind: CredentialKind {
                 ]
             ],
         ]
-        return ["configuration.json": Array(try CanonicalJSON.text(configuration).utf8)]
+        return [SecretKey.encryption: Array(try CanonicalJSON.text(configuration).utf8)]
     }
 }
 
@@ -90,8 +89,8 @@ struct NodeSigningKind: CredentialKind {
     func make() throws -> Credential {
         let key = try SigningKey()
         return [
-            "private.pem": try key.pem().copied,
-            "public": Array(Data(try key.verifyingKey().bytes).base64EncodedString().utf8),
+            SecretKey.signingKey: try key.pem().copied,
+            "public": Array(try key.verifyingKey().bytes.base64.utf8),
         ]
     }
 }
@@ -119,7 +118,7 @@ enum SigningKeys {
     /// All of them: what each of them signs is believed by those who know it.
     static func signing(_ secret: KubernetesSecret) throws -> [SigningKey] {
         try CredentialSecret.credentials(secret).compactMap { files in
-            try files["private.pem"].map { try SigningKey(pem: TendrilCore.Secret($0)) }
+            try files[SecretKey.signingKey].map { try SigningKey(pem: TendrilCore.Secret($0)) }
         }
     }
 }

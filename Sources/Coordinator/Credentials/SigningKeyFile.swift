@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+internal import ClusterModel
 internal import LinuxSystem
 internal import TLSEngine
 internal import TendrilCore
@@ -15,6 +15,6 @@ package enum SigningKeyFile {
         let key = try SigningKey()
         let pem = try key.pem().copied
         try DurableFile.write(pem, to: path, mode: 0o600)
-        return Data(try key.verifyingKey().bytes).base64EncodedString()
+        return try key.verifyingKey().bytes.base64
     }
 }

@@ -163,7 +163,7 @@ package struct FlowRunner: Sendable {
                 let output = try await slots.holding(unless: task.isWaiting) { try await task.perform(records) }
                 logger.info(
                     "done",
-                    metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start) / 1_000_000)"]
+                    metadata: ["task": "\(task.name)", "milliseconds": "\(Clock.now().since(start).milliseconds)"]
                 )
                 return .done(FlowRecords.Record(inputs: digest, output: output))
             } catch {
@@ -173,7 +173,7 @@ package struct FlowRunner: Sendable {
                 attempts += 1
                 logger.info("tried again", metadata: ["task": "\(task.name)", "reason": "\(refusal)"])
                 let pause = backoff.wait(atLeast: .seconds(UInt64(min(refusal.retryAfter ?? 0, 30))))
-                try? await Task.sleep(nanoseconds: pause.value)
+                try? await Task.sleep(pause)
             }
         }
     }

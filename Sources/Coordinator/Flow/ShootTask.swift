@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 package import ShootPlan
 internal import TLSEngine
 package import TendrilCore
@@ -56,11 +55,6 @@ package struct TaskFailure: Error, CustomStringConvertible {
 }
 
 extension JSONValue {
-    /// The value as a type.
-    package func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
-        try JSONDecoder().decode(type, from: JSONEncoder().encode(self))
-    }
-
     /// A digest that equal values share.
     func digest() throws -> String { Digest.hex(try CanonicalJSON.bytes(self)) }
 }

@@ -36,9 +36,9 @@ enum Waiting {
                 reason = error.description
             }
             guard Clock.now() < deadline else {
-                throw TaskFailure(.timeout, "waited \(limit.value / 1_000_000_000) s for \(what): \(reason)")
+                throw TaskFailure(.timeout, "waited \(limit.seconds) s for \(what): \(reason)")
             }
-            try await Slots.aside { try await Task.sleep(nanoseconds: pause.value) }
+            try await Slots.aside { try await Task.sleep(pause) }
         }
     }
 

@@ -95,11 +95,11 @@ package struct MachineRepair {
             try await MachinesTask.removeNode(name, shoot)
             await work.tell("MachineEnded", "node \(name) is removed: its machine is gone", isWarning: true)
         }
-        return nodes.filter { !ended.contains($0.metadata.name ?? "") }
+        return nodes.filter { !ended.contains($0.name) }
     }
 
     private func isShort(_ pool: Shoot.Worker, _ nodes: [Node], _ bootstraps: [NodeBootstrap]) -> Bool {
-        let names = Set(nodes.compactMap(\.metadata.name))
+        let names = Set(nodes.map(\.name))
         return nodes.count { $0.pool == pool.name } < pool.minimum
             || bootstraps.contains { $0.spec?.pool == pool.name && $0.isUnborn(beside: names) }
     }
@@ -111,8 +111,8 @@ package struct MachineRepair {
         _ bootstraps: [NodeBootstrap],
         at now: UInt64
     ) async throws -> Bool {
-        let names = Set(nodes.compactMap(\.metadata.name))
-        let said = Dictionary(bootstraps.map { ($0.metadata.name ?? "", $0) }) { first, _ in first }
+        let names = Set(nodes.map(\.name))
+        let said = bootstraps.byName
         var repairs: [String: PoolRepair] = [:]
         var steps: [(pool: Shoot.Worker, step: PoolRepair.Step)] = []
         for pool in work.facts.spec.workers {

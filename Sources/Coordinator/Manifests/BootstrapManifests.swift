@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 package import TendrilCore
 
 /// What a shoot needs before its first machine comes, as typed values.
@@ -103,8 +102,7 @@ package enum BootstrapManifests {
                 [
                     "name": "",
                     "cluster": [
-                        "server": .string(server),
-                        "certificate-authority-data": .string(Data(authority).base64EncodedString()),
+                        "server": .string(server), "certificate-authority-data": .string(authority.base64),
                     ],
                 ]
             ],

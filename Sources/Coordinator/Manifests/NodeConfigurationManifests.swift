@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 package import NodePlan
 internal import StrictYAML
 package import TLSEngine
@@ -25,8 +24,7 @@ package enum NodeConfigurationManifests {
         let secretName = "\(TendrilAPI.pointer(pool: pool))-\(Digest.hex(document).prefix(16))"
         let pointerName = TendrilAPI.pointer(pool: pool)
         let labels = TokenGrant.labels(pool: pool)
-        let signatures =
-            try keys.map { Data(try $0.sign(document)).base64EncodedString() }.joined(separator: "\n") + "\n"
+        let signatures = try keys.map { try $0.sign(document).base64 }.joined(separator: "\n") + "\n"
         func metadata(_ name: String) -> ObjectMetadata {
             ObjectMetadata(name: name, namespace: TendrilAPI.namespace, labels: labels)
         }

@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import ShootPlan
 internal import TLSEngine
 package import TendrilCore
@@ -32,7 +31,7 @@ package enum WebhookManifests {
             ["name": .string(name), "namespace": .string(namespace), "labels": labels]
         }
         let data: JSONValue = [
-            "tls.crt": .string(base64(certificate)), "tls.key": .string(base64(try key.pem().copied)),
+            "tls.crt": .string(certificate.base64), "tls.key": .string(try key.pem().copied.base64),
         ]
         return [
             [
@@ -43,7 +42,7 @@ package enum WebhookManifests {
                 "apiVersion": "v1", "kind": "Service", "metadata": metadata(name),
                 "spec": ["selector": labels, "ports": [["name": "webhook", "port": 443, "targetPort": "webhook"]]],
             ],
-            registration(namespace, labels, bundle: base64(bundle)),
+            registration(namespace, labels, bundle: bundle.base64),
         ]
     }
 
@@ -74,6 +73,4 @@ package enum WebhookManifests {
             ],
         ]
     }
-
-    private static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
 }

@@ -80,7 +80,7 @@ package final class Peers: Sendable {
                 }
             }
             let pause = member.hasBegun ? Membership.period : Self.haste
-            try? await Task.sleep(nanoseconds: pause.value)
+            try? await Task.sleep(pause)
         }
         await sharing?.value
     }
@@ -185,7 +185,7 @@ package final class Peers: Sendable {
     }
 
     private func wanted(_ member: Membership) -> Lease {
-        let seconds = Int(Membership.duration.value / 1_000_000_000)
+        let seconds = Int(Membership.duration.seconds)
         let time = KubernetesTime.microText(seconds: Clock.unixTime())
         var metadata = ObjectMetadata(name: name, namespace: namespace)
         metadata.labels = [Self.label: seed]

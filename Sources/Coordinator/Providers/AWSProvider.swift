@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 internal import HTTPModel
 internal import KubernetesClient
 package import ShootPlan
@@ -77,7 +76,7 @@ package struct AWSProvider: InfrastructureProvider {
             pools[group.pool.name] = TerraformConfiguration.pool(
                 group.pool,
                 image: image,
-                userData: Data(group.userData).base64EncodedString()
+                userData: group.userData.base64
             )
         }
         return pools

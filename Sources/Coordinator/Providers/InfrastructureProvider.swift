@@ -25,7 +25,7 @@ package enum PresentMachines: Sendable {
     /// Whether the machine of a Node is gone.
     func isGone(_ node: Node) -> Bool {
         switch self {
-        case .names(let names): return !names.contains(node.metadata.name ?? "")
+        case .names(let names): return !names.contains(node.name)
         case .addressed(let machines):
             let addresses = machines.flatMap(\.addresses)
             let own = (node.status?.addresses ?? []).filter { $0.type == "InternalIP" }.map(\.address)
@@ -57,9 +57,7 @@ package struct Machine: Sendable {
 }
 
 extension Node {
-    var machine: Machine {
-        Machine(name: metadata.name ?? "", addresses: (status?.addresses ?? []).map(\.address))
-    }
+    var machine: Machine { Machine(name: name, addresses: (status?.addresses ?? []).map(\.address)) }
 }
 
 /// What a provider knows of a shoot's machines.

@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TLSEngine
@@ -40,11 +39,11 @@ package struct LocalProvider: InfrastructureProvider {
     {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
         let wanted = Dictionary(uniqueKeysWithValues: groups.map { (Self.name($0.pool.name), $0) })
-        let known = Dictionary(uniqueKeysWithValues: list.items.map { ($0.metadata.name ?? "", $0) })
-        for old in list.items where wanted[old.metadata.name ?? ""] == nil {
+        let known = list.items.byName
+        for old in list.items where wanted[old.name] == nil {
             try await work.seed.patch(
                 KubernetesSecret.self,
-                old.metadata.name ?? "",
+                old.name,
                 namespace: work.namespace,
                 ["metadata": ["annotations": [Self.desired: "0"]]]
             )
@@ -60,8 +59,8 @@ package struct LocalProvider: InfrastructureProvider {
             ).items
             return Self.machines(groups)
         }
-        for old in list.items where wanted[old.metadata.name ?? ""] == nil {
-            try await work.seed.delete(KubernetesSecret.self, old.metadata.name ?? "", namespace: work.namespace)
+        for old in list.items where wanted[old.name] == nil {
+            try await work.seed.delete(KubernetesSecret.self, old.name, namespace: work.namespace)
         }
         return .names(present)
     }
@@ -74,7 +73,7 @@ package struct LocalProvider: InfrastructureProvider {
         -> MachinesSeen
     {
         let list = try await work.seed.list(KubernetesSecret.self, namespace: work.namespace, selector: Self.label)
-        let known = Dictionary(uniqueKeysWithValues: list.items.map { ($0.metadata.name ?? "", $0) })
+        let known = list.items.byName
         let pools = groups.map { ($0.pool.name, known[Self.name($0.pool.name)]) }
         return MachinesSeen(
             present: .names(Set(list.items.flatMap(Self.names))),
@@ -159,7 +158,7 @@ package struct LocalProvider: InfrastructureProvider {
                         Self.prefix: .string(namePrefix(work.namespace, pool: group.pool.name)),
                     ],
                 ],
-                "data": ["user-data": .string(Data(group.userData).base64EncodedString())],
+                "data": ["user-data": .string(group.userData.base64)],
             ],
             manager: Ownership.manager
         )
@@ -171,7 +170,7 @@ package struct LocalProvider: InfrastructureProvider {
         for group in groups {
             let (names, wanted) = (names(group), desiredCount(group) ?? 0)
             guard names.count == wanted else {
-                return .failure(.init("\(group.metadata.name ?? ""): \(names.count) of \(wanted) machines"))
+                return .failure(.init("\(group.name): \(names.count) of \(wanted) machines"))
             }
             all.formUnion(names)
         }

@@ -145,7 +145,7 @@ package struct Terraform: Sendable {
     private func keepingState(_ body: () async throws -> Void) async throws {
         let copying = Task {
             while !Task.isCancelled {
-                try? await Task.sleep(nanoseconds: 2_000_000_000)
+                try? await Task.sleep(.seconds(2))
                 try? await keep()
             }
         }
@@ -209,7 +209,7 @@ package struct Terraform: Sendable {
                 )
             }
         } catch let error as SystemError where error.isTimeout && mayGoOn() {
-            let seconds = limit.value / 1_000_000_000
+            let seconds = limit.seconds
             throw TaskFailure(
                 .timeout,
                 "terraform \(arguments[0]) \(name): was ended, for it took more than \(seconds) s"

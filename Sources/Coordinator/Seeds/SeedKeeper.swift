@@ -8,8 +8,8 @@ internal import TendrilCore
 
 /// Says in the garden, again and again, that the seed is there and how many shoots it has.
 struct SeedKeeper: Sendable {
-    /// How often, in seconds.
-    static let period: UInt64 = 20
+    /// How often.
+    private static let period = Nanoseconds.seconds(20)
 
     private let environment: CoordinatorEnvironment
     private let name: String
@@ -27,7 +27,7 @@ struct SeedKeeper: Sendable {
         while !Task.isCancelled {
             let isKeeper = environment.mayWrite()
             if isKeeper && !wasKeeper || Clock.now() >= due {
-                due = Clock.now() + .seconds(Self.period)
+                due = Clock.now() + Self.period
                 do {
                     try await report()
                 } catch {
@@ -35,7 +35,7 @@ struct SeedKeeper: Sendable {
                 }
             }
             wasKeeper = isKeeper
-            try? await Task.sleep(nanoseconds: 1_000_000_000)
+            try? await Task.sleep(.seconds(1))
         }
     }
 
@@ -52,7 +52,7 @@ struct SeedKeeper: Sendable {
             reason: isWell ? "CoordinatorWorks" : "ConfigurationProblem",
             message: isWell ? "a coordinator takes care of it" : problems.line
         )
-        let before = seed.status?.conditions?.first { $0.type == ready.type }
+        let before = seed.status?.conditions?[ready.type]
         ready.lastTransitionTime =
             before?.status == ready.status ? before?.lastTransitionTime : KubernetesTime.text(seconds: now)
         ready.lastHeartbeatTime = KubernetesTime.text(seconds: now)

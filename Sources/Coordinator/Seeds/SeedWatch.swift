@@ -9,7 +9,7 @@ package import TendrilCore
 ///
 /// Their own coordinators cannot; several others say the same.
 package struct SeedWatch: Sendable {
-    private static let period: UInt64 = 30
+    private static let period = Nanoseconds.seconds(30)
 
     private let environment: CoordinatorEnvironment
     private var garden: KubernetesClient { environment.garden }
@@ -26,7 +26,7 @@ package struct SeedWatch: Sendable {
             } catch {
                 environment.logger.warning("cannot look at the other seeds", metadata: ["reason": "\(error)"])
             }
-            try? await Task.sleep(nanoseconds: Self.period * 1_000_000_000)
+            try? await Task.sleep(Self.period)
         }
     }
 
@@ -68,12 +68,12 @@ package struct SeedWatch: Sendable {
                 status: "Unknown",
                 reason: "Silent",
                 message:
-                    "no coordinator has said for \(SeedPulse.patience.value / 1_000_000_000) s that it takes care of it"
+                    "no coordinator has said for \(SeedPulse.patience.seconds) s that it takes care of it"
             )
             let known = seed.status?.conditions ?? []
             guard var merged = Condition.merged([condition], into: known, at: now) else { continue }
             // What it wrote last stays, for by that it is seen when it writes again.
-            merged[0].lastHeartbeatTime = known.first { $0.type == Seed.ready }?.lastHeartbeatTime
+            merged[0].lastHeartbeatTime = known[Seed.ready]?.lastHeartbeatTime
             environment.logger.warning("a seed is silent", metadata: ["seed": "\(seed.name)"])
             let conditions = try CanonicalJSON.value(merged)
             try await garden.patch(Seed.self, seed.name, subresource: "status", ["status": ["conditions": conditions]])

@@ -43,7 +43,7 @@ package final class WorkloadBoard: Sendable {
             case .all(let objects):
                 var all: [String: [String: RolloutState]] = [:]
                 for object in objects {
-                    all[object.metadata.namespace ?? "", default: [:]][object.metadata.name ?? ""] = Self.state(object)
+                    all[object.metadata.namespace ?? "", default: [:]][object.name] = Self.state(object)
                 }
                 self.state.withLock { [all] in $0.workloads[kind] = all }
             case .changed(let object): self.take(object, Self.state(object))

@@ -37,12 +37,7 @@ package struct CoordinatorService: Sendable {
         let transport = try HTTPTransfer()
         func client(_ path: String?) throws -> KubernetesClient {
             let kubeconfig = try path.map { try Kubeconfig(path: $0) } ?? Kubeconfig.inCluster(variables)
-            return KubernetesClient(
-                servers: [kubeconfig.server],
-                security: kubeconfig.security,
-                transport: transport,
-                agent: "tendril-coordinator/\(Version.text)"
-            )
+            return KubernetesClient(kubeconfig, transport: transport, program: Ownership.manager)
         }
         let seed = try client(configuration.seedKubeconfig)
         let garden = try configuration.gardenKubeconfig.map(client) ?? seed
@@ -72,20 +67,14 @@ package struct CoordinatorService: Sendable {
         )
         self.logger = logger
         endpoint = try configuration.metrics.flatMap { Endpoint($0) }.map { address in
-            try HTTPEndpoint(address) { path in
-                switch path {
-                case "/metrics": HTTPEndpoint.Response(counts.text(coordinators: peers.count))
-                case "/healthz": HTTPEndpoint.Response("ok\n")
-                default: nil
-                }
-            }
+            try HTTPEndpoint(address, metrics: { counts.text(coordinators: peers.count) })
         }
     }
 
     /// Takes care of shoots until SIGTERM or SIGINT.
     package func run() async {
         EndSignal.expect()
-        if let endpoint, let thread = try? WorkerThread(name: "metrics", { endpoint.serve() }) { thread.detach() }
+        if let endpoint { try? endpoint.start() }
         if let settings = environment.configuration.webhook { answerQuestions(settings) }
         let fleet = Fleet(environment)
         let ending = Guarded(false)
@@ -116,7 +105,7 @@ package struct CoordinatorService: Sendable {
     /// Keeps small what many shoots at once have made large.
     private func tidy() async {
         while !Task.isCancelled {
-            try? await Task.sleep(nanoseconds: 5_000_000_000)
+            try? await Task.sleep(.seconds(5))
             ResidentMemory.releaseFreedHeap()
         }
     }

@@ -48,6 +48,12 @@ extension ShootLoop {
             }
         )
         guard let outcome else { return nil }
+        return step(after: outcome, work, isThorough: isThorough)
+    }
+
+    /// What follows a flow that came to its end.
+    private func step(after outcome: FlowOutcome, _ work: ShootWork, isThorough: Bool) -> Step {
+        let shoot = work.shoot
         var sight = Sight(work: work, records: outcome.records)
         guard outcome.errors.isEmpty else {
             // What was found done is not there any more.
@@ -236,33 +242,49 @@ extension ShootLoop {
             if outcome.records != done { try await save(outcome.records) }
         }
         if outcome.errors.isEmpty, isPart { return outcome }
-        environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: Clock.now().since(start))
+        let took = Clock.now().since(start)
+        environment.counts.ended(type, isSuccess: outcome.errors.isEmpty, nanoseconds: took.value)
         if isFound, type != .rotate, type != .restore, isTold(work.shoot) {
             logger.info("found done", metadata: ["operation": "\(type.rawValue)"])
         } else if outcome.errors.isEmpty {
-            let seconds = Clock.now().since(start) / 1_000_000_000
             let fields = ShootFields.done(work, outcome.records, by: tasks)
-            let isWritten = await status.ended(.succeeded, 100, "done in \(seconds) s", with: fields)
-            guard isWritten else { return outcome }
-            hasToldOtherwise = false
-            if work.shoot.operation != nil { try await wishes.acknowledge(work.shoot) }
-            await events.tell(work.shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
-            logger.notice(
-                "\(type.rawValue) done",
-                metadata: ["seconds": "\(seconds)", "tasks": "\(outcome.performed)"]
-            )
+            try await tellEnd(of: type, work.shoot, outcome, fields, seconds: took.seconds, status)
         } else {
-            let isFinal = outcome.errors.contains { $0.code.isFinal }
-            let text = outcome.errors.map { "\($0.task): \($0.description)" }.joined(separator: "; ")
-            await status.ended(
-                isFinal ? .failed : .error,
-                outcome.progress,
-                text,
-                with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
-            )
-            await events.tell(work.shoot, "\(type.rawValue)Failed", text, isWarning: true)
+            try await tellFailure(of: type, work.shoot, outcome, status)
         }
         return outcome
+    }
+
+    private func tellEnd(
+        of type: ShootStatus.OperationType,
+        _ shoot: Shoot,
+        _ outcome: FlowOutcome,
+        _ fields: JSONValue,
+        seconds: UInt64,
+        _ status: StatusWriter
+    ) async throws {
+        guard await status.ended(.succeeded, 100, "done in \(seconds) s", with: fields) else { return }
+        hasToldOtherwise = false
+        if shoot.operation != nil { try await wishes.acknowledge(shoot) }
+        await events.tell(shoot, "\(type.rawValue)Succeeded", "done in \(seconds) s", isWarning: false)
+        logger.notice("\(type.rawValue) done", metadata: ["seconds": "\(seconds)", "tasks": "\(outcome.performed)"])
+    }
+
+    private func tellFailure(
+        of type: ShootStatus.OperationType,
+        _ shoot: Shoot,
+        _ outcome: FlowOutcome,
+        _ status: StatusWriter
+    ) async throws {
+        let isFinal = outcome.errors.contains { $0.code.isFinal }
+        let text = outcome.errors.map { "\($0.task): \($0.description)" }.joined(separator: "; ")
+        await status.ended(
+            isFinal ? .failed : .error,
+            outcome.progress,
+            text,
+            with: ["lastErrors": try CanonicalJSON.value(outcome.errors)]
+        )
+        await events.tell(shoot, "\(type.rawValue)Failed", text, isWarning: true)
     }
 
     private func note(_ records: FlowRecords) { underWay = records }

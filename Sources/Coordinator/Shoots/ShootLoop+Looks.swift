@@ -23,7 +23,7 @@ extension ShootLoop {
 
     /// Looks after machines that do not become nodes; while a flow runs, that is its own task's.
     private func attend(_ work: ShootWork, _ records: FlowRecords, _ conditions: [Condition], isCertain: Bool) async {
-        let isShort = conditions.contains { $0.type == ShootCondition.everyNodeReady.rawValue && $0.status == "False" }
+        let isShort = conditions[ShootCondition.everyNodeReady.rawValue]?.status == "False"
         guard isCertain || isShort || hasMachinesWaiting, records[TaskName.machines] != nil, !work.facts.isHibernated,
             lastAttendance.map({ Clock.now() >= $0 + MachineRepair.period }) ?? true,
             let provider = try? environment.provider(work.shoot.spec.provider.type),
@@ -72,7 +72,7 @@ extension ShootLoop {
     func lookAlong(_ work: ShootWork, _ records: FlowRecords, since begun: UInt64) async {
         // Before there was a cluster nothing is missing.
         guard !(shoot.status?.conditions ?? []).isEmpty, !work.shoot.isBeingDeleted else { return }
-        while (try? await Task.sleep(nanoseconds: Self.lookPause.value)) != nil {
+        while (try? await Task.sleep(Self.lookPause)) != nil {
             let newest = underWay ?? records
             await tellConditions(work, newest)
             // A pool that is replaced may take days, and people's certificates are good for one.
@@ -99,8 +99,8 @@ extension ShootLoop {
         {
             let patched = try? await environment.garden.patchStatus(of: work.shoot, ["conditions": value])
             if let patched { shoot.status = patched.status }
-            let isExpiry = { (condition: Condition) in condition.type == ShootCondition.authoritiesExpire }
-            if let expiry = conditions.first(where: isExpiry), !known.contains(where: isExpiry) {
+            let type = ShootCondition.authoritiesExpire
+            if let expiry = conditions[type], known[type] == nil {
                 await events.tell(work.shoot, expiry.type, expiry.message ?? "", isWarning: true)
             }
         }

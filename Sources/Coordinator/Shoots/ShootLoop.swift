@@ -21,9 +21,6 @@ package actor ShootLoop {
     /// After this long without a change the next ones are begun at once again.
     private static let calm = Nanoseconds.seconds(5)
 
-    /// How long each seed that is emptier has to take a shoot before this one does, and how many of them wait their turn.
-    private static let (precedence, mostBefore) = (Nanoseconds.seconds(5), 6)
-
     let environment: CoordinatorEnvironment
     let logger: Logger
     let events: ShootEvents
@@ -46,7 +43,7 @@ package actor ShootLoop {
     var needsRepair = false
     var repairs = RepairPace()
     /// What a flow was to do that began and did not come to its end.
-    var unfinished: Extent?
+    var unfinished: FlowExtent?
     /// Whether the status was written and does not say yet that all is done; the Shoot as it was seen last may be older.
     var hasToldOtherwise = false
     /// Whether everything was done again since nodes were seen to be ahead.
@@ -64,16 +61,6 @@ package actor ShootLoop {
     var lastAttendance: MonotonicTime?
     /// Whether there are such machines, or were a moment ago.
     var hasMachinesWaiting = false
-
-    /// How much of a flow is done.
-    enum Extent {
-        /// What people come with.
-        case access
-        /// What has changed.
-        case changes
-        /// All of it, whatever is remembered.
-        case thorough
-    }
 
     /// What follows a pass.
     enum Step {
@@ -134,7 +121,7 @@ package actor ShootLoop {
 
     private func begin() async {
         let early = Clock.now()
-        if early < earliest { try? await Task.sleep(nanoseconds: earliest.since(early)) }
+        if early < earliest { try? await Task.sleep(earliest.since(early)) }
         guard !Task.isCancelled else { return }
         let now = Clock.now()
         if now >= earliest + Self.calm { restarts.reset() }
@@ -144,7 +131,7 @@ package actor ShootLoop {
 
     private func run() async {
         // Nothing but the pause is kept meanwhile.
-        while !Task.isCancelled, let pause = await round() { try? await Task.sleep(nanoseconds: pause.value) }
+        while !Task.isCancelled, let pause = await round() { try? await Task.sleep(pause) }
     }
 
     /// One pass with what follows it, and how long to wait for the next; `nil` where there is none.
@@ -199,38 +186,23 @@ package actor ShootLoop {
         }
     }
 
-    /// When a pass is: what speaks for a flow whatever was done before.
-    private struct Moment {
-        /// Whether what the operator changes has to wait.
-        let isQuiet: Bool
-        /// Whether everything is to be done again.
-        let isDue: Bool
-        /// Whether what is wanted was done.
-        let isSettled: Bool
-    }
-
-    /// What this moment is for a shoot; `isKnown` where an earlier process is known to have done all that is wanted.
-    private func moment(_ shoot: Shoot, isKnown: Bool) -> Moment {
+    /// What a pass finds; `isKnown` where an earlier process is known to have done all that is wanted.
+    private func occasion(_ shoot: Shoot, isKnown: Bool) -> Occasion {
         let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
-        let isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
-        return Moment(
-            isQuiet: isQuiet,
-            isDue: needsRepair || !isQuiet && Clock.now() >= (lastSync ?? begun) + sync,
-            // One that starts anew may have other images: what it would change waits, too.
-            isSettled: settled == shoot.metadata.generation || isQuiet && settled == nil && isKnown
-        )
+        var occasion = Occasion()
+        (occasion.generation, occasion.settled, occasion.isKnown) = (shoot.metadata.generation, settled, isKnown)
+        occasion.isHibernated = shoot.isHibernated
+        occasion.isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
+        occasion.isOverdue = Clock.now() >= (lastSync ?? begun) + sync
+        (occasion.needsRepair, occasion.unfinished) = (needsRepair, unfinished)
+        return occasion
     }
 
     /// Whether nothing is to be done, as far as is known without reading anything.
     private func isIdle(_ shoot: Shoot) -> Bool {
-        let moment = moment(shoot, isKnown: isTold(shoot))
-        let renewal = remembered.flatMap { due($0.records, shoot, moment) }
-        return moment.isSettled && !moment.isDue && unfinished == nil && shoot.operation == nil && renewal == nil
-    }
-
-    /// What has to be renewed; what sleeps needs nothing, for the flow that wakes it up makes all of it.
-    private func due(_ records: FlowRecords, _ shoot: Shoot, _ moment: Moment) -> Renewals.Extent? {
-        shoot.isHibernated ? nil : records.renewals.due(at: Clock.unixTime(), isQuiet: moment.isQuiet)
+        let occasion = occasion(shoot, isKnown: isTold(shoot))
+        let renewal = remembered.flatMap { occasion.renewal($0.records.renewals, at: Clock.unixTime()) }
+        return occasion.isCalm && shoot.operation == nil && renewal == nil
     }
 
     /// Does for a shoot what is to be done now, and looks at it where nothing is.
@@ -244,107 +216,21 @@ package actor ShootLoop {
     /// - Throws: what kept a flow from beginning.
     func advance(_ work: ShootWork, _ store: FlowStore, _ known: FlowRecords, isKnown: Bool) async throws -> Step? {
         let shoot = work.shoot
-        let moment = moment(shoot, isKnown: isKnown)
+        let occasion = occasion(shoot, isKnown: isKnown)
         var records = known
         let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
-        let isRotating = !shoot.isHibernated && records.rotation?.isInForce == false
-        let hasBegun = unfinished == .changes || unfinished == .thorough
-        // One that was put to sleep meanwhile starts when it wakes up.
-        let isStarting = !shoot.isHibernated && records.restoration?.phase == .starting
-        let isRestoring = isStarting || records.restoration?.phase == .replacing
-        let isDemanded =
-            !moment.isSettled || moment.isDue || hasBegun || operation != nil || isRotating || isRestoring
-        let renewal = due(records, shoot, moment)
-        guard isDemanded || renewal == .all else {
-            let isAccessDue = renewal == .access || unfinished == .access
-            guard isAccessDue else { return .look(Sight(work: work, records: records)) }
-            return try await renewAccess(work, store, records)
+        let renewal = occasion.renewal(records.renewals, at: Clock.unixTime())
+        guard let extent = occasion.extent(operation, records, renewal) else {
+            return .look(Sight(work: work, records: records))
         }
+        if extent == .access { return try await renewAccess(work, store, records) }
         var asking = work
         asking.asksCloud =
             operation == .reconcile || !shoot.spec.provider.type.isCloud
             || CloudPace.isDue(shoot.key, last: records.lastLook, at: Clock.unixTime())
-        return try await reconcile(
-            asking,
-            store,
-            records,
-            isThorough: moment.isDue || unfinished == .thorough || operation == .reconcile
-        )
-    }
-
-    /// The shoot with our finalizer, if it is ours; `nil` where it is another seed's, and where it has just become ours: the event
-    /// of that leads to whoever is to look after it.
-    private func adopted(_ shoot: Shoot) async throws -> Shoot? {
-        let isPlaced = shoot.spec.seedName != nil
-        let own = environment.configuration.seed
-        let host = shoot.status?.seedName
-        // The one that hosts it goes on with what it has; whoever is named now says that this cannot be.
-        guard host == own || (isPlaced ? shoot.spec.seedName == own : host == nil) else { return nil }
-        if shoot.isBeingDeleted, let host, host != own { return nil }
-        let moved = ShootRules.problems(hostedBy: host, movedTo: own)
-        guard moved.isEmpty else { throw ConfigurationError(moved) }
-        let finalizers = shoot.metadata.finalizers ?? []
-        // Who hosts it goes on with it when its owner takes the seed's name away; that is written down again.
-        let isHosted = host == own && finalizers.contains(ShootAnnotation.finalizer)
-        if isPlaced || shoot.isBeingDeleted && isHosted, finalizers.contains(ShootAnnotation.finalizer) { return shoot }
-        // Never touched and to be deleted: there is nothing to do.
-        if shoot.isBeingDeleted { return nil }
-        if !isPlaced, !isHosted { try await promise(shoot) }
-        // That may have taken a while.
-        let newest = self.shoot.metadata
-        var change: [String: JSONValue] = [
-            "metadata": [
-                "finalizers": .array(
-                    ((newest.finalizers ?? []) + [ShootAnnotation.finalizer]).map { .string($0) }
-                ),
-                "resourceVersion": .string(newest.resourceVersion ?? ""),
-            ]
-        ]
-        if !isPlaced { change["spec"] = ["seedName": .string(own)] }
-        do {
-            // The version in it makes two coordinators that want the same shoot collide instead of sharing it.
-            self.shoot = try await environment.garden.patch(
-                Shoot.self,
-                shoot.name,
-                namespace: shoot.namespace,
-                .object(change)
-            )
-        } catch {
-            if !isPlaced, !isHosted { environment.places.withdraw(shoot.key) }
-            throw error
-        }
-        return isPlaced ? self.shoot : nil
-    }
-
-    /// Keeps a place of the seed for a shoot that names none, unless a seed takes it meanwhile that is emptier.
-    private func promise(_ shoot: Shoot) async throws {
-        let (own, places) = (environment.configuration.seed, environment.places)
-        if let refusal = inability(shoot) {
-            throw TaskFailure(.unscheduled, "the seed \(own) does not take it: \(refusal)")
-        }
-        let seeds = try await environment.garden.list(Seed.self).items
-        guard let seed = seeds.first(where: { $0.name == own }) else {
-            throw TaskFailure(.unscheduled, "there is no seed \(own)")
-        }
-        if SeedFit.reason(seed, against: shoot, hosted: places.hosted) == nil {
-            let better = SeedFit.betterThan(seed, for: shoot, among: seeds) { places.hosted(by: $0) }
-            // Theirs may be unable, or not there; whoever has taken it ends this, for that is news.
-            let pause = Self.precedence.value * UInt64(min(better, Self.mostBefore))
-            if pause > 0 { try await Task.sleep(nanoseconds: pause) }
-        }
-        try Task.checkCancellation()
-        let refusal = places.promise(shoot.key) { SeedFit.reason(seed, against: shoot, hosted: $0) }
-        if let refusal { throw TaskFailure(.unscheduled, "the seed \(own) does not take it: \(refusal)") }
-    }
-
-    /// What keeps this coordinator from making a shoot that another seed's may be able to make: its machines, or their images.
-    private func inability(_ shoot: Shoot) -> String? {
-        do { _ = try environment.provider(shoot.spec.provider.type) } catch { return "\(error)" }
-        let everywhere = ShootRules.problems(shoot)
-        let here = ShootRules.problems(shoot, seed: nil, images: environment.configuration.machineImages)
-        return here.first { !everywhere.contains($0) }?.description
+        return try await reconcile(asking, store, records, isThorough: extent == .thorough)
     }
 
     /// What is remembered of the flow.

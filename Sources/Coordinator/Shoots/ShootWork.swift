@@ -27,7 +27,7 @@ package struct ShootWork: Sendable {
     package var asksCloud = true
 
     /// The Secret with the coordinator's own credentials for the shoot.
-    static let ownCredentials = "tendril-coordinator"
+    static let ownCredentials = LeafName.coordinator.rawValue
 
     /// Takes a shoot and what is at hand for it.
     ///
@@ -90,13 +90,8 @@ package struct ShootWork: Sendable {
         guard let bytes = kubeconfig[SecretKey.kubeconfig] else {
             throw TaskFailure(.unknown, "the Secret \(Self.ownCredentials) holds no kubeconfig")
         }
-        let parsed = try Kubeconfig(remote: bytes)
-        return KubernetesClient(
-            servers: [parsed.server],
-            security: parsed.security,
-            transport: transport,
-            agent: "tendril-coordinator/\(Version.text)"
-        ).fenced(limit: Membership.requestLimit, mayWrite).wary()
+        return KubernetesClient(try Kubeconfig(remote: bytes), transport: transport, program: Ownership.manager)
+            .fenced(limit: Membership.requestLimit, mayWrite).wary()
     }
 
     /// The image that a pool's machines start from.

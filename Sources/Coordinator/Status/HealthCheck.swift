@@ -129,7 +129,7 @@ extension Condition {
         var changed = false
         let merged = new.map { condition in
             var condition = condition
-            let before = old.first { $0.type == condition.type }
+            let before = old[condition.type]
             condition.lastTransitionTime =
                 before?.status == condition.status
                 ? before?.lastTransitionTime : KubernetesTime.text(seconds: time)

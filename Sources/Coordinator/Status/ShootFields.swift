@@ -19,9 +19,7 @@ enum ShootFields {
             fields["kubernetesVersion"] = .string(work.facts.version.description)
         }
         if let addresses = try? work.addresses(records) {
-            fields["advertisedAddresses"] = [
-                ["name": "external", "url": .string("https://\(addresses.frontDoor.text)")]
-            ]
+            fields["advertisedAddresses"] = [["name": "external", "url": .string(addresses.frontDoorURL)]]
         }
         if let infrastructure = records[TaskName.infrastructure] { fields["infrastructure"] = infrastructure }
         if let rotation = rotation(records) { fields["credentialRotation"] = rotation }

@@ -63,7 +63,7 @@ enum SystemReport {
         }
         guard let nodes else { return nil }
         // The API server reaches a kubelet only over the link. Each look asks another node.
-        let ready = nodes.filter(\.isReady).compactMap(\.metadata.name).sorted()
+        let ready = nodes.filter(\.isReady).map(\.name).sorted()
         guard !ready.isEmpty else { return Problem(text: "no node is ready") }
         let name = ready[minute % ready.count]
         do throws(APIError) {

@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TendrilCore
@@ -50,7 +49,7 @@ enum AccessTask {
                     "namespace": .string(work.shoot.namespace),
                     "labels": Ownership.renderedLabels,
                 ],
-                "data": ["kubeconfig": .string(Data(kubeconfig).base64EncodedString())],
+                "data": [SecretKey.kubeconfig: .string(kubeconfig.base64)],
             ],
             manager: Ownership.manager
         )

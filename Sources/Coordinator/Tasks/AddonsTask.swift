@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TLSEngine
@@ -33,11 +32,11 @@ enum AddonsTask {
             },
             perform: { records in
                 let shoot = try await work.shootClient()
-                let kubeconfig = try await work.secret("kube-proxy")[SecretKey.kubeconfig] ?? []
+                let kubeconfig = try await work.secret(LeafName.kubeProxy.rawValue)[SecretKey.kubeconfig] ?? []
                 let addons = try Addons.all(
                     work.facts,
                     kubeProxy: kubeProxy,
-                    kubeconfig: Data(kubeconfig).base64EncodedString(),
+                    kubeconfig: kubeconfig.base64,
                     digest: Digest.hex(kubeconfig)
                 )
                 let objects = addons.flatMap(\.objects)

@@ -67,12 +67,3 @@ package enum AuthoritiesTask {
         return try CanonicalJSON.value(output)
     }
 }
-
-/// The keys of the Secrets' data.
-enum SecretKey {
-    static let authority = "ca.crt"
-    static let authorityKey = "ca.key"
-    static let certificate = "tls.crt"
-    static let key = "tls.key"
-    static let kubeconfig = "kubeconfig"
-}

@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import LinuxSystem
 internal import ShootPlan
@@ -133,21 +132,25 @@ private struct Issuing {
 /// A kubeconfig with a certificate.
 enum KubeconfigText {
     static func make(server: String, authority: [UInt8], certificate: [UInt8], key: [UInt8]) throws -> [UInt8] {
-        func base64(_ bytes: [UInt8]) -> JSONValue { .string(Data(bytes).base64EncodedString()) }
-        return Array(
+        Array(
             try CanonicalJSON.text(
                 [
                     "apiVersion": "v1", "kind": "Config", "current-context": "shoot",
                     "clusters": [
                         [
                             "name": "shoot",
-                            "cluster": ["server": .string(server), "certificate-authority-data": base64(authority)],
+                            "cluster": [
+                                "server": .string(server), "certificate-authority-data": .string(authority.base64),
+                            ],
                         ]
                     ],
                     "users": [
                         [
                             "name": "shoot",
-                            "user": ["client-certificate-data": base64(certificate), "client-key-data": base64(key)],
+                            "user": [
+                                "client-certificate-data": .string(certificate.base64),
+                                "client-key-data": .string(key.base64),
+                            ],
                         ]
                     ],
                     "contexts": [["name": "shoot", "context": ["cluster": "shoot", "user": "shoot"]]],

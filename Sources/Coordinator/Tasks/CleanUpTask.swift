@@ -81,7 +81,7 @@ enum CleanUpTask {
                 return
             }
             cleanUp = current
-            try await Slots.aside { try await Task.sleep(nanoseconds: pause.value) }
+            try await Slots.aside { try await Task.sleep(pause) }
         }
     }
 

@@ -99,7 +99,7 @@ enum MachinesTask {
         try await EndedMachines.forget(work, provider, present, shoot, at: Clock.unixTime())
         // What a machine said of itself that never became a node, and is gone.
         guard case .names(let names) = present else { return }
-        let known = names.union(nodes.compactMap(\.metadata.name))
+        let known = names.union(nodes.map(\.name))
         for bootstrap in try await shoot.list(NodeBootstrap.self).items {
             guard let name = bootstrap.metadata.name, !known.contains(name) else { continue }
             try await shoot.delete(NodeBootstrap.self, name)
@@ -134,7 +134,7 @@ private struct UserDataStore {
         var agent = AgentConfiguration(
             cluster: work.namespace,
             pool: pool.name,
-            apiServers: ["https://\(addresses.frontDoor.text)"],
+            apiServers: [addresses.frontDoorURL],
             configurationKeys: try await configurationKeys()
         )
         let image = try work.image(of: pool)

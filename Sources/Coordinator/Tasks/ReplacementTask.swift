@@ -100,7 +100,7 @@ private struct MachineReplacer {
             switch plan.next {
             case .done:
                 try await provider.settle(work, pool) { seen }
-                let seconds = Clock.now().since(start) / 1_000_000_000
+                let seconds = Clock.now().since(start).seconds
                 return await work.tell("MachinesReplaced", "pool \(pool.name): \(replaced) machines in \(seconds) s")
             case .wait: break
             case .restore(let node): try await mark(node, isLeaving: false)
@@ -137,7 +137,7 @@ private struct MachineReplacer {
             wanted: wanted,
             machines: seen.desired[pool.name] ?? 0,
             nodes: nodes,
-            gone: Set(nodes.filter(seen.present.isGone).compactMap(\.metadata.name))
+            gone: Set(nodes.filter(seen.present.isGone).map(\.name))
         )
         return (plan, seen)
     }
@@ -182,7 +182,7 @@ private struct MachineReplacer {
             var reason = "\(pods.count) pods end"
             let known = held
             for pod in pods where pod.metadata.deletionTimestamp == nil {
-                let (name, namespace) = (pod.metadata.name ?? "", pod.metadata.namespace ?? "")
+                let (name, namespace) = (pod.name, pod.metadata.namespace ?? "")
                 do throws(APIError) {
                     try await shoot.evict(name, namespace: namespace, version: version)
                 } catch {

@@ -1,5 +1,4 @@
 internal import ClusterModel
-internal import FoundationEssentials
 internal import KubernetesClient
 internal import ShootPlan
 internal import TendrilCore
@@ -24,10 +23,10 @@ enum SystemTask {
                 let shoot = try await work.shootClient()
                 let gate = try await work.secret(KeyName.gate.rawValue)[NodeRendering.gateKey] ?? []
                 let bundle = try await work.secret(Authority.cluster.bundle)[SecretKey.authority] ?? []
-                let server = "https://\(try work.addresses(records).frontDoor.text)"
+                let server = try work.addresses(records).frontDoorURL
                 let objects =
                     try BootstrapManifests.all(clusterInfo: (server, bundle))
-                    + Addons.system(work.facts, gateKey: Data(gate).base64EncodedString())
+                    + Addons.system(work.facts, gateKey: gate.base64)
                 var installed = InstalledObjects()
                 for object in objects {
                     // What a definition brings is served a moment later, and namespaces are made one after the other.

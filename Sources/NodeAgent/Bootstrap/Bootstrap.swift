@@ -102,7 +102,7 @@ package final class Bootstrap: Sendable {
         await show()
         do throws(AgentFailure) {
             let result = try await body()
-            let milliseconds = Int(Clock.now().since(began) / 1_000_000)
+            let milliseconds = Int(Clock.now().since(began).milliseconds)
             progress.withLock { progress in
                 (progress.error, progress.cause) = (nil, nil)
                 if !progress.timings.contains(where: { $0.phase == phase }) {

@@ -15,7 +15,7 @@ struct FaultWatch: Sendable {
     func pause(_ probe: AgentFailure.Probe, atMost limit: Nanoseconds) async {
         let deadline = Clock.now() + limit
         while Clock.now() < deadline, !Task.isCancelled {
-            let left = Nanoseconds(deadline.since(Clock.now()))
+            let left = deadline.since(Clock.now())
             try? await Task.sleep(probe == .none ? left : min(left, .seconds(5)))
             if await isOver(probe) { return }
         }

@@ -48,7 +48,7 @@ package struct HealthHold: Sendable {
             } else {
                 let since = wellSince ?? now
                 wellSince = since
-                if now.since(since) >= UInt64(hold) * 1_000_000_000 { return nil }
+                if now.since(since) >= .seconds(UInt64(hold)) { return nil }
             }
             try? await Task.sleep(.seconds(1))
         }

@@ -33,8 +33,8 @@ package struct Remediation: Sendable {
             unhealthySince = now
             return .nothing
         }
-        guard now.since(since) >= patience.value else { return .nothing }
-        restarts.removeAll { now.since($0) > window.value }
+        guard now.since(since) >= patience else { return .nothing }
+        restarts.removeAll { now.since($0) > window }
         guard restarts.count < limit else {
             defer { isOpen = true }
             return isOpen ? .nothing : .giveUp

@@ -84,9 +84,6 @@ extension Supervisor {
 
     /// Writes what is in force to the Node.
     private func markNode(_ configuration: SignedConfiguration, _ document: NodeConfiguration) async throws(APIError) {
-        let taints = (document.spec.kubelet?.taints ?? []).map {
-            Node.Taint(key: $0.key, value: $0.value, effect: $0.effect)
-        }
         // Who changes the Node at the same time, its kubelet most of all, makes a change of its taints a conflict.
         for isLast in [false, false, false, false, true] {
             let node = try await access.client.get(Node.self, context.identity.machine)
@@ -95,7 +92,7 @@ extension Supervisor {
                     configuration,
                     kubelet: node.status?.nodeInfo?.kubeletVersion ?? document.spec.kubelet?.version ?? "unknown",
                     labels: document.spec.kubelet?.labels ?? [:],
-                    taints: taints,
+                    taints: document.spec.kubelet?.taints ?? [],
                     on: node
                 )
             } catch {

@@ -108,7 +108,7 @@ package final class Supervisor: Sendable {
             guard let due else { continue }
             let now = Clock.now()
             if now < due {
-                await FaultWatch(context).pause(failure?.probe ?? .none, atMost: Nanoseconds(due.since(now)))
+                await FaultWatch(context).pause(failure?.probe ?? .none, atMost: due.since(now))
             }
             state.withLock { $0.retryAt = nil }
             wake.yield()

@@ -1,3 +1,4 @@
+package import ClusterModel
 package import TendrilCore
 
 /// node.tendril.dev/v1alpha1 NodeConfiguration: what the machines of a pool are to be, signed by the coordinator.
@@ -111,18 +112,6 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         }
     }
 
-    /// A mark that keeps pods away.
-    package struct Taint: Codable, Hashable, Sendable {
-        package var key: String
-        package var value: String?
-        /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
-        package var effect: String
-
-        package init(key: String, value: String?, effect: String) {
-            (self.key, self.value, self.effect) = (key, value, effect)
-        }
-    }
-
     /// The kubelet.
     package struct Kubelet: Codable, Hashable, Sendable {
         /// Such as `1.20.2`.
@@ -132,7 +121,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         /// Fields of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) that override ours.
         package var configuration: JSONValue?
         package var labels: [String: String]?
-        package var taints: [Taint]?
+        package var taints: [Node.Taint]?
         /// Further flags, each as one argument.
         package var extraArguments: [String]?
         /// Environment of the unit.

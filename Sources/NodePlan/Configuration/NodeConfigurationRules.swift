@@ -177,7 +177,7 @@ package enum NodeConfigurationRules {
         }
         for (index, taint) in (kubelet.taints ?? []).enumerated()
         where !LabelRules.isKey(taint.key) || !LabelRules.isValue(taint.value ?? "")
-            || !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(taint.effect)
+            || !Node.Taint.effects.contains(taint.effect)
         {
             problems.add("spec.kubelet.taints[\(index)]", "is no taint")
         }

@@ -28,70 +28,47 @@ package enum Addons {
         -> [Addon]
     {
         var addons: [Addon] = []
-        if cluster.spec.addons.kubeProxy {
+        func add(_ name: String, _ workload: String, _ objects: [JSONValue], isMissing: Bool = false) {
             addons.append(
-                Addon(
-                    name: "kube-proxy",
-                    objects: try KubeProxy.objects(
-                        cluster,
-                        configuration: kubeProxy,
-                        kubeconfig: kubeconfig,
-                        digest: digest
-                    ),
-                    workload: "daemonsets/kube-proxy",
-                    isLeftOut: false
-                )
+                Addon(name: name, objects: objects, workload: isMissing ? nil : workload, isLeftOut: isMissing)
             )
+        }
+        func addPods(_ name: String, _ workload: String, _ objects: (ClusterFacts, Pods) -> [JSONValue]) {
+            let isMissing = cluster.images.missing?.contains(name) ?? false
+            let pods = Pods(cluster, digest: digest, isMissing: isMissing)
+            add(name, "deployments/\(workload)", objects(cluster, pods), isMissing: isMissing)
+        }
+        if cluster.spec.addons.kubeProxy {
+            let objects = try KubeProxy.objects(
+                cluster,
+                configuration: kubeProxy,
+                kubeconfig: kubeconfig,
+                digest: digest
+            )
+            add(KubeProxy.name, "daemonsets/\(KubeProxy.name)", objects)
         }
         if cluster.spec.networking.type.isOurs {
-            addons.append(
-                Addon(
-                    name: "routes",
-                    objects: PodNetwork.objects(cluster, digest: digest),
-                    workload: "daemonsets/\(PodNetwork.name)",
-                    isLeftOut: false
-                )
-            )
+            add("routes", "daemonsets/\(PodNetwork.name)", PodNetwork.objects(cluster, digest: digest))
         }
-        func add(_ name: String, _ workload: String, _ objects: (Pods) -> [JSONValue]) {
-            let isMissing = cluster.images.missing?.contains(name) ?? false
-            addons.append(
-                Addon(
-                    name: name,
-                    objects: objects(Pods(cluster, digest: digest, isMissing: isMissing)),
-                    workload: isMissing ? nil : workload,
-                    isLeftOut: isMissing
-                )
-            )
-        }
-        if cluster.spec.addons.dns { add("coredns", "deployments/coredns") { DNS.objects(cluster, $0) } }
-        if cluster.spec.addons.metrics {
-            add("metrics-server", "deployments/metrics-server") { MetricsServer.objects(cluster, $0) }
-        }
-        if cluster.spec.addons.dashboard {
-            add("dashboard", "deployments/kubernetes-dashboard") { Dashboard.objects(cluster, $0) }
-        }
+        let wanted = cluster.spec.addons
+        if wanted.dns { addPods("coredns", "coredns", DNS.objects) }
+        if wanted.metrics { addPods("metrics-server", "metrics-server", MetricsServer.objects) }
+        if wanted.dashboard { addPods("dashboard", "kubernetes-dashboard", Dashboard.objects) }
         return addons
     }
 
     /// What the control plane needs in the shoot besides add-ons.
     package static func system(_ cluster: ClusterFacts, gateKey: String) -> [JSONValue] {
-        [
+        let reader = CredentialPlan.nodesReader
+        return [
             // The API server reads logs and runs commands through kubelets.
             binding(
                 "tendril:kubelet-api-admin",
                 role: "system:kubelet-api-admin",
-                ["kind": "User", "name": "kube-apiserver-kubelet-client", "apiGroup": "rbac.authorization.k8s.io"]
+                subject(user: CredentialPlan.kubeletsUser)
             ),
-            role(
-                CredentialPlan.nodesReader,
-                [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]
-            ),
-            binding(
-                CredentialPlan.nodesReader,
-                role: CredentialPlan.nodesReader,
-                ["kind": "User", "name": .string(CredentialPlan.nodesReader), "apiGroup": "rbac.authorization.k8s.io"]
-            ),
+            role(reader, [PolicyRule(["list", "watch"], ["nodes"])]),
+            binding(reader, role: reader, subject(user: reader)),
             [
                 "apiVersion": "v1", "kind": "Secret",
                 "metadata": metadata(NodeRendering.gateSecret), "data": [NodeRendering.gateKey: .string(gateKey)],
@@ -119,49 +96,6 @@ package enum Addons {
 
     /// By what the pods of an add-on are found.
     static func labels(_ name: String) -> JSONValue { ["k8s-app": .string(name)] }
-
-    static func account(_ name: String) -> JSONValue {
-        ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name)]
-    }
-
-    static func binding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": ["name": .string(name), "labels": Ownership.renderedLabels],
-            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": .string(role)],
-            "subjects": [subject],
-        ]
-    }
-
-    static func subject(account name: String) -> JSONValue {
-        ["kind": "ServiceAccount", "name": .string(name), "namespace": .string(namespace)]
-    }
-
-    static func role(_ name: String, _ rules: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-            "metadata": ["name": .string(name), "labels": Ownership.renderedLabels], "rules": rules,
-        ]
-    }
-
-    /// A role within kube-system.
-    static func localRole(_ name: String, _ rules: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": Ownership.renderedLabels],
-            "rules": rules,
-        ]
-    }
-
-    /// Gives a role of kube-system.
-    static func localBinding(_ name: String, role: String, _ subject: JSONValue) -> JSONValue {
-        [
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": ["name": .string(name), "namespace": .string(namespace), "labels": Ownership.renderedLabels],
-            "roleRef": ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": .string(role)],
-            "subjects": [subject],
-        ]
-    }
 
     /// What the pods of an add-on have in common with those of others.
     struct Pods {

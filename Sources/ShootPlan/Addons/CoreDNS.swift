@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// The cluster's DNS.
@@ -24,31 +25,14 @@ enum DNS {
         """
 
     static func objects(_ cluster: ClusterFacts, _ pods: Addons.Pods) -> [JSONValue] {
-        let container: JSONValue = [
-            "name": .string(name), "image": .string(cluster.kubernetesImage(tagged: cluster.traits.coreDNS)),
-            "args": ["-conf", "/etc/coredns/Corefile"], "imagePullPolicy": "IfNotPresent",
-            "resources": ["requests": ["cpu": "50m", "memory": "30Mi"], "limits": ["memory": "500Mi"]],
-            "readinessProbe": ["httpGet": ["path": "/ready", "port": 8181]],
-            "livenessProbe": ["httpGet": ["path": "/health", "port": 8080], "failureThreshold": 5],
-            // From 1.11 on the official image's program carries this capability, and without it cannot be started
-            // (coredns/coredns, Dockerfile).
-            "securityContext": Confinement.container(user: 65532, adding: ["NET_BIND_SERVICE"]),
-            "volumeMounts": [["name": "configuration", "mountPath": "/etc/coredns", "readOnly": true]],
-        ]
         let role = "tendril:coredns"
         return [
             Addons.account(name),
             Addons.role(
                 role,
                 [
-                    [
-                        "apiGroups": [""], "resources": ["endpoints", "services", "pods", "namespaces"],
-                        "verbs": ["list", "watch"],
-                    ],
-                    [
-                        "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"],
-                        "verbs": ["list", "watch"],
-                    ],
+                    PolicyRule(["list", "watch"], ["endpoints", "services", "pods", "namespaces"]),
+                    PolicyRule(["list", "watch"], ["endpointslices"], group: "discovery.k8s.io"),
                 ]
             ),
             Addons.binding(role, role: role, Addons.subject(account: name)),
@@ -60,7 +44,7 @@ enum DNS {
                 name,
                 pods,
                 replicas: pods.replicasAcrossNodes,
-                container: container,
+                container: container(cluster),
                 volumes: [["name": "configuration", "configMap": ["name": .string(name)]]],
                 // Names outside the cluster are asked where the node asks: its own Service would be a circle.
                 dnsPolicy: "Default"
@@ -79,6 +63,20 @@ enum DNS {
                 "metadata": Addons.metadata(name),
                 "spec": ["maxUnavailable": 1, "selector": ["matchLabels": Addons.labels(name)]],
             ],
+        ]
+    }
+
+    private static func container(_ cluster: ClusterFacts) -> JSONValue {
+        [
+            "name": .string(name), "image": .string(cluster.kubernetesImage(tagged: cluster.traits.coreDNS)),
+            "args": ["-conf", "/etc/coredns/Corefile"], "imagePullPolicy": "IfNotPresent",
+            "resources": ["requests": ["cpu": "50m", "memory": "30Mi"], "limits": ["memory": "500Mi"]],
+            "readinessProbe": ["httpGet": ["path": "/ready", "port": 8181]],
+            "livenessProbe": ["httpGet": ["path": "/health", "port": 8080], "failureThreshold": 5],
+            // From 1.11 on the official image's program carries this capability, and without it cannot be started
+            // (coredns/coredns, Dockerfile).
+            "securityContext": Confinement.container(user: 65532, adding: ["NET_BIND_SERVICE"]),
+            "volumeMounts": [["name": "configuration", "mountPath": "/etc/coredns", "readOnly": true]],
         ]
     }
 }

@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// What `kubectl top` and autoscalers read.
@@ -5,41 +6,29 @@ enum MetricsServer {
     private static let name = "metrics-server"
 
     static func objects(_ cluster: ClusterFacts, _ pods: Addons.Pods) -> [JSONValue] {
-        let container: JSONValue = [
-            "name": .string(name),
-            "image": .string(cluster.kubernetesImage(tagged: cluster.traits.metricsServer)),
-            "imagePullPolicy": "IfNotPresent",
-            "args": [
-                "--secure-port=8443", "--cert-dir=/tmp", "--kubelet-preferred-address-types=InternalIP",
-                "--kubelet-insecure-tls", "--metric-resolution=30s",
-            ],
-            "resources": ["requests": ["cpu": "50m", "memory": "60Mi"]],
-            "readinessProbe": ["httpGet": ["path": "/readyz", "port": 8443, "scheme": "HTTPS"]],
-            "securityContext": Confinement.container(user: 65532),
-            "volumeMounts": [["name": "temporary", "mountPath": "/tmp"]],
-        ]
         let role = "tendril:metrics-server"
         var objects: [JSONValue] = [
             Addons.account(name),
             Addons.role(
                 role,
                 [
-                    ["apiGroups": [""], "resources": ["nodes/metrics", "nodes/stats"], "verbs": ["get"]],
-                    ["apiGroups": [""], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]],
+                    PolicyRule(["get"], ["nodes/metrics", "nodes/stats"]),
+                    PolicyRule(["get", "list", "watch"], ["pods", "nodes"]),
                 ]
             ),
             Addons.binding(role, role: role, Addons.subject(account: name)),
             Addons.binding("\(role):delegation", role: "system:auth-delegator", Addons.subject(account: name)),
-            Addons.localBinding(
+            Addons.binding(
                 role,
                 role: "extension-apiserver-authentication-reader",
+                isLocal: true,
                 Addons.subject(account: name)
             ),
             Addons.deployment(
                 name,
                 pods,
                 replicas: pods.replicas,
-                container: container,
+                container: container(cluster),
                 volumes: [["name": "temporary", "emptyDir": [:]]]
             ),
             Addons.service(name, selector: name, port: 443, target: 8443, protocols: ["TCP"], address: nil),
@@ -59,5 +48,21 @@ enum MetricsServer {
             )
         }
         return objects
+    }
+
+    private static func container(_ cluster: ClusterFacts) -> JSONValue {
+        [
+            "name": .string(name),
+            "image": .string(cluster.kubernetesImage(tagged: cluster.traits.metricsServer)),
+            "imagePullPolicy": "IfNotPresent",
+            "args": [
+                "--secure-port=8443", "--cert-dir=/tmp", "--kubelet-preferred-address-types=InternalIP",
+                "--kubelet-insecure-tls", "--metric-resolution=30s",
+            ],
+            "resources": ["requests": ["cpu": "50m", "memory": "60Mi"]],
+            "readinessProbe": ["httpGet": ["path": "/readyz", "port": 8443, "scheme": "HTTPS"]],
+            "securityContext": Confinement.container(user: 65532),
+            "volumeMounts": [["name": "temporary", "mountPath": "/tmp"]],
+        ]
     }
 }

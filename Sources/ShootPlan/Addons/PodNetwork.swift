@@ -11,7 +11,7 @@ enum PodNetwork {
         let role = "tendril:routes"
         return [
             Addons.account(name),
-            Addons.role(role, [["apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]]]),
+            Addons.role(role, [PolicyRule(["list", "watch"], ["nodes"])]),
             Addons.binding(role, role: role, Addons.subject(account: name)),
             daemonSet(cluster, notes: [PodParts.secretsNote: .string(digest)]),
         ]

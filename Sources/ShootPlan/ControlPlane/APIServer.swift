@@ -4,47 +4,41 @@ import TendrilCore
 
 /// What kube-apiserver and the tunnel's server beside it are told.
 enum APIServer {
-    static let secrets = [
-        "ca-client-bundle", "ca-kubelet-bundle", "ca-front-proxy-bundle", "ca-etcd-bundle", "etcd-client",
-        "kube-apiserver", "kube-apiserver-kubelet", "front-proxy", "service-account-key", "etcd-encryption-key",
-    ]
-
     static let egressSocket = "/run/tendril/egress.sock"
 
     /// Who issues the tokens of ServiceAccounts.
     static let tokenIssuer = "https://kubernetes.default.svc"
 
-    /// The Secret with the kubeconfig by which the tunnel's server follows Nodes.
-    static let nodesReader = "vpn-nodes"
-
-    static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [String] {
-        let etcd = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
+    /// What kube-apiserver is told; what it is told of becomes part of the Secrets that it sees.
+    static func flags(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses, _ secrets: inout SecretMounts)
+        -> [String]
+    {
         let own: [String] = [
-            "--etcd-servers=https://\(etcd):2379", "--etcd-cafile=\(PodParts.path("ca-etcd-bundle", "ca.crt"))",
-            "--etcd-certfile=\(PodParts.path("etcd-client", "tls.crt"))",
-            "--etcd-keyfile=\(PodParts.path("etcd-client", "tls.key"))",
+            "--etcd-servers=\(addresses.etcdURL)", "--etcd-cafile=\(secrets.bundle(.etcd))",
+            "--etcd-certfile=\(secrets.certificate(.etcdClient))",
+            "--etcd-keyfile=\(secrets.key(.etcdClient))",
             "--bind-address=0.0.0.0", "--secure-port=6443", "--allow-privileged=true",
             "--service-cluster-ip-range=\(cluster.spec.networking.services)",
             // Nodes vouch for themselves by two authorities: the users', and that of agents.
-            "--client-ca-file=\(PodParts.path("ca-client-bundle", "ca.crt"))",
-            "--tls-cert-file=\(PodParts.path("kube-apiserver", "tls.crt"))",
-            "--tls-private-key-file=\(PodParts.path("kube-apiserver", "tls.key"))",
+            "--client-ca-file=\(secrets.bundle(.client))",
+            "--tls-cert-file=\(secrets.certificate(.apiServer))",
+            "--tls-private-key-file=\(secrets.key(.apiServer))",
             "--tls-min-version=VersionTLS12",
-            "--kubelet-client-certificate=\(PodParts.path("kube-apiserver-kubelet", "tls.crt"))",
-            "--kubelet-client-key=\(PodParts.path("kube-apiserver-kubelet", "tls.key"))",
-            "--kubelet-certificate-authority=\(PodParts.path("ca-kubelet-bundle", "ca.crt"))",
+            "--kubelet-client-certificate=\(secrets.certificate(.kubelets))",
+            "--kubelet-client-key=\(secrets.key(.kubelets))",
+            "--kubelet-certificate-authority=\(secrets.bundle(.kubelet))",
             "--kubelet-preferred-address-types=InternalIP", "--authorization-mode=Node,RBAC",
             AdmissionPlugins.enabling(cluster.spec.controlPlane.admissionPlugins),
             "--enable-bootstrap-token-auth=true",
             "--service-account-issuer=\(tokenIssuer)",
-            "--service-account-key-file=\(PodParts.path("service-account-key", "public.pem"))",
-            "--service-account-signing-key-file=\(PodParts.path("service-account-key", "private.pem"))",
-            "--encryption-provider-config=\(PodParts.path("etcd-encryption-key", "configuration.json"))",
-            "--requestheader-client-ca-file=\(PodParts.path("ca-front-proxy-bundle", "ca.crt"))",
+            "--service-account-key-file=\(secrets.file(.serviceAccount, SecretKey.tokenKeys))",
+            "--service-account-signing-key-file=\(secrets.file(.serviceAccount, SecretKey.signingKey))",
+            "--encryption-provider-config=\(secrets.file(.etcdEncryption, SecretKey.encryption))",
+            "--requestheader-client-ca-file=\(secrets.bundle(.frontProxy))",
             "--requestheader-allowed-names=front-proxy", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             "--requestheader-group-headers=X-Remote-Group", "--requestheader-username-headers=X-Remote-User",
-            "--proxy-client-cert-file=\(PodParts.path("front-proxy", "tls.crt"))",
-            "--proxy-client-key-file=\(PodParts.path("front-proxy", "tls.key"))",
+            "--proxy-client-cert-file=\(secrets.certificate(.frontProxy))",
+            "--proxy-client-key-file=\(secrets.key(.frontProxy))",
             "--egress-selector-config-file=/srv/configuration/egress.json",
             // Pods reach it by an address of their own node, which the coordinator publishes.
             "--endpoint-reconciler-type=none", "--profiling=false", "--shutdown-delay-duration=5s",
@@ -66,8 +60,8 @@ enum APIServer {
         ] + IdentityProvider.targets(cluster.spec).map { "--outside-target=\($0)" }
     }
 
-    /// Files that are no secrets.
-    static func configuration(_ cluster: ClusterFacts) throws -> [String: String] {
+    /// Files that are no secrets; what the tunnel's server is told of in them becomes part of the Secrets that it sees.
+    static func configuration(_ cluster: ClusterFacts, _ secrets: inout SecretMounts) throws -> [String: String] {
         let connection: JSONValue = [
             "proxyProtocol": "HTTPConnect", "transport": ["uds": ["udsName": .string(egressSocket)]],
         ]
@@ -83,13 +77,13 @@ enum APIServer {
         let networking = cluster.spec.networking
         let tunnel: JSONValue = [
             "apiVersion": "vpn.tendril.dev/v1alpha1", "kind": "ServerConfiguration", "listen": "0.0.0.0:8132",
-            "ca": .string(PodParts.path("ca-vpn-bundle", "ca.crt")),
-            "certificate": .string(PodParts.path("vpn-server", "tls.crt")),
-            "key": .string(PodParts.path("vpn-server", "tls.key")),
-            "gateKey": .string(PodParts.path("vpn-gate-key", "key")), "packets": false,
+            "ca": .string(secrets.bundle(.vpn)),
+            "certificate": .string(secrets.certificate(.tunnel)),
+            "key": .string(secrets.key(.tunnel)),
+            "gateKey": .string(secrets.file(.gate, NodeRendering.gateKey)), "packets": false,
             "networks": [.string(networking.nodes), .string(networking.pods), .string(networking.services)],
             // A node speaks for itself; Services are every node's.
-            "nodesKubeconfig": .string(PodParts.path(nodesReader, "kubeconfig")),
+            "nodesKubeconfig": .string(secrets.kubeconfig(.nodes)),
             "sharedNetworks": [.string(networking.services)], "egressSocket": .string(egressSocket),
             "apiServer": "127.0.0.1:6443",
             "instances": .integer(cluster.spec.controlPlane.replicas), "lanes": .integer(cluster.spec.vpn.lanes),

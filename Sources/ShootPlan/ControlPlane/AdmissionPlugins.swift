@@ -59,15 +59,15 @@ enum AdmissionPlugins {
     ) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         var seen: Set<String> = []
-        if names.count > most { problems.append(ConfigurationProblem(path, "has more than \(most) plug-ins")) }
+        problems.require(names.count <= most, path, "has more than \(most) plug-ins")
         for (index, name) in names.enumerated() {
             let field = "\(path)[\(index)]"
             if !KubernetesName.isValid(name) {
-                problems.append(ConfigurationProblem(field, "is no plug-in's name"))
+                problems.add(field, "is no plug-in's name")
             } else if !seen.insert(name).inserted {
-                problems.append(ConfigurationProblem(field, "\(name) is there twice"))
+                problems.add(field, "\(name) is there twice")
             } else if let reason = refusal(name) {
-                problems.append(ConfigurationProblem(field, reason))
+                problems.add(field, reason)
             }
         }
         return problems

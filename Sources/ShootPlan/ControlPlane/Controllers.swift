@@ -1,33 +1,27 @@
 import ClusterModel
 import TendrilCore
 
-/// What the controllers are told.
+/// What the controllers are told; what they are told of becomes part of the Secrets that they see.
 enum Controllers {
-    static let managerSecrets = [
-        "kube-controller-manager", "ca-bundle", "ca-client", "ca-kubelet", "service-account-key",
-    ]
-
-    static func managerFlags(_ cluster: ClusterFacts) -> [String] {
-        let kubeconfig = PodParts.path("kube-controller-manager", "kubeconfig")
-        let (client, kubelet) = ("ca-client", "ca-kubelet")
-        func signer(_ name: String, _ authority: String) -> [String] {
+    static func managerFlags(_ cluster: ClusterFacts, _ secrets: inout SecretMounts) -> [String] {
+        func signer(_ name: String, _ authority: Authority) -> [String] {
             [
-                "--cluster-signing-\(name)-cert-file=\(PodParts.path(authority, "ca.crt"))",
-                "--cluster-signing-\(name)-key-file=\(PodParts.path(authority, "ca.key"))",
+                "--cluster-signing-\(name)-cert-file=\(secrets.authority(authority))",
+                "--cluster-signing-\(name)-key-file=\(secrets.authorityKey(authority))",
             ]
         }
-        return shared(cluster, kubeconfig) + [
+        return shared(cluster, secrets.kubeconfig(.controllerManager)) + [
             "--controllers=*,bootstrapsigner,tokencleaner", "--use-service-account-credentials=true",
-            "--service-account-private-key-file=\(PodParts.path("service-account-key", "private.pem"))",
-            "--root-ca-file=\(PodParts.path("ca-bundle", "ca.crt"))", "--cluster-signing-duration=720h",
+            "--service-account-private-key-file=\(secrets.file(.serviceAccount, SecretKey.signingKey))",
+            "--root-ca-file=\(secrets.bundle(.cluster))", "--cluster-signing-duration=720h",
             "--allocate-node-cidrs=true", "--cluster-cidr=\(cluster.spec.networking.pods)",
             "--service-cluster-ip-range=\(cluster.spec.networking.services)", "--node-monitor-grace-period=40s",
-        ] + signer("kube-apiserver-client", client) + signer("kubelet-client", client)
-            + signer("kubelet-serving", kubelet) + signer("legacy-unknown", client)
+        ] + signer("kube-apiserver-client", .client) + signer("kubelet-client", .client)
+            + signer("kubelet-serving", .kubelet) + signer("legacy-unknown", .client)
     }
 
-    static func schedulerFlags(_ cluster: ClusterFacts) -> [String] {
-        shared(cluster, PodParts.path("kube-scheduler", "kubeconfig"))
+    static func schedulerFlags(_ cluster: ClusterFacts, _ secrets: inout SecretMounts) -> [String] {
+        shared(cluster, secrets.kubeconfig(.scheduler))
     }
 
     /// Without a look-up of the API server's own authority it would end as long as that is not there.
@@ -39,11 +33,11 @@ enum Controllers {
         ] + FeatureGates.flags(cluster.spec.controlPlane.featureGates)
     }
 
-    static func approverCommand(_ cluster: ClusterFacts) -> [String] {
+    static func approverCommand(_ cluster: ClusterFacts, _ secrets: inout SecretMounts) -> [String] {
         [
             "/usr/bin/tendril-coordinator", "approver", "--kubeconfig",
-            PodParts.path("tendril-approver", "kubeconfig"), "--cluster", cluster.id, "--ca-certificate",
-            PodParts.path("ca-vpn", "ca.crt"), "--ca-key", PodParts.path("ca-vpn", "ca.key"), "--node-network",
+            secrets.kubeconfig(.approver), "--cluster", cluster.id, "--ca-certificate",
+            secrets.authority(.vpn), "--ca-key", secrets.authorityKey(.vpn), "--node-network",
             cluster.spec.networking.nodes, "--metrics", "0.0.0.0:\(PodParts.metricsPort)",
         ]
     }

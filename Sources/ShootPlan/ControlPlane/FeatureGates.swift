@@ -35,13 +35,13 @@ enum FeatureGates {
     /// What is wrong with gates of these names.
     static func problems(_ names: some Collection<String>, at path: String) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        if names.count > most { problems.append(ConfigurationProblem(path, "has more than \(most) gates")) }
+        problems.require(names.count <= most, path, "has more than \(most) gates")
         for name in names.sorted() {
             let field = "\(path)[\(name)]"
             if !KubernetesName.isValid(name) {
-                problems.append(ConfigurationProblem(field, "is no gate's name"))
+                problems.add(field, "is no gate's name")
             } else if let reason = ours[name] {
-                problems.append(ConfigurationProblem(field, "is not to be set: it \(reason)"))
+                problems.add(field, "is not to be set: it \(reason)")
             }
         }
         return problems
@@ -52,11 +52,7 @@ enum FeatureGates {
 enum KubernetesName {
     /// Whether a text is a capital letter and 1 to 62 further letters and digits of ASCII.
     static func isValid(_ text: String) -> Bool {
-        guard let first = text.utf8.first, (0x41...0x5A).contains(first), (2...63).contains(text.utf8.count) else {
-            return false
-        }
-        return text.utf8.allSatisfy {
-            (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || (0x30...0x39).contains($0)
-        }
+        guard let first = text.utf8.first, (2...63).contains(text.utf8.count) else { return false }
+        return first.isLetter && !first.isLowercase && text.utf8.allSatisfy { $0.isLetter || $0.isDigit }
     }
 }

@@ -70,17 +70,13 @@ enum IdentityProvider {
     /// The host and port that `HOST` or `HOST:PORT` says, the host in lower case; `nil` where it is no name.
     static func host(_ text: String) -> Endpoint? {
         guard let endpoint = Endpoint(text.contains(":") ? text : "\(text):443"), endpoint.port > 0,
-            Endpoint.isHostName(endpoint.host), let last = endpoint.host.split(separator: ".").last?.utf8.first,
-            (0x41...0x5A).contains(last) || (0x61...0x7A).contains(last)
+            Endpoint.isHostName(endpoint.host), endpoint.host.split(separator: ".").last?.utf8.first?.isLetter == true
         else { return nil }
         return Endpoint(host: endpoint.host.lowercased(), port: endpoint.port)
     }
 
     /// Whether a byte stands for itself in an authority or a path (RFC 3986, section 3.3), without `@`.
     private static func isOfURL(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        default: "-._~!$&'()*+,;=:/".utf8.contains(byte)
-        }
+        byte.isLetter || byte.isDigit || "-._~!$&'()*+,;=:/".utf8.contains(byte)
     }
 }

@@ -1,5 +1,4 @@
 package import ClusterModel
-internal import FoundationEssentials
 package import TendrilCore
 
 /// By what a seed pulls the images of control planes: copies of Secrets, for a pod names those of its own namespace only
@@ -24,14 +23,14 @@ package enum ImagePull {
     package static func copy(of original: KubernetesSecret, named name: String, for cluster: ClusterFacts)
         -> JSONValue?
     {
-        guard original.type == type, let data = original.data?[key], !data.isEmpty else { return nil }
+        guard original.type == type, let data = original[key], !data.isEmpty else { return nil }
         return [
             "apiVersion": "v1", "kind": "Secret", "type": .string(type),
             "metadata": [
                 "name": .string(copyName(of: name)), "namespace": .string(cluster.id),
                 "labels": Ownership.renderedLabels.merging([label: "true"]),
             ],
-            "data": [key: .string(data.base64EncodedString())],
+            "data": [key: .string(data.base64)],
         ]
     }
 }

@@ -3,9 +3,6 @@ import TendrilCore
 
 /// Pieces of pods as the control plane's parts share them.
 enum PodParts {
-    /// Where the Secret of this name is seen in a container.
-    static func path(_ secret: String, _ key: String) -> String { "/srv/tendril/\(secret)/\(key)" }
-
     /// What changes with the Secrets that pods read once, and so makes new pods.
     static let secretsNote = "tendril.dev/secrets"
 
@@ -57,13 +54,10 @@ enum PodParts {
         _ name: String,
         image: String,
         command: [String],
-        secrets: [String],
+        secrets: SecretMounts,
         requests: (cpu: String, memory: String),
         with more: JSONValue = [:]
     ) -> JSONValue {
-        let mounts = secrets.map { secret -> JSONValue in
-            ["name": .string(secret), "mountPath": .string("/srv/tendril/\(secret)"), "readOnly": true]
-        }
         let base: JSONValue = [
             "name": .string(name), "image": .string(image), "imagePullPolicy": "IfNotPresent",
             "command": .array(command.map { .string($0) }),
@@ -71,9 +65,9 @@ enum PodParts {
             "securityContext": Confinement.container(),
         ]
         guard case .array(let given)? = more["volumeMounts"] else {
-            return base.merging(["volumeMounts": .array(mounts)]).merging(more)
+            return base.merging(["volumeMounts": .array(secrets.mounts)]).merging(more)
         }
-        return base.merging(more).merging(["volumeMounts": .array(mounts + given)])
+        return base.merging(more).merging(["volumeMounts": .array(secrets.mounts + given)])
     }
 
     /// A pod's template: what changes of a Secret, or of a configuration that pods read once, makes new pods; so does another number
@@ -82,27 +76,22 @@ enum PodParts {
         _ cluster: ClusterFacts,
         _ component: String,
         containers: [JSONValue],
-        secrets: [String],
+        secrets: SecretMounts,
         digests: [String: String],
         volumes: [JSONValue] = [],
         configuration: String = "",
         graceSeconds: Int = 30,
         isAlone: Bool = false
     ) -> JSONValue {
-        let names = Array(Set(secrets)).sorted()
-        let sum = names.map { "\($0)=\(digests[$0] ?? "")" }.joined(separator: ",")
-        var notes: JSONValue = .object([secretsNote: .string(sum)])
+        var notes: JSONValue = .object([secretsNote: .string(secrets.sum(digests))])
         if !configuration.isEmpty { notes = notes.merging(["tendril.dev/configuration": .string(configuration)]) }
-        let mounted = names.map { name -> JSONValue in
-            ["name": .string(name), "secret": ["secretName": .string(name), "defaultMode": .integer(0o440)]]
-        }
         var spec: [String: JSONValue] = [
             "automountServiceAccountToken": false, "enableServiceLinks": false,
             "terminationGracePeriodSeconds": .integer(graceSeconds),
             "securityContext": Confinement.pod.merging([
                 "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
             ]),
-            "containers": .array(containers), "volumes": .array(mounted + volumes),
+            "containers": .array(containers), "volumes": .array(secrets.volumes + volumes),
         ]
         if cluster.spec.controlPlane.replicas > 1, !isAlone {
             let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]

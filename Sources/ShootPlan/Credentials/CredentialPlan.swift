@@ -1,42 +1,9 @@
 internal import ClusterModel
 package import TendrilCore
 
-/// The CAs of a shoot; each is a Secret of this name in the shoot's namespace.
-package enum Authority: String, CaseIterable, Sendable {
-    /// Signs the API server's certificate, and the one by which the API server proves itself to kubelets.
-    case cluster = "ca"
-    /// Signs users of the API: people, control plane, kubelets.
-    case client = "ca-client"
-    /// Signs the certificates that kubelets serve with.
-    case kubelet = "ca-kubelet"
-    case frontProxy = "ca-front-proxy"
-    case etcd = "ca-etcd"
-    /// Signs both ends of the link, and the agents.
-    case vpn = "ca-vpn"
-
-    /// For how many days it is valid.
-    package static let days = 3650
-
-    /// The Secret with the certificates alone, for those who only believe it.
-    package var bundle: String { "\(rawValue)-bundle" }
-
-    /// Whether people and pods look for what it signs at the API server, so that they need time to follow another.
-    package var isServed: Bool { self == .cluster }
-
-    /// Whose certificates stand in the bundle: users of the API are vouched for by two authorities.
-    package var believed: [Authority] { self == .client ? [.client, .vpn] : [self] }
-}
-
-/// Keys that are no certificates; each is a Secret of this name in the shoot's namespace.
-package enum KeyName: String, CaseIterable, Sendable {
-    case serviceAccount = "service-account-key"
-    case etcdEncryption = "etcd-encryption-key"
-    case gate = "vpn-gate-key"
-    case nodeSigning = "node-signing-key"
-}
-
-/// A certificate that the shoot needs: a Secret of this name in the shoot's namespace.
+/// A certificate that the shoot needs.
 package struct LeafPlan: Hashable, Sendable {
+    /// Of the certificate, and of its Secret.
     package let name: String
     package let authority: Authority
     package let user: String
@@ -49,6 +16,10 @@ package struct LeafPlan: Hashable, Sendable {
     /// The API server's URL, where a kubeconfig is wanted.
     package var server: String?
 
+    fileprivate init(_ name: LeafName, _ authority: Authority, user: String) {
+        (self.name, self.authority, self.user) = (name.rawValue, authority, user)
+    }
+
     /// For how many days a leaf is valid; it is renewed after four fifths of them.
     package static let days = 90
     /// The same for people's kubeconfigs.
@@ -58,7 +29,7 @@ package struct LeafPlan: Hashable, Sendable {
     /// For how many days it is valid.
     package var lifetimeDays: Int { name == Self.people ? Self.peopleDays : Self.days }
     /// The name of the certificate by which people come.
-    package static let people = "kubeconfig"
+    package static let people = LeafName.people.rawValue
 
     /// What identifies it for a decision whether to issue it anew.
     package var inputs: JSONValue {
@@ -71,78 +42,41 @@ package struct LeafPlan: Hashable, Sendable {
     }
 }
 
-/// Where the parts of a control plane are reached.
-package struct ControlPlaneAddresses: Codable, Hashable, Sendable {
-    /// A port of a host that answers outside the seed.
-    package struct Outside: Codable, Hashable, Sendable {
-        package var host: String
-        package var port: Int
-
-        package init(host: String, port: Int) { (self.host, self.port) = (host, port) }
-
-        /// `host:port`, with brackets around an IPv6 address.
-        package var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-    }
-
-    /// The cluster IP of etcd's Service in the seed.
-    package var etcd: String
-    /// The cluster IP of the API server's Service in the seed.
-    package var apiServer: String
-    /// The front door.
-    package var frontDoor: Outside
-    /// Where nodes link to.
-    package var link: Outside
-    /// Hosts that were the front door's: machines that know it by these still have to believe it.
-    package var former: [String]?
-
-    package init(etcd: String, apiServer: String, frontDoor: Outside, link: Outside) {
-        (self.etcd, self.apiServer, self.frontDoor, self.link) = (etcd, apiServer, frontDoor, link)
-    }
-
-    /// The same after other ones: their hosts are kept, the last few of them.
-    package func following(_ before: ControlPlaneAddresses) -> ControlPlaneAddresses {
-        var kept = (before.former ?? []).filter { $0 != before.frontDoor.host } + [before.frontDoor.host]
-        kept.removeAll { $0 == frontDoor.host }
-        var next = self
-        next.former = kept.isEmpty ? nil : Array(kept.suffix(4))
-        return next
-    }
-}
-
 /// Says which certificates a shoot needs.
 package enum CredentialPlan {
     /// Every leaf.
     package static func leaves(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
-        let inside = "https://\(url(addresses.apiServer)):443"
-        let outside = "https://\(addresses.frontDoor.text)"
-        func client(_ name: String, _ user: String, groups: [String] = [], server: String) -> LeafPlan {
-            var leaf = LeafPlan(name: name, authority: .client, user: user)
+        let (inside, outside) = (addresses.apiServerURL, addresses.frontDoorURL)
+        func client(_ name: LeafName, _ user: String, groups: [String] = [], server: String) -> LeafPlan {
+            var leaf = LeafPlan(name, .client, user: user)
             (leaf.groups, leaf.isClient, leaf.server) = (groups, true, server)
             return leaf
         }
         return servers(cluster, addresses) + [
-            client("kube-controller-manager", "system:kube-controller-manager", server: inside),
-            client("kube-scheduler", "system:kube-scheduler", server: inside),
-            client("tendril-coordinator", "tendril-coordinator", groups: ["system:masters"], server: inside),
-            client("tendril-approver", "tendril-approver", groups: ["system:masters"], server: inside),
+            client(.controllerManager, "system:kube-controller-manager", server: inside),
+            client(.scheduler, "system:kube-scheduler", server: inside),
+            client(.coordinator, "tendril-coordinator", groups: ["system:masters"], server: inside),
+            client(.approver, "tendril-approver", groups: ["system:masters"], server: inside),
             // It stands beside the API server.
-            client(APIServer.nodesReader, nodesReader, server: "https://127.0.0.1:6443"),
-            client("kube-proxy", "system:kube-proxy", server: outside),
-            client(LeafPlan.people, "tendril:admin", groups: ["system:masters"], server: outside),
+            client(.nodes, nodesReader, server: "https://127.0.0.1:6443"),
+            client(.kubeProxy, "system:kube-proxy", server: outside),
+            client(.people, "tendril:admin", groups: ["system:masters"], server: outside),
         ]
     }
 
     /// The user that reads Nodes for the tunnel's server, and nothing else.
     static let nodesReader = "tendril:vpn-server"
+    /// As whom the API server speaks with kubelets.
+    static let kubeletsUser = "kube-apiserver-kubelet-client"
 
     private static func servers(_ cluster: ClusterFacts, _ addresses: ControlPlaneAddresses) -> [LeafPlan] {
-        var etcd = LeafPlan(name: "etcd-server", authority: .etcd, user: "etcd")
+        var etcd = LeafPlan(.etcdServer, .etcd, user: "etcd")
         (etcd.isServer, etcd.isClient) = (true, true)
         etcd.hosts = ["localhost", "etcd", "etcd.\(cluster.id)", "etcd.\(cluster.id).svc"]
         etcd.addresses = ["127.0.0.1", addresses.etcd].compactMap { IPAddress($0) }
-        var etcdClient = LeafPlan(name: "etcd-client", authority: .etcd, user: "kube-apiserver")
+        var etcdClient = LeafPlan(.etcdClient, .etcd, user: "kube-apiserver")
         etcdClient.isClient = true
-        var server = LeafPlan(name: "kube-apiserver", authority: .cluster, user: "kube-apiserver")
+        var server = LeafPlan(.apiServer, .cluster, user: "kube-apiserver")
         server.isServer = true
         server.hosts = [
             "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
@@ -153,15 +87,11 @@ package enum CredentialPlan {
         for host in [addresses.frontDoor.host] + (addresses.former ?? []) {
             if let address = IPAddress(host) { server.addresses.append(address) } else { server.hosts.append(host) }
         }
-        var kubelets = LeafPlan(
-            name: "kube-apiserver-kubelet",
-            authority: .cluster,
-            user: "kube-apiserver-kubelet-client"
-        )
+        var kubelets = LeafPlan(.kubelets, .cluster, user: kubeletsUser)
         kubelets.isClient = true
-        var front = LeafPlan(name: "front-proxy", authority: .frontProxy, user: "front-proxy")
+        var front = LeafPlan(.frontProxy, .frontProxy, user: "front-proxy")
         front.isClient = true
-        var tunnel = LeafPlan(name: "vpn-server", authority: .vpn, user: "vpn-server")
+        var tunnel = LeafPlan(.tunnel, .vpn, user: "vpn-server")
         tunnel.isServer = true
         tunnel.uris = ["spiffe://\(cluster.id)/vpn/server/s1"]
         let all = [etcd, etcdClient, server, kubelets, front, tunnel]
@@ -170,10 +100,8 @@ package enum CredentialPlan {
 
     /// Of whoever makes snapshots of etcd.
     private static func snapshots() -> LeafPlan {
-        var leaf = LeafPlan(name: SnapshotJobs.certificate, authority: .etcd, user: "tendril-snapshots")
+        var leaf = LeafPlan(.snapshots, .etcd, user: "tendril-snapshots")
         leaf.isClient = true
         return leaf
     }
-
-    private static func url(_ address: String) -> String { address.contains(":") ? "[\(address)]" : address }
 }

@@ -17,7 +17,7 @@ package struct CloudObjects: Sendable {
     package init(_ services: [KubernetesService], _ volumes: [PersistentVolume], _ claims: [PersistentVolumeClaim]) {
         self.services = services.filter(\.isBalanced).map(\.metadata)
         self.volumes = volumes.filter(\.goesWithItsClaim)
-        let going = Set(self.volumes.compactMap(\.metadata.name))
+        let going = Set(self.volumes.map(\.name))
         unbound = claims.filter { ($0.spec?.volumeName ?? "").isEmpty }.map(\.metadata)
         self.claims = claims.filter { going.contains($0.spec?.volumeName ?? "") }.map(\.metadata) + unbound
     }
@@ -45,7 +45,7 @@ package struct CloudObjects: Sendable {
 
     private static func name(_ volume: PersistentVolume) -> String {
         let handle = volume.handle.map { " (\($0.prefix(64)))" } ?? ""
-        return "PersistentVolume \(volume.metadata.name ?? "")\(handle)"
+        return "PersistentVolume \(volume.name)\(handle)"
     }
 
     private static func place(_ object: ObjectMetadata) -> String { "\(object.namespace ?? "")/\(object.name ?? "")" }

@@ -28,7 +28,7 @@ package enum CloudPace {
     ///   - pools: as they are wanted.
     /// - Returns: whether a node is not ready, a pool is too small, or a name is kept for a machine that is no node.
     package static func isDoubtful(_ nodes: [Node], issued: [String], _ pools: [Shoot.Worker]) -> Bool {
-        let names = Set(nodes.compactMap(\.metadata.name))
+        let names = Set(nodes.map(\.name))
         return nodes.contains { $0.pool != nil && !$0.isReady } || issued.contains { !names.contains($0) }
             || pools.contains { pool in nodes.count { $0.pool == pool.name } < pool.minimum }
     }

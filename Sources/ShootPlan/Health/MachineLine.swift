@@ -33,14 +33,12 @@ package struct MachineLine: Codable, Hashable, Sendable {
         _ leases: [Lease],
         at now: UInt64
     ) -> [MachineLine] {
-        let nodesByName = named(nodes, \.metadata)
-        let bootstrapsByName = named(bootstraps, \.metadata)
-        let leasesByName = named(leases, \.metadata)
-        return Set(nodesByName.keys).union(bootstrapsByName.keys).sorted().compactMap { name in
-            let lease = leasesByName[TendrilAPI.agentLease(machine: name)]
+        let (nodes, bootstraps, leases) = (nodes.byName, bootstraps.byName, leases.byName)
+        return Set(nodes.keys).union(bootstraps.keys).sorted().compactMap { name in
+            let lease = leases[TendrilAPI.agentLease(machine: name)]
             let heard = lease?.spec?.renewTime.flatMap(KubernetesTime.seconds)
             let silence = heard.map { now > $0 ? now - $0 : 0 }
-            let (node, bootstrap) = (nodesByName[name], bootstrapsByName[name])
+            let (node, bootstrap) = (nodes[name], bootstraps[name])
             let hasEnded = node == nil && bootstrap?.status?.phase == .done && (silence ?? .max) > patience
             return hasEnded ? nil : MachineLine(name, node, bootstrap, silence)
         }
@@ -68,11 +66,5 @@ package struct MachineLine: Codable, Hashable, Sendable {
         }
         if let silence, silence > patience { return "nothing is heard of its agent" }
         return nil
-    }
-
-    private static func named<Object>(_ objects: [Object], _ metadata: KeyPath<Object, ObjectMetadata>) -> [String:
-        Object]
-    {
-        Dictionary(objects.map { ($0[keyPath: metadata].name ?? "", $0) }) { first, _ in first }
     }
 }

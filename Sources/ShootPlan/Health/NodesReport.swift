@@ -53,11 +53,11 @@ package struct NodesReport: Hashable, Sendable {
     }
 
     private static func ailment(_ node: Node) -> String? {
-        node.complaints.first.map { "node \(node.metadata.name ?? ""): \($0.message ?? $0.reason ?? $0.type)" }
+        node.complaints.first.map { "node \(node.name): \($0.message ?? $0.reason ?? $0.type)" }
     }
 
     private static func problem(_ node: Node, _ generations: [String: Int], _ release: KubernetesVersion?) -> String? {
-        let name = node.metadata.name ?? ""
+        let name = node.name
         guard node.isReady else { return "node \(name) is not ready" }
         guard let pool = node.pool, generations[pool] != nil else { return nil }
         guard let (applied, wanted) = progress(node, generations) else {
@@ -81,7 +81,7 @@ package struct NodesReport: Hashable, Sendable {
 
     /// Machines that never became nodes say themselves why.
     private static func strangers(_ nodes: [Node], _ bootstraps: [NodeBootstrap]) -> [String] {
-        let known = Set(nodes.compactMap(\.metadata.name))
+        let known = Set(nodes.map(\.name))
         return bootstraps.compactMap { bootstrap in
             guard let name = bootstrap.metadata.name, !known.contains(name), let status = bootstrap.status,
                 let error = status.error

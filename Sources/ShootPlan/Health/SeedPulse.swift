@@ -27,17 +27,17 @@ package struct SeedPulse: Sendable {
     ///   - now: by the own monotonic clock.
     /// - Returns: the names of those that have been silent for too long since this looks at them.
     package mutating func silent(_ seeds: [Seed], at now: MonotonicTime) -> Set<String> {
-        if let lastLook, now.since(lastLook) > Self.longestPause.value { beats = [:] }
+        if let lastLook, now.since(lastLook) > Self.longestPause { beats = [:] }
         lastLook = now
         var next: [String: Beat] = [:]
         for seed in seeds {
-            let stamp = seed.status?.conditions?.first { $0.type == Seed.ready }?.lastHeartbeatTime
+            let stamp = seed.status?.conditions?[Seed.ready]?.lastHeartbeatTime
             let known = beats[seed.name]
             next[seed.name] =
                 known.map { $0.stamp == stamp ? $0 : Beat(stamp: stamp, seen: now) } ?? Beat(stamp: stamp, seen: now)
         }
         beats = next
-        return Set(beats.filter { now.since($0.value.seen) > Self.patience.value }.keys)
+        return Set(beats.filter { now.since($0.value.seen) > Self.patience }.keys)
     }
 }
 

@@ -59,24 +59,26 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
     /// Every problem; none means that it can be used.
     package var problems: [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        func check(_ holds: Bool, _ path: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem(path, reason)) }
+        problems.require(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
+        problems.require(kind == Self.kind, "kind", "must be \(Self.kind)")
+        problems.require(Endpoint.isHostName(seed), "seed", "is no DNS name")
+        problems.require(!images.kubernetes.isEmpty, "images.kubernetes", "is empty")
+        problems.require(!images.tendril.isEmpty, "images.tendril", "is empty")
+        problems.require(!machineImages.isEmpty, "machineImages", "is empty")
+        let names = Set(machineImages.map(\.name))
+        problems.require(names.count == machineImages.count, "machineImages", "holds a name twice")
+        problems.require(concurrency.map { (1...1000).contains($0) } ?? true, "concurrency", "is not 1 to 1000")
+        problems.require(syncMinutes.map { (1...10080).contains($0) } ?? true, "syncMinutes", "is not 1 to 10080")
+        let paths = [
+            ("terraform.program", terraform?.program), ("terraform.workspace", terraform?.workspace),
+            ("webhook.certificate", webhook?.certificate), ("webhook.key", webhook?.key),
+        ]
+        for case (let path, let text?) in paths {
+            problems.require(text.hasPrefix("/"), path, "is no absolute path")
         }
-        check(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
-        check(kind == Self.kind, "kind", "must be \(Self.kind)")
-        check(Endpoint.isHostName(seed), "seed", "is no DNS name")
-        check(!images.kubernetes.isEmpty, "images.kubernetes", "is empty")
-        check(!images.tendril.isEmpty, "images.tendril", "is empty")
-        check(!machineImages.isEmpty, "machineImages", "is empty")
-        check(Set(machineImages.map(\.name)).count == machineImages.count, "machineImages", "holds a name twice")
-        check(terraform.map { $0.program.hasPrefix("/") } ?? true, "terraform.program", "is no absolute path")
-        check(terraform.map { $0.workspace.hasPrefix("/") } ?? true, "terraform.workspace", "is no absolute path")
-        check(concurrency.map { (1...1000).contains($0) } ?? true, "concurrency", "is not 1 to 1000")
-        check(syncMinutes.map { (1...10080).contains($0) } ?? true, "syncMinutes", "is not 1 to 10080")
-        check(metrics.map { Endpoint($0) != nil } ?? true, "metrics", "is not ADDRESS:PORT")
-        check(webhook.map { Endpoint($0.listen) != nil } ?? true, "webhook.listen", "is not ADDRESS:PORT")
-        check(webhook.map { $0.certificate.hasPrefix("/") } ?? true, "webhook.certificate", "is no absolute path")
-        check(webhook.map { $0.key.hasPrefix("/") } ?? true, "webhook.key", "is no absolute path")
+        for case (let path, let text?) in [("metrics", metrics), ("webhook.listen", webhook?.listen)] {
+            problems.require(Endpoint(text) != nil, path, "is not ADDRESS:PORT")
+        }
         problems += LogChoice.problems(level: logLevel, format: logFormat)
         return problems
     }

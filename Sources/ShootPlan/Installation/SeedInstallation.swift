@@ -148,19 +148,16 @@ package struct SeedInstallation: Sendable {
     /// - Returns: the problems.
     package static func problems(_ configuration: CoordinatorConfiguration, seed: String) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        if configuration.seed != seed {
-            problems.append(ConfigurationProblem("seed", "is \(configuration.seed), and the Seed's name is \(seed)"))
-        }
+        let named = configuration.seed
+        problems.require(named == seed, "seed", "is \(named), and the Seed's name is \(seed)")
         let kubeconfigs = [
             ("gardenKubeconfig", configuration.gardenKubeconfig), ("seedKubeconfig", configuration.seedKubeconfig),
         ]
         for (path, value) in kubeconfigs where value != nil {
-            problems.append(ConfigurationProblem(path, "is for two clusters, which are installed from deploy/"))
+            problems.add(path, "is for two clusters, which are installed from deploy/")
         }
         if let namespace = configuration.namespace, namespace != Self.namespace {
-            problems.append(
-                ConfigurationProblem("namespace", "is \(namespace), and the coordinator lives in \(Self.namespace)")
-            )
+            problems.add("namespace", "is \(namespace), and the coordinator lives in \(Self.namespace)")
         }
         return problems
     }

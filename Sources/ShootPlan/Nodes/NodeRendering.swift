@@ -92,7 +92,7 @@ package enum NodeRendering {
         kubelet.binary = image.kubelet
         kubelet.environment = image.kubeletEnvironment
         kubelet.labels = (pool.labels ?? [:]).merging([TokenGrant.poolLabel: pool.name]) { $1 }
-        kubelet.taints = pool.taints?.map { .init(key: $0.key, value: $0.value, effect: $0.effect) }
+        kubelet.taints = pool.taints
         var configuration: JSONValue = [
             "clusterDNS": .array(cluster.serviceAddress(10).map { [.string("\($0)")] } ?? [])
         ]

@@ -77,6 +77,6 @@ extension NodeBootstrap {
     /// Whether its machine never was a Node, beside the names of all Nodes; one that was has lost it, and nobody but its
     /// owner knows why.
     package func isUnborn(beside nodes: Set<String>) -> Bool {
-        !nodes.contains(metadata.name ?? "") && status?.phase != .done
+        !nodes.contains(name) && status?.phase != .done
     }
 }

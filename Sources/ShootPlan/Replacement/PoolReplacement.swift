@@ -65,8 +65,6 @@ package struct PoolReplacement: Sendable {
 }
 
 extension Node {
-    fileprivate var name: String { metadata.name ?? "" }
-
     /// Whether its machine says that it is of another class than is wanted.
     package func isOutdated(wanted: String) -> Bool { machineClass.map { $0 != wanted } ?? false }
 }

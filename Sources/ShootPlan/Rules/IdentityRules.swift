@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import NodePlan
 import TendrilCore
 
@@ -13,11 +12,11 @@ enum IdentityRules {
         guard let oidc = spec.controlPlane.oidc else { return [] }
         var problems: [ConfigurationProblem] = []
         func check(_ holds: Bool, _ field: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem("\(path).\(field)", reason)) }
+            problems.require(holds, "\(path).\(field)", reason)
         }
         if let version = KubernetesVersion(spec.kubernetes.version), !KubernetesTraits(version).asksIssuersByEgress {
             let reason = "an earlier API server asks the issuer from the seed's network, which is closed"
-            problems.append(ConfigurationProblem(path, "needs Kubernetes 1.34: \(reason)"))
+            problems.add(path, "needs Kubernetes 1.34: \(reason)")
         }
         let form = "is no https URL of a named host without user, query and fragment"
         check(IdentityProvider.issuer(oidc.issuerURL) != nil, "issuerURL", form)
@@ -63,7 +62,7 @@ enum IdentityRules {
 
     /// Whether a text is 1 to so many printable characters of ASCII without spaces.
     private static func isPlain(_ text: String, _ most: Int) -> Bool {
-        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy(\.isVisible)
     }
 
     /// Whether a text is certificates in PEM and nothing else, as far as that is seen without reading them (RFC 7468).
@@ -77,7 +76,7 @@ enum IdentityRules {
             case (begin, nil): body = ""
             case (end, let inner?):
                 // Any certificate is a sequence (X.690).
-                guard Data(base64Encoded: inner)?.first == 0x30 else { return false }
+                guard [UInt8](base64: inner)?.first == 0x30 else { return false }
                 (body, count) = (nil, count + 1)
             case (let inner, let known?): body = known + inner
             default: return false

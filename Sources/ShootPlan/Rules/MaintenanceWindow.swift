@@ -33,10 +33,10 @@ package struct MaintenanceWindow: Hashable, Sendable {
         let path = "spec.maintenance.timeWindow"
         var problems: [ConfigurationProblem] = []
         for (field, text) in [("begin", window.begin), ("end", window.end)] where minutes(text) == nil {
-            problems.append(ConfigurationProblem("\(path).\(field)", "is no time of a day such as 22:30"))
+            problems.add("\(path).\(field)", "is no time of a day such as 22:30")
         }
         if let own = MaintenanceWindow(spec), own.length < shortest {
-            problems.append(ConfigurationProblem(path, "is shorter than \(shortest) minutes"))
+            problems.add(path, "is shorter than \(shortest) minutes")
         }
         return problems
     }
@@ -44,7 +44,7 @@ package struct MaintenanceWindow: Hashable, Sendable {
     private static func minutes(_ text: String) -> Int? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2,
-            parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+            parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy(\.isDigit) }),
             let hour = Int(parts[0]), let minute = Int(parts[1]), hour < 24, minute < 60
         else { return nil }
         return hour * 60 + minute

@@ -33,20 +33,18 @@ struct NetworkRules {
     mutating func add(_ path: String, _ text: String, from shortest: Int, to longest: Int) {
         guard let prefix = read(path, text) else { return }
         guard prefix.family == .v4 else {
-            problems.append(ConfigurationProblem(path, "\(text) is no network of IPv4"))
+            problems.add(path, "\(text) is no network of IPv4")
             return
         }
         if prefix.length > longest {
-            problems.append(ConfigurationProblem(path, "\(text) is smaller than a /\(longest)"))
+            problems.add(path, "\(text) is smaller than a /\(longest)")
         }
         if prefix.length < shortest {
-            problems.append(ConfigurationProblem(path, "\(text) is larger than a /\(shortest)"))
+            problems.add(path, "\(text) is larger than a /\(shortest)")
         }
         for reserved in ReservedNetwork.all {
             if let other = IPPrefix(reserved.prefix), other.overlaps(prefix) {
-                problems.append(
-                    ConfigurationProblem(path, "\(text) overlaps \(reserved.prefix), which is \(reserved.purpose)")
-                )
+                problems.add(path, "\(text) overlaps \(reserved.prefix), which is \(reserved.purpose)")
             }
         }
         keepApart(path, text, prefix)
@@ -59,7 +57,7 @@ struct NetworkRules {
 
     private mutating func read(_ path: String, _ text: String) -> IPPrefix? {
         guard let prefix = IPPrefix(text) else {
-            problems.append(ConfigurationProblem(path, "\(text) is no network, such as 10.0.0.0/16"))
+            problems.add(path, "\(text) is no network, such as 10.0.0.0/16")
             return nil
         }
         return prefix
@@ -68,7 +66,7 @@ struct NetworkRules {
     /// Compares with the ranges that were taken before, but for that of one field.
     private mutating func keepApart(_ path: String, _ text: String, _ prefix: IPPrefix, besides shared: String? = nil) {
         for other in named where other.prefix.overlaps(prefix) && other.path != shared {
-            problems.append(ConfigurationProblem(path, "\(text) overlaps \(other.path), \(other.prefix)"))
+            problems.add(path, "\(text) overlaps \(other.path), \(other.prefix)")
         }
         named.append((path, prefix))
     }
@@ -78,7 +76,7 @@ struct NetworkRules {
         guard let prefix = IPPrefix(text), prefix.family == .v4, prefix.length <= 24 else { return }
         let parts = 1 << (24 - prefix.length)
         guard nodes > parts else { return }
-        problems.append(ConfigurationProblem(path, "\(text) has room for \(parts) nodes, and pools may have \(nodes)"))
+        problems.add(path, "\(text) has room for \(parts) nodes, and pools may have \(nodes)")
     }
 
     /// Compares with a range of the seed.
@@ -86,11 +84,11 @@ struct NetworkRules {
     /// Streams need no difference; nodes, though, reach their control plane in the seed by its addresses.
     mutating func compare(withSeed path: String, _ text: String) {
         guard let prefix = IPPrefix(text) else {
-            problems.append(ConfigurationProblem("spec.seedName", "the seed's \(path), \(text), are no network"))
+            problems.add("spec.seedName", "the seed's \(path), \(text), are no network")
             return
         }
         for own in named where own.prefix.overlaps(prefix) {
-            problems.append(ConfigurationProblem(own.path, "\(own.prefix) overlaps the seed's \(path), \(prefix)"))
+            problems.add(own.path, "\(own.prefix) overlaps the seed's \(path), \(prefix)")
         }
     }
 }

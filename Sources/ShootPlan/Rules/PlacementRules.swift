@@ -13,8 +13,8 @@ enum PlacementRules {
         var problems: [ConfigurationProblem] = []
         for (key, value) in (seed.placement?.nodeSelector ?? [:]).sorted(by: { $0.key < $1.key }) {
             let path = "spec.placement.nodeSelector[\(key)]"
-            if !LabelRules.isKey(key) { problems.append(ConfigurationProblem(path, "is no label's key")) }
-            if !LabelRules.isValue(value) { problems.append(ConfigurationProblem(path, "is no label's value")) }
+            problems.require(LabelRules.isKey(key), path, "is no label's key")
+            problems.require(LabelRules.isValue(value), path, "is no label's value")
         }
         for (index, toleration) in (seed.placement?.tolerations ?? []).enumerated() {
             problems += Self.problems(toleration, at: "spec.placement.tolerations[\(index)]")
@@ -22,10 +22,9 @@ enum PlacementRules {
         var seen: Set<String> = []
         for (index, name) in (seed.imagePullSecrets ?? []).enumerated() {
             let path = "spec.imagePullSecrets[\(index)]"
-            if !NodeName.isValid(name) || name.utf8.count > longestSecretName {
-                problems.append(ConfigurationProblem(path, "is no Secret's name of at most \(longestSecretName) bytes"))
-            }
-            if !seen.insert(name).inserted { problems.append(ConfigurationProblem(path, "\(name) is there twice")) }
+            let isName = NodeName.isValid(name) && name.utf8.count <= longestSecretName
+            problems.require(isName, path, "is no Secret's name of at most \(longestSecretName) bytes")
+            problems.require(seen.insert(name).inserted, path, "\(name) is there twice")
         }
         return problems
     }
@@ -33,7 +32,7 @@ enum PlacementRules {
     private static func problems(_ toleration: Seed.Toleration, at path: String) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         func check(_ holds: Bool, _ field: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem("\(path).\(field)", reason)) }
+            problems.require(holds, "\(path).\(field)", reason)
         }
         let kind = toleration.operator ?? "Equal"
         check(["Equal", "Exists"].contains(kind), "operator", "is neither Equal nor Exists")
@@ -47,8 +46,8 @@ enum PlacementRules {
             check(LabelRules.isValue(value), "value", "is no taint's value")
         }
         if let effect = toleration.effect {
-            let isKnown = ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(effect)
-            check(isKnown, "effect", "is none of NoSchedule, PreferNoSchedule, NoExecute")
+            let effects = Node.Taint.effects
+            check(effects.contains(effect), "effect", "is none of \(effects.joined(separator: ", "))")
         }
         if let seconds = toleration.tolerationSeconds {
             check(toleration.effect == "NoExecute", "tolerationSeconds", "is for NoExecute only")

@@ -55,5 +55,5 @@ package enum SeedFit {
 
 extension Seed {
     /// Whether a coordinator says that it takes care of it.
-    fileprivate var isReady: Bool { status?.conditions?.first { $0.type == Seed.ready }?.status == "True" }
+    fileprivate var isReady: Bool { status?.conditions?[Seed.ready]?.status == "True" }
 }

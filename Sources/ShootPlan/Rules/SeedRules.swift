@@ -10,12 +10,11 @@ package enum SeedRules {
     /// - Returns: the problems, each with its field.
     package static func problems(_ seed: Seed) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
-        if seed.name.isEmpty { problems.append(ConfigurationProblem("metadata.name", "is missing")) }
-        if seed.spec.exposure.type == .nodePort, (seed.spec.exposure.address ?? "").isEmpty {
-            problems.append(ConfigurationProblem("spec.exposure.address", "is missing: where NodePort is reached"))
-        }
+        problems.require(!seed.name.isEmpty, "metadata.name", "is missing")
+        let isReached = seed.spec.exposure.type != .nodePort || !(seed.spec.exposure.address ?? "").isEmpty
+        problems.require(isReached, "spec.exposure.address", "is missing: where NodePort is reached")
         for key in (seed.spec.exposure.annotations ?? [:]).keys.sorted() where !LabelRules.isKey(key) {
-            problems.append(ConfigurationProblem("spec.exposure.annotations[\(key)]", "is no annotation's key"))
+            problems.add("spec.exposure.annotations[\(key)]", "is no annotation's key")
         }
         problems += PlacementRules.problems(seed.spec)
         if let snapshots = seed.spec.snapshots { problems += SnapshotRules.problems(snapshots) }

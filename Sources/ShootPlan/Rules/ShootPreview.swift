@@ -36,12 +36,12 @@ package struct ShootPreview: Encodable, Sendable {
 
         /// Takes nodes, and what machines say that are none yet.
         package init(_ nodes: [Node], _ bootstraps: [NodeBootstrap]) {
-            let known = Set(nodes.compactMap(\.metadata.name))
+            let known = Set(nodes.map(\.name))
             let machines =
-                nodes.map { ($0.pool, $0.metadata.name) }
-                + bootstraps.filter { $0.isUnborn(beside: known) }.map { ($0.spec?.pool, $0.metadata.name) }
-            for case (let pool?, let name?) in machines { all[pool, default: []].append(name) }
-            lasting = Set(nodes.filter { $0.machineClass == nil }.compactMap(\.metadata.name))
+                nodes.map { ($0.pool, $0.name) }
+                + bootstraps.filter { $0.isUnborn(beside: known) }.map { ($0.spec?.pool, $0.name) }
+            for case (let pool?, let name) in machines { all[pool, default: []].append(name) }
+            lasting = Set(nodes.filter { $0.machineClass == nil }.map(\.name))
         }
 
         /// The names of a pool's machines that an effect reaches, in their order.

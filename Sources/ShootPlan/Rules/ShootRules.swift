@@ -22,29 +22,19 @@ package enum ShootRules {
         var problems = names(shoot) + networks(shoot.spec, seed) + pools(shoot.spec, images)
         problems += MaintenanceWindow.problems(shoot.spec) + provider(shoot.spec)
         problems += ControlPlaneRules.problems(shoot.spec)
-        if KubernetesVersion(shoot.spec.kubernetes.version).map({ $0.minor > newestMinor }) ?? true {
-            problems.append(
-                ConfigurationProblem(
-                    "spec.kubernetes.version",
-                    "\(shoot.spec.kubernetes.version) is no release from 1.20.0 to 1.\(newestMinor)"
-                )
-            )
-        }
-        if ((try? CanonicalJSON.bytes(shoot.spec).count) ?? .max) > Self.largestSpec {
-            problems.append(ConfigurationProblem("spec", "has more than \(Self.largestSpec >> 10) KiB"))
-        }
-        if !(1...5).contains(shoot.spec.controlPlane.replicas) {
-            let replicas = shoot.spec.controlPlane.replicas
-            problems.append(ConfigurationProblem("spec.controlPlane.replicas", "\(replicas) is not 1 to 5"))
-        }
-        if !(1...16).contains(shoot.spec.vpn.lanes) {
-            problems.append(ConfigurationProblem("spec.vpn.lanes", "\(shoot.spec.vpn.lanes) is not 1 to 16"))
-        }
+        let version = shoot.spec.kubernetes.version
+        let (replicas, lanes) = (shoot.spec.controlPlane.replicas, shoot.spec.vpn.lanes)
+        problems.require(
+            KubernetesVersion(version).map { $0.minor <= newestMinor } ?? false,
+            "spec.kubernetes.version",
+            "\(version) is no release from 1.20.0 to 1.\(newestMinor)"
+        )
+        let size = (try? CanonicalJSON.bytes(shoot.spec).count) ?? .max
+        problems.require(size <= largestSpec, "spec", "has more than \(largestSpec >> 10) KiB")
+        problems.require((1...5).contains(replicas), "spec.controlPlane.replicas", "\(replicas) is not 1 to 5")
+        problems.require((1...16).contains(lanes), "spec.vpn.lanes", "\(lanes) is not 1 to 16")
         return problems
     }
-
-    /// Of a node's /24 the first address is its own and the last nobody's; a few are on their way from one pod to the next.
-    private static let podsOfNode = 250
 
     /// What is remembered of a shoot holds its spec, and has to fit into a ConfigMap (Kubernetes documentation: 1 MiB).
     private static let largestSpec = 256 << 10
@@ -65,7 +55,7 @@ package enum ShootRules {
         var problems: [ConfigurationProblem] = []
         func keep<Value: Equatable>(_ path: String, _ field: (Shoot.Spec) -> Value?) {
             if let before = field(old), field(new) != before {
-                problems.append(ConfigurationProblem(path, "cannot be changed from \(before)"))
+                problems.add(path, "cannot be changed from \(before)")
             }
         }
         keep("spec.seedName", \.seedName)
@@ -148,18 +138,14 @@ package enum ShootRules {
         var problems: [ConfigurationProblem] = []
         for (path, text) in [("metadata.name", shoot.name), ("metadata.namespace", shoot.namespace)]
         where !TechnicalID.isPart(text) {
-            problems.append(
-                ConfigurationProblem(path, "\"\(text)\" is no label in lower case without two hyphens in a row")
-            )
+            problems.add(path, "\"\(text)\" is no label in lower case without two hyphens in a row")
         }
-        if problems.isEmpty, TechnicalID(project: shoot.namespace, name: shoot.name) == nil {
-            problems.append(
-                ConfigurationProblem(
-                    "metadata.name",
-                    "is longer than \(TechnicalID.maximumBytes) bytes together with its namespace"
-                )
-            )
-        }
+        guard problems.isEmpty else { return problems }
+        problems.require(
+            TechnicalID(project: shoot.namespace, name: shoot.name) != nil,
+            "metadata.name",
+            "is longer than \(TechnicalID.maximumBytes) bytes together with its namespace"
+        )
         return problems
     }
 
@@ -183,72 +169,11 @@ package enum ShootRules {
     private static func pools(_ spec: Shoot.Spec, _ images: [MachineImage]?) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         var seen: Set<String> = []
-        if spec.workers.isEmpty { problems.append(ConfigurationProblem("spec.workers", "is empty")) }
+        problems.require(!spec.workers.isEmpty, "spec.workers", "is empty")
         for (index, pool) in spec.workers.enumerated() {
-            let path = "spec.workers[\(index)]"
-            func check(_ holds: Bool, _ field: String, _ reason: String) {
-                if !holds { problems.append(ConfigurationProblem("\(path).\(field)", reason)) }
-            }
-            check(
-                NodeName.isLabel(pool.name) && pool.name.utf8.count <= 15,
-                "name",
-                "is no label in lower case of at most 15 bytes"
-            )
-            check(seen.insert(pool.name).inserted, "name", "\(pool.name) is there twice")
-            check(pool.minimum >= 0, "minimum", "is negative")
-            check(pool.minimum <= pool.maximum, "minimum", "\(pool.minimum) is more than the maximum \(pool.maximum)")
-            check(spec.provider.type == .local || pool.machineType != nil, "machineType", "is missing")
-            if let images {
-                let name = pool.image ?? MachineImage.fallback
-                let image = images.named(name)
-                check(image != nil, "image", "\(name) is not known")
-                let isAtHand = image.map { spec.provider.type != .aws || $0.ami != nil } ?? true
-                check(isAtHand, "image", "\(name) has no ami, by which aws knows it")
-                if let releases = image?.kubernetes {
-                    let isThere = releases.contains(spec.kubernetes.version)
-                    let carried = releases.joined(separator: ", ")
-                    check(isThere, "image", "\(name) carries Kubernetes \(carried), not \(spec.kubernetes.version)")
-                }
-            }
-            for (key, value) in pool.labels ?? [:] {
-                let field = "labels[\(key)]"
-                check(LabelRules.isKey(key), field, "is no label's key")
-                check(LabelRules.isValue(value), field, "\"\(value)\" is no label's value")
-                check(!isReserved(key), field, "is set by Kubernetes or by us")
-            }
-            for (number, taint) in (pool.taints ?? []).enumerated() {
-                let field = "taints[\(number)]"
-                check(LabelRules.isKey(taint.key), "\(field).key", "is no taint's key")
-                check(LabelRules.isValue(taint.value ?? ""), "\(field).value", "is no taint's value")
-                check(
-                    ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(taint.effect),
-                    "\(field).effect",
-                    "is none of NoSchedule, PreferNoSchedule, NoExecute"
-                )
-            }
-            let most = spec.networking.type.isOurs ? Self.podsOfNode : 1000
-            let reason = "is not 1 to \(most): with \(spec.networking.type.rawValue) a node has 256 addresses"
-            if let pods = pool.kubelet?.maxPods {
-                check((1...most).contains(pods), "kubelet.maxPods", "\(pods) \(reason)")
-            }
-            if let pods = pool.kubelet?.configuration?["maxPods"]?.number {
-                check((1...most).contains(pods), "kubelet.configuration.maxPods", "\(pods) \(reason)")
-            }
-            check(pool.kubelet?.configuration?.isObject ?? true, "kubelet.configuration", "is no mapping")
-            let gates = pool.kubelet?.featureGates ?? [:]
-            problems += FeatureGates.problems(gates.keys, at: "\(path).kubelet.featureGates")
-            if case .object(let gates)? = pool.kubelet?.configuration?["featureGates"] {
-                problems += FeatureGates.problems(gates.keys, at: "\(path).kubelet.configuration.featureGates")
-            }
+            let isFirst = seen.insert(pool.name).inserted
+            problems += PoolRules(pool, of: spec, at: "spec.workers[\(index)]").problems(isFirst: isFirst, images)
         }
         return problems
-    }
-
-    /// Labels that a kubelet may not set (NodeRestriction), and our own.
-    private static func isReserved(_ key: String) -> Bool {
-        guard let slash = key.lastIndex(of: "/") else { return false }
-        let domain = key[..<slash]
-        return ["kubernetes.io", "k8s.io", TendrilAPI.group].contains { domain == $0 || domain.hasSuffix(".\($0)") }
-            && !domain.hasPrefix("node.kubernetes.io") && domain != "kubelet.kubernetes.io"
     }
 }

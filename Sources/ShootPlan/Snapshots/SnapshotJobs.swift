@@ -7,8 +7,6 @@ package import TendrilCore
 package enum SnapshotJobs {
     /// The Secret with the access key in the shoot's namespace; only containers with our program see it.
     package static let secret = "snapshot-store"
-    /// The Secret with the certificate by which etcd is asked.
-    static let certificate = "etcd-snapshots"
     /// The CronJob's name.
     package static let maker = "etcd-snapshot"
     private static let restorer = "etcd-restore"
@@ -63,12 +61,10 @@ package enum SnapshotJobs {
         _ addresses: ControlPlaneAddresses,
         keys: String
     ) -> JSONValue {
-        let host = addresses.etcd.contains(":") ? "[\(addresses.etcd)]" : addresses.etcd
-        let secrets = [certificate, Authority.etcd.bundle]
+        var secrets = SecretMounts()
         let environment = [
-            "ETCDCTL_CACERT": PodParts.path(Authority.etcd.bundle, "ca.crt"),
-            "ETCDCTL_CERT": PodParts.path(certificate, "tls.crt"),
-            "ETCDCTL_ENDPOINTS": "https://\(host):2379", "ETCDCTL_KEY": PodParts.path(certificate, "tls.key"),
+            "ETCDCTL_CACERT": secrets.bundle(.etcd), "ETCDCTL_CERT": secrets.certificate(.snapshots),
+            "ETCDCTL_ENDPOINTS": addresses.etcdURL, "ETCDCTL_KEY": secrets.key(.snapshots),
         ]
         let save = PodParts.container(
             "save",
@@ -83,9 +79,10 @@ package enum SnapshotJobs {
                 ),
             ]
         )
-        let upload = own(cluster, "upload", ["--file", file, "--keys", keys] + store(settings))
+        var all = secrets
+        let upload = own(cluster, "upload", ["--file", file, "--keys", keys], in: settings, of: &all)
         let job = job(
-            pod(cluster, maker, secrets: secrets, first: [save], then: upload, volumes: [space]),
+            pod(cluster, maker, secrets: all, first: [save], then: upload, volumes: [space]),
             seconds: min(settings.intervalMinutes, 60) * 60,
             retries: 1
         )
@@ -120,12 +117,9 @@ package enum SnapshotJobs {
         let place = ["--volume", EtcdMember.volume, "--restoration", "\(restoration.startTime)"]
         let key = "\(keys)\(restoration.snapshot)\(SnapshotPlan.ending)"
         let object = ["--file", file, "--key", key, "--size", "\(restoration.size)"]
-        let download = own(
-            cluster,
-            "download",
-            object + store(settings) + place,
-            mounts: [mount, EtcdMember.mount]
-        )
+        var secrets = SecretMounts()
+        let mounts = [mount, EtcdMember.mount]
+        let download = own(cluster, "download", object, in: settings, place, mounts: mounts, of: &secrets)
         let ahead = ["--bump-revision=\(restoration.revisions)", "--mark-compacted"]
         let make = PodParts.container(
             "make",
@@ -135,11 +129,11 @@ package enum SnapshotJobs {
                 "--data-dir=\(EtcdMember.volume)/\(RestoredData.made)", EtcdMember.name, EtcdMember.peerURLs,
                 EtcdMember.cluster,
             ] + (cluster.traits.restoresAhead ? ahead : []),
-            secrets: [],
+            secrets: SecretMounts(),
             requests: ("50m", "150Mi"),
-            with: ["volumeMounts": [mount, EtcdMember.mount]]
+            with: ["volumeMounts": .array(mounts)]
         )
-        let replace = own(cluster, "replace", place, mounts: [EtcdMember.mount], seesStore: false)
+        let replace = own(cluster, "replace", place, mounts: [EtcdMember.mount], of: &secrets)
         let volume: JSONValue = [
             "name": "data", "persistentVolumeClaim": ["claimName": .string(EtcdMember.claim)],
         ]
@@ -148,7 +142,14 @@ package enum SnapshotJobs {
             "apiVersion": .string(cluster.seedTraits.jobVersion), "kind": "Job",
             "metadata": PodParts.metadata(cluster, restorer).merging(["name": .string(name)]),
             "spec": job(
-                pod(cluster, restorer, secrets: [], first: [download, make], then: replace, volumes: [space, volume]),
+                pod(
+                    cluster,
+                    restorer,
+                    secrets: secrets,
+                    first: [download, make],
+                    then: replace,
+                    volumes: [space, volume]
+                ),
                 seconds: 1200,
                 retries: 2
             ),
@@ -156,26 +157,42 @@ package enum SnapshotJobs {
     }
 
     /// Where the store is, as our program is told; the access key it reads from files.
-    private static func store(_ settings: Seed.Snapshots) -> [String] {
+    private static func store(_ settings: Seed.Snapshots, _ secrets: inout SecretMounts) -> [String] {
         [
             "--endpoint", settings.endpoint, "--region", settings.region, "--bucket", settings.bucket,
-            "--credentials", "/srv/tendril/\(secret)",
+            "--credentials", secrets.folder(secret),
         ]
     }
 
     /// A container with our program.
+    ///
+    /// - Parameters:
+    ///   - cluster: whose etcd it is.
+    ///   - step: what it does.
+    ///   - arguments: what it is told first.
+    ///   - settings: where the store is; `nil` for one that does not speak with it.
+    ///   - more: what it is told last.
+    ///   - mounts: what it sees besides Secrets.
+    ///   - pod: the Secrets of the pod that it is a part of; what it sees itself becomes part of them.
+    /// - Returns: the container.
     private static func own(
         _ cluster: ClusterFacts,
         _ step: String,
         _ arguments: [String],
+        in settings: Seed.Snapshots? = nil,
+        _ more: [String] = [],
         mounts: [JSONValue] = [mount],
-        seesStore: Bool = true
+        of pod: inout SecretMounts
     ) -> JSONValue {
-        PodParts.container(
+        var secrets = SecretMounts()
+        var command = ["/usr/bin/tendril-coordinator", "snapshot", step] + arguments
+        if let settings { command += store(settings, &secrets) }
+        pod = pod.union(secrets)
+        return PodParts.container(
             step,
             image: cluster.tendrilImage("tendril-coordinator"),
-            command: ["/usr/bin/tendril-coordinator", "snapshot", step] + arguments,
-            secrets: seesStore ? [secret] : [],
+            command: command + more,
+            secrets: secrets,
             requests: ("10m", "32Mi"),
             with: ["volumeMounts": .array(mounts), "terminationMessagePolicy": "FallbackToLogsOnError"]
         )
@@ -185,7 +202,7 @@ package enum SnapshotJobs {
     private static func pod(
         _ cluster: ClusterFacts,
         _ component: String,
-        secrets: [String],
+        secrets: SecretMounts,
         first: [JSONValue],
         then last: JSONValue,
         volumes: [JSONValue]
@@ -194,7 +211,7 @@ package enum SnapshotJobs {
             cluster,
             component,
             containers: [last],
-            secrets: secrets + [secret],
+            secrets: secrets,
             digests: [:],
             volumes: volumes,
             isAlone: true

@@ -1,3 +1,5 @@
+internal import TendrilCore
+
 /// What a store says of the objects in a bucket (Amazon S3 API Reference, "ListObjectsV2"), as far as it is needed.
 ///
 /// Of XML it knows elements, text and the five entities that every parser has (XML 1.0, sections 3.1 and 4.6); all else, a
@@ -120,11 +122,7 @@ private struct MarkupReader {
     }
 
     private static func name(_ bytes: ArraySlice<UInt8>) -> String? {
-        let isName =
-            (1...64).contains(bytes.count)
-            && bytes.allSatisfy { byte in
-                (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-            }
+        let isName = (1...64).contains(bytes.count) && bytes.allSatisfy { $0.isLetter || $0.isDigit }
         return isName ? String(decoding: bytes, as: UTF8.self) : nil
     }
 

@@ -1,4 +1,5 @@
 package import ClusterModel
+internal import TendrilCore
 
 /// A snapshot in the bucket.
 package struct StoredSnapshot: Hashable, Sendable {
@@ -105,8 +106,7 @@ package enum SnapshotPlan {
 
     /// Whether a byte is a letter, a digit or one of `-._`, which stand for themselves in paths and signatures.
     static func isPlain(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-            || [0x2D, 0x2E, 0x5F].contains(byte)
+        byte.isLetter || byte.isDigit || [0x2D, 0x2E, 0x5F].contains(byte)
     }
 
     /// FNV-1a with a last mix, as memberships have it: similar names are to be far apart.

@@ -7,7 +7,7 @@ package enum SnapshotRules {
     package static func problems(_ settings: Seed.Snapshots) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         func check(_ holds: Bool, _ field: String, _ reason: String) {
-            if !holds { problems.append(ConfigurationProblem("spec.snapshots.\(field)", reason)) }
+            problems.require(holds, "spec.snapshots.\(field)", reason)
         }
         let intervals = SnapshotPlan.intervals
         check(
@@ -49,9 +49,7 @@ package enum SnapshotRules {
         return (dots || labels.count == 1)
             && labels.allSatisfy { label in
                 !label.isEmpty && label.utf8.first != 0x2D && label.utf8.last != 0x2D
-                    && label.utf8.allSatisfy {
-                        (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D
-                    }
+                    && label.utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D }
             }
     }
 

@@ -16,27 +16,24 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
         }
         var problems: [ConfigurationProblem] = []
         for key in fields.keys.sorted() where !["zones", "credentials"].contains(key) {
-            problems.append(ConfigurationProblem("\(path).\(key)", "is no field"))
+            problems.add("\(path).\(key)", "is no field")
         }
         if case .array(let zones)? = fields["zones"], (1...6).contains(zones.count) {
             for (index, zone) in zones.enumerated() where !(zone.text.map(isZone) ?? false) {
-                problems.append(ConfigurationProblem("\(path).zones[\(index)]", "is no availability zone"))
+                problems.add("\(path).zones[\(index)]", "is no availability zone")
             }
-            if Set(zones).count < zones.count {
-                problems.append(ConfigurationProblem("\(path).zones", "holds one twice"))
-            }
+            problems.require(Set(zones).count == zones.count, "\(path).zones", "holds one twice")
         } else {
-            problems.append(ConfigurationProblem("\(path).zones", "is no list of one to six zones"))
+            problems.add("\(path).zones", "is no list of one to six zones")
         }
-        if !(fields["credentials"]?.text.map(NodeName.isValid) ?? false) {
-            problems.append(ConfigurationProblem("\(path).credentials", "is no Secret's name"))
-        }
-        if spec.networking.type == .routed {
-            let reason =
-                "routed is for nodes that see one another without a router, which AWS does not give: take overlay or none"
-            problems.append(ConfigurationProblem("spec.networking.type", reason))
-        }
-        if !(spec.region.map(isZone) ?? false) { problems.append(ConfigurationProblem("spec.region", "is no region")) }
+        let isSecret = fields["credentials"]?.text.map(NodeName.isValid) ?? false
+        problems.require(isSecret, "\(path).credentials", "is no Secret's name")
+        problems.require(
+            spec.networking.type != .routed,
+            "spec.networking.type",
+            "routed is for nodes that see one another without a router, which AWS does not give: take overlay or none"
+        )
+        problems.require(spec.region.map(isZone) ?? false, "spec.region", "is no region")
         return problems
     }
 
@@ -65,9 +62,8 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
     }
 
     private static func isZone(_ text: String) -> Bool {
-        func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
-        return (1...32).contains(text.utf8.count) && text.utf8.first.map(isLetter) == true
-            && text.utf8.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+        (1...32).contains(text.utf8.count) && text.utf8.first?.isLowercase == true
+            && text.utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D }
     }
 }
 

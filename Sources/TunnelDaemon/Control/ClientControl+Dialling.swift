@@ -113,7 +113,7 @@ extension ClientControl {
         let server = servers[link].endpoint.description
         core.limiter.log(
             "no link",
-            ["server": "\(server)", "reason": "\(reason)", "retry-ms": "\(wait.value / 1_000_000)"],
+            ["server": "\(server)", "reason": "\(reason)", "retry-ms": "\(wait.milliseconds)"],
             to: core.logger,
             at: now
         )

@@ -167,7 +167,7 @@ final class ControlCore {
         let now = Clock.now()
         var deadline = min(delegate?.advance(to: now) ?? nextSecond, nextSecond)
         if ending != nil { deadline = min(deadline, now + .milliseconds(20)) }
-        let wait = deadline > now ? CInt(clamping: deadline.since(now) / 1_000_000 + 1) : 0
+        let wait = deadline > now ? CInt(clamping: deadline.since(now).milliseconds + 1) : 0
         poller.wait(milliseconds: wait) { token, _ in ready.append(token) }
         let then = Clock.now()
         for token in ready {

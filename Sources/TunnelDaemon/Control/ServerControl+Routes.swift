@@ -39,7 +39,7 @@ extension ServerControl {
             if let owner, !linked.contains(owner) { return "node \(owner) has not linked yet" }
             return linked.isEmpty ? "no node has linked yet" : "no node serves \(target)"
         }
-        let seconds = now.since(down.value.at) / 1_000_000_000
+        let seconds = now.since(down.value.at).seconds
         return "node \(down.key): link down \(seconds)s, last heard \(UTC.timeOfDay(down.value.unixTime))"
     }
 

@@ -121,7 +121,7 @@ final class Board: Sendable {
     static func makesProgress(_ link: LinkEntry, at now: MonotonicTime) -> Bool {
         link.lanes.contains { lane in
             let echo = lane.counters[.lastEcho]
-            return echo > 0 && now.nanoseconds / 1_000_000 < echo + progressWindow.value / 1_000_000
+            return echo > 0 && now.nanoseconds / 1_000_000 < echo + progressWindow.milliseconds
         }
     }
 }

@@ -42,7 +42,7 @@ enum PeerStatus {
         }
         func wait(for events: Int32) throws {
             while true {
-                let left = deadline.since(Clock.now())
+                let left = deadline.since(Clock.now()).value
                 guard left > 0 else { throw PeerStatusError("no answer in time") }
                 var wanted = pollfd(fd: socket.rawValue, events: Int16(events), revents: 0)
                 if poll(&wanted, 1, CInt(clamping: left / 1_000_000 + 1)) > 0 { return }

@@ -141,7 +141,7 @@ extension StatusReport.Lane {
         lane = entry.index
         address = entry.address
         tls = entry.parameters
-        upSeconds = now.since(entry.since) / 1_000_000_000
+        upSeconds = now.since(entry.since).seconds
         roundTrip = counters[.roundTrip]
         queueBytes = counters[.queueBytes]
         queuePackets = counters[.queuePackets]

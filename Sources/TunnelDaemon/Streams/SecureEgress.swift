@@ -135,7 +135,7 @@ final class SecureEgress: @unchecked Sendable {
     private func watchTime() {
         guard !isTimerSet, let timer, let deadline = visitors.deadline() else { return }
         // Not a moment before it.
-        var wait = Nanoseconds(deadline.since(Clock.now()) + 1_000_000).microseconds
+        var wait = Nanoseconds(deadline.since(Clock.now()).value + 1_000_000).microseconds
         isTimerSet = event_add(timer, &wait) == 0
     }
 

@@ -158,7 +158,7 @@ extension Worker {
         stream.opening = .open
         stream.deadline = nil
         stream.owesOpened = true
-        streamCounters.openings.note(now.since(stream.openedAt))
+        streamCounters.openings.note(now.since(stream.openedAt).value)
         settle(stream, at: now)
     }
 
@@ -167,7 +167,7 @@ extension Worker {
         guard stream.opening == .requested, !stream.isGone else { return }
         stream.opening = .open
         stream.deadline = nil
-        streamCounters.openings.note(now.since(stream.openedAt))
+        streamCounters.openings.note(now.since(stream.openedAt).value)
         guard let request = stream.request else { return }
         stream.request = nil
         if request.style == .connect {

@@ -106,7 +106,7 @@ package struct LinkMachine: Sendable {
         guard slots.indices.contains(lane), slots[lane].generation == generation else { return }
         slots[lane].generation = nil
         guard !slots[lane].isDialling else { return }
-        if now.since(slots[lane].openedAt) > Self.steadyTime.value {
+        if now.since(slots[lane].openedAt) > Self.steadyTime {
             slots[lane].backoff.reset()
             slots[lane].lostAt = now
             slots[lane].dialAt = now

@@ -98,7 +98,7 @@ package struct LaneMachine: Sendable {
             // An echo of what was not sent, or not lately, or that came before, measures nothing.
             guard takeAwaited(heartbeat) else { return .none }
             lastEcho = now
-            return .roundTrip(Nanoseconds(now.since(heartbeat.sentAt)))
+            return .roundTrip(now.since(heartbeat.sentAt))
         case .renew: return .renew
         case .retire: return .retiring
         case .drain:

@@ -48,7 +48,7 @@ package struct CoDel: Sendable {
         isSignalling = true
         // A queue that was bad a moment ago starts where it left off (RFC 8289 section 5.4).
         let delta = count &- lastCount
-        let recent = now.since(next) < parameters.interval.value &* 16
+        let recent = now.since(next).value < parameters.interval.value &* 16
         count = delta > 1 && recent ? delta : 1
         lastCount = count
         next = now + Self.spacing(parameters.interval, count)

@@ -117,7 +117,7 @@ package struct FairQueue: Sendable {
     ) -> Departure {
         let slot = unlinkHead(of: flow, &ledger)
         flows[flow].deficit -= ledger.length(of: slot)
-        let sojourn = Nanoseconds(now.since(ledger.arrival(of: slot)))
+        let sojourn = now.since(ledger.arrival(of: slot))
         let signals = flows[flow].codel.signals(
             sojourn: sojourn,
             isLast: flows[flow].head == PacketLedger.none,

@@ -19,7 +19,7 @@ package struct QueueLimit: Sendable {
 
     /// Closes the current measurement when a tenth of a second has gone by, and returns whether it did.
     package mutating func advance(to now: MonotonicTime, isBacklogged: Bool) -> Bool {
-        let elapsed = now.since(since)
+        let elapsed = now.since(since).value
         guard elapsed >= 100_000_000 else { return false }
         let measured = Int(Double(sent) / Double(elapsed) * 1e9)
         // A lane that had nothing to send says nothing about what it could take.

@@ -172,7 +172,7 @@ package struct StreamMachine: Sendable {
         // A whole window in two round trips: the window is what holds the sender up. A larger one would only stand in
         // queues, before everybody else's bytes.
         let pace = max(roundTrip.value * 2, Self.fastestTurn.value)
-        if mayGrow, now.since(growthTime) <= pace { window = min(window * 2, Window.maximum) }
+        if mayGrow, now.since(growthTime).value <= pace { window = min(window * 2, Window.maximum) }
         (growthMark, growthTime) = (delivered, now)
     }
 

@@ -148,7 +148,7 @@ struct Installer {
         let deadline = Clock.now() + Self.patience
         while let reason = try await reason() {
             guard Clock.now() < deadline else {
-                let text = "waited \(Self.patience.value / 1_000_000_000) s until \(what): \(reason)"
+                let text = "waited \(Self.patience.seconds) s until \(what): \(reason)"
                 throw Failure(TextError(description: text), exitCode: .unavailable)
             }
             try await Task.sleep(.milliseconds(500))
@@ -162,7 +162,7 @@ private struct StepLog {
     private let begin = Clock.now()
 
     func say(_ text: String) {
-        print("[\(Clock.now().since(begin) / 1_000_000_000) s] \(text)")
+        print("[\(Clock.now().since(begin).seconds) s] \(text)")
         Terminal.flush()
     }
 }

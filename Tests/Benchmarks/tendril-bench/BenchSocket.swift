@@ -59,5 +59,5 @@ enum Figures {
         sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
 
-    static func microseconds(since start: MonotonicTime) -> Double { Double(Clock.now().since(start)) / 1000 }
+    static func microseconds(since start: MonotonicTime) -> Double { Double(Clock.now().since(start).value) / 1000 }
 }

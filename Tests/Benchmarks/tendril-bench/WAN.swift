@@ -30,7 +30,7 @@ struct WANCommand: ParsableCommand {
             back.deliver(to: first.rawValue, at: now)
             var polls = [first.rawValue, second.rawValue, 0].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             let next = min(there.nextDelivery, back.nextDelivery)
-            _ = tendril_poll(&polls, 3, min(next.since(now), 50_000_000))
+            _ = tendril_poll(&polls, 3, min(next.since(now).value, 50_000_000))
             if polls[2].revents != 0 { return }
             let then = Clock.now()
             there.take(from: first.rawValue, &packet, at: then)
@@ -71,7 +71,7 @@ private struct Direction {
         for _ in 0..<64 {
             let count = read(descriptor, &packet, packet.count)
             guard count > 0 else { return }
-            let waiting = Double(busyUntil.since(now)) / 1e9 * bytesPerSecond
+            let waiting = Double(busyUntil.since(now).value) / 1e9 * bytesPerSecond
             if Int(waiting) + count > queue || Double.random(in: 0..<1) < loss { continue }
             let from = max(busyUntil, now)
             busyUntil = from + Nanoseconds(UInt64(Double(count) / bytesPerSecond * 1e9))

@@ -66,7 +66,7 @@ struct Life {
         }
         let timer = Task {
             for _ in 0..<(Self.limit / 10_000_000) where !server.isDead {
-                try await Task.sleep(nanoseconds: 10_000_000)
+                try await Task.sleep(.milliseconds(10))
             }
             end.finish()
         }

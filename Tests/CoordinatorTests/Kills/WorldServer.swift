@@ -1,5 +1,4 @@
 import ClusterModel
-import FoundationEssentials
 import HTTPModel
 import LinuxSystem
 import Logging
@@ -71,7 +70,7 @@ final class WorldServer: TestAPI {
         let answer = isDead ? nil : state.withLock { state in Self.answer(request, &state) }
         if let answer, !isDead { return try answer.get() }
         // The dead hear of nothing, also not of what they have just done.
-        try? await Task.sleep(nanoseconds: 60_000_000_000)
+        try? await Task.sleep(.seconds(60))
         throw TransferError(.cancelled, url: request.url, reason: "who asked is dead")
     }
 
@@ -114,6 +113,6 @@ final class WorldServer: TestAPI {
     }
 
     private static func shoot(_ document: JSONValue) -> Shoot? {
-        try? JSONDecoder().decode(Shoot.self, from: JSONEncoder().encode(document))
+        try? document.decoded(as: Shoot.self)
     }
 }
