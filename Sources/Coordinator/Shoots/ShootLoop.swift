@@ -39,7 +39,7 @@ package actor ShootLoop {
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     var lastSync: MonotonicTime?
     /// Until something was done the time of the next thorough pass counts from here.
-    private let begun = Clock.now()
+    let begun = Clock.now()
     /// The generation that was reconciled last, so that an event without news starts nothing.
     var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
@@ -60,6 +60,10 @@ package actor ShootLoop {
     var refused: Int?
     /// When the bucket with the snapshots was looked into last.
     var lastSnapshotLook: MonotonicTime?
+    /// When what a cloud believes the owner by was looked at last.
+    var lastCredentialLook: MonotonicTime?
+    /// Whether a cloud is asked at the next occasion, until it was: what it was asked with, or for, was not in order.
+    var mustAskCloud = false
     /// When machines that are no nodes were looked after last.
     var lastAttendance: MonotonicTime?
     /// Whether there are such machines, or were a moment ago.
@@ -209,9 +213,11 @@ package actor ShootLoop {
         let isSettled: Bool
     }
 
+    /// How long it is from one thorough pass to the next.
+    var sync: Nanoseconds { .milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute) }
+
     /// What this moment is for a shoot; `isKnown` where an earlier process is known to have done all that is wanted.
     private func moment(_ shoot: Shoot, isKnown: Bool) -> Moment {
-        let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
         let isQuiet = MaintenanceWindow(shoot.spec).map { !$0.isOpen(at: Clock.unixTime()) } ?? false
         return Moment(
             isQuiet: isQuiet,
@@ -246,6 +252,7 @@ package actor ShootLoop {
         let shoot = work.shoot
         let moment = moment(shoot, isKnown: isKnown)
         var records = known
+        if await hasNewCredentials(work) { (mustAskCloud, unfinished) = (true, .thorough) }
         let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
@@ -262,16 +269,10 @@ package actor ShootLoop {
             guard isAccessDue else { return .look(Sight(work: work, records: records)) }
             return try await renewAccess(work, store, records)
         }
+        let isThorough = moment.isDue || unfinished == .thorough || operation == .reconcile
         var asking = work
-        asking.asksCloud =
-            operation == .reconcile || !shoot.spec.provider.type.isCloud
-            || CloudPace.isDue(shoot.key, last: records.lastLook, at: Clock.unixTime())
-        return try await reconcile(
-            asking,
-            store,
-            records,
-            isThorough: moment.isDue || unfinished == .thorough || operation == .reconcile
-        )
+        asking.asksCloud = await asksCloud(work, records, operation, isThorough: isThorough)
+        return try await reconcile(asking, store, records, isThorough: isThorough)
     }
 
     /// The shoot with our finalizer, if it is ours; `nil` where it is another seed's, and where it has just become ours: the event
