@@ -85,7 +85,7 @@ package struct CoordinatorEnvironment: Sendable {
             accepted.spec = spec
             return accepted
         }
-        return ShootRules.new(problems, since: accepted) + ShootRules.changes(to: shoot, since: before)
+        return ShootRules.new(problems, of: shoot, since: accepted) + ShootRules.changes(to: shoot, since: before)
     }
 
     /// The same for a shoot that is not stored yet: seeds that others serve are theirs to judge.
