@@ -137,6 +137,9 @@ struct ShootRulesTests {
         Case("spec.controlPlane.admissionPlugins.disable[0]", "system:masters") {
             $0.spec.controlPlane.admissionPlugins = .init(disable: ["CertificateSubjectRestriction"])
         },
+        Case("spec.controlPlane.admissionPlugins.disable[0]", "volumes from coming anew") {
+            $0.spec.controlPlane.admissionPlugins = .init(disable: ["ResourceQuota"])
+        },
         Case("spec.controlPlane.admissionPlugins.disable[0]", "in enable, too") {
             $0.spec.controlPlane.admissionPlugins = .init(enable: ["Priority"], disable: ["Priority"])
         },
