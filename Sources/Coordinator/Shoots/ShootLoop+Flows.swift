@@ -53,8 +53,9 @@ extension ShootLoop {
         guard outcome.errors.isEmpty else {
             // What was found done is not there any more.
             if outcome.errors.contains(where: { $0.code == .removed }) { unfinished = .thorough }
-            // They may fail at a network that is not there any more.
-            if shoot.spec.provider.type.isCloud, outcome.errors.contains(where: { $0.task == TaskName.machines }) {
+            // Machines may fail at a network that is not there any more.
+            let ofCloud = [TaskName.infrastructure, TaskName.machines]
+            if shoot.spec.provider.type.isCloud, outcome.errors.contains(where: { ofCloud.contains($0.task) }) {
                 (mustAskCloud, unfinished) = (true, .thorough)
             }
             sight.lacksNodes = outcome.errors.contains {

@@ -49,9 +49,11 @@ extension ShootLoop {
         guard Clock.now() >= (lastCredentialLook ?? begun) + sync,
             let provider = try? environment.provider(work.shoot.spec.provider.type)
         else { return false }
-        lastCredentialLook = Clock.now()
         do {
-            return try await provider.keepCredentials(work)
+            let isOther = try await provider.keepCredentials(work)
+            // What was cut short is looked at again.
+            lastCredentialLook = Clock.now()
+            return isOther
         } catch {
             logger.info("cannot look at the cloud's credentials", metadata: ["reason": "\(error)"])
             return false
