@@ -250,9 +250,9 @@ package actor ShootLoop {
     /// - Throws: what kept a flow from beginning.
     func advance(_ work: ShootWork, _ store: FlowStore, _ known: FlowRecords, isKnown: Bool) async throws -> Step? {
         let shoot = work.shoot
+        if await hasNewCredentials(work) { (mustAskCloud, unfinished) = (true, .thorough) }
         let moment = moment(shoot, isKnown: isKnown)
         var records = known
-        if await hasNewCredentials(work) { (mustAskCloud, unfinished) = (true, .thorough) }
         let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }
