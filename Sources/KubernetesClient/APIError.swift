@@ -51,6 +51,15 @@ package enum APIError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether nobody was there who could have answered: no connection, or a server that is not well.
+    package var isAbsence: Bool {
+        switch self {
+        case .transfer(let error): error.isRetryable
+        case .status(let code, _, _, _): code >= 500
+        case .malformed, .unsent: false
+        }
+    }
+
     /// How long the server asks to wait, in seconds; at most five minutes are believed.
     package var retryAfter: Int? {
         guard case .status(_, _, let status, let header) = self else { return nil }

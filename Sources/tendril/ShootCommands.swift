@@ -102,7 +102,10 @@ struct PlanCommand: AsyncParsableCommand {
         let (present, next) = try await garden.outcome(of: written)
         let seen = present == nil ? .unknown : await machines(next.name, garden)
         let preview = ShootPreview(from: present?.spec, to: next.spec, machines: seen)
-        print(try output.text(preview) { preview.lines.joined(separator: "\n") }, terminator: "")
+        // What is compared with may be what a coordinator has refused.
+        let isOpen = present.map { $0.acceptedSpec == nil } ?? false
+        let notice = isOpen ? ["what is stored was not accepted yet: tendril shoot get \(next.name) says why", ""] : []
+        print(try output.text(preview) { (notice + preview.lines).joined(separator: "\n") }, terminator: "")
     }
 
     /// The machines as the shoot's own API knows them; one that sleeps or does not answer soon names none.

@@ -20,7 +20,7 @@ spec: {kubernetes: {version: $KUBERNETES_VERSION}, provider: {type: local}, work
 YAML
   until_ok 300 eval "[[ \$(state $name) == CreateSucceeded ]]"; total+=("$(took "$t")")
   # What waits for nobody but the API servers that are written to.
-  own+=("$(tasks $name | awk '$1 ~ /^(namespace|services|authorities|certificates|infrastructure|access|system|node-configurations|addons)$/ { sum += $2 } END { print sum / 1000 }')")
+  own+=("$(tasks $name | awk '$1 ~ /^(namespace|pull-secrets|services|authorities|certificates|infrastructure|access|system|node-configurations|addons)$/ { sum += $2 } END { print sum / 1000 }')")
   t=$(now); k -n bench patch shoot $name --type=merge -p '{"spec":{"hibernation":{"enabled":true}}}' >/dev/null
   until_ok 120 eval "[[ \$(state $name) == HibernateSucceeded ]]"; asleep+=("$(took "$t")")
   k -n bench delete shoot $name --timeout=120s >/dev/null

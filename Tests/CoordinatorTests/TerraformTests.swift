@@ -235,6 +235,36 @@ struct TerraformTests {
         #expect(scene.cloud == [])
     }
 
+    @Test("a key that was changed is kept for the day on which the project is gone, though no cloud was asked with it")
+    func otherCredentials() async throws {
+        let scene = try Scene()
+        _ = try await scene.provider.prepare(scene.work)
+        let before = scene.log
+        #expect(try await !scene.provider.keepCredentials(scene.work))
+        let metadata = ObjectMetadata(name: "aws", namespace: "demo")
+        let data = ["accessKeyID": Array("id".utf8), "secretAccessKey": Array("other".utf8)]
+        try scene.api.put(KubernetesSecret(metadata, data: data))
+        #expect(try await scene.provider.keepCredentials(scene.work))
+        #expect(try await !scene.provider.keepCredentials(scene.work))
+        // One that is not whole is no other one.
+        try scene.api.put(KubernetesSecret(metadata, data: ["accessKeyID": Array("new".utf8)]))
+        #expect(try await !scene.provider.keepCredentials(scene.work))
+        let kept = try scene.api.find(KubernetesSecret.self, "cloud-credentials", namespace: scene.work.namespace)
+        #expect(kept?.text("accessKeyID") == "id" && kept?.text("secretAccessKey") == "other")
+        #expect(scene.log == before)
+    }
+
+    @Test("another program for the network or the machines is another input")
+    func programs() throws {
+        let scene = try Scene()
+        #expect(try scene.provider.inputs(scene.work)["configuration"]?.text?.utf8.count == 64)
+        let machines = try scene.provider.machinesConfiguration
+        #expect(machines?.utf8.count == 64)
+        let task = ShootFlows.reconcile(scene.work, try scene.provider, Rotation())
+            .first { $0.name == TaskName.machines }
+        #expect(try task?.inputs(FlowRecords())["configuration"]?.text == machines)
+    }
+
     @Test("a pass in which it is not to be asked leaves a cloud alone that all was made in, and only then")
     func pace() async throws {
         let scene = try Scene()

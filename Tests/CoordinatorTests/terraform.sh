@@ -5,7 +5,7 @@ set -eu
 directory=${1#-chdir=}; command=$2; shift 2
 workspace=$(dirname "$(dirname "$directory")"); cloud=$workspace/cloud; state=$directory/terraform.tfstate
 touch "$cloud"
-echo "$command" >>"$workspace/log"
+echo "$command" >>"$workspace/log"; echo "$(basename "$directory") $command" >>"$workspace/runs"
 fault=$(sed -n "s/^$command //p" "$workspace/faults" 2>/dev/null || true)
 
 known() { sed -n 's/.*"resources":"\([^"]*\)".*/\1/p' "$state" 2>/dev/null | tr ';' '\n' | grep . || true; }

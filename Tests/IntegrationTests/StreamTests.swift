@@ -52,6 +52,28 @@ struct StreamTests {
         }
     }
 
+    @Test("lead outside by another client where the first one does not know the name yet")
+    func outsideElsewhere() throws {
+        let lab = try Lab()
+        let (hosts, pki) = ("\(lab.directory)/hosts", "\(lab.directory)/two")
+        try "192.0.2.1 login.example.org\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+        try Lab.issue(pki, ["--server-name", "s1", "--client-name", "c1", "--client-name", "c2"])
+        let named = ["--outside-target", "login.example.org:7"]
+        _ = try lab.startStreams("seed", "server", named, pki: pki, file: "s1")
+        for (client, more) in [("c1", []), ("c2", named)] {
+            let files = ["/etc/hosts": hosts]
+            _ = try lab.startStreams("shoot", "client", more, pki: pki, file: client, socket: client, hiding: files)
+        }
+        _ = try lab.start("seed", [try #require(Lab.tools), "echo", "--listen", "192.0.2.1:7"])
+        try lab.waitUntil("both are linked") { (try? lab.liveLinks("c1") + lab.liveLinks("c2")) == 2 }
+        try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, "login.example.org:7")) != nil }
+        // They take turns at being the first.
+        for _ in 0..<8 {
+            #expect(EgressSocket.answer(lab.egress, "login.example.org:7") == "HTTP/1.1 200 OK")
+        }
+        #expect(EgressSocket.answer(lab.egress, "login.example.org:9").hasPrefix("HTTP/1.1 403 "))
+    }
+
     @Test("An end that comes right behind the last bytes is not missed")
     func immediateEnd() throws {
         let lab = try Lab()

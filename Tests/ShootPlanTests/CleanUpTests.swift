@@ -94,38 +94,78 @@ struct CleanUpTests {
     func patience() {
         let working = CleanUp.Sight.seen(isEmpty: false, hasNodes: true)
         let alone = CleanUp.Sight.seen(isEmpty: false, hasNodes: false)
+        let unseen = CleanUp.Sight.unseen("nobody listens")
         var cleanUp = CleanUp(begun: 1000, minutes: 5)
         #expect(cleanUp.next(working, at: 1000) == .wait)
         #expect(cleanUp.next(alone, at: 1010) == .wait)
         // Somebody came back: the time without anybody counts anew.
         #expect(cleanUp.next(working, at: 1060) == .wait)
         #expect(cleanUp.next(alone, at: 1075) == .wait)
-        #expect(cleanUp.next(.unseen, at: 1134) == .wait)
-        #expect(cleanUp.next(.unseen, at: 1135) == .giveUp("its API server does not answer"))
+        #expect(cleanUp.next(unseen, at: 1134) == .wait)
+        #expect(cleanUp.next(unseen, at: 1135) == .giveUp("its API server does not answer: nobody listens"))
         #expect(cleanUp.next(working, at: 1299) == .wait)
         #expect(cleanUp.next(working, at: 1300) == .giveUp("it did not go within 5 min"))
         #expect(cleanUp.next(.seen(isEmpty: true, hasNodes: false), at: 1300) == .done)
     }
 
+    @Test("is waited for while nobody can take it away for a fifth of the time that the owner gives")
+    func absence() {
+        let alone = CleanUp.Sight.seen(isEmpty: false, hasNodes: false)
+        var cleanUp = CleanUp(begun: 1000, minutes: 1440)
+        #expect(cleanUp.next(alone, at: 1000) == .wait)
+        #expect(cleanUp.next(.unseen("no"), at: 1000 + 17_279) == .wait)
+        #expect(cleanUp.next(alone, at: 1000 + 17_280) != .wait)
+        // A short time is not made shorter.
+        var short = CleanUp(begun: 1000, minutes: 2)
+        #expect(short.next(alone, at: 1000) == .wait && short.next(alone, at: 1059) == .wait)
+        #expect(short.next(alone, at: 1060) != .wait)
+    }
+
+    @Test("is waited for to the end where its API server answers, and refuses to say what there is")
+    func untold() {
+        let untold = CleanUp.Sight.untold("too many requests")
+        var cleanUp = CleanUp(begun: 1000, minutes: 5)
+        #expect(cleanUp.next(.unseen("no"), at: 1000) == .wait)
+        // Who answers is there: the time without anybody counts anew.
+        #expect(cleanUp.next(untold, at: 1059) == .wait)
+        #expect(cleanUp.next(.unseen("no"), at: 1061) == .wait)
+        #expect(cleanUp.next(untold, at: 1299) == .wait)
+        let reason = "its API server does not say what is left: too many requests"
+        #expect(cleanUp.next(untold, at: 1300) == .giveUp(reason))
+        #expect(cleanUp.left(at: 1290) == 10 && cleanUp.left(at: 1301) == 0 && cleanUp.left(at: 0) == 300)
+    }
+
     @Test("goes on where another coordinator has begun, also by a clock that goes back")
     func resumed() {
         var late = CleanUp(begun: 1000, minutes: 5)
-        #expect(late.next(.unseen, at: 1301) == .giveUp("its API server does not answer"))
+        #expect(late.next(.unseen("no"), at: 1301) == .giveUp("its API server does not answer: no"))
         var early = CleanUp(begun: 1000, minutes: 5)
-        #expect(early.next(.unseen, at: 10) == .wait)
+        #expect(early.next(.unseen("no"), at: 10) == .wait)
         var longer = CleanUp(begun: 1000, minutes: 10)
         #expect(longer.next(.seen(isEmpty: false, hasNodes: true), at: 1301) == .wait)
     }
 
     @Test(
-        "is waited for five minutes, unless the owner says otherwise",
-        arguments: [(nil, 5), ("0", 0), ("30", 30), ("1440", 1440), ("1441", 5), ("-1", 5), ("soon", 5), ("", 5)]
-            as [(String?, UInt64)]
+        "is waited for five minutes, unless the owner says otherwise; a day at most",
+        arguments: [
+            (nil, 5), ("0", 0), ("30", 30), (" 30 ", 30), ("1440", 1440), ("1441", 1440), ("2880", 1440),
+            ("99999999999999999999", 1440),
+        ] as [(String?, UInt64)]
     )
     func minutes(_ said: String?, _ minutes: UInt64) throws {
         let shoot = try Samples.shoot { shoot in
             shoot.metadata.annotations = said.map { [ShootAnnotation.cleanUpMinutes: $0] }
         }
-        #expect(CleanUp.minutes(of: shoot) == minutes)
+        #expect(CleanUp.minutes(of: shoot) == minutes && CleanUp.complaint(about: shoot) == nil)
+    }
+
+    @Test(
+        "is waited for a day where nobody can tell how long, and that is said",
+        arguments: ["-1", "2h", "", " ", "1 2", "٣"]
+    )
+    func unclear(_ said: String) throws {
+        let shoot = try Samples.shoot { $0.metadata.annotations = [ShootAnnotation.cleanUpMinutes: said] }
+        #expect(CleanUp.minutes(of: shoot) == 1440)
+        #expect(CleanUp.complaint(about: shoot)?.contains("\"\(said)\" is no number from 0 to 1440") == true)
     }
 }

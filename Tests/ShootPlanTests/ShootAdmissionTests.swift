@@ -89,6 +89,30 @@ struct ShootAdmissionTests {
         #expect(try review("CREATE", shoot(500)) != nil)
     }
 
+    @Test("What a coordinator has just refused is refused again, whatever else is changed")
+    func refusedBefore() throws {
+        func shoot(isHibernated: Bool, told: String? = nil) throws -> JSONValue {
+            try self.shoot { shoot in
+                shoot.spec.workers[0].kubelet = .init(maxPods: 500)
+                shoot.spec.hibernation.enabled = isHibernated
+                shoot.metadata.generation = 4
+                shoot.status = ShootStatus()
+                shoot.status?.observedGeneration = 3
+                shoot.status?.lastErrors = told.map {
+                    [.init(task: "prepare", code: .configuration, description: $0, lastUpdateTime: "")]
+                }
+            }
+        }
+        let wrong = try Samples.shoot { $0.spec.workers[0].kubelet = .init(maxPods: 500) }
+        let problem = try #require(ShootRules.problems(wrong).first)
+        let next = try shoot(isHibernated: true)
+        #expect(try review("UPDATE", next, shoot(isHibernated: false)) == nil)
+        let told = try shoot(isHibernated: false, told: "spec.other: is wrong; \(problem)")
+        #expect(try review("UPDATE", next, told)?.contains("500 is not 1 to 250") == true)
+        let other = try shoot(isHibernated: false, told: "etcd: waited 300 s")
+        #expect(try review("UPDATE", next, other) == nil)
+    }
+
     @Test("A deletion has to be confirmed")
     func deletion() throws {
         #expect(try review("DELETE", nil, try shoot())?.contains(ShootAnnotation.confirmation) == true)

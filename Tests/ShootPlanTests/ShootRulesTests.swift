@@ -137,6 +137,9 @@ struct ShootRulesTests {
         Case("spec.controlPlane.admissionPlugins.disable[0]", "system:masters") {
             $0.spec.controlPlane.admissionPlugins = .init(disable: ["CertificateSubjectRestriction"])
         },
+        Case("spec.controlPlane.admissionPlugins.disable[0]", "volumes from coming anew") {
+            $0.spec.controlPlane.admissionPlugins = .init(disable: ["ResourceQuota"])
+        },
         Case("spec.controlPlane.admissionPlugins.disable[0]", "in enable, too") {
             $0.spec.controlPlane.admissionPlugins = .init(enable: ["Priority"], disable: ["Priority"])
         },
@@ -388,9 +391,54 @@ struct ShootRulesTests {
                     $0.spec.hibernation.enabled = most == wanted
                 }
             }
-            let problems = ShootRules.problems(try shoot(wanted))
-            #expect(ShootRules.new(problems, since: try accepted.map(shoot)).count == count)
+            let new = try shoot(wanted)
+            let problems = ShootRules.new(ShootRules.problems(new), of: new, since: try accepted.map(shoot))
+            #expect(problems.count == count)
         }
+    }
+
+    @Test("A value that is refused is forgiven where it was accepted, and no other one in its place")
+    func forgiven() throws {
+        func problems(_ new: Shoot, since old: Shoot) -> [String] {
+            ShootRules.new(ShootRules.problems(new), of: new, since: old).map(\.path)
+        }
+        func gates(_ gates: [String: Bool]) throws -> Shoot {
+            try Samples.shoot { $0.spec.workers[0].kubelet = .init(featureGates: gates) }
+        }
+        let old = try gates(["AllBeta": false])
+        #expect(problems(try gates(["AllBeta": false, "MemoryQoS": true]), since: old) == [])
+        let field = "spec.workers[0].kubelet.featureGates"
+        #expect(problems(try gates(["AllBeta": true]), since: old) == ["\(field)[AllBeta]"])
+        #expect(problems(try gates(["AllBeta": false, "AllAlpha": false]), since: old) == ["\(field)[AllAlpha]"])
+        func plugins(_ names: [String]) throws -> Shoot {
+            try Samples.shoot { $0.spec.controlPlane.admissionPlugins = .init(enable: names, disable: nil) }
+        }
+        let listed = try plugins(["EventRateLimit"])
+        #expect(problems(try plugins(["EventRateLimit", "PodNodeSelector"]), since: listed) == [])
+        let other = "spec.controlPlane.admissionPlugins.enable[0]"
+        #expect(problems(try plugins(["ImagePolicyWebhook"]), since: listed) == [other])
+    }
+
+    @Test("Pools are judged beside themselves, wherever they stand")
+    func forgivenPools() throws {
+        func shoot(_ pools: [(name: String, pods: Int)]) throws -> Shoot {
+            try Samples.shoot { shoot in
+                let worker = shoot.spec.workers[0]
+                shoot.spec.workers = pools.map { pool in
+                    var made = worker
+                    (made.name, made.kubelet) = (pool.name, .init(maxPods: pool.pods))
+                    return made
+                }
+            }
+        }
+        func problems(_ new: [(name: String, pods: Int)], since old: [(name: String, pods: Int)]) throws -> [String] {
+            let wanted = try shoot(new)
+            return ShootRules.new(ShootRules.problems(wanted), of: wanted, since: try shoot(old)).map(\.path)
+        }
+        #expect(try problems([("b", 100), ("a", 500)], since: [("a", 500), ("b", 100)]) == [])
+        #expect(try problems([("b", 500)], since: [("a", 500)]) == ["spec.workers[0].kubelet.maxPods"])
+        let moved = try problems([("a", 100), ("b", 500)], since: [("a", 500), ("b", 100)])
+        #expect(moved == ["spec.workers[1].kubelet.maxPods"])
     }
 
     @Test("What a provider does not know is refused wherever a Shoot is judged")

@@ -104,9 +104,12 @@ struct StreamWorkerTests {
     func outside() throws {
         let wanted = StreamTarget.name("login.example.org", port: 443)
         let local = StreamTarget.name("localhost", port: 22)
-        let rules = StreamRules(resolvesNames: true, outside: [wanted, local])
+        let own = try #require(IPAddress("192.0.2.100"))
+        let rules = StreamRules(resolvesNames: true, outside: [wanted, local], own: [own])
         let address = try #require(IPAddress("198.51.100.7"))
         #expect(rules.allows(address, for: wanted))
+        // Where pods of this machine find the API server.
+        #expect(!rules.allows(own, for: wanted))
         let others: [StreamTarget] = [
             .name("login.example.org", port: 80), .name("other.example.org", port: 443), .address(address, port: 443),
             .service("login.example.org"),

@@ -2,6 +2,8 @@
 package enum TaskName {
     /// The shoot's namespace in the seed.
     package static let namespace = "namespace"
+    /// What images of the control plane are pulled by.
+    package static let pullSecrets = "pull-secrets"
     /// The addresses of the control plane.
     package static let services = "services"
     /// CAs and keys.
@@ -27,7 +29,8 @@ package enum TaskName {
     package static let replacement = "machine-replacement"
     /// What runs in kube-system.
     package static let addons = "addons"
-    static let access = "access"
+    /// What people come with.
+    package static let access = "access"
     /// What people come with, renewed by itself.
     package static let accessRenewal = "access-renewal"
     static let secrets = "secrets"

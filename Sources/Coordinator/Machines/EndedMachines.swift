@@ -5,9 +5,8 @@ internal import ShootPlan
 
 /// Frees the names of machines that have ended: where names are addresses, the next machine may have one of them.
 enum EndedMachines {
-    /// Whether there may be any, as far as the shoot itself shows.
-    static func mayBe(_ work: ShootWork, at now: UInt64) async throws -> Bool {
-        let shoot = try await work.shootClient()
+    /// Whether there may be any, as far as the shoot itself shows by its API.
+    static func mayBe(_ work: ShootWork, _ shoot: KubernetesClient, at now: UInt64) async throws(APIError) -> Bool {
         let nodes = try await shoot.list(Node.self).items
         let issued = try await MachineRecords(client: shoot).all().filter { $0.mayHaveEnded(at: now) }
         return CloudPace.isDoubtful(nodes, issued: issued.map(\.machine), work.facts.spec.workers)

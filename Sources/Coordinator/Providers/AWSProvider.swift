@@ -2,6 +2,7 @@ package import ClusterModel
 internal import HTTPModel
 internal import KubernetesClient
 package import ShootPlan
+internal import TLSEngine
 package import TendrilCore
 
 /// Networks and scaling groups at AWS, by Terraform or OpenTofu.
@@ -29,7 +30,11 @@ package struct AWSProvider: InfrastructureProvider {
         Machine(name: prefix + String(address.map { $0 == "." ? "-" : $0 }), addresses: [address])
     }
 
-    package func inputs(_ work: ShootWork) throws -> JSONValue { try network(work, "") }
+    package func inputs(_ work: ShootWork) throws -> JSONValue {
+        try network(work, "").merging(["configuration": .string(Digest.hex(TerraformConfiguration.network))])
+    }
+
+    package var machinesConfiguration: String? { Digest.hex(TerraformConfiguration.machines) }
 
     package func prepare(_ work: ShootWork) async throws -> JSONValue {
         let made = try await terraform("network", work).apply(
@@ -201,27 +206,50 @@ package struct AWSProvider: InfrastructureProvider {
         return try given.decoded(as: AWSInfrastructure.self)
     }
 
-    private func credentials(_ work: ShootWork) async throws -> (keyID: String, key: String) {
-        func pair(_ secret: KubernetesSecret?) -> (keyID: String, key: String)? {
-            guard let keyID = secret?.text("accessKeyID"), let key = secret?.text("secretAccessKey") else { return nil }
-            return (keyID, key)
-        }
-        let secret = try infrastructure(work).credentials
-        let store = SecretStore(seed: work.seed, namespace: work.namespace)
-        // Only from the Shoot's own namespace, which its owner may read anyway.
-        if let found = pair(try await work.garden.find(KubernetesSecret.self, secret, namespace: work.shoot.namespace))
-        {
-            try await store.write(
-                Self.keptCredentials,
-                ["accessKeyID": Array(found.keyID.utf8), "secretAccessKey": Array(found.key.utf8)]
-            )
-            return found
+    // MARK: - Credentials
+
+    private typealias Credentials = (keyID: String, key: String)
+
+    private static func pair(_ secret: KubernetesSecret?) -> Credentials? {
+        guard let keyID = secret?.text("accessKeyID"), let key = secret?.text("secretAccessKey") else { return nil }
+        return (keyID, key)
+    }
+
+    /// What the owner has now, only from the Shoot's own namespace, which he may read anyway.
+    private func ownCredentials(_ work: ShootWork) async throws -> Credentials? {
+        let name = try infrastructure(work).credentials
+        return Self.pair(try await work.garden.find(KubernetesSecret.self, name, namespace: work.shoot.namespace))
+    }
+
+    private func lastCredentials(_ work: ShootWork) async throws -> Credentials? {
+        Self.pair(try await SecretStore(seed: work.seed, namespace: work.namespace).read(Self.keptCredentials))
+    }
+
+    private func keep(_ credentials: Credentials, _ work: ShootWork) async throws {
+        try await SecretStore(seed: work.seed, namespace: work.namespace).write(
+            Self.keptCredentials,
+            ["accessKeyID": Array(credentials.keyID.utf8), "secretAccessKey": Array(credentials.key.utf8)]
+        )
+    }
+
+    package func keepCredentials(_ work: ShootWork) async throws -> Bool {
+        guard let own = try await ownCredentials(work) else { return false }
+        if let kept = try await lastCredentials(work), kept == own { return false }
+        try await keep(own, work)
+        return true
+    }
+
+    private func credentials(_ work: ShootWork) async throws -> Credentials {
+        if let own = try await ownCredentials(work) {
+            try await keep(own, work)
+            return own
         }
         // A project that is being deleted loses its Secrets before its shoots, and nobody can make them again there.
-        if work.shoot.isBeingDeleted, let kept = pair(try await store.read(Self.keptCredentials)) { return kept }
+        if work.shoot.isBeingDeleted, let kept = try await lastCredentials(work) { return kept }
+        let name = try infrastructure(work).credentials
         throw TaskFailure(
             .configuration,
-            "spec.provider.infrastructure.credentials: the Secret \(secret) holds no accessKeyID and secretAccessKey"
+            "spec.provider.infrastructure.credentials: the Secret \(name) holds no accessKeyID and secretAccessKey"
         )
     }
 

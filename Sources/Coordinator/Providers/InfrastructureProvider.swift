@@ -96,6 +96,15 @@ package protocol InfrastructureProvider: Sendable {
     /// - Returns: what `scale` needs of it; part of the shoot's status, so nothing secret.
     func prepare(_ work: ShootWork) async throws -> JSONValue
 
+    /// A digest of the program by which `scale` makes machines, where there is one: by another one they are made anew what they are
+    /// to be, although nothing else has changed.
+    var machinesConfiguration: String? { get }
+
+    /// Keeps beside the control plane what a provider believes the shoot's owner by, for the day on which his own is gone.
+    ///
+    /// - Returns: whether it is other than what was kept; a Secret that is not there, or not whole, is no other one.
+    func keepCredentials(_ work: ShootWork) async throws -> Bool
+
     /// Makes machine groups what they are to be; those that are not named end.
     ///
     /// - Returns: the machines that there are; `nil` where that is not known.

@@ -34,6 +34,10 @@ package struct LocalProvider: InfrastructureProvider {
 
     package func prepare(_ work: ShootWork) async throws -> JSONValue { [:] }
 
+    package var machinesConfiguration: String? { nil }
+
+    package func keepCredentials(_ work: ShootWork) async throws -> Bool { false }
+
     package func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> PresentMachines?
     {

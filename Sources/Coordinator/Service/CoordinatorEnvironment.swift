@@ -85,13 +85,15 @@ package struct CoordinatorEnvironment: Sendable {
             accepted.spec = spec
             return accepted
         }
-        return ShootRules.new(problems, since: accepted) + ShootRules.changes(to: shoot, since: before)
+        return ShootRules.new(problems, of: shoot, since: accepted) + ShootRules.changes(to: shoot, since: before)
+            + CertificateRules.problems(shoot.spec, since: before)
     }
 
     /// The same for a shoot that is not stored yet: seeds that others serve are theirs to judge.
     func admissionProblems(_ shoot: Shoot, before: Shoot.Spec?) -> [ConfigurationProblem] {
         guard let seed = shoot.spec.seedName, seed == configuration.seed else {
             return ShootRules.problems(shoot) + ShootRules.changes(to: shoot, since: before)
+                + CertificateRules.problems(shoot.spec, since: before)
         }
         do {
             return try problems(shoot, before: before, seed: ownSeed.withLock { $0 }?.spec)

@@ -8,15 +8,18 @@ package enum ShootFlows {
     package static func reconcile(_ work: ShootWork, _ provider: any InfrastructureProvider, _ rotation: Rotation)
         -> [ShootTask]
     {
-        [
-            NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work),
+        // Who was let in once is so also while pods cannot be made anew: a certificate is good for a day.
+        let isLetIn = rotation.isInForce && work.shoot.status?.observedGeneration != nil
+        return [
+            NamespaceTask.make(work), PullSecretsTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work),
             InfrastructureTask.make(work, provider), CertificatesTask.make(work),
-            ControlPlaneTasks.etcd(work, after: [TaskName.certificates]),
+            ControlPlaneTasks.etcd(work, after: [TaskName.certificates, TaskName.pullSecrets]),
             ControlPlaneTasks.apiServer(work, after: [TaskName.etcd]), ControlPlaneTasks.apiAnswers(work),
             SystemTask.make(work), ControlPlaneTasks.controllers(work, after: [TaskName.system]),
             NodeConfigurationsTask.make(work, rotation),
             MachinesTask.make(work, provider, after: [TaskName.nodeConfigurations, TaskName.infrastructure]),
-            ReplacementTask.make(work, provider), AddonsTask.make(work), AccessTask.make(work),
+            ReplacementTask.make(work, provider), AddonsTask.make(work),
+            AccessTask.make(work, after: [isLetIn ? TaskName.certificates : TaskName.apiAnswers]),
             ReadinessTasks.nodes(work, provider), ReadinessTasks.system(work),
         ] + (rotation.usesNewKeys ? [SecretsTask.make(work, rotation)] : [])
     }

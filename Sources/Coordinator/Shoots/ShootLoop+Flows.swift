@@ -31,7 +31,8 @@ extension ShootLoop {
         if type == .rotate { await tellRotation(work, records) }
         // What was waited for is not there any more once the shoot has slept.
         let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
-        let hasAsked = isThorough && work.asksCloud || known.lastLook == nil
+        // What was never made is made, whatever else is passed by.
+        let hasAsked = work.asksCloud && (isThorough || known[TaskName.machines] == nil)
         let outcome = try await perform(
             work,
             tasks,
@@ -58,6 +59,11 @@ extension ShootLoop {
         guard outcome.errors.isEmpty else {
             // What was found done is not there any more.
             if outcome.errors.contains(where: { $0.code == .removed }) { unfinished = .thorough }
+            // Machines may fail at a network that is not there any more.
+            let ofCloud = [TaskName.infrastructure, TaskName.machines]
+            if shoot.spec.provider.type.isCloud, outcome.errors.contains(where: { ofCloud.contains($0.task) }) {
+                (mustAskCloud, unfinished) = (true, .thorough)
+            }
             sight.lacksNodes = outcome.errors.contains {
                 $0.code == .timeout && [TaskName.replacement, TaskName.nodesReady].contains($0.task)
             }
@@ -67,6 +73,7 @@ extension ShootLoop {
         lastSync = Clock.now()
         needsRepair = false
         if isThorough { hasCaughtUp = true }
+        if hasAsked, !shoot.isHibernated { mustAskCloud = false }
         // What the garden could not be told is found done after a while, and told.
         unfinished = hasToldOtherwise ? .changes : nil
         guard unfinished == nil else { return .look(sight, then: failures.wait()) }

@@ -21,6 +21,45 @@ extension ShootLoop {
         return isWell ? Self.lookPause : .seconds(10)
     }
 
+    /// Whether a cloud is asked in this pass if all is as it was made.
+    func asksCloud(
+        _ work: ShootWork,
+        _ records: FlowRecords,
+        _ operation: ShootOperation?,
+        isThorough: Bool
+    ) async -> Bool {
+        let (shoot, now) = (work.shoot, Clock.unixTime())
+        let isAskedFor = operation == .reconcile || operation == .retry
+        if isAskedFor || mustAskCloud || !shoot.spec.provider.type.isCloud { return true }
+        if CloudPace.isDue(shoot.key, last: records.lastLook, at: now) { return true }
+        // What sleeps has nothing there that could be missed.
+        guard isThorough, !shoot.isHibernated else { return false }
+        do {
+            let client = try await client(work, records)
+            return try await environment.looks.holding { try await EndedMachines.mayBe(work, client, at: now) }
+        } catch {
+            // Nobody can tell what there is.
+            return true
+        }
+    }
+
+    /// Whether a cloud believes the owner by something else than it did: that is kept, as often as everything is looked at, and also
+    /// outside of the maintenance window. A project that is deleted has nothing else left to end machines by.
+    func hasNewCredentials(_ work: ShootWork) async -> Bool {
+        guard Clock.now() >= (lastCredentialLook ?? begun) + sync,
+            let provider = try? environment.provider(work.shoot.spec.provider.type)
+        else { return false }
+        do {
+            let isOther = try await provider.keepCredentials(work)
+            // What was cut short is looked at again.
+            lastCredentialLook = Clock.now()
+            return isOther
+        } catch {
+            logger.info("cannot look at the cloud's credentials", metadata: ["reason": "\(error)"])
+            return false
+        }
+    }
+
     /// Looks after machines that do not become nodes; while a flow runs, that is its own task's.
     private func attend(_ work: ShootWork, _ records: FlowRecords, _ conditions: [Condition], isCertain: Bool) async {
         let isShort = conditions[ShootCondition.everyNodeReady.rawValue]?.status == "False"

@@ -36,7 +36,7 @@ package actor ShootLoop {
     var failures = Backoff(start: .seconds(2), limit: .seconds(300))
     var lastSync: MonotonicTime?
     /// Until something was done the time of the next thorough pass counts from here.
-    private let begun = Clock.now()
+    let begun = Clock.now()
     /// The generation that was reconciled last, so that an event without news starts nothing.
     var settled: Int?
     /// Whether something that we own is not as it was made: it is made again, whatever is remembered.
@@ -57,6 +57,10 @@ package actor ShootLoop {
     var refused: Int?
     /// When the bucket with the snapshots was looked into last.
     var lastSnapshotLook: MonotonicTime?
+    /// When what a cloud believes the owner by was looked at last.
+    var lastCredentialLook: MonotonicTime?
+    /// Whether a cloud is asked at the next occasion, until it was: what it was asked with, or for, was not in order.
+    var mustAskCloud = false
     /// When machines that are no nodes were looked after last.
     var lastAttendance: MonotonicTime?
     /// Whether there are such machines, or were a moment ago.
@@ -186,9 +190,11 @@ package actor ShootLoop {
         }
     }
 
+    /// How long it is from one thorough pass to the next.
+    var sync: Nanoseconds { .milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute) }
+
     /// What a pass finds; `isKnown` where an earlier process is known to have done all that is wanted.
     private func occasion(_ shoot: Shoot, isKnown: Bool) -> Occasion {
-        let sync = Nanoseconds.milliseconds(UInt64(environment.configuration.syncMinutes ?? 60) * syncMinute)
         var occasion = Occasion()
         (occasion.generation, occasion.settled, occasion.isKnown) = (shoot.metadata.generation, settled, isKnown)
         occasion.isHibernated = shoot.isHibernated
@@ -216,6 +222,7 @@ package actor ShootLoop {
     /// - Throws: what kept a flow from beginning.
     func advance(_ work: ShootWork, _ store: FlowStore, _ known: FlowRecords, isKnown: Bool) async throws -> Step? {
         let shoot = work.shoot
+        if await hasNewCredentials(work) { (mustAskCloud, unfinished) = (true, .thorough) }
         let occasion = occasion(shoot, isKnown: isKnown)
         var records = known
         let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
@@ -227,9 +234,7 @@ package actor ShootLoop {
         }
         if extent == .access { return try await renewAccess(work, store, records) }
         var asking = work
-        asking.asksCloud =
-            operation == .reconcile || !shoot.spec.provider.type.isCloud
-            || CloudPace.isDue(shoot.key, last: records.lastLook, at: Clock.unixTime())
+        asking.asksCloud = await asksCloud(work, records, operation, isThorough: extent == .thorough)
         return try await reconcile(asking, store, records, isThorough: extent == .thorough)
     }
 

@@ -11,11 +11,11 @@ enum AccessTask {
         var renewal: UInt64
     }
 
-    static func make(_ work: ShootWork) -> ShootTask {
+    static func make(_ work: ShootWork, after: [String]) -> ShootTask {
         ShootTask(
             name: TaskName.access,
             title: "Handing out the kubeconfig",
-            after: [TaskName.apiAnswers],
+            after: after,
             inputs: { records in ["certificates": records[TaskName.certificates] ?? .null] },
             perform: { _ in
                 try await handOut(work)

@@ -10,6 +10,8 @@ enum CleanUpTask {
     static let name = "delete-cloud-objects"
 
     private static let pause = Nanoseconds.seconds(2)
+    /// After so long it is looked again what there is, and who is there.
+    private static let round = Nanoseconds.seconds(30)
     private static let (key, field) = ("clean-up.json", "begun")
 
     /// How the control plane is.
@@ -59,25 +61,31 @@ enum CleanUpTask {
         let shoot = try await work.shootClient().hasty(.seconds(5), triesAgain: false)
         var cleaner = CloudCleaner(shoot, work.logger)
         var cleanUp: CleanUp?
+        var last: CloudObjects?
         while true {
             try Task.checkCancellation()
             var found: CloudObjects?
-            var sight = CleanUp.Sight.unseen
+            let sight: CleanUp.Sight
             do throws(APIError) {
                 let seen = try await cleaner.look()
                 if seen.isEmpty { return }
                 sight = .seen(isEmpty: false, hasNodes: try await cleaner.hasNodes())
-                found = seen
+                (found, last) = (seen, seen)
             } catch {
                 work.logger.info("cannot look what is in the cloud", metadata: ["reason": "\(error)"])
                 guard work.shoot.spec.provider.type.isCloud else { return }
+                let reason = String("\(error)".prefix(300))
+                sight = error.isAbsence ? .unseen(reason) : .untold(reason)
             }
             var current = if let cleanUp { cleanUp } else { try await begin(work, minutes) }
-            switch current.next(sight, at: Clock.unixTime()) {
+            let now = Clock.unixTime()
+            switch current.next(sight, at: now) {
             case .done: return
-            case .wait: if let found { await cleaner.clean(found) }
+            case .wait:
+                let time = min(round, .seconds(current.left(at: now)))
+                if let found { try await cleaner.clean(found, until: Clock.now() + time) }
             case .giveUp(let reason):
-                if let found { await tell(work, "\(found.text): \(reason)") } else { await tellUnseen(work, reason) }
+                if let last { await tell(work, "\(last.text): \(reason)") } else { await tellUnseen(work, reason) }
                 return
             }
             cleanUp = current
@@ -92,6 +100,9 @@ enum CleanUpTask {
             return CleanUp(begun: begun, minutes: minutes)
         }
         let now = Clock.unixTime()
+        if let complaint = CleanUp.complaint(about: work.shoot) {
+            await work.tell("CleanUpMinutesUnclear", complaint, isWarning: true)
+        }
         try await notebook.write([key: .object([field: .integer(Int(clamping: now))])])
         return CleanUp(begun: now, minutes: minutes)
     }

@@ -26,12 +26,12 @@ enum DeletionTasks {
             )
         }
         return [
-            task("delete-access", "Taking the kubeconfig back", after: []) {
+            // What takes load balancers and volumes away runs on machines, and its owner may have to help.
+            CleanUpTask.make(work),
+            task("delete-access", "Taking the kubeconfig back", after: [CleanUpTask.name]) {
                 let name = Shoot.kubeconfigSecret(of: work.shoot.name)
                 try await work.garden.delete(KubernetesSecret.self, name, namespace: work.shoot.namespace)
             },
-            // What takes load balancers and volumes away runs on machines.
-            CleanUpTask.make(work),
             task("delete-machines", "Ending machines", after: [CleanUpTask.name]) {
                 _ = try await provider.scale(work, [], [:])
             },

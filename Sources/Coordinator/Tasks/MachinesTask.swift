@@ -25,7 +25,7 @@ enum MachinesTask {
             inputs: { records in
                 let last = try? records.output(TaskName.machines, as: Output.self)
                 let due = Renewals.mark(last?.renewal, at: Clock.unixTime())
-                return [
+                let inputs: JSONValue = [
                     "workers": try CanonicalJSON.value(work.facts.spec.workers),
                     "images": try CanonicalJSON.value(work.configuration.machineImages),
                     "isHibernated": .bool(work.facts.isHibernated), "due": .integer(due),
@@ -33,6 +33,8 @@ enum MachinesTask {
                     "addresses": records[TaskName.services] ?? .null,
                     "infrastructure": records[TaskName.infrastructure] ?? .null,
                 ]
+                guard let configuration = provider.machinesConfiguration else { return inputs }
+                return inputs.merging(["configuration": .string(configuration)])
             },
             perform: { records in try await perform(work, provider, records) }
         )
@@ -51,9 +53,7 @@ enum MachinesTask {
             groups.append(group)
         }
         let last = try? records.output(TaskName.machines, as: Output.self)
-        if !work.asksCloud, !groups.isEmpty, records.isUnchanged(TaskName.machines), last?.pools == output.pools,
-            try await !EndedMachines.mayBe(work, at: Clock.unixTime())
-        {
+        if !work.asksCloud, !groups.isEmpty, records.isUnchanged(TaskName.machines), last?.pools == output.pools {
             return try CanonicalJSON.value(output)
         }
         let present = try await provider.scale(work, groups, records[TaskName.infrastructure] ?? [:])

@@ -7,12 +7,11 @@ internal import TendrilCore
 enum NamespaceTask {
     static func make(_ work: ShootWork) -> ShootTask {
         let objects = ControlPlane.namespace(work.facts, project: work.shoot.namespace, name: work.shoot.name)
-        let pulls = (work.facts.seed.imagePullSecrets ?? []).map { JSONValue.string($0) }
         return ShootTask(
             name: TaskName.namespace,
             title: "Making the namespace",
             after: [],
-            inputs: { _ in .array(objects + pulls) },
+            inputs: { _ in .array(objects) },
             perform: { _ in
                 let path = "/api/v1/namespaces/\(work.namespace)"
                 let before = try await work.seed.findDocument(path)
@@ -27,7 +26,6 @@ enum NamespaceTask {
                     )
                 }
                 try await work.applyInSeed(objects)
-                try await PullSecrets.keepInStep(work)
                 return [:]
             }
         )

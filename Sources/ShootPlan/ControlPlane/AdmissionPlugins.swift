@@ -16,6 +16,7 @@ enum AdmissionPlugins {
         "CertificateSubjectRestriction": "keeps people from becoming system:masters",
         "ClusterTrustBundleAttest": "keeps people from publishing CAs in another's name",
         "NamespaceLifecycle": "keeps namespaces that are going from being filled",
+        "ResourceQuota": "keeps load balancers and volumes from coming anew while a shoot is deleted",
         own: "keeps a node from changing what is not its own",
         "ServiceAccount": "is what pods have their identity by",
     ]

@@ -77,7 +77,8 @@ package enum ShootRules {
 
     /// What forbids that a shoot is stored in the place of what is there.
     ///
-    /// A change may come while an earlier one is under way: what is known then is that the shoot was accepted once.
+    /// A change may come while an earlier one is under way: what is known then is that the shoot was accepted once. What a
+    /// coordinator has refused of that earlier one is not forgiven.
     ///
     /// - Parameters:
     ///   - shoot: as it is to be.
@@ -90,22 +91,30 @@ package enum ShootRules {
         judge: (_ shoot: Shoot, _ accepted: Shoot.Spec?) -> [ConfigurationProblem]
     ) -> [ConfigurationProblem] {
         let once = stored?.status?.observedGeneration == nil ? nil : stored
-        return new(judge(shoot, stored?.acceptedSpec), since: once)
+        let told = stored?.acceptedSpec == nil ? stored?.status?.lastErrors ?? [] : []
+        func isRefused(_ problem: ConfigurationProblem) -> Bool {
+            told.contains { $0.description.contains(problem.description) }
+        }
+        let found = judge(shoot, stored?.acceptedSpec)
+        return found.filter(isRefused) + new(found.filter { !isRefused($0) }, of: shoot, since: once)
     }
 
     /// What is left of a shoot's problems without those that it had when it was accepted.
     ///
-    /// A rule that is stricter than an earlier release's is one for what somebody changes. A number that is refused stands in the
-    /// text, so that another one is another problem.
+    /// A rule that is stricter than an earlier release's is one for what somebody changes; another value is another problem.
     ///
     /// - Parameters:
     ///   - problems: of the shoot as it is wanted.
+    ///   - shoot: as it is wanted.
     ///   - accepted: the shoot as it was accepted; `nil` for one that never was.
     /// - Returns: those that are new.
-    package static func new(_ problems: [ConfigurationProblem], since accepted: Shoot?) -> [ConfigurationProblem] {
+    package static func new(
+        _ problems: [ConfigurationProblem],
+        of shoot: Shoot,
+        since accepted: Shoot?
+    ) -> [ConfigurationProblem] {
         guard !problems.isEmpty, let accepted else { return problems }
-        let known = Self.problems(accepted)
-        return problems.filter { !known.contains($0) }
+        return KnownProblems(accepted).others(problems, of: shoot)
     }
 
     /// What forbids that a seed takes a shoot over that another one hosts: its cluster would go on there, and be nobody's.

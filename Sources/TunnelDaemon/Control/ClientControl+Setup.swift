@@ -58,7 +58,8 @@ extension ClientControl {
             networks: networks,
             resolvesNames: true,
             services: status,
-            outside: Set(configuration.outsideTargets)
+            outside: Set(configuration.outsideTargets),
+            own: Set(configuration.apiServerListen.flatMap { IPAddress($0.host) }.map { [$0] } ?? [])
         )
     }
 

@@ -15,6 +15,6 @@ package final class Pulse: Sendable {
 
     /// Whether nothing stands still, as far as can be told; links that are down do not matter to it.
     package func isSteady(at now: MonotonicTime) -> Bool {
-        now.since(MonotonicTime(nanoseconds: last.load(0))) < Self.patience.value
+        now.since(MonotonicTime(nanoseconds: last.load(0))) < Self.patience
     }
 }

@@ -106,8 +106,10 @@ final class EgressDoor {
             return park(request)
         }
         request.failed(on: link, reset)
-        guard reset.reason.mayWorkElsewhere, now < request.deadline else { return answer(request, HTTPRefusal(reset)) }
         let routes = guide.streamRoutes
+        guard routes.mayWorkElsewhere(reset, for: request.target), now < request.deadline else {
+            return answer(request, HTTPRefusal(reset))
+        }
         if route(request, routes) { return }
         if Parking.hasTime(for: request, at: now), routes.isAwaited(for: request.target, besides: request.tried) {
             return park(request)

@@ -14,19 +14,23 @@ package struct StreamRules: Sendable {
     package var services: [String: SocketAddress]
     /// Names with their ports that are dialled whatever network they are in; empty on a server.
     package var outside: Set<StreamTarget>
+    /// Where this side itself listens for others than its peer: what is there is never its peer's.
+    package var own: Set<IPAddress>
 
     package init(
         networks: RouteTable<Bool> = .init(),
         resolvesNames: Bool = false,
         services: [String: SocketAddress] = [:],
-        outside: Set<StreamTarget> = []
+        outside: Set<StreamTarget> = [],
+        own: Set<IPAddress> = []
     ) {
         (self.networks, self.resolvesNames) = (networks, resolvesNames)
-        (self.services, self.outside) = (services, outside)
+        (self.services, self.outside, self.own) = (services, outside, own)
     }
 
     /// Whether an address may be dialled for what was asked for.
     package func allows(_ address: IPAddress, for target: StreamTarget) -> Bool {
-        !address.isNeverATarget && (networks.contains(address) || outside.contains(target))
+        !address.isNeverATarget && !own.contains(address)
+            && (networks.contains(address) || outside.contains(target))
     }
 }

@@ -39,7 +39,7 @@ package struct StreamReset: Error, Hashable, Sendable, CustomStringConvertible {
             }
         }
 
-        /// Whether the same target may be reached on another path: not what it has answered itself, nor a rule.
+        /// Whether the same target may be reached on another path, whatever it is: not what it has answered itself, nor a rule.
         package var mayWorkElsewhere: Bool {
             [.unreachable, .timeout, .unknownName, .overloaded, .lost, .linkDown].contains(self)
         }

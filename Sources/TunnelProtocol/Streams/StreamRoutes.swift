@@ -77,6 +77,14 @@ package struct StreamRoutes: Sendable {
         }
     }
 
+    /// Whether a target may be reached on another path than the one on which this came of it.
+    ///
+    /// A rule is not tried elsewhere, but where clients' rules differ: one that has not started anew yet does not know what is named
+    /// besides the shoot's networks, and another one may.
+    package func mayWorkElsewhere(_ reset: StreamReset, for target: StreamTarget) -> Bool {
+        reset.reason.mayWorkElsewhere || reset.reason == .forbidden && outside.contains(target)
+    }
+
     /// The links that lead to a target, the best first: the owner of the address or name, then whoever reaches it, the
     /// nearest first.
     ///

@@ -6,6 +6,8 @@ import Testing
 struct CloudTests {
     private static let notes = "/api/v1/namespaces/\(World.home)/configmaps/tendril-clean-up"
 
+    private static let kubeconfig = "/api/v1/namespaces/demo/secrets/one.kubeconfig"
+
     /// A world with a shoot that is to go and has something in a cloud.
     private func doomed(_ change: (inout World) -> Void = { _ in }) async throws -> World {
         var world = try await Wish.delete.asked()
@@ -29,6 +31,10 @@ struct CloudTests {
         let ending = server.moments.first { $0.world.running.count < 2 }
         let left = ending?.world.cloud
         #expect(left == [])
+        // Whoever has to help them is still let in.
+        let taken = server.moments.first { $0.world.seed[Self.kubeconfig] == nil }
+        let rest = try #require(taken).world.cloud
+        #expect(rest == [])
         let quota = server.world.shoot["/api/v1/namespaces/shop/resourcequotas/tendril-deletion"]
         #expect(quota?["spec"]?["hard"] == ["services.loadbalancers": "0", "persistentvolumeclaims": "0"])
         #expect(told(server).isEmpty)

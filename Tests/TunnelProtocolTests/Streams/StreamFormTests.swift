@@ -248,6 +248,27 @@ struct StreamRouteTests {
         }
     }
 
+    @Test("to another client where one forbids what is named besides the networks: it may be of an earlier release")
+    func forbiddenOutside() throws {
+        let all = try #require(IPPrefix("10.2.0.0/16"))
+        let named = try target("www.example.org:443")
+        let routes = StreamRoutes(
+            shoot: [all],
+            paths: [
+                .init(link: 0, name: "near", networks: [all], roundTrip: 100),
+                .init(link: 1, name: "far", networks: [all], roundTrip: 90_000),
+            ],
+            outside: [named]
+        )
+        #expect(routes.candidates(for: named, turn: 0) == [0, 1])
+        #expect(routes.mayWorkElsewhere(StreamReset(.forbidden), for: named))
+        #expect(routes.mayWorkElsewhere(StreamReset(.unreachable), for: named))
+        #expect(!routes.mayWorkElsewhere(StreamReset(.refused), for: named))
+        for other in ["www.example.org:80", "near:443", "10.2.0.1:443"] {
+            #expect(!routes.mayWorkElsewhere(StreamReset(.forbidden), for: try target(other)), "\(other)")
+        }
+    }
+
     @Test("to the owner first, then to the nearest; equals take turns")
     func candidates() throws {
         let all = try #require(IPPrefix("10.0.0.0/8"))

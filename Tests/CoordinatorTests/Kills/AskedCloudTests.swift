@@ -1,0 +1,151 @@
+import ClusterModel
+import Coordinator
+import Foundation
+import LinuxSystem
+import ShootSamples
+import TendrilCore
+import TestSupport
+import Testing
+
+@Suite("When a coordinator asks a cloud", .timeLimit(.minutes(5)))
+struct AskedCloudTests {
+    private static let namespace = "/api/v1/namespaces/\(World.home)"
+    private static let credentials = "/api/v1/namespaces/demo/secrets/aws"
+    private static let server = "/apis/apps/v1/namespaces/\(World.home)/deployments/kube-apiserver"
+    private static let network = ["network plan", "machines plan"]
+
+    /// What may be so when everything is looked at.
+    enum Sight: String, CaseIterable, CustomTestStringConvertible {
+        case nothing
+        case anotherDay
+        case reconcile
+        case retry
+        case lostMachine
+        case silentAPI
+        case otherKey
+        case otherProgram
+
+        var testDescription: String { rawValue }
+    }
+
+    /// A world with a shoot in a cloud and without machines, made once for all.
+    private static let made = Task { try await granted(in: try begin(), with: [:]).world }
+
+    private static func secret(_ key: String) throws -> JSONValue {
+        try CanonicalJSON.value(
+            KubernetesSecret(
+                ObjectMetadata(name: "aws", namespace: "demo"),
+                data: ["accessKeyID": Array("id".utf8), "secretAccessKey": Array(key.utf8)]
+            )
+        )
+    }
+
+    private static func begin() throws -> World {
+        let shoot = try Samples.shoot {
+            ($0.metadata.generation, $0.metadata.uid) = (1, "u1")
+            ($0.spec.seedName, $0.spec.region) = ("here", "eu-central-1")
+            $0.spec.kubernetes.version = "1.33.1"
+            $0.spec.provider.type = .aws
+            $0.spec.provider.infrastructure = ["zones": ["eu-central-1a"], "credentials": "aws"]
+            $0.spec.networking.type = .overlay
+            $0.spec.workers[0].machineType = "large"
+            ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (0, 2)
+        }
+        let seed: JSONValue = ["metadata": ["name": "here"], "spec": try CanonicalJSON.value(try Samples.seed)]
+        var world = World([
+            World.shootPath: try CanonicalJSON.value(shoot), "/apis/tendril.dev/v1alpha1/seeds/here": seed,
+        ])
+        world.put(try secret("key"), inSeed: credentials)
+        // A real API server gives it a uid.
+        let labels: JSONValue = ["tendril.dev/shoot": "one", "tendril.dev/project": "demo"]
+        world.put(["metadata": ["name": .string(World.home), "uid": "u-1", "labels": labels]], inSeed: namespace)
+        return world
+    }
+
+    /// Has a coordinator do what is to be done.
+    ///
+    /// - Parameters:
+    ///   - world: in which there is something to do.
+    ///   - settings: of the coordinator.
+    /// - Returns: what was run for which part, and the world that it has become.
+    /// - Throws: where it is not done, or there is something to complain about.
+    private static func granted(
+        in world: World,
+        with settings: JSONValue
+    ) async throws -> (runs: [String], world: World) {
+        let directory = try TestDirectory()
+        let outputs: JSONValue = [
+            "subnets": ["value": ["s"]], "securityGroup": ["value": "g"], "addresses": ["value": []],
+            "desired": ["value": [:]], "groups": ["value": [:]], "machines": ["value": [:]],
+            "instances": ["value": [:]],
+        ]
+        try directory.write("outputs", try CanonicalJSON.text(outputs))
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("terraform.sh").path
+        let cloud: JSONValue = [
+            "machineImages": [["name": "default", "program": ["baked": true], "ami": "ami-1"]],
+            "terraform": [
+                "program": .string(script), "workspace": .string(directory.path), "endpoint": "https://api",
+            ],
+        ]
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, with: cloud.merging(settings), until: Wish.create.isDone)
+        try #require(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        let runs = (try? String(contentsOfFile: "\(directory.path)/runs", encoding: .utf8)) ?? ""
+        withExtendedLifetime(directory) {}
+        return (runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }, server.world)
+    }
+
+    /// The shoot some time later, when this is so.
+    private func later(_ sight: Sight, _ world: inout World) throws {
+        switch sight {
+        case .nothing: break
+        case .anotherDay:
+            try world.remember("records.json", ["lastLook": .integer(Int(Clock.unixTime()) - 2 * 86400)])
+        case .reconcile, .retry:
+            world.change(["metadata": ["annotations": [ShootAnnotation.operation: .string(sight.rawValue)]]])
+        case .lostMachine:
+            let record = Records.map("ip-10-250-0-9", expiry: Clock.unixTime())
+            let path = "/api/v1/namespaces/\(TendrilAPI.namespace)/configmaps/\(record.metadata.name ?? "")"
+            world.put(try CanonicalJSON.value(record), inShoot: path)
+        case .silentAPI:
+            world.put((world.seed[Self.server] ?? [:]).merging(["spec": ["replicas": 0]]), inSeed: Self.server)
+        case .otherKey: world.put(try Self.secret("other"), inSeed: Self.credentials)
+        case .otherProgram:
+            let tasks = [TaskName.infrastructure, TaskName.machines].map { ($0, ["inputs": "other"] as JSONValue) }
+            try world.remember("records.json", ["tasks": .object(Dictionary(tasks) { first, _ in first })])
+        }
+    }
+
+    private func lastLook(_ world: World) -> Int? { world.remembered("records.json")["lastLook"]?.number }
+
+    @Test(
+        "a look at everything passes it by, unless something may be gone or other: then first the network is made",
+        arguments: Sight.allCases
+    )
+    func looks(_ sight: Sight) async throws {
+        var world = try await Self.made.value
+        let made = try #require(lastLook(world))
+        try #require(made + 3600 > Int(Clock.unixTime()))
+        try world.remember("records.json", ["lastLook": .integer(made - 1)])
+        try later(sight, &world)
+        // It is time for it at once.
+        let (runs, after) = try await Self.granted(in: world, with: ["syncMinutes": 0])
+        #expect(Array(runs.prefix(2)) == (sight == .nothing ? [] : Self.network), "\(runs)")
+        if sight == .nothing {
+            #expect(lastLook(after) == made - 1)
+        } else if sight != .otherProgram {
+            #expect(lastLook(after) ?? 0 >= made)
+        }
+        let kept = after.seed["\(Self.namespace)/secrets/cloud-credentials"]?["data"]
+        #expect(kept == after.seed[Self.credentials]?["data"])
+    }
+
+    @Test("a flow that finds everything done has asked nobody, and does not say so")
+    func unasked() async throws {
+        var world = try await Self.made.value
+        try world.remember("records.json", ["lastLook": .null])
+        let (runs, after) = try await Self.granted(in: world, with: [:])
+        #expect(runs == [] && lastLook(after) == nil)
+    }
+}
