@@ -49,6 +49,7 @@ extension ShootLoop {
             }
         )
         guard let outcome else { return nil }
+        if outcome.errors.isEmpty, hasAsked, !shoot.isHibernated { mustAskCloud = false }
         return step(after: outcome, work, isThorough: isThorough)
     }
 
@@ -73,7 +74,6 @@ extension ShootLoop {
         lastSync = Clock.now()
         needsRepair = false
         if isThorough { hasCaughtUp = true }
-        if hasAsked, !shoot.isHibernated { mustAskCloud = false }
         // What the garden could not be told is found done after a while, and told.
         unfinished = hasToldOtherwise ? .changes : nil
         guard unfinished == nil else { return .look(sight, then: failures.wait()) }
