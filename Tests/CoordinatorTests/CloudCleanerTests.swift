@@ -1,4 +1,5 @@
 import ClusterModel
+import KubernetesClient
 import Coordinator
 import HTTPModel
 import LinuxSystem

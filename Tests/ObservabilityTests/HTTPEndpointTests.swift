@@ -33,6 +33,6 @@ struct HTTPEndpointTests {
         }
         try #require(named == 0)
         let endpoint = Endpoint(host: "", port: UInt16(bigEndian: address.sin6_port))
-        #expect(throws: HTTPEndpointError.self) { try HTTPEndpoint(endpoint) { _ in nil } }
+        #expect(throws: HTTPEndpointError.self) { try HTTPEndpoint(endpoint, metrics: { "" }) }
     }
 }
