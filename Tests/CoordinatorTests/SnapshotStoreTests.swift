@@ -158,7 +158,7 @@ struct SnapshotStoreTests {
         bucket.objects.withLock { $0["tendril/shoot--demo--one/u2/20260101T000000Z.snapshot"] = [1] }
         let found = try await store.list(Self.folder).sorted { $0.time < $1.time }
         #expect(found.map(\.name) == names && found.allSatisfy { $0.size == content.count })
-        for old in SnapshotPlan.surplus(found, keep: 2) { try await store.delete(old.key) }
+        for old in SnapshotPlan.surplus(found, keep: 2, at: 1_800_000_000) { try await store.delete(old.key) }
         // One that is gone is gone.
         try await store.delete("\(Self.folder)\(names[0]).snapshot")
         #expect(try await store.list(Self.folder).map(\.name).sorted() == Array(names.suffix(2)))

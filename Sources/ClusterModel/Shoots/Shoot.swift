@@ -235,7 +235,7 @@ package enum ShootOperation: String, CaseIterable, Sendable {
 package enum ShootAnnotation {
     /// A `ShootOperation`.
     package static let operation = "tendril.dev/operation"
-    /// With `restore`: the snapshot's name; the newest where it is missing.
+    /// With `restore`: the snapshot's name, or `before` for the data of before the last restoration; the newest where it is missing.
     package static let snapshot = "tendril.dev/snapshot"
     /// `true` leaves the shoot as it is.
     package static let pause = "tendril.dev/pause"
