@@ -271,7 +271,10 @@ struct RestoreCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var options: ChangeOptions
-    @Option(name: .long, help: "The snapshot's name, as tendril shoot snapshots shows it, or before (default: the newest).")
+    @Option(
+        name: .long,
+        help: "The snapshot's name, as tendril shoot snapshots shows it, or before (default: the newest)."
+    )
     var snapshot: String?
     @Flag(name: .long, help: "Do it; without this it is only said what would be done.")
     var yes = false

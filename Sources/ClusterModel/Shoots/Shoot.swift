@@ -229,6 +229,9 @@ package enum ShootOperation: String, CaseIterable, Sendable {
     case rotateComplete = "rotate-complete"
     /// Its etcd gets what a snapshot holds; the annotation `tendril.dev/snapshot` names it.
     case restore
+
+    /// The reason of the Event that says that one was refused.
+    package static let refusal = "OperationRefused"
 }
 
 /// The annotations by which people say what no field does.

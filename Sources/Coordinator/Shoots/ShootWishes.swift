@@ -51,7 +51,7 @@ struct ShootWishes: Sendable {
         }
         if let refusal {
             logger.warning("refused", metadata: ["operation": "\(text.prefix(63))", "reason": "\(refusal)"])
-            await events.tell(shoot, "OperationRefused", "\(text.prefix(63)): \(refusal)", isWarning: true)
+            await events.tell(shoot, ShootOperation.refusal, "\(text.prefix(63)): \(refusal)", isWarning: true)
         } else {
             records.rotation = rotation
             try await save(records)
