@@ -63,9 +63,11 @@ struct ShootWishes: Sendable {
         return refusal == nil ? operation : nil
     }
 
-    /// Whether the garden still knows a shoot's wish.
+    /// Whether the garden still knows a shoot's wish as it is.
     private func isStanding(_ shoot: Shoot) async throws -> Bool {
-        try await garden.get(Shoot.self, shoot.name, namespace: shoot.namespace).operation == shoot.operation
+        let newest = try await garden.get(Shoot.self, shoot.name, namespace: shoot.namespace)
+        let names = [newest, shoot].map { $0.metadata.annotations?[ShootAnnotation.snapshot] }
+        return newest.operation == shoot.operation && names[0] == names[1]
     }
 
     /// Whether the restoration that a shoot's annotations ask for was written down, and whoever did so stopped before they were taken
