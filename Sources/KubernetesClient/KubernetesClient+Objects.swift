@@ -178,6 +178,16 @@ extension KubernetesClient {
         try await sendApply(object, manager, isDryRun: true)
     }
 
+    /// Whether a document could be applied; nothing is changed.
+    ///
+    /// - Parameters:
+    ///   - object: with `apiVersion`, `kind` and `metadata.name`.
+    ///   - manager: the owner's name.
+    /// - Throws: `APIError`, as for the apply itself.
+    package func dryApply(_ object: JSONValue, manager: String) async throws(APIError) {
+        let _: JSONValue = try await sendApply(object, manager, isDryRun: true)
+    }
+
     private func sendApply<Answer: Decodable>(
         _ object: JSONValue,
         _ manager: String,

@@ -61,6 +61,30 @@ package enum DurableFile {
         }
     }
 
+    /// Copies a file to where nothing is, readable by its owner alone; what is written has yet to be synced.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - other: where the copy is to be.
+    /// - Throws: `SystemError`; the copy may be there in part then.
+    package static func copy(_ path: String, to other: String) throws(SystemError) {
+        let source = try OwnedDescriptor(tendril_open(path, O_RDONLY | O_NOFOLLOW, 0), "open \(path)")
+        let target = try OwnedDescriptor(
+            tendril_open(other, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+            "create \(other)"
+        )
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = retrying { Glibc.read(source.rawValue, &chunk, chunk.count) }
+            guard count >= 0 else { throw SystemError("read \(path)", code: CInt(-count)) }
+            if count == 0 { return }
+            let descriptor = target.rawValue
+            try chunk.span.bytes.withUnsafeBytes { bytes throws(SystemError) in
+                try write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), to: descriptor, other)
+            }
+        }
+    }
+
     /// Makes a directory, and those above it that are missing.
     ///
     /// - Parameters:

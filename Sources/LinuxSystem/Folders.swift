@@ -30,6 +30,21 @@ package enum Folders {
         guard code == 0 else { throw SystemError("sync \(path)", code: -code) }
     }
 
+    /// Does something while nobody else holds the lock of a file (flock(2)), which is made where it is missing.
+    ///
+    /// - Parameters:
+    ///   - path: of the file.
+    ///   - body: what is done.
+    /// - Throws: `SystemError` where somebody holds it; what the body throws.
+    package static func holding(_ path: String, _ body: () throws -> Void) throws {
+        let file = try OwnedDescriptor(tendril_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600), "open \(path)")
+        let code = tendril_lock_file(file.rawValue)
+        guard code == 0 else { throw SystemError("lock \(path)", code: -code) }
+        let result = Result(catching: body)
+        flock(file.rawValue, LOCK_UN)
+        try result.get()
+    }
+
     /// Whether another process holds the lock of a file (flock(2)); one that is not there nobody holds.
     package static func isHeld(_ path: String) throws(SystemError) -> Bool {
         let result = tendril_open(path, O_RDWR, 0)

@@ -7,7 +7,7 @@ struct SnapshotCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshot",
         abstract: "The steps of the pods that make snapshots of a shoot's etcd, and bring one back.",
-        subcommands: [UploadCommand.self, DownloadCommand.self, ReplaceCommand.self]
+        subcommands: [UploadCommand.self, DownloadCommand.self, ReplaceCommand.self, BackCommand.self]
     )
 }
 
@@ -65,11 +65,10 @@ struct UploadCommand: AsyncParsableCommand {
 struct DownloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "download",
-        abstract: "Make room on etcd's volume, and fetch a snapshot."
+        abstract: "Fetch a snapshot."
     )
 
     @OptionGroup var store: StoreOptions
-    @OptionGroup var restored: RestorationOptions
     @Option(name: .long, help: "Where the snapshot is to be.")
     var file: String
     @Option(name: .long, help: "The snapshot's key.")
@@ -80,7 +79,7 @@ struct DownloadCommand: AsyncParsableCommand {
     func run() async throws {
         let steps = try store.steps()
         do {
-            try await steps.download(key, to: file, size: size, for: restored.folders)
+            try await steps.download(key, to: file, size: size)
         } catch {
             throw Failure(error, exitCode: .unavailable)
         }
@@ -91,14 +90,34 @@ struct DownloadCommand: AsyncParsableCommand {
 struct ReplaceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replace",
-        abstract: "Put what was made of a snapshot in the place of what etcd has, which is kept."
+        abstract: "Put a copy of what was made of a snapshot in the place of what etcd has, which is kept."
+    )
+
+    @OptionGroup var restored: RestorationOptions
+    @Option(name: .long, help: "What was made of the snapshot.")
+    var made: String
+
+    func run() throws {
+        do {
+            try restored.folders.replace(with: made)
+        } catch {
+            throw Failure(error, exitCode: .operatingSystem)
+        }
+    }
+}
+
+/// The command `tendril-coordinator snapshot back`.
+struct BackCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "back",
+        abstract: "Have what etcd had before the last restoration, and what it has now, take each other's place."
     )
 
     @OptionGroup var restored: RestorationOptions
 
     func run() throws {
         do {
-            try restored.folders.replace()
+            try restored.folders.goBack()
         } catch {
             throw Failure(error, exitCode: .operatingSystem)
         }

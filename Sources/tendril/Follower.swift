@@ -35,7 +35,16 @@ struct Follower {
     /// Follows until the restoration that was asked of the shoot is completed, or came to nothing.
     func follow(restoring asked: Shoot) async throws {
         let earlier = asked.status?.restoration
-        try await follow { ShootProgress($0, restoringAfter: earlier) }
+        do {
+            try await follow { ShootProgress($0, restoringAfter: earlier) }
+        } catch let failed as Failure {
+            // What was refused has left no trace but an Event.
+            guard let newest = try? await garden.findShoot(name), newest.operation == nil,
+                newest.status?.restoration?.startTime == earlier?.startTime,
+                let reason = await garden.lastRefusal(of: asked)
+            else { throw failed }
+            throw failure("it was refused: \(reason)")
+        }
         say("the etcd of \(garden.project)/\(name) is restored")
     }
 

@@ -39,6 +39,13 @@ struct Garden {
         }
     }
 
+    /// Why something that was asked for a shoot was refused last; `nil` where nothing was, or nobody says it.
+    func lastRefusal(of shoot: Shoot) async -> String? {
+        let field = "involvedObject.name=\(shoot.name),reason=\(ShootOperation.refusal)"
+        let events = try? await client.list(Event.self, namespace: project, field: field).items
+        return events?.max { ($0.lastTimestamp ?? "") < ($1.lastTimestamp ?? "") }?.message
+    }
+
     /// Sees what a file would make of a shoot.
     ///
     /// - Parameter written: the file; what it leaves out stays as others want it.

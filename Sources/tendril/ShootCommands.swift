@@ -268,12 +268,16 @@ struct RestoreCommand: AsyncParsableCommand {
         abstract: "Bring a shoot's etcd back to what a snapshot holds.",
         discussion: """
             The control plane stops and starts again; nodes and pods run on. What was changed in the cluster since the \
-            snapshot is lost. The data of now is kept on etcd's volume, and is used again where the snapshot cannot be.
+            snapshot is lost. The data of now is kept on etcd's volume, and is used again where the snapshot cannot be. Where \
+            the cluster does not start with what it holds, restore another one, or the data of now: --snapshot before.
             """
     )
 
     @OptionGroup var options: ChangeOptions
-    @Option(name: .long, help: "The snapshot's name, as tendril shoot snapshots shows it (default: the newest).")
+    @Option(
+        name: .long,
+        help: "The snapshot's name, as tendril shoot snapshots shows it, or before (default: the newest)."
+    )
     var snapshot: String?
     @Flag(name: .long, help: "Do it; without this it is only said what would be done.")
     var yes = false
@@ -283,15 +287,19 @@ struct RestoreCommand: AsyncParsableCommand {
         let shoot = try await garden.shoot(name)
         let known = shoot.status?.snapshots ?? []
         // One that is older than those that the status names the coordinator may find all the same.
-        guard let chosen = snapshot ?? known.first?.name else {
+        let now = Clock.unixTime()
+        let newest = known.first { !SnapshotPlan.isAhead(KubernetesTime.seconds($0.time) ?? .max, of: now) }
+        guard let chosen = snapshot ?? newest?.name else {
             throw failure("shoot \(name): no snapshot is known; name one with --snapshot")
         }
         if shoot.isHibernated { throw failure("shoot \(name) sleeps; wake it up first: tendril shoot wake \(name)") }
-        if let restoration = shoot.status?.restoration, !restoration.phase.isOver {
+        // With what one brought that is starting the cluster may never be well.
+        if shoot.status?.restoration?.phase == .replacing {
             throw failure("shoot \(name): a restoration is under way; see how far: tendril shoot get \(name) --watch")
         }
-        let time = known.first { $0.name == chosen }.map { ", made at \($0.time)" } ?? ""
-        let what = "\(chosen)\(time): what was changed in the shoot \(shoot.key) since then is lost"
+        let made = known.first { $0.name == chosen }.map { ", made at \($0.time)" } ?? ""
+        let kind = chosen == Restoration.former ? ", the data that it had before the last restoration" : made
+        let what = "\(chosen)\(kind): what was changed in the shoot \(shoot.key) since then is lost"
         guard yes else { throw failure("\(what); to go on: --yes") }
         let annotations: JSONValue = [
             ShootAnnotation.operation: .string(ShootOperation.restore.rawValue),

@@ -60,7 +60,12 @@ enum ShootTable {
         return TextTable.aligned([["SNAPSHOT", "MADE", "SIZE"]] + rows)
     }
 
-    private static func size(_ bytes: Int) -> String { "\(max(bytes, 0) >> 10) KiB" }
+    /// A size in whole units; the next larger one is for ten of it and more.
+    private static func size(_ bytes: Int) -> String {
+        let units = ["KiB", "MiB", "GiB"]
+        let index = (0..<2).first { max(bytes, 0) >> (10 * ($0 + 1)) < 10_240 } ?? 2
+        return "\(max(bytes, 0) >> (10 * (index + 1))) \(units[index])"
+    }
 
     /// One line for a person who watches.
     static func progress(_ shoot: Shoot) -> String {

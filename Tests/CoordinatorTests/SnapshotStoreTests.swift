@@ -5,6 +5,7 @@ import HTTPModel
 import HTTPTransfer
 import LinuxSystem
 import ShootPlan
+import TLSEngine
 import TendrilCore
 import TestSupport
 import Testing
@@ -157,7 +158,7 @@ struct SnapshotStoreTests {
         bucket.objects.withLock { $0["tendril/shoot--demo--one/u2/20260101T000000Z.snapshot"] = [1] }
         let found = try await store.list(Self.folder).sorted { $0.time < $1.time }
         #expect(found.map(\.name) == names && found.allSatisfy { $0.size == content.count })
-        for old in SnapshotPlan.surplus(found, keep: 2) { try await store.delete(old.key) }
+        for old in SnapshotPlan.surplus(found, keep: 2, at: 1_800_000_000) { try await store.delete(old.key) }
         // One that is gone is gone.
         try await store.delete("\(Self.folder)\(names[0]).snapshot")
         #expect(try await store.list(Self.folder).map(\.name).sorted() == Array(names.suffix(2)))
@@ -170,26 +171,57 @@ struct SnapshotStoreTests {
         withExtendedLifetime(directory) {}
     }
 
+    /// The signature of a request by its head as it came (AWS documentation, "Signature Version 4"); `nil` where it has none.
+    private func signature(_ head: String, key: String) -> String? {
+        let lines = head.split(separator: "\r\n").map(String.init)
+        let words = (lines.first ?? "").split(separator: " ").map(String.init)
+        var fields: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let halves = line.split(separator: ":", maxSplits: 1).map(String.init)
+            if halves.count == 2 { fields[halves[0].lowercased()] = String(halves[1].drop { $0 == " " }) }
+        }
+        guard let authorization = fields["authorization"], let date = fields["x-amz-date"], words.count == 3,
+            let payload = fields["x-amz-content-sha256"],
+            let parts = authorization.firstMatch(of: /Credential=AKID\/([^,]+),\s*SignedHeaders=([a-z0-9;-]+)/)?.output
+        else { return nil }
+        let target = words[1].split(separator: "?", maxSplits: 1).map(String.init)
+        let signed = parts.2.split(separator: ";").map { "\($0):\(fields[String($0)] ?? "")\n" }.joined()
+        let query = target.count == 2 ? target[1] : ""
+        let canonical = "\(words[0])\n\(target[0])\n\(query)\n\(signed)\n\(parts.2)\n\(payload)"
+        let text = "AWS4-HMAC-SHA256\n\(date)\n\(parts.1)\n\(Digest.hex(Array(canonical.utf8)))"
+        var derived = Array("AWS4\(key)".utf8)
+        for part in parts.1.split(separator: "/") { derived = Digest.hmac(Array(part.utf8), key: Secret(derived)) }
+        return Hex.text(Digest.hmac(Array(text.utf8), key: Secret(derived)))
+    }
+
     @Test("is asked in requests that are signed as they are sent, with the secret in none of them")
     func signatures() async throws {
         let (bucket, directory) = (try Bucket(), try TestDirectory())
         try bucket.begin()
         defer { bucket.stop() }
         let store = try store(bucket)
-        try await store.upload(try directory.write("file", "0123456789"), as: "\(Self.folder)20260101T000000Z.snapshot")
+        let names = (1...3).map { "\(Self.folder)2026010\($0)T000000Z.snapshot" }
+        let file = try directory.write("file", "0123456789")
+        for name in names { try await store.upload(file, as: name) }
+        // Of two pages.
         _ = try await store.list(Self.folder)
-        for head in bucket.heads.withLock({ $0 }) {
+        try await store.download(names[0], to: "\(directory.path)/back", size: 10)
+        try await store.delete(names[0])
+        let heads = bucket.heads.withLock { $0 }
+        #expect(heads.map { String($0.prefix { $0 != " " }) } == ["PUT", "PUT", "PUT", "GET", "GET", "GET", "DELETE"])
+        for head in heads {
             let lines = head.split(separator: "\r\n").dropFirst().map { $0.lowercased() }
-            let names = Set(lines.compactMap { $0.split(separator: ":").first.map(String.init) })
+            let names = lines.compactMap { $0.split(separator: ":").first.map(String.init) }
             let signed = head.firstMatch(of: /SignedHeaders=([a-z0-9;-]+)/)?.output.1 ?? ""
             #expect(head.contains("Credential=AKID/") && head.contains("/eu1/s3/aws4_request"))
             #expect(signed.contains("host") && signed.contains("x-amz-content-sha256"))
             #expect(signed.split(separator: ";").allSatisfy { names.contains(String($0)) }, "\(head)")
+            let payloads = lines.filter { $0.hasPrefix("x-amz-content-sha256:") }
+            #expect(payloads == ["x-amz-content-sha256: unsigned-payload"])
+            let expected = try #require(signature(head, key: "secret/+"), "\(head)")
+            #expect(head.contains("Signature=\(expected)"), "\(head)")
             #expect(!head.contains("secret"))
         }
-        let heads = bucket.heads.withLock(\.self)
-        let upload = try #require(heads.first)
-        #expect(upload.lowercased().contains("x-amz-content-sha256: unsigned-payload"))
         withExtendedLifetime(directory) {}
     }
 

@@ -72,11 +72,27 @@ struct SnapshotTests {
     func surplus() throws {
         let names = ["20260101T000000Z", "20260103T000000Z", "20260102T000000Z"]
         let all = try names.map { try snapshot($0) }
-        func gone(_ keep: Int) -> [String] { SnapshotPlan.surplus(all, keep: keep).map(\.name) }
+        func gone(_ keep: Int) -> [String] { SnapshotPlan.surplus(all, keep: keep, at: 1_800_000_000).map(\.name) }
         #expect(gone(3) == [] && gone(1000) == [])
         #expect(gone(2) == ["20260101T000000Z"])
         for keep in [1, 0, -1, Int.min] { #expect(gone(keep) == ["20260101T000000Z", "20260102T000000Z"]) }
-        #expect(SnapshotPlan.surplus([], keep: 1) == [])
+        #expect(SnapshotPlan.surplus([], keep: 1, at: 0) == [])
+    }
+
+    @Test("stay beyond their number where they are the last of one of the last seven days, or ahead of their time")
+    func kept() throws {
+        let names = [
+            "20260101T230000Z", "20260102T050000Z", "20260102T230000Z", "20260107T010000Z", "20260108T010000Z",
+            "20260108T020000Z", "20260108T030000Z", "20260109T000000Z",
+        ]
+        let all = try names.map { try snapshot($0) }
+        let now = try #require(SnapshotPlan.time(of: "20260108T033000Z"))
+        let gone = SnapshotPlan.surplus(all, keep: 2, at: now).map(\.name)
+        #expect(gone == ["20260101T230000Z", "20260102T050000Z", "20260108T010000Z"])
+        // The newest of those that can be.
+        #expect(!SnapshotPlan.surplus(all, keep: 1, at: now).map(\.name).contains("20260108T030000Z"))
+        #expect(SnapshotPlan.isAhead(3601, of: 0) && !SnapshotPlan.isAhead(3600, of: 0))
+        #expect(!SnapshotPlan.isAhead(0, of: .max))
     }
 
     @Test("are made at times that differ between shoots, as a CronJob says them", arguments: SnapshotPlan.intervals)
@@ -105,12 +121,14 @@ struct SnapshotTests {
 
     @Test("are missed after three intervals, counted from the newest, or from when they were first to be made")
     func overdue() {
-        func isOverdue(_ newest: UInt64?, _ begun: UInt64, at now: UInt64) -> Bool {
-            SnapshotPlan.isOverdue(newest: newest, begun: begun, every: 60, at: now)
+        func isOverdue(_ times: [UInt64], at now: UInt64) -> Bool {
+            SnapshotPlan.isOverdue(since: times, every: 60, at: now)
         }
-        #expect(!isOverdue(nil, 1000, at: 1000 + 10800) && isOverdue(nil, 1000, at: 1001 + 10800))
-        #expect(!isOverdue(5000, 1000, at: 5000 + 10800) && isOverdue(5000, 1000, at: 5001 + 10800))
-        #expect(!isOverdue(nil, 0, at: 0) && !isOverdue(UInt64.max, 0, at: .max) && !isOverdue(nil, .max, at: 5))
+        #expect(!isOverdue([1000], at: 1000 + 10800) && isOverdue([1000], at: 1001 + 10800))
+        #expect(!isOverdue([5000, 1000], at: 5000 + 10800) && isOverdue([1000, 5000], at: 5001 + 10800))
+        #expect(!isOverdue([0], at: 0) && !isOverdue([.max, 0], at: .max) && !isOverdue([.max], at: 5))
+        // A clock was once a month ahead.
+        #expect(isOverdue([2_600_000, 5000, 1000], at: 5001 + 10800) && !isOverdue([2_600_000, 5000], at: 5000 + 10800))
     }
 
     // MARK: - What a store answers
@@ -136,6 +154,21 @@ struct SnapshotTests {
         #expect(last.items.isEmpty && last.token == nil)
     }
 
+    /// As stores write it that Go's encoder serves, MinIO among them.
+    private static let numbered = """
+        <?xml version="1.0" encoding="UTF-8"?>
+        <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>snapshots</Name><Prefix>a/</Prefix>\
+        <KeyCount>1</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated><Contents><Key>a/b&#39;s&#x9;&#xe4;</Key>\
+        <LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&#34;d41d8cd98f00b204e9800998ecf8427e-2&#34;</ETag>\
+        <Size>12</Size><StorageClass>STANDARD</StorageClass></Contents></ListBucketResult>
+        """
+
+    @Test("are read from a listing whose characters are given by their numbers")
+    func numberedCharacters() throws {
+        let listing = try #require(SnapshotListing(Array(Self.numbered.utf8)))
+        #expect(listing.items.map(\.key) == ["a/b's\tä"] && listing.items.map(\.size) == [12] && listing.token == nil)
+    }
+
     @Test(
         "are not read from anything else",
         arguments: [
@@ -147,7 +180,12 @@ struct SnapshotTests {
             "<ListBucketResult><Contents><Key>a</Key><Size>99999999999999999999</Size></Contents></ListBucketResult>",
             "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
             "<!DOCTYPE a [<!ENTITY x \"y\">]><ListBucketResult></ListBucketResult>",
-            "<ListBucketResult>&x;</ListBucketResult>", "<ListBucketResult>&#60;</ListBucketResult>",
+            "<ListBucketResult>&x;</ListBucketResult>", "<ListBucketResult>&#;</ListBucketResult>",
+            "<ListBucketResult>&#x;</ListBucketResult>", "<ListBucketResult>&#0;</ListBucketResult>",
+            "<ListBucketResult>&#xD800;</ListBucketResult>", "<ListBucketResult>&#x110000;</ListBucketResult>",
+            "<ListBucketResult>&#+34;</ListBucketResult>", "<ListBucketResult>&#-34;</ListBucketResult>",
+            "<ListBucketResult>&#3 4;</ListBucketResult>", "<ListBucketResult>&#X22;</ListBucketResult>",
+            "<ListBucketResult>&#00000000000034;</ListBucketResult>", "<ListBucketResult>&#34</ListBucketResult>",
             "<ListBucketResult><![CDATA[x]]></ListBucketResult>", "<ListBucketResult><!-- x --></ListBucketResult>",
             "<ListBucketResult><?x?></ListBucketResult>",
             "<ListBucketResult><a><a><a><a><a><a><a><a></a></a></a></a></a></a></a></a></ListBucketResult>",
@@ -158,10 +196,10 @@ struct SnapshotTests {
     @Test("never trap whatever a store answers")
     func hostileListings() {
         var random = SeededGenerator(seed: 20_261_129)
-        let page = Array(Self.page.utf8)
-        let marks = Array("<>/&;?! ".utf8) + [0, 0xFF, 0xC3]
-        for _ in 0..<20_000 {
-            var bytes = page
+        let pages = [Self.page, Self.numbered].map { Array($0.utf8) }
+        let marks = Array("<>/&;?!#x ".utf8) + [0, 0xFF, 0xC3]
+        for round in 0..<20_000 {
+            var bytes = pages[round % 2]
             for _ in 0..<Int.random(in: 1...6, using: &random) {
                 let place = Int.random(in: 0..<bytes.count, using: &random)
                 switch Int.random(in: 0..<3, using: &random) {
@@ -205,8 +243,10 @@ struct SnapshotTests {
             let pod = try pod(object)
             #expect(pod["automountServiceAccountToken"] == false && pod["restartPolicy"] == "Never")
             #expect(pod["securityContext"]?["runAsUser"] == 65532)
+            // What has failed, or was replaced, is not to go on for long.
+            #expect(pod["terminationGracePeriodSeconds"] == 1)
             let space = pod["volumes"]?.items.first { $0["name"] == "snapshot" }
-            #expect(space?["emptyDir"]?["sizeLimit"] == "9Gi")
+            #expect(space?["emptyDir"]?["sizeLimit"]?.text == (object == maker ? "9Gi" : "18Gi"))
             for container in try containers(object) {
                 let security = container["securityContext"]
                 #expect(security?["allowPrivilegeEscalation"] == false && security?["runAsNonRoot"] == true)
@@ -216,6 +256,8 @@ struct SnapshotTests {
                 let isOwn = container["image"]?.text?.hasPrefix("ghcr.io/tendril/tendril-coordinator:") == true
                 #expect(isOwn || !mounts.contains(SnapshotJobs.secret))
                 #expect(!isOwn || !mounts.contains("etcd-snapshots"))
+                // Only what comes last touches what etcd has.
+                #expect(mounts.contains("data") == (container["name"] == "replace"))
             }
         }
         #expect(maker["apiVersion"]?.text == (minor < 21 ? "batch/v1beta1" : "batch/v1"))
@@ -251,7 +293,7 @@ struct SnapshotTests {
         let steps = try containers(restorer)
         #expect(steps.compactMap { $0["name"]?.text } == ["download", "make", "replace"])
         let command = (steps[1]["command"]?.items ?? []).compactMap(\.text)
-        #expect(command.first == program && command.contains("--data-dir=/var/etcd/data.made"))
+        #expect(command.first == program && command.contains("--data-dir=/snapshot/data.made"))
         #expect(command.contains("--mark-compacted") == isAhead)
         #expect(command.contains("--bump-revision=180000000000000") == isAhead)
         // The member is the one that etcd is told to be.
@@ -262,6 +304,20 @@ struct SnapshotTests {
         }
         #expect(told?.contains("--data-dir=/var/etcd/data") == true)
         #expect(restorer["metadata"]?["name"] == "etcd-restore-1800000000")
+        #expect(restorer["spec"]?["ttlSecondsAfterFinished"] == 604_800)
+    }
+
+    @Test("are not needed for the way back, nor is a store, or etcd's program")
+    func wayBack() throws {
+        let first = Restoration(try snapshot("20260101T000000Z"), at: 1_800_000_000)
+        let job = SnapshotJobs.goBack(try facts(), Restoration(backTo: first, at: 1_800_000_000))
+        #expect(job["metadata"]?["name"] == "etcd-restore-1800000001")
+        let steps = try containers(job)
+        #expect(steps.compactMap { $0["name"]?.text } == ["back"])
+        #expect(steps[0]["volumeMounts"]?.items.compactMap { $0["name"]?.text } == ["data"])
+        #expect(try pod(job)["volumes"]?.items.compactMap { $0["name"]?.text } == ["data"])
+        let command = (steps[0]["command"]?.items ?? []).compactMap(\.text)
+        #expect(command.suffix(5) == ["back", "--volume", "/var/etcd", "--restoration", "1800000001"])
     }
 
     @Test("have a certificate of their own, and only where there are any")
@@ -329,7 +385,52 @@ struct RestorationTests {
         records.rotation = rotation
         #expect(try refusal(new) == nil)
         #expect(try refusal(old)?.contains("older than the last rotation") == true)
-        records.restoration = Restoration(new, at: 1)
+        var restoration = Restoration(new, at: 1)
+        records.restoration = restoration
         #expect(try refusal(new) == "a restoration is under way")
+        // With what it brought the cluster may never start.
+        restoration.replaced()
+        records.restoration = restoration
+        #expect(try refusal(new) == nil)
+    }
+
+    @Test("can be taken back once there was one, and not over a rotation of credentials")
+    func wayBack() throws {
+        let (shoot, new) = (try Samples.shoot { _ in }, try snapshot("20260601T000000Z"))
+        var records = FlowRecords()
+        func refusal() -> String? { Restoration.refusalOfWayBack(of: shoot, records) }
+        #expect(refusal() == "nothing was ever restored")
+        var first = Restoration(new, at: 100)
+        records.restoration = first
+        #expect(refusal() == "a restoration is under way")
+        first.replaced()
+        records.restoration = first
+        #expect(refusal() == nil)
+        var rotation = Rotation()
+        #expect(rotation.start(at: 200) == nil)
+        for _ in 0..<2 { rotation.reached(at: 200) }
+        #expect(rotation.complete() == nil)
+        for _ in 0..<2 { rotation.reached(at: 200) }
+        records.rotation = rotation
+        #expect(refusal()?.contains("older than the last rotation") == true)
+        // One that fails leaves that data beside the other; one that does not, newer data.
+        var second = Restoration(new, at: 300, after: first)
+        var third = second
+        second.failed(at: 301, "no room")
+        records.restoration = second
+        #expect(refusal()?.contains("older than the last rotation") == true)
+        third.replaced()
+        records.restoration = third
+        #expect(refusal() == nil)
+    }
+
+    @Test("has a moment of its own, whatever the clock says")
+    func moments() throws {
+        let first = Restoration(try snapshot("20260101T000000Z"), at: 100)
+        for time in [0, 100, 101] as [UInt64] {
+            let next = Restoration(try snapshot("20260101T000000Z"), at: time, after: first)
+            #expect(next.startTime == 101 && next.revisions > first.revisions && !next.isBack)
+        }
+        #expect(Restoration(backTo: first, at: 200).startTime == 200 && Restoration(backTo: first, at: 200).isBack)
     }
 }

@@ -194,7 +194,12 @@ package struct Seed: KubernetesObject {
             maximum: 1440,
             default: 60
         ),
-        "spec.snapshots.keep": FieldRule("How many of each shoot are kept.", minimum: 1, maximum: 1000, default: 48),
+        "spec.snapshots.keep": FieldRule(
+            "How many of each shoot are kept, besides the last one of each of the last seven days.",
+            minimum: 1,
+            maximum: 1000,
+            default: 48
+        ),
         "spec.snapshots.endpoint": FieldRule(
             "The store's URL without the bucket, such as https://s3.eu-central-1.amazonaws.com.",
             maximumCount: 300

@@ -10,13 +10,16 @@ package enum ShootOperation: String, CaseIterable, Sendable {
     case rotateComplete = "rotate-complete"
     /// Its etcd gets what a snapshot holds; the annotation `tendril.dev/snapshot` names it.
     case restore
+
+    /// The reason of the Event that says that one was refused.
+    package static let refusal = "OperationRefused"
 }
 
 /// The annotations by which people say what no field does.
 package enum ShootAnnotation {
     /// A `ShootOperation`.
     package static let operation = "tendril.dev/operation"
-    /// With `restore`: the snapshot's name; the newest where it is missing.
+    /// With `restore`: the snapshot's name, or `before` for the data of before the last restoration; the newest where it is missing.
     package static let snapshot = "tendril.dev/snapshot"
     /// `true` leaves the shoot as it is.
     package static let pause = "tendril.dev/pause"

@@ -112,13 +112,14 @@ extension ShootLoop {
             save: save
         )
         guard let outcome else { return nil }
-        var next = outcome.records
-        if let error = outcome.errors.first(where: { $0.code == .restore }) {
+        // What the snapshot holds of ours is older; a pod that did not come to its end may have put it in place all the same.
+        var next = outcome.records.doubting(TaskName.inShoot)
+        // Whether more snapshots can be made is another matter.
+        let errors = outcome.errors.filter { $0.task != TaskName.snapshots }
+        if let error = errors.first(where: { $0.code == .restore }) {
             next.restoration?.failed(at: Clock.unixTime(), error.description)
-        } else if outcome.errors.isEmpty {
+        } else if errors.isEmpty {
             next.restoration?.replaced()
-            // What the snapshot held of ours is older.
-            next = next.doubting(TaskName.inShoot)
         } else {
             return .look(Sight(work: work, records: outcome.records), then: failures.wait())
         }

@@ -86,15 +86,19 @@ extension ShootLoop {
         if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true {
             lastSnapshotLook = Clock.now()
             do {
-                let there = try await environment.looks.holding { try await ShootSnapshots(work)?.keep() ?? [] }
+                let wanted = records.restoration.flatMap { $0.phase.isOver ? nil : $0.snapshot }
+                let there = try await environment.looks.holding {
+                    try await ShootSnapshots(work)?.keep(sparing: wanted) ?? []
+                }
                 try await tellSnapshots(work, there.prefix(SnapshotPlan.told).map(\.told))
             } catch {
                 logger.warning("cannot look at the snapshots", metadata: ["reason": "\(error)"])
             }
         }
-        let newest = shoot.status?.snapshots?.first.flatMap { KubernetesTime.seconds($0.time) }
+        let now = Clock.unixTime()
+        let times = (shoot.status?.snapshots ?? []).compactMap { KubernetesTime.seconds($0.time) }
         let isOverdue = made.begun.map {
-            SnapshotPlan.isOverdue(newest: newest, begun: $0, every: settings.intervalMinutes, at: Clock.unixTime())
+            SnapshotPlan.isOverdue(since: times + [$0], every: settings.intervalMinutes, at: now)
         }
         environment.counts.saw(isWithoutSnapshot: isOverdue ?? false, of: work.shoot.key)
     }
@@ -114,6 +118,7 @@ extension ShootLoop {
         while (try? await Task.sleep(Self.lookPause)) != nil {
             let newest = underWay ?? records
             await tellConditions(work, newest)
+            await keepSnapshots(work, newest)
             // A pool that is replaced may take days, and people's certificates are good for one.
             if !work.facts.isHibernated, newest.renewals.hasComeDue(since: begun, at: Clock.unixTime()) {
                 return restart()
@@ -171,8 +176,10 @@ extension ShootLoop {
         accepted.spec = spec
         // What is wanted has a later one.
         accepted.metadata.generation = max(settled ?? 0, shoot.status?.observedGeneration ?? 0)
-        // What somebody asks for waits until it can be.
-        accepted.metadata.annotations?[ShootAnnotation.operation] = nil
+        // What somebody asks for waits until it can be; what was begun must not be begun again then.
+        if !wishes.isBegun(shoot, records.restoration) {
+            accepted.metadata.annotations?[ShootAnnotation.operation] = nil
+        }
         // The status says what cannot be, and not what was done.
         let isKnown = records.isWhole && records[TaskName.systemReady] != nil
         do {

@@ -40,6 +40,8 @@ struct ShootWishes: Sendable {
                 refusal = operation == .rotateStart ? rotation.start(at: Clock.unixTime()) : rotation.complete()
             }
         case .restore:
+            // The Shoot as it was seen last may be older than what was done about it.
+            guard try await isStanding(shoot) else { return nil }
             if isBegun(shoot, records.restoration) {
                 try await tell(shoot, records)
                 try await acknowledge(shoot)
@@ -49,7 +51,7 @@ struct ShootWishes: Sendable {
         }
         if let refusal {
             logger.warning("refused", metadata: ["operation": "\(text.prefix(63))", "reason": "\(refusal)"])
-            await events.tell(shoot, "OperationRefused", "\(text.prefix(63)): \(refusal)", isWarning: true)
+            await events.tell(shoot, ShootOperation.refusal, "\(text.prefix(63)): \(refusal)", isWarning: true)
         } else {
             records.rotation = rotation
             try await save(records)
@@ -61,26 +63,44 @@ struct ShootWishes: Sendable {
         return refusal == nil ? operation : nil
     }
 
-    /// Whether the restoration that a shoot's annotations ask for is under way.
-    private func isBegun(_ shoot: Shoot, _ restoration: Restoration?) -> Bool {
-        guard let restoration, !restoration.phase.isOver else { return false }
+    /// Whether the garden still knows a shoot's wish as it is.
+    private func isStanding(_ shoot: Shoot) async throws -> Bool {
+        let newest = try await garden.get(Shoot.self, shoot.name, namespace: shoot.namespace)
+        let names = [newest, shoot].map { $0.metadata.annotations?[ShootAnnotation.snapshot] }
+        return newest.operation == shoot.operation && names[0] == names[1]
+    }
+
+    /// Whether the restoration that a shoot's annotations ask for was written down, and whoever did so stopped before they were taken
+    /// away: its data is put in place only after that, so that what is asked for later is another one.
+    func isBegun(_ shoot: Shoot, _ restoration: Restoration?) -> Bool {
+        guard let restoration, restoration.phase == .replacing,
+            shoot.operation == ShootOperation.restore.rawValue
+        else { return false }
         let asked = shoot.metadata.annotations?[ShootAnnotation.snapshot]
         return asked == nil || asked == restoration.snapshot
     }
 
     /// Begins the restoration that a shoot's annotations ask for, in what is remembered alone; why not, or `nil`.
     private func restore(_ work: ShootWork, _ records: inout FlowRecords) async -> String? {
-        let all: [StoredSnapshot]
+        let (last, now) = (records.restoration, Clock.unixTime())
+        let asked = work.shoot.metadata.annotations?[ShootAnnotation.snapshot]
+        let next: Restoration?
         do {
-            guard let snapshots = try ShootSnapshots(work) else { return "the seed makes no snapshots" }
-            all = try await snapshots.list()
+            if asked == Restoration.former {
+                if let refusal = Restoration.refusalOfWayBack(of: work.shoot, records) { return refusal }
+                next = last.map { Restoration(backTo: $0, at: now) }
+            } else {
+                guard let snapshots = try ShootSnapshots(work) else { return "the seed makes no snapshots" }
+                let all = try await snapshots.list()
+                let chosen = all.first { asked == nil ? !SnapshotPlan.isAhead($0.time, of: now) : $0.name == asked }
+                if let refusal = Restoration.refusal(of: work.shoot, records, from: chosen) { return refusal }
+                next = chosen.map { Restoration($0, at: now, after: last) }
+            }
+            if let next { try await RestorationTask.rehearse(work, next) }
         } catch {
             return "\(error)"
         }
-        let asked = work.shoot.metadata.annotations?[ShootAnnotation.snapshot]
-        let chosen = asked == nil ? all.first : all.first { $0.name == asked }
-        if let refusal = Restoration.refusal(of: work.shoot, records, from: chosen) { return refusal }
-        records.restoration = chosen.map { Restoration($0, at: Clock.unixTime()) }
+        records.restoration = next
         return nil
     }
 

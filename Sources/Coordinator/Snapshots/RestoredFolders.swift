@@ -2,60 +2,67 @@ internal import FoundationEssentials
 internal import LinuxSystem
 internal import ShootPlan
 
-/// The folders on etcd's volume, as the steps of a restoration find and leave them.
+/// The folders on etcd's volume, as the last step of a restoration finds and leaves them.
 ///
-/// Whenever a step is cut off, what etcd works with is whole: what it was, or what the snapshot held. Each step may be done
-/// again, and by the mark in the data knows what was done before.
+/// Whenever it is cut off, what etcd works with is whole: what it was, or what the snapshot held. It may be done again, and by the
+/// mark in the data knows what was done before. One works here at a time.
 package struct RestoredFolders: Sendable {
-    /// What has to be free beside the data itself: etcd's log has 64 MB at its start, and is made before the old one goes.
-    private static let reserve: UInt64 = 256 << 20
+    /// What etcd makes anew of a snapshot (etcd, "Persistent storage files").
+    private static let parts = ["member/snap", "member/wal"]
+    private static let database = "member/snap/db"
 
     private let volume: String
     private let restoration: String
+    private let reserve: UInt64
 
-    /// Takes the volume's path, and what no other restoration is called.
-    package init(volume: String, restoration: String) { (self.volume, self.restoration) = (volume, restoration) }
-
-    /// Makes room for the data that etcd's program makes of a snapshot.
+    /// Takes where the data is, and whose it is to become.
     ///
-    /// - Parameter size: of the snapshot, in bytes.
-    /// - Throws: where there is too little room; then the data is what it was.
-    package func prepare(size: Int) throws {
-        try remove(RestoredData.made)
-        if isDone {
-            try keepFormer()
-        } else {
-            // What another one made ready and did not put in place; of what was there before one is enough.
-            try remove(RestoredData.ready)
-            if has(RestoredData.used) { try remove(RestoredData.before) }
-        }
-        let free = try Folders.free(at: volume)
-        let needed = UInt64(clamping: size) + Self.reserve
-        guard free >= needed else {
-            throw TextFailure("\(volume): \(free >> 20) MiB are free, and \(needed >> 20) are needed")
+    /// - Parameters:
+    ///   - volume: its path.
+    ///   - restoration: what no other restoration is called.
+    ///   - reserve: what has to be free beside the database, in bytes: etcd's log has 64 MB at its start, and as much for its next
+    ///     part.
+    package init(volume: String, restoration: String, reserve: UInt64 = 256 << 20) {
+        (self.volume, self.restoration, self.reserve) = (volume, restoration, reserve)
+    }
+
+    /// Puts a copy of what was made in the place of what was used, which stays beside it.
+    ///
+    /// - Parameter made: the folder that etcd's program made of a snapshot, elsewhere.
+    /// - Throws: where that is not whole, where there is no room for it, or where somebody works with what is there; the data is what
+    ///   it was then, and nothing that is new is left.
+    package func replace(with made: String) throws {
+        try Folders.holding(path(RestoredData.lock)) {
+            // What one left that was cut off.
+            try remove(RestoredData.made)
+            if isDone { return }
+            guard let size = FileStamp.size(of: "\(made)/\(Self.database)") else {
+                throw TextFailure("\(made): nothing was made of the snapshot")
+            }
+            try refuseUsed()
+            try makeRoom(for: UInt64(clamping: size))
+            do {
+                try copy(made)
+                try mark(RestoredData.made)
+                try putInPlace()
+            } catch {
+                try? remove(RestoredData.made)
+                throw error
+            }
         }
     }
 
-    /// Puts what was made in the place of what was used, which stays beside it.
+    /// Has what was used before the last restoration, and what is used now, take each other's place.
     ///
-    /// - Throws: where there is nothing whole to put there, or where somebody works with what is there.
-    package func replace() throws {
-        guard !isDone else { return try remove(RestoredData.made) }
-        guard has("\(RestoredData.made)/member/snap/db") else {
-            throw TextFailure("\(volume): nothing was made of the snapshot")
-        }
-        guard try !Folders.isHeld(path("\(RestoredData.used)/member/snap/db")) else {
-            throw TextFailure("\(volume): an etcd works with the data")
-        }
-        let mark = path("\(RestoredData.made)/\(RestoredData.mark)")
-        try DurableFile.write(Array(restoration.utf8), to: mark, mode: 0o600)
-        try Folders.sync(volume)
-        try Folders.move(path(RestoredData.made), to: path(RestoredData.ready))
-        if has(RestoredData.used) {
-            try Folders.exchange(path(RestoredData.ready), with: path(RestoredData.used))
-            try keepFormer()
-        } else {
-            try Folders.move(path(RestoredData.ready), to: path(RestoredData.used))
+    /// - Throws: where there is no such data, or where somebody works with what is there; the data is what it was then.
+    package func goBack() throws {
+        try Folders.holding(path(RestoredData.lock)) {
+            guard !isDone else { return }
+            guard has("\(RestoredData.before)/\(Self.database)") else {
+                throw TextFailure("\(volume): there is no data of before")
+            }
+            try mark(RestoredData.before)
+            try exchange()
         }
     }
 
@@ -65,11 +72,66 @@ package struct RestoredFolders: Sendable {
         return mark == Array(restoration.utf8)
     }
 
-    /// After the exchange what was used before has the place of what was ready.
-    private func keepFormer() throws {
-        guard has(RestoredData.ready) else { return }
+    private func copy(_ made: String) throws {
+        for part in Self.parts {
+            let target = path("\(RestoredData.made)/\(part)")
+            try DurableFile.makeDirectories(target, mode: 0o700)
+            for name in try FileManager.default.contentsOfDirectory(atPath: "\(made)/\(part)") {
+                try DurableFile.copy("\(made)/\(part)/\(name)", to: "\(target)/\(name)")
+            }
+        }
+    }
+
+    /// Says in a folder whose it is, and has all of it last.
+    private func mark(_ folder: String) throws {
+        try DurableFile.write(Array(restoration.utf8), to: path("\(folder)/\(RestoredData.mark)"), mode: 0o600)
+        try Folders.sync(volume)
+    }
+
+    /// Of what was there before one is enough; the new data waits in its place.
+    private func putInPlace() throws {
+        guard has(RestoredData.used) else {
+            return try Folders.move(path(RestoredData.made), to: path(RestoredData.used))
+        }
         try remove(RestoredData.before)
-        try Folders.move(path(RestoredData.ready), to: path(RestoredData.before))
+        try Folders.move(path(RestoredData.made), to: path(RestoredData.before))
+        do {
+            try exchange()
+        } catch {
+            // It was never used.
+            if !isDone { try? remove(RestoredData.before) }
+            throw error
+        }
+    }
+
+    private func exchange() throws {
+        guard has(RestoredData.used) else {
+            return try Folders.move(path(RestoredData.before), to: path(RestoredData.used))
+        }
+        try refuseUsed()
+        try Folders.exchange(path(RestoredData.before), with: path(RestoredData.used))
+    }
+
+    /// Ends it where an etcd works with the data: it holds the lock of its database for as long as it runs.
+    private func refuseUsed() throws {
+        guard try !Folders.isHeld(path("\(RestoredData.used)/\(Self.database)")) else {
+            throw TextFailure("\(volume): an etcd works with the data")
+        }
+    }
+
+    /// What was there before goes only where there is no room otherwise.
+    private func makeRoom(for size: UInt64) throws {
+        if try !hasRoom(for: size), has(RestoredData.used) { try remove(RestoredData.before) }
+        guard try hasRoom(for: size) else {
+            let free = try Folders.free(at: volume)
+            let needed = "\(size >> 20) and \(reserve >> 20) are needed"
+            throw TextFailure("\(volume): \(free >> 20) MiB are free, and \(needed)")
+        }
+    }
+
+    private func hasRoom(for size: UInt64) throws -> Bool {
+        let free = try Folders.free(at: volume)
+        return free >= reserve && free - reserve >= size
     }
 
     private func path(_ name: String) -> String { "\(volume)/\(name)" }

@@ -1,5 +1,6 @@
 internal import ClusterModel
 internal import KubernetesClient
+internal import LinuxSystem
 internal import ShootPlan
 internal import TendrilCore
 
@@ -35,13 +36,15 @@ struct ShootSnapshots: Sendable {
 
     /// Gives the shoot's pods the access key as it is now, and removes the snapshots that are too many.
     ///
+    /// - Parameter wanted: the name of one that stays in any case.
     /// - Returns: those that stay, the newest first.
-    func keep() async throws -> [StoredSnapshot] {
+    /// - Throws: where seed or store do not answer as they should.
+    func keep(sparing wanted: String?) async throws -> [StoredSnapshot] {
         let secret = try await credentials()
         try await share(secret)
         let store = try store(secret)
         let all = try await store.list(folder)
-        let surplus = SnapshotPlan.surplus(all, keep: settings.keep)
+        let surplus = SnapshotPlan.surplus(all, keep: settings.keep, at: Clock.unixTime()).filter { $0.name != wanted }
         for old in surplus.prefix(Self.batch) where work.mayWrite() { try await store.delete(old.key) }
         return Set(all).subtracting(surplus).sorted { $0.time > $1.time }
     }

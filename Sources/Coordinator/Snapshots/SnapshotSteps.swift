@@ -51,16 +51,14 @@ package struct SnapshotSteps: Sendable {
         return key
     }
 
-    /// Fetches a snapshot that is to be restored, once there is room for its data.
+    /// Fetches a snapshot that is to be restored.
     ///
     /// - Parameters:
     ///   - key: of the snapshot.
     ///   - file: where it is to be.
     ///   - size: of the snapshot, in bytes.
-    ///   - folders: where the data is to be.
-    /// - Throws: where there is no room, or the store does not give it.
-    package func download(_ key: String, to file: String, size: Int, for folders: RestoredFolders) async throws {
-        try folders.prepare(size: size)
+    /// - Throws: where the store does not give it.
+    package func download(_ key: String, to file: String, size: Int) async throws {
         DurableFile.remove(file)
         try await store.download(key, to: file, size: size)
     }

@@ -36,7 +36,12 @@ enum DeletionTasks {
                 _ = try await provider.scale(work, [], [:])
             },
             task("delete-snapshots", "Ending snapshots", after: []) {
-                if work.facts.seed.snapshots != nil { try await SnapshotsTask.end(work) }
+                guard work.facts.seed.snapshots != nil else { return }
+                do {
+                    try await SnapshotsTask.end(work)
+                } catch let error as APIError where error.code == 403 {
+                    // Rights of an older release; it goes with the namespace.
+                }
             },
             // Last of what is outside, for everything else stands on it.
             task("delete-infrastructure", "Removing the infrastructure", after: ["delete-machines"]) {

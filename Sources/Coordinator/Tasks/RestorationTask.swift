@@ -17,29 +17,64 @@ enum RestorationTask {
                 guard let path = ObjectPath.path(version, kind: "Job", namespace: work.namespace, name: name) else {
                     throw TaskFailure(.restore, "the Job \(name) has no path")
                 }
-                // What its pods are made from cannot be changed any more; another release may have begun it.
-                if try await work.seed.findDocument(path) == nil { try await begin(work, restoration) }
-                // Somewhat longer than it may take itself.
-                try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
-                    try judge(try await work.seed.document(path), name, work)
+                try await begin(work, restoration, path)
+                do {
+                    // Somewhat longer than it may take itself.
+                    try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
+                        try judge(try await work.seed.document(path), name, work)
+                    }
+                } catch let failure as TaskFailure where failure.code == .restore {
+                    // Before 1.31 a Job has failed while its pod has yet to end, which takes a second.
+                    try await Task.sleep(nanoseconds: lastBreath.value)
+                    throw failure
                 }
                 return [:]
             }
         )
     }
 
-    /// Makes the Job; what keeps it from being made does not keep the control plane from starting with the data of before.
-    private static func begin(_ work: ShootWork, _ restoration: Restoration) async throws {
+    /// How long a pod that was told to end may go on, until its kubelet has ended it.
+    private static let lastBreath = Nanoseconds.seconds(5)
+
+    /// The Job as the Seed is now.
+    private static func job(
+        _ work: ShootWork,
+        _ restoration: Restoration,
+        _ snapshots: ShootSnapshots?
+    ) throws -> JSONValue {
+        if restoration.isBack { return SnapshotJobs.goBack(work.facts, restoration) }
+        guard let snapshots else { throw TaskFailure(.configuration, "the seed makes no snapshots any more") }
+        return SnapshotJobs.restore(work.facts, snapshots.settings, restoration, keys: snapshots.folder)
+    }
+
+    /// Finds out whether the Job could be made, before anything is stopped for it.
+    static func rehearse(_ work: ShootWork, _ restoration: Restoration) async throws {
+        let snapshots = try restoration.isBack ? nil : ShootSnapshots(work)
+        try await work.seed.dryApply(try job(work, restoration, snapshots), manager: Ownership.manager)
+    }
+
+    /// Makes the Job, if there is none; what keeps it from being made does not keep the control plane from starting with the data of
+    /// before.
+    private static func begin(_ work: ShootWork, _ restoration: Restoration, _ path: String) async throws {
         do {
-            guard let snapshots = try ShootSnapshots(work) else {
-                throw TaskFailure(.configuration, "the seed makes no snapshots any more")
-            }
-            try await snapshots.share()
-            let job = SnapshotJobs.restore(work.facts, snapshots.settings, restoration, keys: snapshots.folder)
-            try await work.applyInSeed([job])
+            // What its pods are made from cannot be changed any more; another release may have begun it.
+            guard try await work.seed.findDocument(path) == nil else { return }
+            let snapshots = try restoration.isBack ? nil : ShootSnapshots(work)
+            try await snapshots?.share()
+            try await work.applyInSeed([try job(work, restoration, snapshots)])
         } catch let failure as TaskFailure {
             throw TaskFailure(.restore, failure.description)
+        } catch let refusal as APIError where isFinal(refusal) {
+            throw TaskFailure(.restore, refusal.description)
         }
+    }
+
+    /// Whether the seed refuses what is asked of it, and will do so again: a right, a policy, a quota.
+    ///
+    /// Whom it does not know, it does not know for other shoots either, and what collides is asked again.
+    private static func isFinal(_ error: APIError) -> Bool {
+        guard let code = error.code else { return false }
+        return !error.isRetryable && ![401, 409].contains(code)
     }
 
     /// What a Job has yet to do; `nil` where it is done.

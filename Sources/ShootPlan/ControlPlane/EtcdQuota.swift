@@ -8,6 +8,8 @@ package enum EtcdQuota {
 
     /// What a snapshot takes at most: as much as the largest database that any release gave, 8 GiB, and a little more.
     static let snapshotLimit = "9Gi"
+    /// What a snapshot and the data that is made of it take at most.
+    static let restoredLimit = "18Gi"
 
     /// What etcd is told.
     static var argument: String { "\(flag)\(bytes)" }

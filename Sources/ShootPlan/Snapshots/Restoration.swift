@@ -14,21 +14,43 @@ package struct Restoration: Codable, Hashable, Sendable {
     /// Why it failed.
     package private(set) var message: String?
 
+    /// Since when the data of before is out of use, at the earliest, in seconds since 1970; `nil` where nothing was restored before.
+    private var parkTime: UInt64?
+
+    /// What the data of before the last restoration is called in the place of a snapshot's name.
+    package static let former = "before"
+
     /// Begins.
     ///
     /// - Parameters:
     ///   - snapshot: what is restored.
     ///   - time: now, in seconds since 1970.
-    package init(_ snapshot: StoredSnapshot, at time: UInt64) {
-        (self.snapshot, size, startTime) = (snapshot.name, snapshot.size, time)
+    ///   - earlier: the shoot's last restoration.
+    package init(_ snapshot: StoredSnapshot, at time: UInt64, after earlier: Restoration? = nil) {
+        self.init(snapshot.name, size: snapshot.size, at: time, after: earlier)
     }
+
+    /// Begins the way back to the data of before a restoration, at a moment in seconds since 1970.
+    package init(backTo earlier: Restoration, at time: UInt64) {
+        self.init(Self.former, size: 0, at: time, after: earlier)
+    }
+
+    private init(_ snapshot: String, size: Int, at time: UInt64, after earlier: Restoration?) {
+        (self.snapshot, self.size) = (snapshot, size)
+        // Also where the clock was set back, and of two in a second.
+        startTime = max(time, (earlier?.startTime ?? 0) &+ 1)
+        parkTime = earlier.map { $0.parkTime ?? $0.startTime }
+    }
+
+    /// Whether it leads back to the data of before the last one.
+    package var isBack: Bool { snapshot == Self.former }
 
     /// So many revisions are passed over: more with every second, so that also what is restored from before the last
     /// restoration comes to lie beyond what was seen since; a cluster writes some thousands a second at most.
     package var revisions: UInt64 { startTime &* 100_000 }
 
     /// The data is the snapshot's.
-    package mutating func replaced() { if phase == .replacing { phase = .starting } }
+    package mutating func replaced() { if phase == .replacing { (phase, parkTime) = (.starting, startTime) } }
 
     /// All is well with it, at a moment in seconds since 1970.
     package mutating func completed(at time: UInt64) {
@@ -57,16 +79,36 @@ package struct Restoration: Codable, Hashable, Sendable {
     ///   - shoot: as it is wanted.
     ///   - records: what was done for it.
     ///   - snapshot: what is to be restored; `nil` where there is none of that name.
+    /// - Returns: the reason.
     package static func refusal(of shoot: Shoot, _ records: FlowRecords, from snapshot: StoredSnapshot?) -> String? {
-        if shoot.isHibernated { return "the shoot sleeps" }
-        if records.restoration.map({ !$0.phase.isOver }) == true { return "a restoration is under way" }
-        let rotation = records.rotation ?? Rotation()
-        if !rotation.isInForce || rotation.step != .settled { return "a rotation of credentials is under way" }
+        if let refusal = refusal(of: shoot, records) { return refusal }
         guard let snapshot else { return "there is no such snapshot" }
-        // It holds Secrets that the key of now does not open, and tokens and certificates that nobody believes any more.
-        if let end = rotation.completionTime, snapshot.time <= end {
-            return "the snapshot \(snapshot.name) is older than the last rotation of credentials"
-        }
-        return nil
+        return refusal(records, ofDataSince: snapshot.time, "the snapshot \(snapshot.name)")
+    }
+
+    /// Why a shoot's etcd cannot get the data of before its last restoration; `nil` where it can.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is wanted.
+    ///   - records: what was done for it.
+    /// - Returns: the reason.
+    package static func refusalOfWayBack(of shoot: Shoot, _ records: FlowRecords) -> String? {
+        if let refusal = refusal(of: shoot, records) { return refusal }
+        guard let last = records.restoration else { return "nothing was ever restored" }
+        return refusal(records, ofDataSince: last.parkTime ?? last.startTime, "the data of before")
+    }
+
+    /// One that has put its data in place may have brought what does not start: the way out is another one.
+    private static func refusal(of shoot: Shoot, _ records: FlowRecords) -> String? {
+        if shoot.isHibernated { return "the shoot sleeps" }
+        if records.restoration?.phase == .replacing { return "a restoration is under way" }
+        let rotation = records.rotation ?? Rotation()
+        return rotation.isInForce && rotation.step == .settled ? nil : "a rotation of credentials is under way"
+    }
+
+    /// Older data has Secrets that the key of now does not open, and tokens and certificates that nobody believes any more.
+    private static func refusal(_ records: FlowRecords, ofDataSince time: UInt64, _ what: String) -> String? {
+        guard let end = records.rotation?.completionTime, time <= end else { return nil }
+        return "\(what) is older than the last rotation of credentials"
     }
 }

@@ -14,8 +14,12 @@ package enum SnapshotJobs {
     private static let folder = "/snapshot"
     private static let file = "\(folder)/etcd.snapshot"
     private static let mount: JSONValue = ["name": "snapshot", "mountPath": .string(folder)]
-    private static let space: JSONValue = [
-        "name": "snapshot", "emptyDir": ["sizeLimit": .string(EtcdQuota.snapshotLimit)],
+    private static func space(_ limit: String) -> JSONValue {
+        ["name": "snapshot", "emptyDir": ["sizeLimit": .string(limit)]]
+    }
+    /// etcd's own.
+    private static let volume: JSONValue = [
+        "name": "data", "persistentVolumeClaim": ["claimName": .string(EtcdMember.claim)],
     ]
 
     /// The Job's name.
@@ -82,7 +86,14 @@ package enum SnapshotJobs {
         var all = secrets
         let upload = own(cluster, "upload", ["--file", file, "--keys", keys], in: settings, of: &all)
         let job = job(
-            pod(cluster, maker, secrets: all, first: [save], then: upload, volumes: [space]),
+            pod(
+                cluster,
+                maker,
+                secrets: all,
+                first: [save],
+                then: upload,
+                volumes: [space(EtcdQuota.snapshotLimit)]
+            ),
             seconds: min(settings.intervalMinutes, 60) * 60,
             retries: 1
         )
@@ -100,7 +111,8 @@ package enum SnapshotJobs {
         ]
     }
 
-    /// What brings a snapshot back, while nobody uses the volume: the data is made beside the old, whose place it then takes.
+    /// What brings a snapshot back, while nobody uses the volume: the data is made, and the snapshot's digest checked, elsewhere, and
+    /// only the last step sees the volume.
     ///
     /// - Parameters:
     ///   - cluster: whose etcd it is.
@@ -114,45 +126,68 @@ package enum SnapshotJobs {
         _ restoration: Restoration,
         keys: String
     ) -> JSONValue {
-        let place = ["--volume", EtcdMember.volume, "--restoration", "\(restoration.startTime)"]
         let key = "\(keys)\(restoration.snapshot)\(SnapshotPlan.ending)"
         let object = ["--file", file, "--key", key, "--size", "\(restoration.size)"]
+        let made = "\(folder)/\(RestoredData.made)"
         var secrets = SecretMounts()
-        let mounts = [mount, EtcdMember.mount]
-        let download = own(cluster, "download", object, in: settings, place, mounts: mounts, of: &secrets)
+        let download = own(cluster, "download", object, in: settings, of: &secrets)
         let ahead = ["--bump-revision=\(restoration.revisions)", "--mark-compacted"]
         let make = PodParts.container(
             "make",
             image: cluster.kubernetesImage(tagged: cluster.traits.etcd),
             command: [
-                cluster.traits.etcdRestore, "snapshot", "restore", file,
-                "--data-dir=\(EtcdMember.volume)/\(RestoredData.made)", EtcdMember.name, EtcdMember.peerURLs,
-                EtcdMember.cluster,
+                cluster.traits.etcdRestore, "snapshot", "restore", file, "--data-dir=\(made)", EtcdMember.name,
+                EtcdMember.peerURLs, EtcdMember.cluster,
             ] + (cluster.traits.restoresAhead ? ahead : []),
             secrets: SecretMounts(),
             requests: ("50m", "150Mi"),
-            with: ["volumeMounts": .array(mounts)]
+            with: ["volumeMounts": [mount]]
         )
-        let replace = own(cluster, "replace", place, mounts: [EtcdMember.mount], of: &secrets)
-        let volume: JSONValue = [
-            "name": "data", "persistentVolumeClaim": ["claimName": .string(EtcdMember.claim)],
-        ]
-        let name = name(of: restoration)
+        let replace = own(
+            cluster,
+            "replace",
+            place(restoration) + ["--made", made],
+            mounts: [mount, EtcdMember.mount],
+            of: &secrets
+        )
+        let pod = pod(
+            cluster,
+            restorer,
+            secrets: secrets,
+            first: [download, make],
+            then: replace,
+            volumes: [space(EtcdQuota.restoredLimit), volume]
+        )
+        return restoringJob(cluster, restoration, pod)
+    }
+
+    /// What has the data of before the last restoration in use again, while nobody uses the volume.
+    ///
+    /// - Parameters:
+    ///   - cluster: whose etcd it is.
+    ///   - restoration: the way back.
+    /// - Returns: the Job.
+    package static func goBack(_ cluster: ClusterFacts, _ restoration: Restoration) -> JSONValue {
+        var secrets = SecretMounts()
+        let back = own(cluster, "back", place(restoration), mounts: [EtcdMember.mount], of: &secrets)
+        let pod = pod(cluster, restorer, secrets: secrets, first: [], then: back, volumes: [volume])
+        return restoringJob(cluster, restoration, pod)
+    }
+
+    /// Whose data it is, as our program is told.
+    private static func place(_ restoration: Restoration) -> [String] {
+        ["--volume", EtcdMember.volume, "--restoration", "\(restoration.startTime)"]
+    }
+
+    /// A Job that has to end in time, and is there for a week to be looked at.
+    private static func restoringJob(_ cluster: ClusterFacts, _ restoration: Restoration, _ pod: JSONValue)
+        -> JSONValue
+    {
+        let name: JSONValue = ["name": .string(name(of: restoration))]
         return [
             "apiVersion": .string(cluster.seedTraits.jobVersion), "kind": "Job",
-            "metadata": PodParts.metadata(cluster, restorer).merging(["name": .string(name)]),
-            "spec": job(
-                pod(
-                    cluster,
-                    restorer,
-                    secrets: secrets,
-                    first: [download, make],
-                    then: replace,
-                    volumes: [space, volume]
-                ),
-                seconds: 1200,
-                retries: 2
-            ),
+            "metadata": PodParts.metadata(cluster, restorer).merging(name),
+            "spec": job(pod, seconds: 1200, retries: 2).merging(["ttlSecondsAfterFinished": 604_800]),
         ]
     }
 
@@ -169,9 +204,8 @@ package enum SnapshotJobs {
     /// - Parameters:
     ///   - cluster: whose etcd it is.
     ///   - step: what it does.
-    ///   - arguments: what it is told first.
+    ///   - arguments: what it is told.
     ///   - settings: where the store is; `nil` for one that does not speak with it.
-    ///   - more: what it is told last.
     ///   - mounts: what it sees besides Secrets.
     ///   - pod: the Secrets of the pod that it is a part of; what it sees itself becomes part of them.
     /// - Returns: the container.
@@ -180,7 +214,6 @@ package enum SnapshotJobs {
         _ step: String,
         _ arguments: [String],
         in settings: Seed.Snapshots? = nil,
-        _ more: [String] = [],
         mounts: [JSONValue] = [mount],
         of pod: inout SecretMounts
     ) -> JSONValue {
@@ -191,14 +224,15 @@ package enum SnapshotJobs {
         return PodParts.container(
             step,
             image: cluster.tendrilImage("tendril-coordinator"),
-            command: command + more,
+            command: command,
             secrets: secrets,
             requests: ("10m", "32Mi"),
             with: ["volumeMounts": .array(mounts), "terminationMessagePolicy": "FallbackToLogsOnError"]
         )
     }
 
-    /// A pod whose containers do one thing after the other.
+    /// A pod whose containers do one thing after the other, and end at once when they are told to: nothing is to go on in one
+    /// whose Job has failed, or has made another.
     private static func pod(
         _ cluster: ClusterFacts,
         _ component: String,
@@ -214,6 +248,7 @@ package enum SnapshotJobs {
             secrets: secrets,
             digests: [:],
             volumes: volumes,
+            graceSeconds: 1,
             isAlone: true
         ).merging(["spec": ["initContainers": .array(first), "restartPolicy": "Never"]])
     }
@@ -227,12 +262,12 @@ package enum SnapshotJobs {
 package enum RestoredData {
     /// What etcd works with.
     package static let used = "data"
-    /// What etcd's own program makes of a snapshot.
+    /// A copy of what etcd's own program makes of a snapshot, as far as it has come.
     package static let made = "data.made"
-    /// The same, whole and marked; after the exchange what was used before.
-    package static let ready = "data.ready"
-    /// What was used before.
+    /// What was used before; until the exchange what is to be used, whole and marked.
     package static let before = "data.before"
     /// A file in the data that names the restoration that it came by; etcd passes it over.
     package static let mark = "tendril-restoration"
+    /// A file beside the data that is locked by whoever moves it.
+    package static let lock = "restoration.lock"
 }

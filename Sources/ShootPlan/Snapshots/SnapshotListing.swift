@@ -2,8 +2,8 @@ internal import TendrilCore
 
 /// What a store says of the objects in a bucket (Amazon S3 API Reference, "ListObjectsV2"), as far as it is needed.
 ///
-/// Of XML it knows elements, text and the five entities that every parser has (XML 1.0, sections 3.1 and 4.6); all else, a
-/// document type above all, is refused.
+/// Of XML it knows elements, text, references to characters and the five entities that every parser has (XML 1.0, sections 3.1,
+/// 4.1 and 4.6); all else, a document type above all, is refused.
 package struct SnapshotListing: Hashable, Sendable {
     /// One object.
     package struct Item: Hashable, Sendable {
@@ -70,7 +70,7 @@ private struct MarkupReader {
     enum Part {
         case opening(String)
         case closing(String)
-        /// With its entities resolved.
+        /// With its references resolved.
         case text(String)
     }
 
@@ -128,20 +128,36 @@ private struct MarkupReader {
 
     private static let entities: [String: UInt8] = ["lt": 0x3C, "gt": 0x3E, "amp": 0x26, "quot": 0x22, "apos": 0x27]
 
-    /// Text with the five entities in it resolved; `nil` for others, and for what is no UTF-8.
+    /// So many bytes a reference has at most, with its semicolon: a character's number may have some zeros before it.
+    private static let referenceLimit = 12
+
+    /// Text with the references in it resolved; `nil` where one leads to nothing, and for what is no UTF-8.
     private static func resolved(_ raw: ArraySlice<UInt8>) -> String? {
         var result: [UInt8] = []
         result.reserveCapacity(raw.count)
         var rest = raw
         while let ampersand = rest.firstIndex(of: 0x26) {
             result += rest[..<ampersand]
-            let reference = rest[ampersand...].dropFirst().prefix(8)
-            guard let end = reference.firstIndex(of: 0x3B),
-                let byte = entities[String(decoding: reference[..<end], as: UTF8.self)]
-            else { return nil }
-            result.append(byte)
+            let reference = rest[ampersand...].dropFirst().prefix(referenceLimit)
+            guard let end = reference.firstIndex(of: 0x3B), let bytes = character(reference[..<end]) else { return nil }
+            result += bytes
             rest = rest[end...].dropFirst()
         }
         return String(validating: result + rest, as: UTF8.self)
+    }
+
+    /// The character that a reference names, in UTF-8: `quot`, `#34` or `#x22`, as Go writes quotes; `nil` where it names none.
+    private static func character(_ reference: ArraySlice<UInt8>) -> [UInt8]? {
+        guard reference.first == 0x23 else {
+            return entities[String(decoding: reference, as: UTF8.self)].map { [$0] }
+        }
+        let isHexadecimal = reference.dropFirst().first == 0x78
+        let digits = reference.dropFirst(isHexadecimal ? 2 : 1)
+        // No sign stands before it.
+        guard let first = digits.first, first != 0x2B, first != 0x2D,
+            let number = UInt32(String(decoding: digits, as: UTF8.self), radix: isHexadecimal ? 16 : 10),
+            let scalar = Unicode.Scalar(number), number >= 0x20 || [0x09, 0x0A, 0x0D].contains(number)
+        else { return nil }
+        return Array(String(scalar).utf8)
     }
 }

@@ -81,27 +81,45 @@ package enum SnapshotPlan {
         return hours == 1 ? "\(place % 60) * * * *" : "\(place % 60) \(place / 60 % hours)-23/\(hours) * * *"
     }
 
-    /// The snapshots that go: the oldest beyond so many, and never the newest.
+    /// Of so many days, that of now among them, the last snapshot of each stays, whatever number is to stay: what destroys a cluster
+    /// may be seen after a weekend.
+    private static let days: UInt64 = 7
+
+    /// The snapshots that go: the oldest beyond so many, but for the last of each of the last days, and never the newest.
     ///
     /// - Parameters:
-    ///   - all: of a shoot, in any order.
+    ///   - all: of a shoot, in any order; those that are ahead of now are no part of the number, and stay until they are not.
     ///   - keep: how many stay.
+    ///   - now: in seconds since 1970.
     /// - Returns: those that go, the oldest first.
-    package static func surplus(_ all: [StoredSnapshot], keep: Int) -> [StoredSnapshot] {
-        Array(all.sorted { $0.time < $1.time }.dropLast(max(keep, 1)))
+    package static func surplus(_ all: [StoredSnapshot], keep: Int, at now: UInt64) -> [StoredSnapshot] {
+        let known = all.filter { !isAhead($0.time, of: now) }.sorted { $0.time < $1.time }
+        let last = Dictionary(known.map { ($0.time / 86400, $0.time) }) { max($0, $1) }
+        return known.dropLast(max(keep, 1)).filter { snapshot in
+            let day = snapshot.time / 86400
+            return last[day] != snapshot.time || day &+ days <= now / 86400
+        }
     }
+
+    /// Whether a moment is further ahead than clocks may differ: a node whose clock was wrong made a snapshot.
+    ///
+    /// - Parameters:
+    ///   - time: in seconds since 1970.
+    ///   - now: the same.
+    /// - Returns: whether it is.
+    package static func isAhead(_ time: UInt64, of now: UInt64) -> Bool { time > now && time - now > 3600 }
 
     /// Whether a shoot has been without a new snapshot for three intervals.
     ///
     /// - Parameters:
-    ///   - newest: when the newest was made, in seconds since 1970; `nil` where there is none.
-    ///   - begun: since when they are made, in seconds since 1970.
+    ///   - times: when there were any, and since when they are made, in seconds since 1970; those that are ahead of now count for
+    ///     nothing.
     ///   - minutes: the interval.
     ///   - now: in seconds since 1970.
     /// - Returns: whether it has.
-    package static func isOverdue(newest: UInt64?, begun: UInt64, every minutes: Int, at now: UInt64) -> Bool {
+    package static func isOverdue(since times: [UInt64], every minutes: Int, at now: UInt64) -> Bool {
         let patience = UInt64(min(max(minutes, 1), 1440)) * 180
-        return now > patience && now - patience > max(newest ?? 0, begun)
+        return now > patience && now - patience > times.filter { !isAhead($0, of: now) }.max() ?? 0
     }
 
     /// Whether a byte is a letter, a digit or one of `-._`, which stand for themselves in paths and signatures.

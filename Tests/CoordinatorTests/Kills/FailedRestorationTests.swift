@@ -45,4 +45,102 @@ struct FailedRestorationTests {
             #expect(server.world.shoot[Self.forgotten] != nil)
         }
     }
+
+    /// Whether all of the control plane is there to run.
+    private static func runs(_ world: World) -> Bool {
+        ["deployments/kube-apiserver", "statefulsets/etcd"].allSatisfy {
+            world.seed["/apis/apps/v1/namespaces/\(World.home)/\($0)"]?["spec"]?["replicas"] == 1
+        }
+    }
+
+    private static func phase(_ world: World) -> RestorationPhase? {
+        world.shootDocument?["status"]?["restoration"]?["phase"]?.text.flatMap { RestorationPhase(rawValue: $0) }
+    }
+
+    @Test("for want of a right is refused before anything is stopped")
+    func forbiddenFromTheBeginning() async throws {
+        var world = try await Wish.restore.asked()
+        (world.forbidden, world.isForbiddenDryly) = ("/jobs/", true)
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["refused"]) { world in
+            world.shootDocument?["metadata"]?["annotations"]?[ShootAnnotation.operation] == nil
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(Self.phase(server.world) == nil && server.world.shoot[Self.forgotten] != nil)
+        let stopped = server.moments.filter { !Self.runs($0.world) }
+        #expect(stopped.isEmpty)
+    }
+
+    @Test("for want of a right that was there a moment ago leaves the cluster running with the data that it had")
+    func forbiddenLater() async throws {
+        var world = try await Wish.restore.asked()
+        world.forbidden = "/jobs/"
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) { world in
+            Self.phase(world) == .failed && Self.runs(world)
+                && world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
+                    == ShootStatus.OperationState.succeeded.rawValue
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.shoot[Self.forgotten] != nil)
+    }
+
+    @Test("to be followed by more is no failure: what was restored runs")
+    func onlyNoMore() async throws {
+        var world = try await Wish.restore.asked()
+        world.forbidden = "/cronjobs/"
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) { world in
+            Self.phase(world) == .starting && Self.runs(world) && world.shoot[Self.forgotten] == nil
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+    }
+
+    @Test("to completion, for what it brought does not start, is no end: there is a way back")
+    func wayBack() async throws {
+        let whole = try await Wish.restore.granted(in: try await Wish.restore.asked())
+        let replaced = whole.moments.map(\.world).first { Self.phase($0) == .starting }
+        var world = try #require(replaced)
+        #expect(world.shoot[Self.forgotten] == nil)
+        let wish: JSONValue = [
+            ShootAnnotation.operation: .string(ShootOperation.restore.rawValue), ShootAnnotation.snapshot: "before",
+        ]
+        world.change(["metadata": ["annotations": wish]])
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server) { world in
+            world.shootDocument?["status"]?["restoration"]?["snapshot"] == "before" && Self.phase(world) == .completed
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.shoot[Self.forgotten] != nil && Self.runs(server.world))
+    }
+
+    @Test("is none that was taken up once, whose owner wants what cannot be meanwhile: it is not restored again")
+    func onceOnly() async throws {
+        let whole = try await Wish.restore.granted(in: try await Wish.restore.asked())
+        let begun = whole.moments.map(\.world).first {
+            $0.remembered("records.json")["restoration"] != nil
+                && $0.shootDocument?["metadata"]?["annotations"]?[ShootAnnotation.operation] != nil
+        }
+        var world = try #require(begun)
+        world.change(["spec": ["kubernetes": ["version": "1.36.0"]]])
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["cannot reconcile"]) { world in
+            Self.runs(world) && world.shoot[Self.forgotten] == nil
+                && world.remembered("records.json")["restoration"]?["phase"]?.text
+                    == RestorationPhase.completed.rawValue
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.shootDocument?["metadata"]?["annotations"]?[ShootAnnotation.operation] == nil)
+    }
+
+    @Test("or one that goes well ends also where the shoot is to sleep meanwhile")
+    func asleep() async throws {
+        let whole = try await Wish.restore.granted(in: try await Wish.restore.asked())
+        let moments = whole.moments.filter { Self.phase($0.world) != nil }
+        for moment in stride(from: 0, to: moments.count, by: max(moments.count / 6, 1)).map({ moments[$0] }) {
+            let server = WorldServer(Wish.sleep.asked(of: moment.world))
+            let outcome = try await Life.run(server, until: Wish.sleep.isDone)
+            #expect(outcome.isDone && outcome.complaints.isEmpty, "after \(moment.path): \(outcome)")
+        }
+    }
 }

@@ -37,6 +37,12 @@ struct World: Sendable {
     private(set) var nodeDeletions: [String: Int] = [:]
     /// What was in the shoot's etcd when a snapshot was made of it.
     private var saved: MemoryObjects?
+    /// What was there before a snapshot took its place.
+    private var former: MemoryObjects?
+    /// A part of the paths in the seed that nobody may change, or else make.
+    var forbidden: String?
+    /// Whether who only wants to know is told so, too.
+    var isForbiddenDryly = false
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
     /// Whether the owner's controllers take away what deleted objects have in a cloud, as long as there are machines.
@@ -89,6 +95,11 @@ struct World: Sendable {
             touched.insert(path)
             return (HTTPResponse(status: 201, body: request.body), nil)
         }
+        let isDry = parts.count > 1 && parts[1].contains("dryRun=All")
+        if !isOfShoot, request.method == .patch, isForbidden(path), !isDry || isForbiddenDryly {
+            return (HTTPResponse(status: 403), nil)
+        }
+        if isDry { return (HTTPResponse(status: 200, body: request.body), nil) }
         let query = parts.count > 1 && request.method == .get ? parts[1] : ""
         let body = JSONValue(bytes: request.body)
         let object = path.hasSuffix("/status") ? String(path.dropLast("/status".count)) : path
@@ -134,9 +145,15 @@ struct World: Sendable {
     /// The pods of a Job put the snapshot in place, where nobody works with etcd's volume.
     private mutating func restore(_ path: String) {
         let replicas = seed["/apis/apps/v1/namespaces/\(Self.home)/statefulsets/etcd"]?["spec"]?["replicas"]
-        guard path.contains("/jobs/etcd-restore-"), let job = seed[path], replicas == 0, let saved else { return }
-        if !Self.isBroken(job) { shoot = saved }
+        guard path.contains("/jobs/etcd-restore-"), let job = seed[path], replicas == 0, !Self.isBroken(job) else {
+            return
+        }
+        let text = try? CanonicalJSON.text(job)
+        guard let next = text?.contains("\"back\"") == true ? former : saved else { return }
+        (former, shoot) = (shoot, next)
     }
+
+    private func isForbidden(_ path: String) -> Bool { forbidden.map { path.contains($0) } ?? false }
 
     private static func isBroken(_ job: JSONValue) -> Bool {
         (try? CanonicalJSON.text(job))?.contains("\(broken).snapshot") ?? false
