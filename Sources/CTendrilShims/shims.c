@@ -2,6 +2,7 @@
 #include "CTendrilShims.h"
 
 #include <linux/securebits.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <malloc.h>
 #include <sched.h>
@@ -115,6 +116,11 @@ long tendril_tcp_retransmits(int fd) {
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? (long)info.tcpi_total_retrans : -errno;
+}
+
+int tendril_unread(int fd) {
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
 }
 
 int tendril_open_at(int directory, const char *path, int flags, unsigned mode) {

@@ -140,6 +140,9 @@ package struct StreamSocket: ~Copyable, Sendable {
         return count < 0 ? nil : UInt64(count)
     }
 
+    /// Whether the other end of a UNIX socket has read all that was written; `true` where the kernel does not say.
+    package var isReadOut: Bool { tendril_unread(descriptor.rawValue) <= 0 }
+
     /// Reads into the room of `buffer`.
     @inline(__always)
     package func receive(into buffer: inout FlatBuffer) -> Transfer {

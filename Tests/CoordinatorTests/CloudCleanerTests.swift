@@ -1,7 +1,7 @@
 import ClusterModel
-import KubernetesClient
 import Coordinator
 import HTTPModel
+import KubernetesClient
 import LinuxSystem
 import TendrilCore
 import Testing

@@ -63,7 +63,7 @@ struct HostilePeerTests {
         #expect(pair.server.text.split(separator: "\n").count < 120)
     }
 
-    @Test("gives its kernel what the model allows of crafted packets and nothing else, and the kernel takes all of that")
+    @Test("gives its kernel what the model allows of crafted packets and nothing else, and it takes all of that")
     func craftedPackets() throws {
         let lab = try Lab()
         let pki = "\(lab.directory)/pki"

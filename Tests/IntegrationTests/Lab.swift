@@ -117,8 +117,8 @@ final class Lab {
         let pki = pki ?? "\(directory)/pki"
         var command = [
             try #require(Self.program), role, "--ca", "\(pki)/ca.crt", "--certificate", "\(pki)/\(role).crt", "--key",
-            "\(pki)/\(role).key", "--gate-key", "\(pki)/gate.key", "--socket", "\(directory)/\(role).sock", "--log-level",
-            "debug", "--mtu", "\(mtu)",
+            "\(pki)/\(role).key", "--gate-key", "\(pki)/gate.key", "--socket", "\(directory)/\(role).sock",
+            "--log-level", "debug", "--mtu", "\(mtu)",
         ]
         command += networks.flatMap { ["--network", $0] }
         if role == "server" {

@@ -57,9 +57,9 @@ struct StreamTests {
         let lab = try Lab()
         let (hosts, pki) = ("\(lab.directory)/hosts", "\(lab.directory)/two")
         try "192.0.2.1 login.example.org\n".write(toFile: hosts, atomically: true, encoding: .utf8)
-        try Lab.issue(pki, ["--server-name", "s1", "--client-name", "c1", "--client-name", "c2"])
+        try Lab.issue(pki, ["--client-name", "c1", "--client-name", "c2"])
         let named = ["--outside-target", "login.example.org:7"]
-        _ = try lab.startStreams("seed", "server", named, pki: pki, file: "s1")
+        _ = try lab.startStreams("seed", "server", named, pki: pki)
         for (client, more) in [("c1", []), ("c2", named)] {
             let files = ["/etc/hosts": hosts]
             _ = try lab.startStreams("shoot", "client", more, pki: pki, file: client, socket: client, hiding: files)

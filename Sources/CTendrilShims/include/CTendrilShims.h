@@ -76,6 +76,9 @@ int tendril_set_slice(uint64_t nanoseconds);
 // Segments sent again since the connection began (TCP_INFO), or -errno.
 long tendril_tcp_retransmits(int fd);
 
+// Memory of what was written to a UNIX socket and not read yet (SIOCOUTQ, unix(7)); 0 where all of it was, or -errno.
+int tendril_unread(int fd);
+
 // accept4(2), non-blocking and close-on-exec. Returns an owned descriptor or -errno.
 int tendril_accept(int fd, struct sockaddr *address, socklen_t *length);
 

@@ -213,8 +213,9 @@ extension ShootLoop {
         logger.notice("deleted")
     }
 
-    /// Runs a flow with its status; `nil` where it was interrupted by something newer. One that is only a part says nothing of
-    /// its good end.
+    /// Runs a flow with its status; `nil` where it was interrupted by something newer.
+    ///
+    /// One that is only a part says nothing of its good end.
     func perform(
         _ work: ShootWork,
         _ tasks: [ShootTask],

@@ -43,8 +43,10 @@ extension ShootLoop {
         }
     }
 
-    /// Whether a cloud believes the owner by something else than it did: that is kept, as often as everything is looked at, and also
-    /// outside of the maintenance window. A project that is deleted has nothing else left to end machines by.
+    /// Whether a cloud believes the owner by something else than it did, which is kept then.
+    ///
+    /// Looked at as often as everything is, and also outside of the maintenance window: a project that is deleted has nothing else
+    /// left to end machines by.
     func hasNewCredentials(_ work: ShootWork) async -> Bool {
         guard Clock.now() >= (lastCredentialLook ?? begun) + sync,
             let provider = try? environment.provider(work.shoot.spec.provider.type)

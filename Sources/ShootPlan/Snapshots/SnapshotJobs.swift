@@ -79,7 +79,9 @@ package enum SnapshotJobs {
             with: [
                 "volumeMounts": [mount],
                 "env": .array(
-                    environment.sorted { $0.key < $1.key }.map { ["name": .string($0.key), "value": .string($0.value)] }
+                    environment.sorted { $0.key < $1.key }.map {
+                        ["name": .string($0.key), "value": .string($0.value)]
+                    }
                 ),
             ]
         )

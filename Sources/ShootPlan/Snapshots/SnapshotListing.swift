@@ -20,10 +20,9 @@ package struct SnapshotListing: Hashable, Sendable {
     /// By which the next page is asked for; `nil` where this is the last one.
     package private(set) var token: String?
 
-    /// Reads an answer.
+    /// Reads an answer; `nil` for anything but a whole listing.
     ///
     /// - Parameter bytes: the body.
-    /// - Returns: `nil` for anything but a whole listing.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.limit else { return nil }
         var reader = MarkupReader(bytes)

@@ -82,7 +82,7 @@ extension Worker {
     }
 
     private func checkTime(of stream: Stream, at now: MonotonicTime) {
-        if let muted = stream.mutedUntil, muted <= now {
+        if let muted = stream.mutedUntil, muted <= now, withSocket(stream, { $0.isReadOut }) != false {
             stream.mutedUntil = nil
             flush(stream, at: now)
         }

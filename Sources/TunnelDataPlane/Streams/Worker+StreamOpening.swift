@@ -6,7 +6,7 @@ import TunnelProtocol
 extension Worker {
     /// How long a target may take to answer.
     static var dialPatience: Nanoseconds { .seconds(4) }
-    /// How long bytes are held back behind the answer to CONNECT.
+    /// How long bytes are held back behind the answer to CONNECT at least: then until it was read.
     private static var mutedTime: Nanoseconds { .milliseconds(20) }
     /// How many names may be looked up at once: each takes a thread.
     private static var maximumLookUps: Int { 64 }

@@ -298,10 +298,10 @@ restore_seed() {
   mkdir -p "$root/etc/kubernetes/stopped"; mv "$root"/etc/kubernetes/manifests/* "$root/etc/kubernetes/stopped/"
   until_ok 60 eval '! etcd_runs'
   rm -rf "$root/var/lib/seed/etcd"
-  # From etcd 3.5 on a program of its own does it.
-  local tool=$ETCD_BIN/etcdutl; [[ -x $tool ]] || tool=$ETCD_BIN/etcdctl
+  # From etcd 3.5 on a program of its own does it, and tells those who watch that they have to look anew.
+  local tool=$ETCD_BIN/etcdutl ahead=(--bump-revision=1000000000 --mark-compacted); [[ -x $tool ]] || { tool=$ETCD_BIN/etcdctl; ahead=(); }
   "$tool" snapshot restore "$1" --data-dir="$root/var/lib/seed/etcd" --name=default --initial-cluster=default=http://127.0.0.1:2380 \
-    --initial-advertise-peer-urls=http://127.0.0.1:2380 >/dev/null 2>&1
+    --initial-advertise-peer-urls=http://127.0.0.1:2380 "${ahead[@]}" >/dev/null 2>&1
   mv "$root"/etc/kubernetes/stopped/* "$root/etc/kubernetes/manifests/"
   until_ok 90 k get --raw /readyz
   # A kubelet does not start again what it was told to end by an API server that has forgotten it.
