@@ -12,7 +12,7 @@ import Testing
 
 /// A bucket on a loopback address, which answers one request after the other.
 private final class Bucket: Sendable {
-    let port: UInt16
+    var port: UInt16 { listener.port }
     let objects = Guarded<[String: [UInt8]]>([:])
     /// The heads of the requests.
     let heads = Guarded<[String]>([])
@@ -20,39 +20,22 @@ private final class Bucket: Sendable {
     let faults = Guarded<[String]>([])
     /// How many objects stand on a page.
     private let pageSize = 2
-    private let listener: CInt
-
-    init() throws {
-        listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, length) + listen(listener, 8) + getsockname(listener, address, &length)
-            }
-        }
-        try #require(code == 0)
-        port = UInt16(bigEndian: address.sin_port)
-    }
+    private let listener = LoopbackListener()
 
     /// Serves until it is told to stop.
     func begin() throws {
         let thread = try WorkerThread(name: "bucket") {
             while true {
-                let connection = accept(self.listener, nil, nil)
+                let connection = accept(self.listener.descriptor, nil, nil)
                 guard connection >= 0 else { break }
                 self.serve(connection)
                 close(connection)
             }
-            close(self.listener)
         }
         thread.detach()
     }
 
-    func stop() { shutdown(listener, CInt(SHUT_RDWR)) }
+    func stop() { shutdown(listener.descriptor, CInt(SHUT_RDWR)) }
 
     private func serve(_ connection: CInt) {
         var bytes: [UInt8] = []
@@ -145,7 +128,7 @@ struct SnapshotStoreTests {
 
     @Test("takes files of any size, tells of them page by page, gives them back, and loses what is removed")
     func roundTrip() async throws {
-        let (bucket, directory) = (try Bucket(), try TestDirectory())
+        let (bucket, directory) = (Bucket(), try TestDirectory())
         try bucket.begin()
         defer { bucket.stop() }
         let store = try store(bucket)
@@ -196,7 +179,7 @@ struct SnapshotStoreTests {
 
     @Test("is asked in requests that are signed as they are sent, with the secret in none of them")
     func signatures() async throws {
-        let (bucket, directory) = (try Bucket(), try TestDirectory())
+        let (bucket, directory) = (Bucket(), try TestDirectory())
         try bucket.begin()
         defer { bucket.stop() }
         let store = try store(bucket)
@@ -227,7 +210,7 @@ struct SnapshotStoreTests {
 
     @Test("that gives more, less or nothing of a snapshot has given none", arguments: [9, 11])
     func otherSizes(_ size: Int) async throws {
-        let (bucket, directory) = (try Bucket(), try TestDirectory())
+        let (bucket, directory) = (Bucket(), try TestDirectory())
         try bucket.begin()
         defer { bucket.stop() }
         let key = "\(Self.folder)20260101T000000Z.snapshot"
@@ -245,7 +228,7 @@ struct SnapshotStoreTests {
 
     @Test("that refuses says why, in words that do nothing to a terminal")
     func refusals() async throws {
-        let bucket = try Bucket()
+        let bucket = Bucket()
         try bucket.begin()
         defer { bucket.stop() }
         let store = try store(bucket)

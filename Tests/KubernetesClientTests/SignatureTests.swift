@@ -8,34 +8,16 @@ import Testing
 
 /// Answers one request on a loopback address, and keeps what came.
 private final class OneAnswer: Sendable {
-    let port: UInt16
+    var port: UInt16 { listener.port }
     /// What the other end's socket is set to while it waits for the answer.
     let limits = Guarded<[CInt]>([])
-    private let listener: CInt
-
-    init() throws {
-        listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, length) + listen(listener, 1) + getsockname(listener, address, &length)
-            }
-        }
-        try #require(code == 0)
-        port = UInt16(bigEndian: address.sin_port)
-    }
-
-    deinit { close(listener) }
+    private let listener = LoopbackListener()
 
     /// The request's lines up to its body.
     func lines() async throws -> [String] {
         let (listener, port, limits) = (listener, port, limits)
         let text = try await Blocking.run("answer") {
-            let connection = accept(listener, nil, nil)
+            let connection = accept(listener.descriptor, nil, nil)
             defer { close(connection) }
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = recv(connection, &bytes, bytes.count, 0)
@@ -52,7 +34,7 @@ private final class OneAnswer: Sendable {
 struct SignatureTests {
     @Test("say who signed what, and sign no line that is not sent", .timeLimit(.minutes(10)))
     func signedLines() async throws {
-        let server = try OneAnswer()
+        let server = OneAnswer()
         async let received = server.lines()
         let credential = HTTPSecurity.Credential.awsSignature(
             region: "eu-central-1",
