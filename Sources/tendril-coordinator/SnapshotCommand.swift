@@ -23,10 +23,8 @@ struct StoreOptions: ParsableArguments {
     var credentials: String
 
     func steps() throws -> SnapshotSteps {
-        do {
-            return try SnapshotSteps(endpoint: endpoint, region: region, bucket: bucket, credentials: credentials)
-        } catch {
-            throw Failure(error, exitCode: .configuration)
+        try orEnd(with: .configuration) {
+            try SnapshotSteps(endpoint: endpoint, region: region, bucket: bucket, credentials: credentials)
         }
     }
 }
@@ -97,13 +95,7 @@ struct ReplaceCommand: ParsableCommand {
     @Option(name: .long, help: "What was made of the snapshot.")
     var made: String
 
-    func run() throws {
-        do {
-            try restored.folders.replace(with: made)
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
-        }
-    }
+    func run() throws { try orEnd(with: .operatingSystem) { try restored.folders.replace(with: made) } }
 }
 
 /// The command `tendril-coordinator snapshot back`.
@@ -115,11 +107,5 @@ struct BackCommand: ParsableCommand {
 
     @OptionGroup var restored: RestorationOptions
 
-    func run() throws {
-        do {
-            try restored.folders.goBack()
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
-        }
-    }
+    func run() throws { try orEnd(with: .operatingSystem) { try restored.folders.goBack() } }
 }
