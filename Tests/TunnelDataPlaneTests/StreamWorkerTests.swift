@@ -104,19 +104,21 @@ struct StreamWorkerTests {
     func outside() throws {
         let wanted = StreamTarget.name("login.example.org", port: 443)
         let local = StreamTarget.name("localhost", port: 22)
-        let own = try #require(IPAddress("192.0.2.100"))
-        let rules = StreamRules(resolvesNames: true, outside: [wanted, local], own: [own])
-        let address = try #require(IPAddress("198.51.100.7"))
+        let own = SocketAddress(try #require(IPAddress("192.0.2.100")), port: 443)
+        let rules = StreamRules(resolvesNames: true, outside: [wanted, local], own: own)
+        let host = try #require(IPAddress("198.51.100.7"))
+        let address = SocketAddress(host, port: 443)
         #expect(rules.allows(address, for: wanted))
-        // Where pods of this machine find the API server.
+        // Where pods of this machine find the API server; what else is at that address is not meant.
         #expect(!rules.allows(own, for: wanted))
+        #expect(rules.allows(SocketAddress(try #require(own.address), port: 10250), for: wanted))
         let others: [StreamTarget] = [
-            .name("login.example.org", port: 80), .name("other.example.org", port: 443), .address(address, port: 443),
+            .name("login.example.org", port: 80), .name("other.example.org", port: 443), .address(host, port: 443),
             .service("login.example.org"),
         ]
         for other in others { #expect(!rules.allows(address, for: other), "\(other)") }
         for text in ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "100.100.100.200"] {
-            let never = try #require(IPAddress(text))
+            let never = SocketAddress(try #require(IPAddress(text)), port: 443)
             #expect(!rules.allows(never, for: wanted), "\(text)")
         }
         let side = PacketSide.client(ClientPolicy(served: RouteTable(), remote: RouteTable()), ReturnPaths())

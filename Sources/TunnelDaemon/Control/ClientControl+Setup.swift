@@ -54,12 +54,15 @@ extension ClientControl {
         for network in configuration.networks { networks.insert(network, true) }
         // The server's operator may read this side's status and log.
         let status = SocketAddress(path: configuration.socket).map { [PeerStatus.service.description: $0] } ?? [:]
+        let own = configuration.apiServerListen.flatMap { listen in
+            IPAddress(listen.host).map { SocketAddress($0, port: listen.port) }
+        }
         return StreamRules(
             networks: networks,
             resolvesNames: true,
             services: status,
             outside: Set(configuration.outsideTargets),
-            own: Set(configuration.apiServerListen.flatMap { IPAddress($0.host) }.map { [$0] } ?? [])
+            own: own
         )
     }
 

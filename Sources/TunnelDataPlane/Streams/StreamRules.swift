@@ -1,5 +1,5 @@
 package import LinuxSystem
-package import TendrilCore
+internal import TendrilCore
 package import TunnelProtocol
 
 /// What this side connects to for its peer, as one snapshot that control code replaces as a whole.
@@ -15,22 +15,22 @@ package struct StreamRules: Sendable {
     /// Names with their ports that are dialled whatever network they are in; empty on a server.
     package var outside: Set<StreamTarget>
     /// Where this side itself listens for others than its peer: what is there is never its peer's.
-    package var own: Set<IPAddress>
+    package var own: SocketAddress?
 
     package init(
         networks: RouteTable<Bool> = .init(),
         resolvesNames: Bool = false,
         services: [String: SocketAddress] = [:],
         outside: Set<StreamTarget> = [],
-        own: Set<IPAddress> = []
+        own: SocketAddress? = nil
     ) {
         (self.networks, self.resolvesNames) = (networks, resolvesNames)
         (self.services, self.outside, self.own) = (services, outside, own)
     }
 
     /// Whether an address may be dialled for what was asked for.
-    package func allows(_ address: IPAddress, for target: StreamTarget) -> Bool {
-        !address.isNeverATarget && !own.contains(address)
-            && (networks.contains(address) || outside.contains(target))
+    package func allows(_ address: SocketAddress, for target: StreamTarget) -> Bool {
+        guard let host = address.address else { return false }
+        return !host.isNeverATarget && address != own && (networks.contains(host) || outside.contains(target))
     }
 }

@@ -123,8 +123,7 @@ extension Worker {
         }
         // Judged as it is dialled: what the name stands for now, and not what it stood for when somebody else asked.
         let target = stream.target
-        let allowed =
-            addresses.first { $0.address.map { streamRules.allows($0, for: target) } ?? false } ?? addresses.first
+        let allowed = addresses.first { streamRules.allows($0, for: target) } ?? addresses.first
         guard let allowed else {
             return discard(stream, because: StreamReset(.unknownName, "no address"), tellPeer: true, at: now)
         }
@@ -132,7 +131,7 @@ extension Worker {
     }
 
     private func dial(_ stream: Stream, _ address: SocketAddress, at now: MonotonicTime) {
-        guard let own = address.address, streamRules.allows(own, for: stream.target) else {
+        guard streamRules.allows(address, for: stream.target) else {
             return discard(stream, because: StreamReset(.forbidden, "\(address)"), tellPeer: true, at: now)
         }
         connect(stream, to: address, at: now)
