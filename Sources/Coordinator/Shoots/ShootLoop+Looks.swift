@@ -48,10 +48,12 @@ extension ShootLoop {
     /// Looked at as often as everything is, and also outside of the maintenance window: a project that is deleted has nothing else
     /// left to end machines by.
     func hasNewCredentials(_ work: ShootWork) async -> Bool {
-        guard Clock.now() >= (lastCredentialLook ?? begun) + sync,
+        guard work.shoot.spec.provider.type.isCloud, Clock.now() >= (lastCredentialLook ?? begun) + sync,
             let provider = try? environment.provider(work.shoot.spec.provider.type)
         else { return false }
         do {
+            // Ahead of the task that looks whose the namespace is: nothing secret goes into one that is not ours.
+            guard try await !isUntouched(work.shoot) else { return false }
             let isOther = try await provider.keepCredentials(work)
             // What was cut short is looked at again.
             lastCredentialLook = Clock.now()

@@ -62,6 +62,16 @@ struct AskedCloudTests {
         return world
     }
 
+    /// Settings of a coordinator that asks a cloud, with a workspace.
+    private static func settings(in workspace: String) -> JSONValue {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("terraform.sh").path
+        return [
+            "machineImages": [["name": "default", "program": ["baked": true], "ami": "ami-1"]],
+            "terraform": ["program": .string(script), "workspace": .string(workspace), "endpoint": "https://api"],
+        ]
+    }
+
     /// Has a coordinator do what is to be done.
     ///
     /// - Parameters:
@@ -80,14 +90,7 @@ struct AskedCloudTests {
             "instances": ["value": [:]],
         ]
         try directory.write("outputs", try CanonicalJSON.text(outputs))
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("terraform.sh").path
-        let cloud: JSONValue = [
-            "machineImages": [["name": "default", "program": ["baked": true], "ami": "ami-1"]],
-            "terraform": [
-                "program": .string(script), "workspace": .string(directory.path), "endpoint": "https://api",
-            ],
-        ]
+        let cloud = Self.settings(in: directory.path)
         let server = WorldServer(world)
         let outcome = try await Life.run(server, with: cloud.merging(settings), until: Wish.create.isDone)
         try #require(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
@@ -139,6 +142,21 @@ struct AskedCloudTests {
         }
         let kept = after.seed["\(Self.namespace)/secrets/cloud-credentials"]?["data"]
         #expect(kept == after.seed[Self.credentials]?["data"])
+    }
+
+    @Test("the key for a cloud does not go into a namespace that somebody else has made")
+    func foreignNamespace() async throws {
+        var world = try Self.begin()
+        world.put(["metadata": ["name": .string(World.home), "uid": "u-2"]], inSeed: Self.namespace)
+        let server = WorldServer(world)
+        // A credential is looked at in each pass, ahead of the flow.
+        let settings = Self.settings(in: "/nowhere").merging(["syncMinutes": 0])
+        let outcome = try await Life.run(server, with: settings, enduring: ["task failed"]) {
+            let last = $0.shootDocument?["status"]?["lastOperation"]
+            return last?["description"]?.text?.contains("is not this shoot's") == true
+        }
+        #expect(outcome.isDone && outcome.tasks == [] && outcome.complaints == [], "\(outcome)")
+        #expect(server.world.seed.documents.keys.filter { $0.hasPrefix("\(Self.namespace)/") } == [])
     }
 
     @Test("a flow that finds everything done has asked nobody, and does not say so")
