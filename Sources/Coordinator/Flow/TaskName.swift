@@ -45,6 +45,8 @@ package enum TaskName {
 
     /// Those that wait for what ends when the shoot goes to sleep.
     static let awaited = [apiAnswers, nodesReady, systemReady]
+    /// Those that are done anew once the shoot has slept: what they waited for has ended, and what they copied was not followed.
+    static let lostAsleep = awaited + [pullSecrets]
     /// Those that make something in the shoot, or wait for it.
     static let inShoot = awaited + [system, nodeConfigurations, machines, replacement, addons, secrets]
 }

@@ -29,8 +29,7 @@ extension ShootLoop {
             tasks.append(SnapshotsTask.make(work, after: [TaskName.certificates, TaskName.etcd]))
         }
         if type == .rotate { await tellRotation(work, records) }
-        // What was waited for is not there any more once the shoot has slept.
-        let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
+        let known = shoot.isHibernated ? records.forgetting(TaskName.lostAsleep) : records
         // What was never made is made, whatever else is passed by.
         let hasAsked = work.asksCloud && (isThorough || known[TaskName.machines] == nil)
         let outcome = try await perform(
