@@ -241,7 +241,12 @@ package struct AWSProvider: InfrastructureProvider {
 
     private func credentials(_ work: ShootWork) async throws -> Credentials {
         if let own = try await ownCredentials(work) {
-            try await keep(own, work)
+            // Another key than the one that is kept is for `keepCredentials` to find; of a shoot that goes nobody asks that.
+            if work.shoot.isBeingDeleted {
+                try await keep(own, work)
+            } else if try await lastCredentials(work) == nil {
+                try await keep(own, work)
+            }
             return own
         }
         // A project that is being deleted loses its Secrets before its shoots, and nobody can make them again there.
