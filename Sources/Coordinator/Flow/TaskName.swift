@@ -47,6 +47,8 @@ package enum TaskName {
     static let awaited = [apiAnswers, nodesReady, systemReady]
     /// Those that are done anew once the shoot has slept: what they waited for has ended, and what they copied was not followed.
     static let lostAsleep = awaited + [pullSecrets]
+    /// Those that make something in a cloud: machines may fail at a network that is not there any more.
+    static let inCloud = [infrastructure, machines]
     /// Those that make something in the shoot, or wait for it.
     static let inShoot = awaited + [system, nodeConfigurations, machines, replacement, addons, secrets]
 }
