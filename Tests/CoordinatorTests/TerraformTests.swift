@@ -69,6 +69,14 @@ struct TerraformTests {
             return made
         }
 
+        /// Whether another key is kept now, which has to be prepared then and only then.
+        func keepCredentials() async throws -> Bool {
+            let prepared = Guarded(0)
+            let isOther = try await provider.keepCredentials(work, ahead: { prepared.withLock { $0 += 1 } })
+            #expect(prepared.withLock { $0 } == (isOther ? 1 : 0))
+            return isOther
+        }
+
         func apply(limit: Nanoseconds = .seconds(60)) async throws -> JSONValue {
             try await terraform(limit: limit).apply(Array("x".utf8), [:])
         }
@@ -240,15 +248,15 @@ struct TerraformTests {
         let scene = try Scene()
         _ = try await scene.provider.prepare(scene.work)
         let before = scene.log
-        #expect(try await !scene.provider.keepCredentials(scene.work))
+        #expect(try await !scene.keepCredentials())
         let metadata = ObjectMetadata(name: "aws", namespace: "demo")
         let data = ["accessKeyID": Array("id".utf8), "secretAccessKey": Array("other".utf8)]
         try scene.api.put(KubernetesSecret(metadata, data: data))
-        #expect(try await scene.provider.keepCredentials(scene.work))
-        #expect(try await !scene.provider.keepCredentials(scene.work))
+        #expect(try await scene.keepCredentials())
+        #expect(try await !scene.keepCredentials())
         // One that is not whole is no other one.
         try scene.api.put(KubernetesSecret(metadata, data: ["accessKeyID": Array("new".utf8)]))
-        #expect(try await !scene.provider.keepCredentials(scene.work))
+        #expect(try await !scene.keepCredentials())
         let kept = try scene.api.find(KubernetesSecret.self, "cloud-credentials", namespace: scene.work.namespace)
         #expect(kept?.text("accessKeyID") == "id" && kept?.text("secretAccessKey") == "other")
         #expect(scene.log == before)
@@ -269,7 +277,7 @@ struct TerraformTests {
         try change("other")
         _ = try await scene.provider.prepare(scene.work)
         #expect(try kept() == "key")
-        #expect(try await scene.provider.keepCredentials(scene.work))
+        #expect(try await scene.keepCredentials())
         #expect(try kept() == "other")
         try change("last")
         try await scene.provider.remove(try scene.leaving)

@@ -232,16 +232,19 @@ package struct AWSProvider: InfrastructureProvider {
         )
     }
 
-    package func keepCredentials(_ work: ShootWork) async throws -> Bool {
+    package func keepCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async throws
+        -> Bool
+    {
         guard let own = try await ownCredentials(work) else { return false }
         if let kept = try await lastCredentials(work), kept == own { return false }
+        try await prepare()
         try await keep(own, work)
         return true
     }
 
     private func credentials(_ work: ShootWork) async throws -> Credentials {
         if let own = try await ownCredentials(work) {
-            // Another key than the one that is kept is for `keepCredentials` to find; of a shoot that goes nobody asks that.
+            // Another key than the one that is kept is for `keepCredentials` to find, until the shoot goes.
             if work.shoot.isBeingDeleted {
                 try await keep(own, work)
             } else if try await lastCredentials(work) == nil {

@@ -77,12 +77,12 @@ struct AskedCloudTests {
     /// - Parameters:
     ///   - world: in which there is something to do.
     ///   - settings: of the coordinator.
-    /// - Returns: what was run for which part, and the world that it has become.
+    /// - Returns: what was run for which part, the world that it has become, and how that came.
     /// - Throws: where it is not done, or there is something to complain about.
     private static func granted(
         in world: World,
         with settings: JSONValue
-    ) async throws -> (runs: [String], world: World) {
+    ) async throws -> (runs: [String], world: World, moments: [WorldServer.Moment]) {
         let directory = try TestDirectory()
         let outputs: JSONValue = [
             "subnets": ["value": ["s"]], "securityGroup": ["value": "g"], "addresses": ["value": []],
@@ -96,7 +96,8 @@ struct AskedCloudTests {
         try #require(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
         let runs = (try? String(contentsOfFile: "\(directory.path)/runs", encoding: .utf8)) ?? ""
         withExtendedLifetime(directory) {}
-        return (runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }, server.world)
+        let plans = runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }
+        return (plans, server.world, server.moments)
     }
 
     /// The shoot some time later, when this is so.
@@ -133,7 +134,7 @@ struct AskedCloudTests {
         try world.remember("records.json", ["lastLook": .integer(made - 1)])
         try later(sight, &world)
         // It is time for it at once.
-        let (runs, after) = try await Self.granted(in: world, with: ["syncMinutes": 0])
+        let (runs, after, _) = try await Self.granted(in: world, with: ["syncMinutes": 0])
         #expect(Array(runs.prefix(2)) == (sight == .nothing ? [] : Self.network), "\(runs)")
         if sight == .nothing {
             #expect(lastLook(after) == made - 1)
@@ -142,6 +143,17 @@ struct AskedCloudTests {
         }
         let kept = after.seed["\(Self.namespace)/secrets/cloud-credentials"]?["data"]
         #expect(kept == after.seed[Self.credentials]?["data"])
+    }
+
+    @Test("another key that was kept is asked with, also by a coordinator that starts just then")
+    func keptBefore() async throws {
+        var world = try await Self.made.value
+        try later(.otherKey, &world)
+        let moments = try await Self.granted(in: world, with: ["syncMinutes": 0]).moments
+        let kept = moments.first { $0.path == "\(Self.namespace)/secrets/cloud-credentials" }
+        // It is not time to look at everything.
+        let runs = try await Self.granted(in: try #require(kept?.world), with: [:]).runs
+        #expect(Array(runs.prefix(2)) == Self.network, "\(runs)")
     }
 
     @Test("the key for a cloud does not go into a namespace that somebody else has made")
@@ -163,7 +175,7 @@ struct AskedCloudTests {
     func unasked() async throws {
         var world = try await Self.made.value
         try world.remember("records.json", ["lastLook": .null])
-        let (runs, after) = try await Self.granted(in: world, with: [:])
+        let (runs, after, _) = try await Self.granted(in: world, with: [:])
         #expect(runs == [] && lastLook(after) == nil)
     }
 }
