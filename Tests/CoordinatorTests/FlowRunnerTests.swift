@@ -144,6 +144,21 @@ struct FlowRunnerTests {
         #expect(back.performed == 1 && seen.withLock { $0.last } == first.records.tasks["a"]?.inputs)
     }
 
+    @Test("what fails is written down as not done, also where nothing has changed, and is done by who starts anew")
+    func failedUnchanged() async {
+        func task(_ flaky: Flaky) -> ShootTask { Self.task("a", inputs: ["x": 1], flaky) }
+        let seen = Guarded<[FlowRecords]>([])
+        let first = await Self.runner([task(Flaky())]).run(from: FlowRecords())
+        let failing = Self.runner([task(Flaky([TaskFailure(.unknown, "gone")]))], isThorough: true) { records in
+            seen.withLock { $0.append(records) }
+        }
+        let failed = await failing.run(from: first.records)
+        #expect(failed.errors.count == 1 && !failed.records.isWhole && failed.records["a"] == first.records["a"])
+        #expect(seen.withLock { $0 } == [failed.records])
+        let after = await Self.runner([task(Flaky())]).run(from: failed.records)
+        #expect(after.performed == 1 && after.records == first.records)
+    }
+
     @Test("one that is interrupted begins nothing more and tries nothing again")
     func cancellation() async {
         let (flaky, next) = (Flaky((0..<9).map { _ in Self.refusal(503) }), Flaky())

@@ -102,6 +102,16 @@ struct PullSecretsTests {
         #expect(try copies(api) == ["pull-one": [1]])
     }
 
+    @Test("is copied anew when the shoot wakes up: nobody has followed its original meanwhile")
+    func wakes() async throws {
+        func isKnown(_ world: World) -> Bool {
+            world.remembered("records.json")["tasks"]?[TaskName.pullSecrets] != nil
+        }
+        let asleep = try await Wish.wake.asked()
+        let awake = try await Wish.wake.granted(in: asleep).world
+        #expect(!isKnown(asleep) && isKnown(awake))
+    }
+
     @Test("is needed by pods, and not by people who were let in already")
     func order() throws {
         func after(_ name: String, _ change: (inout Shoot) -> Void = { _ in }) throws -> [String] {

@@ -69,6 +69,14 @@ struct TerraformTests {
             return made
         }
 
+        /// Whether another key is kept now, which has to be prepared then and only then.
+        func keepCredentials() async throws -> Bool {
+            let prepared = Guarded(0)
+            let isOther = try await provider.keepCredentials(work, ahead: { prepared.withLock { $0 += 1 } })
+            #expect(prepared.withLock { $0 } == (isOther ? 1 : 0))
+            return isOther
+        }
+
         func apply(limit: Nanoseconds = .seconds(60)) async throws -> JSONValue {
             try await terraform(limit: limit).apply(Array("x".utf8), [:])
         }
@@ -240,18 +248,40 @@ struct TerraformTests {
         let scene = try Scene()
         _ = try await scene.provider.prepare(scene.work)
         let before = scene.log
-        #expect(try await !scene.provider.keepCredentials(scene.work))
+        #expect(try await !scene.keepCredentials())
         let metadata = ObjectMetadata(name: "aws", namespace: "demo")
         let data = ["accessKeyID": Array("id".utf8), "secretAccessKey": Array("other".utf8)]
         try scene.api.put(KubernetesSecret(metadata, data: data))
-        #expect(try await scene.provider.keepCredentials(scene.work))
-        #expect(try await !scene.provider.keepCredentials(scene.work))
+        #expect(try await scene.keepCredentials())
+        #expect(try await !scene.keepCredentials())
         // One that is not whole is no other one.
         try scene.api.put(KubernetesSecret(metadata, data: ["accessKeyID": Array("new".utf8)]))
-        #expect(try await !scene.provider.keepCredentials(scene.work))
+        #expect(try await !scene.keepCredentials())
         let kept = try scene.api.find(KubernetesSecret.self, "cloud-credentials", namespace: scene.work.namespace)
         #expect(kept?.text("accessKeyID") == "id" && kept?.text("secretAccessKey") == "other")
         #expect(scene.log == before)
+    }
+
+    @Test("a key that was changed is another one also where it was used first; a shoot that goes keeps it at once")
+    func usedCredentials() async throws {
+        let scene = try Scene()
+        func change(_ key: String) throws {
+            let data = ["accessKeyID": Array("id".utf8), "secretAccessKey": Array(key.utf8)]
+            try scene.api.put(KubernetesSecret(ObjectMetadata(name: "aws", namespace: "demo"), data: data))
+        }
+        func kept() throws -> String? {
+            try scene.api.find(KubernetesSecret.self, "cloud-credentials", namespace: scene.work.namespace)?
+                .text("secretAccessKey")
+        }
+        _ = try await scene.provider.prepare(scene.work)
+        try change("other")
+        _ = try await scene.provider.prepare(scene.work)
+        #expect(try kept() == "key")
+        #expect(try await scene.keepCredentials())
+        #expect(try kept() == "other")
+        try change("last")
+        try await scene.provider.remove(try scene.leaving)
+        #expect(try kept() == "last")
     }
 
     @Test("another program for the network or the machines is another input")

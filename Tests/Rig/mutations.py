@@ -246,6 +246,8 @@ MUTATIONS = [
      ".prove(document, by: keys)\n        else { return nil }", ".prove(document, by: keys) || true\n        else { return nil }", "HostileTests"),
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "namespace.map { !NamespaceTask.isOwn($0, of: shoot) } ?? true", "namespace == nil",
      "HostileTests"),
+    ("Sources/Coordinator/Shoots/ShootLoop+Looks.swift", "guard try await !isUntouched(work.shoot) else { return false }", "",
+     "AskedCloudTests"),
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "        shoot.spec = made\n", "        _ = made\n", "HostileTests"),
     ("Sources/ShootPlan/ControlPlane/APIServer.swift", '["cluster", "controlplane"].map', '["cluster"].map', "ControlPlaneTests"),
     (C, 'policy("default-deny", ["podSelector": everywhere, "policyTypes": ["Ingress", "Egress"]]),', "", "ControlPlaneTests"),

@@ -107,8 +107,7 @@ package struct FlowRunner: Sendable {
                         continue
                     }
                     if let known = outcome.records.tasks[task.name]?.inputs, !known.isEmpty, known != digest {
-                        outcome.records.tasks[task.name]?.inputs = ""
-                        try await save(outcome.records)
+                        try await doubt(task.name, &outcome)
                     }
                     startable.append((task, digest))
                 } catch {
@@ -147,7 +146,20 @@ package struct FlowRunner: Sendable {
                     lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())
                 )
             )
+            // Whoever starts anew knows of no thorough pass, and is not to find it done.
+            guard !Task.isCancelled, outcome.records.isUnchanged(name) else { return }
+            do {
+                try await doubt(name, &outcome)
+            } catch {
+                logger.warning("cannot write down what failed", metadata: ["reason": "\(error)"])
+            }
         }
+    }
+
+    /// Has what is known of a task count no more, and writes that down.
+    private func doubt(_ name: String, _ outcome: inout FlowOutcome) async throws {
+        outcome.records = outcome.records.doubting([name])
+        try await save(outcome.records)
     }
 
     private func titles(_ names: [String], _ tasks: [String: ShootTask]) -> [String] {

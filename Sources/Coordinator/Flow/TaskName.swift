@@ -45,6 +45,10 @@ package enum TaskName {
 
     /// Those that wait for what ends when the shoot goes to sleep.
     static let awaited = [apiAnswers, nodesReady, systemReady]
+    /// Those that are done anew once the shoot has slept: what they waited for has ended, or what they copied changed.
+    static let lostAsleep = awaited + [pullSecrets]
+    /// Those that make something in a cloud: machines may fail at a network that is not there any more.
+    static let inCloud = [infrastructure, machines]
     /// Those that make something in the shoot, or wait for it.
     static let inShoot = awaited + [system, nodeConfigurations, machines, replacement, addons, secrets]
 }

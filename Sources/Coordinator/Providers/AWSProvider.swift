@@ -232,16 +232,24 @@ package struct AWSProvider: InfrastructureProvider {
         )
     }
 
-    package func keepCredentials(_ work: ShootWork) async throws -> Bool {
+    package func keepCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async throws
+        -> Bool
+    {
         guard let own = try await ownCredentials(work) else { return false }
         if let kept = try await lastCredentials(work), kept == own { return false }
+        try await prepare()
         try await keep(own, work)
         return true
     }
 
     private func credentials(_ work: ShootWork) async throws -> Credentials {
         if let own = try await ownCredentials(work) {
-            try await keep(own, work)
+            // Another key than the one that is kept is for `keepCredentials` to find, until the shoot goes.
+            if work.shoot.isBeingDeleted {
+                try await keep(own, work)
+            } else if try await lastCredentials(work) == nil {
+                try await keep(own, work)
+            }
             return own
         }
         // A project that is being deleted loses its Secrets before its shoots, and nobody can make them again there.

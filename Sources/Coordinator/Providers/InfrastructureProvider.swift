@@ -102,8 +102,10 @@ package protocol InfrastructureProvider: Sendable {
 
     /// Keeps beside the control plane what a provider believes the shoot's owner by, for the day on which his own is gone.
     ///
+    /// Before another one is kept, so that it is no other one any more, something is prepared; once for each.
+    ///
     /// - Returns: whether it is other than what was kept; a Secret that is not there, or not whole, is no other one.
-    func keepCredentials(_ work: ShootWork) async throws -> Bool
+    func keepCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async throws -> Bool
 
     /// Makes machine groups what they are to be; those that are not named end.
     ///

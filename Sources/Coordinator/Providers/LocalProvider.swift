@@ -36,7 +36,11 @@ package struct LocalProvider: InfrastructureProvider {
 
     package var machinesConfiguration: String? { nil }
 
-    package func keepCredentials(_ work: ShootWork) async throws -> Bool { false }
+    package func keepCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async throws
+        -> Bool
+    {
+        false
+    }
 
     package func scale(_ work: ShootWork, _ groups: [MachineGroup], _ infrastructure: JSONValue) async throws
         -> PresentMachines?

@@ -29,8 +29,7 @@ extension ShootLoop {
             tasks.append(SnapshotsTask.make(work, after: [TaskName.certificates, TaskName.etcd]))
         }
         if type == .rotate { await tellRotation(work, records) }
-        // What was waited for is not there any more once the shoot has slept.
-        let known = shoot.isHibernated ? records.forgetting(TaskName.awaited) : records
+        let known = shoot.isHibernated ? records.forgetting(TaskName.lostAsleep) : records
         // What was never made is made, whatever else is passed by.
         let hasAsked = work.asksCloud && (isThorough || known[TaskName.machines] == nil)
         let outcome = try await perform(
@@ -50,7 +49,20 @@ extension ShootLoop {
         )
         guard let outcome else { return nil }
         if outcome.errors.isEmpty, hasAsked, !shoot.isHibernated { mustAskCloud = false }
+        if shoot.spec.provider.type.isCloud, outcome.errors.contains(where: { TaskName.inCloud.contains($0.task) }) {
+            await doubtCloud(outcome.records, shoot, store)
+        }
         return step(after: outcome, work, isThorough: isThorough)
+    }
+
+    /// Has the cloud asked for all that was made there, also by whoever starts anew.
+    private func doubtCloud(_ records: FlowRecords, _ shoot: Shoot, _ store: FlowStore) async {
+        (mustAskCloud, unfinished) = (true, .thorough)
+        do {
+            try await store.save(records.doubting(TaskName.inCloud), spec: shoot.spec)
+        } catch {
+            logger.warning("cannot write down what failed", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// What follows a flow that came to its end.
@@ -60,11 +72,6 @@ extension ShootLoop {
         guard outcome.errors.isEmpty else {
             // What was found done is not there any more.
             if outcome.errors.contains(where: { $0.code == .removed }) { unfinished = .thorough }
-            // Machines may fail at a network that is not there any more.
-            let ofCloud = [TaskName.infrastructure, TaskName.machines]
-            if shoot.spec.provider.type.isCloud, outcome.errors.contains(where: { ofCloud.contains($0.task) }) {
-                (mustAskCloud, unfinished) = (true, .thorough)
-            }
             sight.lacksNodes = outcome.errors.contains {
                 $0.code == .timeout && [TaskName.replacement, TaskName.nodesReady].contains($0.task)
             }

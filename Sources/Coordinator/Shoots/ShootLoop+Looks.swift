@@ -46,13 +46,15 @@ extension ShootLoop {
     /// Whether a cloud believes the owner by something else than it did, which is kept then.
     ///
     /// Looked at as often as everything is, and also outside of the maintenance window: a project that is deleted has nothing else
-    /// left to end machines by.
-    func hasNewCredentials(_ work: ShootWork) async -> Bool {
-        guard Clock.now() >= (lastCredentialLook ?? begun) + sync,
+    /// left to end machines by. What is to be done before something else is kept comes along.
+    func hasNewCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async -> Bool {
+        guard work.shoot.spec.provider.type.isCloud, Clock.now() >= (lastCredentialLook ?? begun) + sync,
             let provider = try? environment.provider(work.shoot.spec.provider.type)
         else { return false }
         do {
-            let isOther = try await provider.keepCredentials(work)
+            // Ahead of the task that looks whose the namespace is: nothing secret goes into one that is not ours.
+            guard try await !isUntouched(work.shoot) else { return false }
+            let isOther = try await provider.keepCredentials(work, ahead: prepare)
             // What was cut short is looked at again.
             lastCredentialLook = Clock.now()
             return isOther

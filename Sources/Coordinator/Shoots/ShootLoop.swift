@@ -222,9 +222,13 @@ package actor ShootLoop {
     /// - Throws: what kept a flow from beginning.
     func advance(_ work: ShootWork, _ store: FlowStore, _ known: FlowRecords, isKnown: Bool) async throws -> Step? {
         let shoot = work.shoot
-        if await hasNewCredentials(work) { (mustAskCloud, unfinished) = (true, .thorough) }
-        let occasion = occasion(shoot, isKnown: isKnown)
         var records = known
+        // What was made with another key is doubted also by whoever starts anew.
+        let doubted = known.doubting(TaskName.inCloud)
+        if await hasNewCredentials(work, ahead: { try await store.save(doubted, spec: shoot.spec) }) {
+            (mustAskCloud, unfinished, records) = (true, .thorough, doubted)
+        }
+        let occasion = occasion(shoot, isKnown: isKnown)
         let operation = try await wishes.take(work, &records) { try await store.save($0, spec: shoot.spec) }
         // Whoever asks has mended what kept machines from becoming nodes.
         if [.reconcile, .retry].contains(operation) { try await MachineRepair.forget(work) }

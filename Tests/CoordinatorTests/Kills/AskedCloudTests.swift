@@ -62,17 +62,27 @@ struct AskedCloudTests {
         return world
     }
 
+    /// Settings of a coordinator that asks a cloud, with a workspace.
+    private static func settings(in workspace: String) -> JSONValue {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("terraform.sh").path
+        return [
+            "machineImages": [["name": "default", "program": ["baked": true], "ami": "ami-1"]],
+            "terraform": ["program": .string(script), "workspace": .string(workspace), "endpoint": "https://api"],
+        ]
+    }
+
     /// Has a coordinator do what is to be done.
     ///
     /// - Parameters:
     ///   - world: in which there is something to do.
     ///   - settings: of the coordinator.
-    /// - Returns: what was run for which part, and the world that it has become.
+    /// - Returns: what was run for which part, the world that it has become, and how that came.
     /// - Throws: where it is not done, or there is something to complain about.
     private static func granted(
         in world: World,
         with settings: JSONValue
-    ) async throws -> (runs: [String], world: World) {
+    ) async throws -> (runs: [String], world: World, moments: [WorldServer.Moment]) {
         let directory = try TestDirectory()
         let outputs: JSONValue = [
             "subnets": ["value": ["s"]], "securityGroup": ["value": "g"], "addresses": ["value": []],
@@ -80,20 +90,14 @@ struct AskedCloudTests {
             "instances": ["value": [:]],
         ]
         try directory.write("outputs", try CanonicalJSON.text(outputs))
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("terraform.sh").path
-        let cloud: JSONValue = [
-            "machineImages": [["name": "default", "program": ["baked": true], "ami": "ami-1"]],
-            "terraform": [
-                "program": .string(script), "workspace": .string(directory.path), "endpoint": "https://api",
-            ],
-        ]
+        let cloud = Self.settings(in: directory.path)
         let server = WorldServer(world)
         let outcome = try await Life.run(server, with: cloud.merging(settings), until: Wish.create.isDone)
         try #require(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
         let runs = (try? String(contentsOfFile: "\(directory.path)/runs", encoding: .utf8)) ?? ""
         withExtendedLifetime(directory) {}
-        return (runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }, server.world)
+        let plans = runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }
+        return (plans, server.world, server.moments)
     }
 
     /// The shoot some time later, when this is so.
@@ -130,7 +134,7 @@ struct AskedCloudTests {
         try world.remember("records.json", ["lastLook": .integer(made - 1)])
         try later(sight, &world)
         // It is time for it at once.
-        let (runs, after) = try await Self.granted(in: world, with: ["syncMinutes": 0])
+        let (runs, after, _) = try await Self.granted(in: world, with: ["syncMinutes": 0])
         #expect(Array(runs.prefix(2)) == (sight == .nothing ? [] : Self.network), "\(runs)")
         if sight == .nothing {
             #expect(lastLook(after) == made - 1)
@@ -141,11 +145,37 @@ struct AskedCloudTests {
         #expect(kept == after.seed[Self.credentials]?["data"])
     }
 
+    @Test("another key that was kept is asked with, also by a coordinator that starts just then")
+    func keptBefore() async throws {
+        var world = try await Self.made.value
+        try later(.otherKey, &world)
+        let moments = try await Self.granted(in: world, with: ["syncMinutes": 0]).moments
+        let kept = moments.first { $0.path == "\(Self.namespace)/secrets/cloud-credentials" }
+        // It is not time to look at everything.
+        let runs = try await Self.granted(in: try #require(kept?.world), with: [:]).runs
+        #expect(Array(runs.prefix(2)) == Self.network, "\(runs)")
+    }
+
+    @Test("the key for a cloud does not go into a namespace that somebody else has made")
+    func foreignNamespace() async throws {
+        var world = try Self.begin()
+        world.put(["metadata": ["name": .string(World.home), "uid": "u-2"]], inSeed: Self.namespace)
+        let server = WorldServer(world)
+        // A credential is looked at in each pass, ahead of the flow.
+        let settings = Self.settings(in: "/nowhere").merging(["syncMinutes": 0])
+        let outcome = try await Life.run(server, with: settings, enduring: ["task failed"]) {
+            let last = $0.shootDocument?["status"]?["lastOperation"]
+            return last?["description"]?.text?.contains("is not this shoot's") == true
+        }
+        #expect(outcome.isDone && outcome.tasks == [] && outcome.complaints == [], "\(outcome)")
+        #expect(server.world.seed.documents.keys.filter { $0.hasPrefix("\(Self.namespace)/") } == [])
+    }
+
     @Test("a flow that finds everything done has asked nobody, and does not say so")
     func unasked() async throws {
         var world = try await Self.made.value
         try world.remember("records.json", ["lastLook": .null])
-        let (runs, after) = try await Self.granted(in: world, with: [:])
+        let (runs, after, _) = try await Self.granted(in: world, with: [:])
         #expect(runs == [] && lastLook(after) == nil)
     }
 }
