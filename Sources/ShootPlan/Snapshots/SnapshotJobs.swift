@@ -86,7 +86,7 @@ package enum SnapshotJobs {
             ]
         )
         var all = secrets
-        let upload = own(cluster, "upload", ["--file", file, "--keys", keys], in: settings, of: &all)
+        let upload = own(cluster, "upload", ["--file", file, "--keys=\(keys)"], in: settings, of: &all)
         let job = job(
             pod(
                 cluster,
@@ -129,7 +129,7 @@ package enum SnapshotJobs {
         keys: String
     ) -> JSONValue {
         let key = "\(keys)\(restoration.snapshot)\(SnapshotPlan.ending)"
-        let object = ["--file", file, "--key", key, "--size", "\(restoration.size)"]
+        let object = ["--file", file, "--key=\(key)", "--size", "\(restoration.size)"]
         let made = "\(folder)/\(RestoredData.made)"
         var secrets = SecretMounts()
         let download = own(cluster, "download", object, in: settings, of: &secrets)
