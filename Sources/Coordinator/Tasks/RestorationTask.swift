@@ -21,7 +21,10 @@ enum RestorationTask {
                 do {
                     // Somewhat longer than it may take itself.
                     try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
-                        try judge(try await work.seed.document(path), name, work)
+                        guard let job = try await work.seed.findDocument(path) else {
+                            throw TaskFailure(.restore, "the Job \(name) was removed")
+                        }
+                        return try judge(job, name, work)
                     }
                 } catch let failure as TaskFailure where failure.code == .restore {
                     // Before 1.31 a Job has failed while its pod has yet to end, which takes a second.
