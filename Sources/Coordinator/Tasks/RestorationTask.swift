@@ -5,7 +5,20 @@ internal import TendrilCore
 
 /// Puts a snapshot in the place of what etcd has, while nothing of the control plane runs.
 enum RestorationTask {
-    static func make(_ work: ShootWork, _ restoration: Restoration, after: [String]) -> ShootTask {
+    /// The task.
+    ///
+    /// - Parameters:
+    ///   - work: of the shoot.
+    ///   - restoration: which snapshot.
+    ///   - after: the names of the tasks that have stopped everything.
+    ///   - grace: how long an API server may go on that was told to end: its Deployment does not count it any more.
+    /// - Returns: it.
+    static func make(
+        _ work: ShootWork,
+        _ restoration: Restoration,
+        after: [String],
+        grace: Nanoseconds
+    ) -> ShootTask {
         ShootTask(
             name: TaskName.restoration,
             title: "Putting the snapshot \(restoration.snapshot) in place",
@@ -17,7 +30,7 @@ enum RestorationTask {
                 guard let path = ObjectPath.path(version, kind: "Job", namespace: work.namespace, name: name) else {
                     throw TaskFailure(.restore, "the Job \(name) has no path")
                 }
-                try await begin(work, restoration, path)
+                try await begin(work, restoration, path, grace)
                 do {
                     // Somewhat longer than it may take itself.
                     try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
@@ -58,10 +71,16 @@ enum RestorationTask {
 
     /// Makes the Job, if there is none; what keeps it from being made does not keep the control plane from starting with the data of
     /// before.
-    private static func begin(_ work: ShootWork, _ restoration: Restoration, _ path: String) async throws {
+    private static func begin(
+        _ work: ShootWork,
+        _ restoration: Restoration,
+        _ path: String,
+        _ grace: Nanoseconds
+    ) async throws {
         do {
             // What its pods are made from cannot be changed any more; another release may have begun it.
             guard try await work.seed.findDocument(path) == nil else { return }
+            try await Task.sleep(nanoseconds: grace.value)
             let snapshots = try restoration.isBack ? nil : ShootSnapshots(work)
             try await snapshots?.share()
             try await work.applyInSeed([try job(work, restoration, snapshots)])
