@@ -36,6 +36,8 @@ MUTATIONS = [
      "_ = try job(work, restoration, snapshots)", "FailedRestorationTests"),
     ("Sources/Coordinator/Tasks/RestorationTask.swift", "catch let refusal as APIError where isFinal(refusal)",
      "catch let refusal as APIError where false && isFinal(refusal)", "FailedRestorationTests"),
+    ("Sources/Coordinator/Tasks/RestorationTask.swift", "catch let error as APIError where isFinal(error)",
+     "catch let error as APIError where false && isFinal(error)", "FailedRestorationTests"),
     (f"{S}/Restoration.swift", "time <= end else { return nil }", "time > end else { return nil }", "RestorationTests"),
     (f"{S}/SnapshotJobs.swift", "graceSeconds: 1", "graceSeconds: 30", "SnapshotTests"),
     ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "guard try !Folders.isHeld(", "guard try true || !Folders.isHeld(",

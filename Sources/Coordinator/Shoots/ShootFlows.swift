@@ -45,12 +45,13 @@ package enum ShootFlows {
     /// - Returns: the tasks.
     static func restore(_ work: ShootWork, _ restoration: Restoration, grace: Nanoseconds) -> [ShootTask] {
         let rest = work.atRest
-        return [
+        let stopping = [
             ControlPlaneTasks.controllers(rest, after: []),
             ControlPlaneTasks.apiServer(rest, after: [TaskName.controllers]),
             ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
-            RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace),
         ]
+        return stopping.map { RestorationTask.preparing($0, work, restoration) }
+            + [RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)]
     }
 
     /// What people come with, while all else waits for the maintenance window.

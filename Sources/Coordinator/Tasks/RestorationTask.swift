@@ -26,10 +26,8 @@ enum RestorationTask {
             isWaiting: true,
             inputs: { _ in ["begun": .string("\(restoration.startTime)")] },
             perform: { _ in
-                let (name, version) = (SnapshotJobs.name(of: restoration), work.facts.seedTraits.jobVersion)
-                guard let path = ObjectPath.path(version, kind: "Job", namespace: work.namespace, name: name) else {
-                    throw TaskFailure(.restore, "the Job \(name) has no path")
-                }
+                let name = SnapshotJobs.name(of: restoration)
+                let path = try Self.path(work, restoration)
                 try await begin(work, restoration, path, grace)
                 do {
                     // Somewhat longer than it may take itself.
@@ -47,6 +45,40 @@ enum RestorationTask {
                 return [:]
             }
         )
+    }
+
+    /// A task that stops something before: what the seed refuses for good ends the restoration, as long as there is no Job.
+    ///
+    /// - Parameters:
+    ///   - task: which one.
+    ///   - work: of the shoot.
+    ///   - restoration: for which it stops.
+    /// - Returns: the task, by the same name.
+    static func preparing(_ task: ShootTask, _ work: ShootWork, _ restoration: Restoration) -> ShootTask {
+        ShootTask(
+            name: task.name,
+            title: task.title,
+            after: task.after,
+            isWaiting: task.isWaiting,
+            inputs: task.inputs,
+            perform: { records in
+                do {
+                    return try await task.perform(records)
+                } catch let error as APIError where isFinal(error) {
+                    guard try await work.seed.findDocument(try Self.path(work, restoration)) == nil else { throw error }
+                    throw TaskFailure(.restore, error.description)
+                }
+            }
+        )
+    }
+
+    /// Where the Job is in the seed.
+    private static func path(_ work: ShootWork, _ restoration: Restoration) throws -> String {
+        let (name, version) = (SnapshotJobs.name(of: restoration), work.facts.seedTraits.jobVersion)
+        guard let path = ObjectPath.path(version, kind: "Job", namespace: work.namespace, name: name) else {
+            throw TaskFailure(.restore, "the Job \(name) has no path")
+        }
+        return path
     }
 
     /// How long a pod that was told to end may go on, until its kubelet has ended it.

@@ -102,6 +102,19 @@ struct FailedRestorationTests {
         #expect(server.moments.count { $0.path.contains("/jobs/etcd-restore-") } == 1)
     }
 
+    @Test("for a part of the control plane cannot be stopped leaves the cluster running, and makes no Job")
+    func runsOn() async throws {
+        var world = try await Wish.restore.asked()
+        world.forbidden = "/deployments/kube-apiserver"
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) { world in
+            Self.phase(world) == .failed && Self.runs(world)
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.shoot[Self.forgotten] != nil)
+        #expect(!server.moments.contains { $0.path.contains("/jobs/etcd-restore-") })
+    }
+
     @Test("to be followed by more is no failure: what was restored runs")
     func onlyNoMore() async throws {
         var world = try await Wish.restore.asked()
