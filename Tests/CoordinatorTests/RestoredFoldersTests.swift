@@ -131,11 +131,26 @@ struct RestoredFoldersTests {
         withExtendedLifetime(volume) {}
     }
 
-    @Test("lose what was there before, and nothing else, where there is no room otherwise; nothing new is left")
+    @Test("stay as they are where there would be no room without what was there before, either; nothing new is left")
     func noRoom() throws {
         let volume = try volume()
         try attempt(volume, "1")
         #expect(throws: (any Error).self) { try attempt(volume, "2", makes: "newest", reserve: .max) }
+        #expect(text(volume, "data") == "new" && text(volume, "data.before") == "old")
+        #expect(try names(volume) == ["data", "data.before"])
+        withExtendedLifetime(volume) {}
+    }
+
+    @Test("lose what was there before, and nothing else, where there is room without it only")
+    func room() throws {
+        let volume = try volume()
+        try attempt(volume, "1")
+        // As if it were of a terabyte; it takes no room at all, so that there is none without it, either.
+        let size: UInt64 = 1 << 40
+        let code = truncate("\(volume.path)/data.before/\(Self.database)", off_t(size))
+        try #require(code == 0)
+        let reserve = try Folders.free(at: volume.path) + size / 2
+        #expect(throws: (any Error).self) { try attempt(volume, "2", makes: "newest", reserve: reserve) }
         #expect(text(volume, "data") == "new")
         #expect(try names(volume) == ["data"])
         withExtendedLifetime(volume) {}

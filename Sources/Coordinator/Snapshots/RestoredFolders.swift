@@ -119,9 +119,11 @@ package struct RestoredFolders: Sendable {
         }
     }
 
-    /// What was there before goes only where there is no room otherwise.
+    /// What was there before goes only where there is no room otherwise, and enough without it.
     private func makeRoom(for size: UInt64) throws {
-        if try !hasRoom(for: size), has(RestoredData.used) { try remove(RestoredData.before) }
+        if try !hasRoom(for: size), has(RestoredData.used), try hasRoom(for: size, without: RestoredData.before) {
+            try remove(RestoredData.before)
+        }
         guard try hasRoom(for: size) else {
             let free = try Folders.free(at: volume)
             let needed = "\(size >> 20) and \(reserve >> 20) are needed"
@@ -129,9 +131,15 @@ package struct RestoredFolders: Sendable {
         }
     }
 
-    private func hasRoom(for size: UInt64) throws -> Bool {
-        let free = try Folders.free(at: volume)
+    private func hasRoom(for size: UInt64, without folder: String? = nil) throws -> Bool {
+        let free = try Folders.free(at: volume) &+ (folder.map(bytes) ?? 0)
         return free >= reserve && free - reserve >= size
+    }
+
+    /// How much a folder has, in bytes; nothing where it is not there.
+    private func bytes(_ folder: String) -> UInt64 {
+        let files = (try? FileManager.default.subpathsOfDirectory(atPath: path(folder))) ?? []
+        return files.reduce(0) { $0 &+ UInt64(clamping: FileStamp.size(of: "\(path(folder))/\($1)") ?? 0) }
     }
 
     private func path(_ name: String) -> String { "\(volume)/\(name)" }
