@@ -191,4 +191,36 @@ struct RestoredFoldersTests {
         #expect(try names(volume) == ["data", "data.before"])
         withExtendedLifetime(volume) {}
     }
+
+    @Test("do not go back to what was made of a snapshot and never used, but to all else, wherever they were cut off")
+    func unused() throws {
+        let mark = "tendril-restoration"
+        let rows: [(used: [String: String], before: [String: String], isBefore: Bool)] = [
+            // Cut off before the exchange of the first restoration, of a second, and of one after a way back.
+            ([:], [mark: "2"], false),
+            ([mark: "1"], [mark: "2"], false),
+            (["\(mark)-back-2": ""], [mark: "3"], false),
+            // After the exchange, after a way back, and after one that was cut off.
+            ([mark: "2"], [:], true),
+            ([mark: "2"], [mark: "1"], true),
+            (["\(mark)-back-2": ""], [mark: "1"], true),
+            ([mark: "1", "\(mark)-back-3": ""], [mark: "2"], true),
+            ([mark: "1"], ["\(mark)-back-2": ""], true),
+        ]
+        for (used, before, isBefore) in rows {
+            let volume = try TestDirectory()
+            try volume.write("data/\(Self.database)", "now")
+            try volume.write("data.before/\(Self.database)", "before")
+            for (name, content) in used { try volume.write("data/\(name)", content) }
+            for (name, content) in before { try volume.write("data.before/\(name)", content) }
+            if isBefore {
+                try folders(volume, "9").goBack()
+            } else {
+                #expect(throws: (any Error).self) { try folders(volume, "9").goBack() }
+            }
+            #expect(text(volume, "data") == (isBefore ? "before" : "now"), "\(used) \(before)")
+            #expect(text(volume, "data.before") == (isBefore ? "now" : "before"), "\(used) \(before)")
+            withExtendedLifetime(volume) {}
+        }
+    }
 }

@@ -30,6 +30,8 @@ MUTATIONS = [
     ("Sources/Coordinator/Snapshots/SnapshotStore.swift", "transport.send(Self.unsigned(request), security)",
      "transport.send(request, security)", "SnapshotStoreTests"),
     ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "if isDone { return }", "if isDone, volume.isEmpty { return }", "RestoredFoldersTests"),
+    ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "made > lastUse(of: RestoredData.used) else",
+     "made == 0 else", "RestoredFoldersTests"),
     ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "return free >= reserve && free - reserve", "return true || free - reserve",
      "RestoredFoldersTests"),
     ("Sources/Coordinator/Tasks/RestorationTask.swift", "try await work.seed.dryApply(try job(work, restoration, snapshots), manager: Ownership.manager)",

@@ -274,6 +274,8 @@ package enum RestoredData {
     package static let before = "data.before"
     /// A file in the data that names the restoration that it came by; etcd passes it over.
     package static let mark = "tendril-restoration"
+    /// What files without content in the data begin with that name the restorations that led back to it.
+    package static let way = "tendril-restoration-back-"
     /// A file beside the data that is locked by whoever moves it.
     package static let lock = "restoration.lock"
 }
