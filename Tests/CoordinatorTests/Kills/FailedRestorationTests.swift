@@ -85,7 +85,7 @@ struct FailedRestorationTests {
         #expect(server.world.shoot[Self.forgotten] != nil)
     }
 
-    @Test("for somebody has removed its Job leaves the cluster running with the data that it had, and makes no other Job")
+    @Test("for somebody has removed its Job leaves the cluster running with the data that it had, and makes no other")
     func removed() async throws {
         var world = try await Wish.restore.asked()
         world.losesRestorations = true
