@@ -269,7 +269,8 @@ struct RestoreCommand: AsyncParsableCommand {
         discussion: """
             The control plane stops and starts again; nodes and pods run on. What was changed in the cluster since the \
             snapshot is lost. The data of now is kept on etcd's volume, and is used again where the snapshot cannot be. Where \
-            the cluster does not start with what it holds, restore another one, or the data of now: --snapshot before.
+            the cluster does not start with what it holds, restore another one, or the data of now: --snapshot before. \
+            Where no restoration ever put anything in place there is no such data, and everything stops for nothing.
             """
     )
 

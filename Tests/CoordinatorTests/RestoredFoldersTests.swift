@@ -131,11 +131,26 @@ struct RestoredFoldersTests {
         withExtendedLifetime(volume) {}
     }
 
-    @Test("lose what was there before, and nothing else, where there is no room otherwise; nothing new is left")
+    @Test("stay as they are where there would be no room without what was there before, either; nothing new is left")
     func noRoom() throws {
         let volume = try volume()
         try attempt(volume, "1")
         #expect(throws: (any Error).self) { try attempt(volume, "2", makes: "newest", reserve: .max) }
+        #expect(text(volume, "data") == "new" && text(volume, "data.before") == "old")
+        #expect(try names(volume) == ["data", "data.before"])
+        withExtendedLifetime(volume) {}
+    }
+
+    @Test("lose what was there before, and nothing else, where there is room without it only")
+    func room() throws {
+        let volume = try volume()
+        try attempt(volume, "1")
+        // As if it were of a terabyte; it takes no room at all, so that there is none without it, either.
+        let size: UInt64 = 1 << 40
+        let code = truncate("\(volume.path)/data.before/\(Self.database)", off_t(size))
+        try #require(code == 0)
+        let reserve = try Folders.free(at: volume.path) + size / 2
+        #expect(throws: (any Error).self) { try attempt(volume, "2", makes: "newest", reserve: reserve) }
         #expect(text(volume, "data") == "new")
         #expect(try names(volume) == ["data"])
         withExtendedLifetime(volume) {}
@@ -175,5 +190,37 @@ struct RestoredFoldersTests {
         #expect(text(volume, "data") == "new" && text(volume, "data.before") == "old")
         #expect(try names(volume) == ["data", "data.before"])
         withExtendedLifetime(volume) {}
+    }
+
+    @Test("do not go back to what was made of a snapshot and never used, but to all else, wherever they were cut off")
+    func unused() throws {
+        let mark = "tendril-restoration"
+        let rows: [(used: [String: String], before: [String: String], isBefore: Bool)] = [
+            // Cut off before the exchange of the first restoration, of a second, and of one after a way back.
+            ([:], [mark: "2"], false),
+            ([mark: "1"], [mark: "2"], false),
+            (["\(mark)-back-2": ""], [mark: "3"], false),
+            // After the exchange, after a way back, and after one that was cut off.
+            ([mark: "2"], [:], true),
+            ([mark: "2"], [mark: "1"], true),
+            (["\(mark)-back-2": ""], [mark: "1"], true),
+            ([mark: "1", "\(mark)-back-3": ""], [mark: "2"], true),
+            ([mark: "1"], ["\(mark)-back-2": ""], true),
+        ]
+        for (used, before, isBefore) in rows {
+            let volume = try TestDirectory()
+            try volume.write("data/\(Self.database)", "now")
+            try volume.write("data.before/\(Self.database)", "before")
+            for (name, content) in used { try volume.write("data/\(name)", content) }
+            for (name, content) in before { try volume.write("data.before/\(name)", content) }
+            if isBefore {
+                try folders(volume, "9").goBack()
+            } else {
+                #expect(throws: (any Error).self) { try folders(volume, "9").goBack() }
+            }
+            #expect(text(volume, "data") == (isBefore ? "before" : "now"), "\(used) \(before)")
+            #expect(text(volume, "data.before") == (isBefore ? "now" : "before"), "\(used) \(before)")
+            withExtendedLifetime(volume) {}
+        }
     }
 }

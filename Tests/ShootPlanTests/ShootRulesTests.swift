@@ -535,7 +535,7 @@ struct SeedRulesTests {
         ] {
             #expect(try paths { $0.endpoint = endpoint } == ["endpoint"], "\(endpoint)")
         }
-        for prefix in ["/a", "a/", "a//b", "..", "a/../b", "a b", "a%2F", "", "ä"] {
+        for prefix in ["/a", "a/", "a//b", "..", "a/../b", "a b", "a%2F", "", "ä", "-a", "--keys/a"] {
             #expect(try paths { $0.prefix = prefix } == ["prefix"], "\(prefix)")
         }
         #expect(try paths { $0.prefix = "tendril/eu1" } == [])

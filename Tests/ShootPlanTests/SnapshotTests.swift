@@ -306,6 +306,7 @@ struct SnapshotTests {
         #expect(told?.contains("--data-dir=/var/etcd/data") == true)
         #expect(restorer["metadata"]?["name"] == "etcd-restore-1800000000")
         #expect(restorer["spec"]?["ttlSecondsAfterFinished"] == 604_800)
+        #expect(restorer["spec"]?["backoffLimit"] == 2)
     }
 
     @Test("are not needed for the way back, nor is a store, or etcd's program")
@@ -318,6 +319,7 @@ struct SnapshotTests {
         #expect(steps[0]["volumeMounts"]?.items.compactMap { $0["name"]?.text } == ["data"])
         #expect(try pod(job)["volumes"]?.items.compactMap { $0["name"]?.text } == ["data"])
         let command = (steps[0]["command"]?.items ?? []).compactMap(\.text)
+        #expect(job["spec"]?["backoffLimit"] == 0)
         #expect(command.suffix(5) == ["back", "--volume", "/var/etcd", "--restoration", "1800000001"])
     }
 

@@ -5,7 +5,7 @@ internal import LinuxSystem
 package import Logging
 package import NodePlan
 package import ShootPlan
-internal import TendrilCore
+package import TendrilCore
 
 /// What all shoots of a coordinator share.
 package struct CoordinatorEnvironment: Sendable {
@@ -28,6 +28,8 @@ package struct CoordinatorEnvironment: Sendable {
     let board = WorkloadBoard()
     /// Which shoots have a place in the seed.
     package let places: SeedPlaces
+    /// How long an API server may go on that was told to end: the 30 s of its pod, and some for its kubelet.
+    package var serverGrace = Nanoseconds.seconds(35)
 
     /// Takes what there is one of.
     ///

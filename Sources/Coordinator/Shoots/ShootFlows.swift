@@ -37,14 +37,21 @@ package enum ShootFlows {
     }
 
     /// To a control plane that stands still with what a snapshot held: whoever is left of it sees no other data come.
-    static func restore(_ work: ShootWork, _ restoration: Restoration) -> [ShootTask] {
+    ///
+    /// - Parameters:
+    ///   - work: of the shoot.
+    ///   - restoration: which snapshot.
+    ///   - grace: how long an API server may go on that was told to end.
+    /// - Returns: the tasks.
+    static func restore(_ work: ShootWork, _ restoration: Restoration, grace: Nanoseconds) -> [ShootTask] {
         let rest = work.atRest
-        return [
+        let stopping = [
             ControlPlaneTasks.controllers(rest, after: []),
             ControlPlaneTasks.apiServer(rest, after: [TaskName.controllers]),
             ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
-            RestorationTask.make(work, restoration, after: [TaskName.etcd]),
         ]
+        return stopping.map { RestorationTask.preparing($0, work, restoration) }
+            + [RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)]
     }
 
     /// What people come with, while all else waits for the maintenance window.

@@ -106,7 +106,7 @@ extension ShootLoop {
         _ restoration: Restoration
     ) async throws -> Step? {
         await tellRestoration(work, records)
-        var tasks = ShootFlows.restore(work, restoration)
+        var tasks = ShootFlows.restore(work, restoration, grace: environment.serverGrace)
         if SnapshotsTask.isNeeded(work, records) { tasks.append(SnapshotsTask.make(work.atRest, after: [])) }
         let save: @Sendable (FlowRecords) async throws -> Void = { try await store.save($0, spec: work.shoot.spec) }
         let outcome = try await perform(

@@ -54,22 +54,51 @@ package struct RestoredFolders: Sendable {
 
     /// Has what was used before the last restoration, and what is used now, take each other's place.
     ///
-    /// - Throws: where there is no such data, or where somebody works with what is there; the data is what it was then.
+    /// - Throws: where there is no such data, or it was never used, or somebody works with what is there; the data is what it was then.
     package func goBack() throws {
         try Folders.holding(path(RestoredData.lock)) {
             guard !isDone else { return }
             guard has("\(RestoredData.before)/\(Self.database)") else {
                 throw TextFailure("\(volume): there is no data of before")
             }
-            try mark(RestoredData.before)
+            try refuseUnused()
+            // A file without content: where there is no room for anything, there is for a name.
+            try DurableFile.write([], to: path("\(RestoredData.before)/\(way)"), mode: 0o600)
+            try Folders.sync(volume)
             try exchange()
         }
     }
 
     /// Whether the data is this restoration's.
     private var isDone: Bool {
-        let mark = try? DurableFile.read(path("\(RestoredData.used)/\(RestoredData.mark)"), limit: 256)
-        return mark == Array(restoration.utf8)
+        mark(of: RestoredData.used) == restoration || has("\(RestoredData.used)/\(way)")
+    }
+
+    /// The file that says in a folder that this restoration led back to it.
+    private var way: String { "\(RestoredData.way)\(restoration)" }
+
+    /// Which restoration made a folder; `nil` where it is what etcd had from the beginning.
+    private func mark(of folder: String) -> String? {
+        (try? DurableFile.read(path("\(folder)/\(RestoredData.mark)"), limit: 256)).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+    }
+
+    /// Which restoration was the last that had a folder used, in seconds since 1970; 0 where none had.
+    private func lastUse(of folder: String) -> UInt64 {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []
+        let ways = files.filter { $0.hasPrefix(RestoredData.way) }.map { String($0.dropFirst(RestoredData.way.count)) }
+        return ([mark(of: folder)].compactMap(\.self) + ways).compactMap { UInt64($0) }.max() ?? 0
+    }
+
+    /// Ends the way back where what waits to be exchanged never was, and so is no data of before: what is in use came by a later
+    /// restoration otherwise.
+    private func refuseUnused() throws {
+        let maker = mark(of: RestoredData.before).flatMap { UInt64($0) }
+        guard let made = maker, made > lastUse(of: RestoredData.used) else { return }
+        throw TextFailure(
+            "\(volume)/\(RestoredData.before) was made by restoration \(made), but never used: no data of before"
+        )
     }
 
     private func copy(_ made: String) throws {
@@ -119,9 +148,11 @@ package struct RestoredFolders: Sendable {
         }
     }
 
-    /// What was there before goes only where there is no room otherwise.
+    /// What was there before goes only where there is no room otherwise, and enough without it.
     private func makeRoom(for size: UInt64) throws {
-        if try !hasRoom(for: size), has(RestoredData.used) { try remove(RestoredData.before) }
+        if try !hasRoom(for: size), has(RestoredData.used), try hasRoom(for: size, without: RestoredData.before) {
+            try remove(RestoredData.before)
+        }
         guard try hasRoom(for: size) else {
             let free = try Folders.free(at: volume)
             let needed = "\(size >> 20) and \(reserve >> 20) are needed"
@@ -129,9 +160,15 @@ package struct RestoredFolders: Sendable {
         }
     }
 
-    private func hasRoom(for size: UInt64) throws -> Bool {
-        let free = try Folders.free(at: volume)
+    private func hasRoom(for size: UInt64, without folder: String? = nil) throws -> Bool {
+        let free = try Folders.free(at: volume) &+ (folder.map(bytes) ?? 0)
         return free >= reserve && free - reserve >= size
+    }
+
+    /// How much a folder has, in bytes; nothing where it is not there.
+    private func bytes(_ folder: String) -> UInt64 {
+        let files = (try? FileManager.default.subpathsOfDirectory(atPath: path(folder))) ?? []
+        return files.reduce(0) { $0 &+ UInt64(clamping: FileStamp.size(of: "\(path(folder))/\($1)") ?? 0) }
     }
 
     private func path(_ name: String) -> String { "\(volume)/\(name)" }

@@ -5,7 +5,20 @@ internal import TendrilCore
 
 /// Puts a snapshot in the place of what etcd has, while nothing of the control plane runs.
 enum RestorationTask {
-    static func make(_ work: ShootWork, _ restoration: Restoration, after: [String]) -> ShootTask {
+    /// The task.
+    ///
+    /// - Parameters:
+    ///   - work: of the shoot.
+    ///   - restoration: which snapshot.
+    ///   - after: the names of the tasks that have stopped everything.
+    ///   - grace: how long an API server may go on that was told to end: its Deployment does not count it any more.
+    /// - Returns: it.
+    static func make(
+        _ work: ShootWork,
+        _ restoration: Restoration,
+        after: [String],
+        grace: Nanoseconds
+    ) -> ShootTask {
         ShootTask(
             name: TaskName.restoration,
             title: "Putting the snapshot \(restoration.snapshot) in place",
@@ -13,15 +26,16 @@ enum RestorationTask {
             isWaiting: true,
             inputs: { _ in ["begun": .string("\(restoration.startTime)")] },
             perform: { _ in
-                let (name, version) = (SnapshotJobs.name(of: restoration), work.facts.seedTraits.jobVersion)
-                guard let path = ObjectPath.path(version, kind: "Job", namespace: work.namespace, name: name) else {
-                    throw TaskFailure(.restore, "the Job \(name) has no path")
-                }
-                try await begin(work, restoration, path)
+                let name = SnapshotJobs.name(of: restoration)
+                let path = try Self.path(work, restoration)
+                try await begin(work, restoration, path, grace)
                 do {
                     // Somewhat longer than it may take itself.
                     try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
-                        try judge(try await work.seed.document(path), name, work)
+                        guard let job = try await work.seed.findDocument(path) else {
+                            throw TaskFailure(.restore, "the Job \(name) was removed")
+                        }
+                        return try judge(job, name, work)
                     }
                 } catch let failure as TaskFailure where failure.code == .restore {
                     // Before 1.31 a Job has failed while its pod has yet to end, which takes a second.
@@ -31,6 +45,40 @@ enum RestorationTask {
                 return [:]
             }
         )
+    }
+
+    /// A task that stops something before: what the seed refuses for good ends the restoration, as long as there is no Job.
+    ///
+    /// - Parameters:
+    ///   - task: which one.
+    ///   - work: of the shoot.
+    ///   - restoration: for which it stops.
+    /// - Returns: the task, by the same name.
+    static func preparing(_ task: ShootTask, _ work: ShootWork, _ restoration: Restoration) -> ShootTask {
+        ShootTask(
+            name: task.name,
+            title: task.title,
+            after: task.after,
+            isWaiting: task.isWaiting,
+            inputs: task.inputs,
+            perform: { records in
+                do {
+                    return try await task.perform(records)
+                } catch let error as APIError where isFinal(error) {
+                    guard try await work.seed.findDocument(try Self.path(work, restoration)) == nil else { throw error }
+                    throw TaskFailure(.restore, error.description)
+                }
+            }
+        )
+    }
+
+    /// Where the Job is in the seed.
+    private static func path(_ work: ShootWork, _ restoration: Restoration) throws -> String {
+        let (name, version) = (SnapshotJobs.name(of: restoration), work.facts.seedTraits.jobVersion)
+        guard let path = ObjectPath.path(version, kind: "Job", namespace: work.namespace, name: name) else {
+            throw TaskFailure(.restore, "the Job \(name) has no path")
+        }
+        return path
     }
 
     /// How long a pod that was told to end may go on, until its kubelet has ended it.
@@ -55,10 +103,16 @@ enum RestorationTask {
 
     /// Makes the Job, if there is none; what keeps it from being made does not keep the control plane from starting with the data of
     /// before.
-    private static func begin(_ work: ShootWork, _ restoration: Restoration, _ path: String) async throws {
+    private static func begin(
+        _ work: ShootWork,
+        _ restoration: Restoration,
+        _ path: String,
+        _ grace: Nanoseconds
+    ) async throws {
         do {
             // What its pods are made from cannot be changed any more; another release may have begun it.
             guard try await work.seed.findDocument(path) == nil else { return }
+            try await Task.sleep(nanoseconds: grace.value)
             let snapshots = try restoration.isBack ? nil : ShootSnapshots(work)
             try await snapshots?.share()
             try await work.applyInSeed([try job(work, restoration, snapshots)])

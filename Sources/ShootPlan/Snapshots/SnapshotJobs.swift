@@ -86,7 +86,7 @@ package enum SnapshotJobs {
             ]
         )
         var all = secrets
-        let upload = own(cluster, "upload", ["--file", file, "--keys", keys], in: settings, of: &all)
+        let upload = own(cluster, "upload", ["--file", file, "--keys=\(keys)"], in: settings, of: &all)
         let job = job(
             pod(
                 cluster,
@@ -129,7 +129,7 @@ package enum SnapshotJobs {
         keys: String
     ) -> JSONValue {
         let key = "\(keys)\(restoration.snapshot)\(SnapshotPlan.ending)"
-        let object = ["--file", file, "--key", key, "--size", "\(restoration.size)"]
+        let object = ["--file", file, "--key=\(key)", "--size", "\(restoration.size)"]
         let made = "\(folder)/\(RestoredData.made)"
         var secrets = SecretMounts()
         let download = own(cluster, "download", object, in: settings, of: &secrets)
@@ -160,7 +160,7 @@ package enum SnapshotJobs {
             then: replace,
             volumes: [space(EtcdQuota.restoredLimit), volume]
         )
-        return restoringJob(cluster, restoration, pod)
+        return restoringJob(cluster, restoration, pod, retries: 2)
     }
 
     /// What has the data of before the last restoration in use again, while nobody uses the volume.
@@ -173,7 +173,8 @@ package enum SnapshotJobs {
         var secrets = SecretMounts()
         let back = own(cluster, "back", place(restoration), mounts: [EtcdMember.mount], of: &secrets)
         let pod = pod(cluster, restorer, secrets: secrets, first: [], then: back, volumes: [volume])
-        return restoringJob(cluster, restoration, pod)
+        // What the volume does not have, no other pod finds, and everything stands still meanwhile.
+        return restoringJob(cluster, restoration, pod, retries: 0)
     }
 
     /// Whose data it is, as our program is told.
@@ -182,14 +183,17 @@ package enum SnapshotJobs {
     }
 
     /// A Job that has to end in time, and is there for a week to be looked at.
-    private static func restoringJob(_ cluster: ClusterFacts, _ restoration: Restoration, _ pod: JSONValue)
-        -> JSONValue
-    {
+    private static func restoringJob(
+        _ cluster: ClusterFacts,
+        _ restoration: Restoration,
+        _ pod: JSONValue,
+        retries: Int
+    ) -> JSONValue {
         let name: JSONValue = ["name": .string(name(of: restoration))]
         return [
             "apiVersion": .string(cluster.seedTraits.jobVersion), "kind": "Job",
             "metadata": PodParts.metadata(cluster, restorer).merging(name),
-            "spec": job(pod, seconds: 1200, retries: 2).merging(["ttlSecondsAfterFinished": 604_800]),
+            "spec": job(pod, seconds: 1200, retries: retries).merging(["ttlSecondsAfterFinished": 604_800]),
         ]
     }
 
@@ -270,6 +274,8 @@ package enum RestoredData {
     package static let before = "data.before"
     /// A file in the data that names the restoration that it came by; etcd passes it over.
     package static let mark = "tendril-restoration"
+    /// What files without content in the data begin with that name the restorations that led back to it.
+    package static let way = "tendril-restoration-back-"
     /// A file beside the data that is locked by whoever moves it.
     package static let lock = "restoration.lock"
 }

@@ -24,7 +24,11 @@ package enum SnapshotRules {
             "bucket",
             "is not 3 to 63 lower-case letters, digits, dots and hyphens"
         )
-        check(settings.prefix.map(isPath) ?? true, "prefix", "is no path of letters, digits and the characters -._")
+        check(
+            settings.prefix.map(isPath) ?? true,
+            "prefix",
+            "is no path of letters, digits and the characters -._, or begins with a hyphen"
+        )
         check(
             isLabels(settings.secretName, 1...253, dots: true),
             "secretName",
@@ -53,9 +57,9 @@ package enum SnapshotRules {
             }
     }
 
-    /// Whether a text is a path in its shortest form, of characters that stand for themselves in a URL.
+    /// Whether a text is a path in its shortest form, of characters that stand for themselves in a URL, and no flag of a command.
     private static func isPath(_ text: String) -> Bool {
-        (1...200).contains(text.utf8.count)
+        (1...200).contains(text.utf8.count) && text.utf8.first != 0x2D
             && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
                 !part.isEmpty && part != "." && part != ".." && part.utf8.allSatisfy(SnapshotPlan.isPlain)
             }

@@ -85,6 +85,36 @@ struct FailedRestorationTests {
         #expect(server.world.shoot[Self.forgotten] != nil)
     }
 
+    @Test("for somebody has removed its Job leaves the cluster running with the data that it had, and makes no other")
+    func removed() async throws {
+        var world = try await Wish.restore.asked()
+        world.losesRestorations = true
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) { world in
+            Self.phase(world) == .failed && Self.runs(world)
+                && world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
+                    == ShootStatus.OperationState.succeeded.rawValue
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.shoot[Self.forgotten] != nil)
+        let message = server.world.shootDocument?["status"]?["restoration"]?["message"]?.text
+        #expect(message?.contains("was removed") == true)
+        #expect(server.moments.count { $0.path.contains("/jobs/etcd-restore-") } == 1)
+    }
+
+    @Test("for a part of the control plane cannot be stopped leaves the cluster running, and makes no Job")
+    func runsOn() async throws {
+        var world = try await Wish.restore.asked()
+        world.forbidden = "/deployments/kube-apiserver"
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) { world in
+            Self.phase(world) == .failed && Self.runs(world)
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        #expect(server.world.shoot[Self.forgotten] != nil)
+        #expect(!server.moments.contains { $0.path.contains("/jobs/etcd-restore-") })
+    }
+
     @Test("to be followed by more is no failure: what was restored runs")
     func onlyNoMore() async throws {
         var world = try await Wish.restore.asked()

@@ -115,7 +115,7 @@ struct Life {
         let logger = Logger(label: "life") { _ in Ear(hear: hear) }
         let client = server.client
         let machines: JSONValue = ["machineImages": [["name": "default", "program": ["baked": true]]]]
-        return CoordinatorEnvironment(
+        var environment = CoordinatorEnvironment(
             configuration: try Works.configuration(machines.merging(settings)),
             garden: client,
             seed: client,
@@ -127,6 +127,9 @@ struct Life {
             counts: CoordinatorCounts(),
             places: SeedPlaces("here")
         )
+        // Here what is told to end has ended.
+        environment.serverGrace = .seconds(0)
+        return environment
     }
 
     private func hear(_ event: LogEvent) {

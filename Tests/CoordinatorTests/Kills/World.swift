@@ -43,6 +43,8 @@ struct World: Sendable {
     var forbidden: String?
     /// Whether who only wants to know is told so, too.
     var isForbiddenDryly = false
+    /// Whether somebody removes the Job of a restoration as soon as it is there.
+    var losesRestorations = false
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
     /// Whether the owner's controllers take away what deleted objects have in a cloud, as long as there are machines.
@@ -293,6 +295,7 @@ struct World: Sendable {
     private mutating func react(_ path: String) {
         if path == "/api/v1/namespaces/\(Self.home)", seed[path] == nil { seed.removeNamespace(Self.home) }
         if path.contains("/machines-") { host() }
+        if losesRestorations, path.contains("/jobs/etcd-restore-") { seed[path] = nil }
         restore(path)
         if let secret = shoot[path], secret["type"]?.text == Self.tokenType, secret["data"]?["token"] == nil {
             tokens += 1
