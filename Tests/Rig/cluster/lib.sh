@@ -105,6 +105,7 @@ in_ns() { local ns=$1; shift; ip netns exec "$RIG_NAME-$ns" "$@"; }
 
 PKI=$RIG/pki
 KUBECTL=$(PATH=$KUBERNETES_BIN:$PATH type -P kubectl || true)
-# kubectl_at NAMESPACE KUBECONFIG ARGUMENT...; what mostly lives for a tenth of a second need hardly tidy up after itself (GOGC)
-kubectl_at() { GOGC=400 in_ns "$1" "$KUBECTL" --kubeconfig "${@:2}"; }
+# kubectl_at NAMESPACE KUBECONFIG ARGUMENT...; what mostly lives for a tenth of a second need hardly tidy up after itself (GOGC). What it
+# knows of an address is the rig's own: another release may have been there an hour ago.
+kubectl_at() { GOGC=400 in_ns "$1" "$KUBECTL" --cache-dir="$RIG/kubectl" --kubeconfig "${@:2}"; }
 kubectl() { kubectl_at cp "$PKI/admin.kubeconfig" "$@"; }

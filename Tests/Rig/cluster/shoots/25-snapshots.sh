@@ -11,7 +11,7 @@ shoot_snapshots() { # a snapshot comes into a bucket by itself, and the cluster 
   python3 -c 'import moto.server, boto3' 2>/dev/null || { say "  left out, for this machine lacks: moto[server] and boto3 of PyPI"; return 0; }
   # By the release of Kubernetes the coordinator knows what etcd can.
   ! since 22 || ! "$ETCD_BIN/etcdctl" version | seen "version: 3.4" || { say "  left out, for ETCD_BIN is of an older release than this Kubernetes"; return 0; }
-  local store=$NET.250 ns=shoot--demo--one name uid
+  local store=$NET.250 ns=shoot--demo--one made uid
   authority store; leaf store store /CN=store "IP:$store"
   ip -n "$RIG_NAME-op" route replace "$SEED_PODS/16" via $CONTROL_PLANE
   start store ip netns exec "$RIG_NAME-op" python3 -c "from moto.server import main
@@ -22,13 +22,16 @@ boto3.client('s3', endpoint_url='https://$store:9000', verify='$PKI/store-ca.crt
   store_seed "{\"intervalMinutes\":10,\"keep\":2,\"endpoint\":\"https://$store:9000\",\"region\":\"us-east-1\",\"bucket\":\"snapshots\",\"prefix\":\"rig\",\"secretName\":\"snapshots\"}"
   until_ok 60 k -n $ns get cronjob etcd-snapshot || fail "$(k -n demo get shoot one -o yaml)"
   s create configmap kept --from-literal=a=b >/dev/null; uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}')
-  k -n $ns create job --from=cronjob/etcd-snapshot now >/dev/null
+  # A late kubectl makes no Job of an early CronJob.
+  k -n $ns get cronjob etcd-snapshot -o json | python3 -c 'import json, sys
+print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "now"}, "spec": json.load(sys.stdin)["spec"]["jobTemplate"]["spec"]}))' |
+    k -n $ns create -f - >/dev/null
   k -n $ns wait --for=condition=complete job/now --timeout=60s >/dev/null || fail "$(k -n $ns logs job/now --all-containers)"
-  name=$(basename "$(k -n $ns logs job/now -c upload)" .snapshot)
+  made=$(basename "$(k -n $ns logs job/now -c upload)" .snapshot)
   s delete configmap kept >/dev/null; s create configmap forgotten >/dev/null
   # Without a yes nothing is done.
-  ! t shoot restore one --snapshot "$name" >/dev/null 2>&1 || fail "it was done without a yes"
-  t shoot restore one --snapshot "$name" --yes || fail "$(k -n $ns get pods,jobs; k -n demo get shoot one -o yaml)"
+  ! t shoot restore one --snapshot "$made" >/dev/null 2>&1 || fail "it was done without a yes"
+  t shoot restore one --snapshot "$made" --yes || fail "$(k -n $ns get pods,jobs; k -n demo get shoot one -o yaml)"
   [[ $(s get configmap kept -o jsonpath='{.data.a}') == b ]] || fail "what was removed is not back"
   ! s get configmap forgotten >/dev/null 2>&1 || fail "nothing was restored"
   until_ok 90 eval '[[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]]' || fail "$(k -n demo get shoot one -o yaml)"
