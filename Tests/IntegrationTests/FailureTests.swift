@@ -123,7 +123,7 @@ struct FailureTests {
     func drainDeadline() throws {
         let lab = try Lab()
         _ = try lab.startStreams("seed", "server", ["--api-server", "10.1.0.10:7"])
-        let more = ["--api-server-listen", Self.service, "--drain-seconds", "4"]
+        let more = ["--api-server-listen", Self.service, "--drain-seconds", "8"]
         let client = try lab.startStreams("shoot", "client", more)
         try startEchoes(lab)
         try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
