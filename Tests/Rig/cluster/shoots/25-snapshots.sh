@@ -27,7 +27,7 @@ boto3.client('s3', endpoint_url='https://$store:9000', verify='$PKI/store-ca.crt
 print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "now"}, "spec": json.load(sys.stdin)["spec"]["jobTemplate"]["spec"]}))' |
     k -n $ns create -f - >/dev/null
   k -n $ns wait --for=condition=complete job/now --timeout=60s >/dev/null || fail "$(k -n $ns logs job/now --all-containers)"
-  made=$(basename "$(k -n $ns logs job/now -c upload)" .snapshot)
+  made=$(basename "$(k -n $ns logs job/now -c upload)" .snapshot); k -n $ns delete job now >/dev/null
   s delete configmap kept >/dev/null; s create configmap forgotten >/dev/null
   # Without a yes nothing is done.
   ! t shoot restore one --snapshot "$made" >/dev/null 2>&1 || fail "it was done without a yes"
