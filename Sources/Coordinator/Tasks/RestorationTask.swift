@@ -1,5 +1,6 @@
 internal import ClusterModel
 internal import KubernetesClient
+internal import LinuxSystem
 internal import ShootPlan
 internal import TendrilCore
 
@@ -39,7 +40,7 @@ enum RestorationTask {
                     }
                 } catch let failure as TaskFailure where failure.code == .restore {
                     // Before 1.31 a Job has failed while its pod has yet to end, which takes a second.
-                    try await Task.sleep(nanoseconds: lastBreath.value)
+                    try await Task.sleep(lastBreath)
                     throw failure
                 }
                 return [:]
@@ -112,7 +113,7 @@ enum RestorationTask {
         do {
             // What its pods are made from cannot be changed any more; another release may have begun it.
             guard try await work.seed.findDocument(path) == nil else { return }
-            try await Task.sleep(nanoseconds: grace.value)
+            try await Task.sleep(grace)
             let snapshots = try restoration.isBack ? nil : ShootSnapshots(work)
             try await snapshots?.share()
             try await work.applyInSeed([try job(work, restoration, snapshots)])
