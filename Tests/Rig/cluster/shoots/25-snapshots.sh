@@ -21,7 +21,10 @@ boto3.client('s3', endpoint_url='https://$store:9000', verify='$PKI/store-ca.crt
   k -n tendril-system create secret generic snapshots --from-literal=accessKeyID=test --from-literal=secretAccessKey=canary-$$ --from-file=ca.crt="$PKI/store-ca.crt" >/dev/null
   store_seed "{\"intervalMinutes\":10,\"keep\":2,\"endpoint\":\"https://$store:9000\",\"region\":\"us-east-1\",\"bucket\":\"snapshots\",\"prefix\":\"rig\",\"secretName\":\"snapshots\"}"
   until_ok 60 k -n $ns get cronjob etcd-snapshot || fail "$(k -n demo get shoot one -o yaml)"
-  s create configmap kept --from-literal=a=b >/dev/null; uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}')
+  s create configmap kept --from-literal=a=b >/dev/null
+  s run stays --image=rig.invalid/busybox:1 --image-pull-policy=Never --restart=Never --command -- sh -c 'echo here; exec sleep 1000000' >/dev/null
+  s wait --for=condition=Ready pod/stays "$TIMEOUT" >/dev/null
+  uid=$(s get nodes -o jsonpath='{.items[0].metadata.uid}')
   # A late kubectl makes no Job of an early CronJob.
   k -n $ns get cronjob etcd-snapshot -o json | python3 -c 'import json, sys
 print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "now"}, "spec": json.load(sys.stdin)["spec"]["jobTemplate"]["spec"]}))' |
@@ -35,7 +38,8 @@ print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": 
   [[ $(s get configmap kept -o jsonpath='{.data.a}') == b ]] || fail "what was removed is not back"
   ! s get configmap forgotten >/dev/null 2>&1 || fail "nothing was restored"
   until_ok 90 eval '[[ $(condition one EveryNodeReady)$(condition one ControlPlaneHealthy)$(condition one SystemComponentsHealthy) == TrueTrueTrue ]]' || fail "$(k -n demo get shoot one -o yaml)"
-  [[ $(s get nodes -o jsonpath='{.items[*].metadata.uid}') == "$uid" && $(s logs web) == up ]] || fail "$(s get nodes,pods)"
+  [[ $(s get nodes -o jsonpath='{.items[*].metadata.uid}') == "$uid" && $(s logs stays) == here ]] || fail "$(s get nodes,pods)"
+  s delete pod stays --now >/dev/null
   [[ $(shoot_status one restoration.phase) == Completed ]] || fail "$(shoot_status one restoration)"
   ! k -n tendril-system logs deployment/tendril-coordinator | seen "canary-$$" || fail "a credential is in the log"
   store_seed null
