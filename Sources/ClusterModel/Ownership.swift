@@ -13,4 +13,6 @@ package enum Ownership {
     /// The label as objects carry it, for typed values and for rendered ones.
     package static let labels = [label: manager]
     package static let renderedLabels: JSONValue = [label: .string(manager)]
+    /// The annotation of a shoot's namespace with the UID of its Shoot: a later one may have the same name.
+    package static let shootUID = "tendril.dev/shoot-uid"
 }

@@ -101,7 +101,7 @@ struct ControlPlaneTests {
     @Test("may speak with nobody outside of its namespace")
     func closed() throws {
         let facts = try #require(try Samples.facts())
-        let objects = ControlPlane.namespace(facts, project: "demo", name: "one")
+        let objects = ControlPlane.namespace(facts, project: "demo", name: "one", uid: "u1")
         let ways = objects.filter { $0["kind"] == "NetworkPolicy" }.flatMap { $0["spec"]?["egress"]?.items ?? [] }
         #expect(ways == [["to": [["podSelector": [:]]]]])
     }
@@ -110,7 +110,8 @@ struct ControlPlaneTests {
     private func specs(_ kind: String) throws -> [String: JSONValue] {
         let facts = try #require(try Samples.facts())
         var specs: [String: JSONValue] = [:]
-        for object in ControlPlane.namespace(facts, project: "demo", name: "one") where object["kind"]?.text == kind {
+        let objects = ControlPlane.namespace(facts, project: "demo", name: "one", uid: "u1")
+        for object in objects where object["kind"]?.text == kind {
             let name = try #require(object["metadata"]?["name"]?.text)
             specs[name] = object["spec"]
         }

@@ -9,7 +9,7 @@ import Testing
 @Suite("Rendering")
 struct RenderingTests {
     private func controlPlane(_ facts: ClusterFacts) throws -> [JSONValue] {
-        ControlPlane.namespace(facts, project: "demo", name: "one") + ControlPlane.services(facts)
+        ControlPlane.namespace(facts, project: "demo", name: "one", uid: "u1") + ControlPlane.services(facts)
             + ControlPlane.etcd(facts, digests: [:])
             + (try ControlPlane.apiServer(facts, Samples.addresses, digests: [:]))
             + ControlPlane.controllers(facts, digests: [:])

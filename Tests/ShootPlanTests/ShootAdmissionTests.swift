@@ -120,6 +120,41 @@ struct ShootAdmissionTests {
         #expect(try review("DELETE", nil, confirmed) == nil)
     }
 
+    @Test("Nobody takes our finalizer away before a coordinator has said that all is gone; others are nobody's business")
+    func finalizer() throws {
+        func shoot(
+            _ finalizers: [String]?,
+            isGoing: Bool = true,
+            _ type: ShootStatus.OperationType = .delete,
+            _ state: ShootStatus.OperationState = .succeeded
+        ) throws -> JSONValue {
+            let last: JSONValue = [
+                "type": .string(type.rawValue), "state": .string(state.rawValue), "progress": 100, "description": "",
+                "lastUpdateTime": "",
+            ]
+            return try self.shoot {
+                $0.metadata.finalizers = finalizers
+                $0.metadata.deletionTimestamp = isGoing ? "2026-01-01T00:00:00Z" : nil
+            }.merging(["status": ["lastOperation": last]])
+        }
+        let (ours, theirs) = (ShootAnnotation.finalizer, "example.com/hold")
+        for left in [nil, [], [theirs]] as [[String]?] {
+            for isGoing in [false, true] {
+                let told = try shoot([ours, theirs], isGoing: isGoing, .delete, .processing)
+                #expect(try review("UPDATE", try shoot(left, isGoing: isGoing), told)?.contains(ours) == true)
+                let never = try self.shoot { $0.metadata.finalizers = [ours] }
+                #expect(try review("UPDATE", try shoot(left, isGoing: isGoing), never)?.contains(ours) == true)
+            }
+            #expect(try review("UPDATE", try shoot(left), try shoot([ours])) == nil)
+            // What it says of itself in the same request does not count, nor the good end of something else.
+            #expect(try review("UPDATE", try shoot(left), try shoot([ours], .reconcile))?.contains(ours) == true)
+            #expect(try review("UPDATE", try shoot(left), try shoot([ours], isGoing: false))?.contains(ours) == true)
+        }
+        let held = try shoot([ours, theirs], .reconcile)
+        #expect(try review("UPDATE", try shoot([ours], .reconcile), held) == nil)
+        #expect(try review("UPDATE", try shoot([]), try shoot([theirs], .reconcile)) == nil)
+    }
+
     @Test(
         "What is no Shoot is left to the schema, and never ends the server",
         arguments: [nil, [], ["spec": []], 1] as [JSONValue?]

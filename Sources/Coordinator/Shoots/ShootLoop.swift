@@ -167,7 +167,7 @@ package actor ShootLoop {
         do {
             guard let shoot = try await adopted(shoot) else { return nil }
             if shoot.isBeingDeleted, try await isUntouched(shoot) {
-                try await release(shoot)
+                try await releaseUntouched(shoot)
                 return nil
             }
             if shoot.isBeingDeleted { return try await delete(try await makeWork(try await asMade(shoot))) }

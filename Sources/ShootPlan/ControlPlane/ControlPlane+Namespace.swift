@@ -4,11 +4,21 @@ package import TendrilCore
 /// Where a control plane lives, and with whom it may speak.
 extension ControlPlane {
     /// The namespace, closed to all that is not said to be open.
-    package static func namespace(_ cluster: ClusterFacts, project: String, name: String) -> [JSONValue] {
+    ///
+    /// - Parameters:
+    ///   - cluster: whose it is.
+    ///   - project: of the Shoot.
+    ///   - name: of the Shoot.
+    ///   - uid: of the Shoot, as the garden's API server gave it.
+    /// - Returns: the objects, the namespace first.
+    package static func namespace(_ cluster: ClusterFacts, project: String, name: String, uid: String?)
+        -> [JSONValue]
+    {
+        let notes: JSONValue = uid.map { [Ownership.shootUID: .string($0)] } ?? [:]
         let namespace: JSONValue = [
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": [
-                "name": .string(cluster.id),
+                "name": .string(cluster.id), "annotations": notes,
                 "labels": Ownership.renderedLabels.merging([
                     "tendril.dev/shoot": .string(name), "tendril.dev/project": .string(project),
                     "pod-security.kubernetes.io/enforce": "restricted",

@@ -37,6 +37,7 @@ package enum ShootAdmission {
             guard let old, old.metadata.annotations?[ShootAnnotation.confirmation] != "true" else { return nil }
             return "set the annotation \(ShootAnnotation.confirmation)=true to confirm the deletion"
         case "CREATE", "UPDATE":
+            if let new, let old, Self.isLeft(new, old) { return leaving }
             // Finalizers of what goes have to be removable, and what was accepted stays so until somebody changes it.
             guard let new, !new.isBeingDeleted, new.spec != old?.spec else { return nil }
             // A coordinator takes the shoot; what is wrong with that it says in the status.
@@ -45,6 +46,21 @@ package enum ShootAdmission {
             return found.isEmpty ? nil : found.line
         default: return nil
         }
+    }
+
+    private static let leaving =
+        "metadata.finalizers: \(ShootAnnotation.finalizer) stays until status.lastOperation says that all is gone, "
+        + "or else nobody would end the machines and the control plane"
+
+    /// Whether somebody has a Shoot go while there may be something of it: only coordinators may write a status, and theirs says
+    /// when all is gone.
+    private static func isLeft(_ new: Shoot, _ old: Shoot) -> Bool {
+        func isKept(_ shoot: Shoot) -> Bool {
+            (shoot.metadata.finalizers ?? []).contains(ShootAnnotation.finalizer)
+        }
+        let last = old.status?.lastOperation
+        let isGone = old.isBeingDeleted && last?.type == .delete && last?.state == .succeeded
+        return isKept(old) && !isKept(new) && !isGone
     }
 
     /// The answer to a request.

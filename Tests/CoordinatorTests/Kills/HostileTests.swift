@@ -149,15 +149,41 @@ struct HostileTests {
         #expect(after.shoot[new] != nil && after.shoot[old] != nil)
     }
 
-    @Test("A namespace that was there before a shoot stays when that goes, with all that is in it")
-    func foreignNamespace() async throws {
+    @Test(
+        "A namespace that was there before a shoot, or is an earlier one's, stays when that goes, with all that is in it",
+        arguments: [
+            ["labels": ["tendril.dev/shoot": .null, "tendril.dev/project": "other"]],
+            ["annotations": [Ownership.shootUID: "u0"]],
+        ] as [JSONValue]
+    )
+    func foreignNamespace(_ metadata: JSONValue) async throws {
         var world = try await Wish.delete.asked()
         let path = "/api/v1/namespaces/\(World.home)"
-        let labels: JSONValue = ["tendril.dev/shoot": .null, "tendril.dev/project": "other"]
         let found = try #require(world.seed[path])
-        world.put(MemoryObjects.patched(found, ["metadata": ["labels": labels]]), inSeed: path)
+        world.put(MemoryObjects.patched(found, ["metadata": metadata]), inSeed: path)
         let after = try await Wish.delete.granted(in: world).world
         #expect(after.seed[path] != nil && after.seed["\(path)/secrets/ca"] == world.seed["\(path)/secrets/ca"])
         #expect(after.running == world.running)
+    }
+
+    @Test("A shoot gets nothing of an earlier one of its name that still runs, and changes nothing there")
+    func namesake() async throws {
+        var world = try await Wish.patchRelease.asked()
+        // Somebody has taken the finalizer away, and the project is another one's by now.
+        let gone: JSONValue = ["uid": "u2", "finalizers": .null, "annotations": .null]
+        let shoot = try #require(world.shootDocument)
+        world.put(MemoryObjects.patched(shoot, ["metadata": gone, "status": .null]), inSeed: World.shootPath)
+        func home(_ world: World) -> [String: JSONValue] {
+            world.seed.documents.filter { $0.key.contains("/namespaces/\(World.home)") }
+        }
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) {
+            let last = $0.shootDocument?["status"]?["lastOperation"]
+            return last?["description"]?.text?.contains(Ownership.shootUID) == true
+        }
+        #expect(outcome.isDone && outcome.tasks == [] && outcome.complaints == [], "\(outcome)")
+        #expect(home(server.world) == home(world) && server.world.running == world.running)
+        let secrets = server.world.seed.documents.keys.filter { $0.hasPrefix("/api/v1/namespaces/demo/secrets/") }
+        #expect(secrets.allSatisfy { server.world.seed[$0] == world.seed[$0] })
     }
 }

@@ -176,6 +176,7 @@ shoot_webhook() { # the API server asks the coordinator before it stores a Shoot
   k -n demo patch shoot one --dry-run=server --type=merge -p '{"spec":{"workers":[{"name":"worker","minimum":2,"maximum":2}]}}' >/dev/null || fail "what can be is refused"
   k -n demo annotate shoot one a=b --dry-run=server >/dev/null || fail "a note is refused"
   ! k -n demo delete shoot one --dry-run=server 2>"$WORK/error" >/dev/null && grep -q confirmation.tendril.dev/deletion=true "$WORK/error" || fail "$(<"$WORK/error")"
+  admitted '{"metadata":{"finalizers":null}}' "metadata.finalizers: tendril.dev/shoot stays" || fail "$(<"$WORK/error")"
   # Whatever somebody sends to it, it goes on answering.
   local pod; pod=$(k -n tendril-system get pods -o jsonpath='{.items[0].status.podIP}')
   local junk; for junk in '' '{' '[]' '{"request":{}}' '{"apiVersion":"a","kind":"b","request":{"uid":"u","operation":"CREATE","object":{"spec":[]}}}'; do
