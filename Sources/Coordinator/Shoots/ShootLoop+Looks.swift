@@ -43,17 +43,25 @@ extension ShootLoop {
         }
     }
 
+    /// Whether it is time to look what a cloud believes the owner by.
+    func isCredentialLookDue(_ shoot: Shoot) -> Bool {
+        shoot.spec.provider.type.isCloud && Clock.now() >= (lastCredentialLook ?? begun) + sync
+    }
+
     /// Whether a cloud believes the owner by something else than it did, which is kept then.
     ///
     /// Looked at as often as everything is, and also outside of the maintenance window: a project that is deleted has nothing else
     /// left to end machines by. What is to be done before something else is kept comes along.
-    func hasNewCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async -> Bool {
-        guard work.shoot.spec.provider.type.isCloud, Clock.now() >= (lastCredentialLook ?? begun) + sync,
+    func hasNewCredentials(
+        _ work: ShootWork,
+        _ records: FlowRecords,
+        ahead prepare: @Sendable () async throws -> Void
+    ) async -> Bool {
+        // Ahead of the task that makes the namespace nothing is kept: somebody else may make one just now.
+        guard isCredentialLookDue(work.shoot), records[TaskName.namespace] != nil,
             let provider = try? environment.provider(work.shoot.spec.provider.type)
         else { return false }
         do {
-            // Ahead of the task that looks whose the namespace is: nothing secret goes into one that is not ours.
-            guard try await !isUntouched(work.shoot) else { return false }
             let isOther = try await provider.keepCredentials(work, ahead: prepare)
             // What was cut short is looked at again.
             lastCredentialLook = Clock.now()
