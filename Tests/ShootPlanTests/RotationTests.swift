@@ -73,11 +73,37 @@ struct RotationTests {
     @Test("A record that is lost is found again by the credentials that are there, and never by half of them")
     func lost() throws {
         for rotation in try Self.steps().dropFirst() {
-            let found = Rotation(finding: rotation.generations(isServed: false), rotation.generations(isServed: true))
+            let (own, served) = (rotation.generations(isServed: false), rotation.generations(isServed: true))
+            let found = Rotation(finding: own, served, told: nil)
             #expect(found?.number == rotation.number && found?.step == rotation.step && found?.isInForce == false)
         }
         let first = CredentialGenerations(used: 0, other: nil)
-        #expect(Rotation(finding: first, first) == nil)
-        #expect(Rotation(finding: CredentialGenerations(used: 1, other: 0), first) == nil)
+        #expect(Rotation(finding: first, first, told: nil) == nil)
+        #expect(Rotation(finding: CredentialGenerations(used: 1, other: 0), first, told: nil) == nil)
+    }
+
+    @Test(
+        "One that its status says is completed was so then, and not when its record was lost; no other phase is believed",
+        arguments: RotationPhase.allCases
+    )
+    func told(_ phase: RotationPhase) throws {
+        let settled = CredentialGenerations(used: 2, other: nil)
+        func found(_ start: String?, _ end: String?) -> Rotation? {
+            Rotation(finding: settled, settled, told: .init(phase: phase, startTime: start, completionTime: end))
+        }
+        let (begin, end) = ("1970-01-01T00:00:05Z", "1970-01-01T00:00:13Z")
+        var rotation = try #require(found(begin, end))
+        #expect(rotation.startTime == 5 && rotation.isInForce == (phase == .completed))
+        #expect(rotation.completionTime == (phase == .completed ? 13 : nil))
+        rotation.reached(at: 99)
+        #expect(rotation.completionTime == (phase == .completed ? 13 : 99))
+        // A moment that nobody can read is now: what is older is believed by nobody.
+        for text in [nil, "", "yesterday"] as [String?] { #expect(found(begin, text)?.isInForce == false) }
+        let moved = Rotation(
+            finding: CredentialGenerations(used: 2, other: 1),
+            CredentialGenerations(used: 1, other: 2),
+            told: .init(phase: phase, startTime: begin, completionTime: end)
+        )
+        #expect(moved?.step == .moved && moved?.isInForce == false && moved?.completionTime == nil)
     }
 }

@@ -427,6 +427,36 @@ struct RestorationTests {
         #expect(refusal() == nil)
     }
 
+    @Test("is found again by what the status says, and its data of before then counts as older rather than as newer")
+    func found() throws {
+        var restoration = Restoration(try snapshot("20260101T000000Z"), at: 300)
+        var all = [restoration]
+        restoration.replaced()
+        all.append(restoration)
+        restoration.completed(at: 400)
+        all.append(restoration)
+        var failing = Restoration(try snapshot("20260101T000000Z"), at: 300)
+        failing.failed(at: 400, "no room")
+        all.append(failing)
+        let rotation = Rotation(
+            finding: CredentialGenerations(used: 1, other: nil),
+            CredentialGenerations(used: 1, other: nil),
+            told: .init(phase: .completed, startTime: nil, completionTime: "1970-01-01T00:03:20Z")
+        )
+        for made in all {
+            let found = try #require(Restoration(finding: made.told, size: 1))
+            #expect(found.told == made.told && found.size == 1 && found.startTime == 300)
+            guard found.phase != .replacing else { continue }
+            var records = FlowRecords()
+            (records.restoration, records.rotation) = (found, rotation)
+            let refusal = Restoration.refusalOfWayBack(of: try Samples.shoot(), records)
+            // What is beside the data of now may be from before the rotation where this one has put nothing in place.
+            #expect((refusal != nil) == (found.phase == .failed))
+        }
+        let nobody = ShootStatus.Restoration(snapshot: "s", phase: .replacing, startTime: "now")
+        #expect(Restoration(finding: nobody, size: 1) == nil)
+    }
+
     @Test("has a moment of its own, whatever the clock says")
     func moments() throws {
         let first = Restoration(try snapshot("20260101T000000Z"), at: 100)

@@ -14,8 +14,8 @@ struct SecretStore: Sendable {
         try await seed.find(KubernetesSecret.self, name, namespace: namespace)
     }
 
-    /// The exchange of credentials by what is there, where its record is lost; `nil` where there was none.
-    func findRotation() async throws -> Rotation? {
+    /// The exchange of credentials by what is there and what the status says, where its record is lost; `nil` where there was none.
+    func findRotation(told: ShootStatus.CredentialRotation?) async throws -> Rotation? {
         func generations(_ authority: Authority) async throws -> CredentialGenerations? {
             let known = try await read(authority.rawValue).map(CredentialSecret.read) ?? []
             return known.first.map {
@@ -23,7 +23,7 @@ struct SecretStore: Sendable {
             }
         }
         guard let own = try await generations(.client), let served = try await generations(.cluster) else { return nil }
-        return Rotation(finding: own, served)
+        return Rotation(finding: own, served, told: told)
     }
 
     /// Makes a Secret, or replaces the one that was read; what changed meanwhile is a conflict.

@@ -14,13 +14,18 @@ struct FlowStore: Sendable {
 
     private var notebook: Notebook { Notebook(seed: seed, namespace: namespace, name: "tendril-flow") }
 
-    /// What was done, and for which wishes; nothing where the shoot is new.
-    func load() async throws -> (records: FlowRecords, spec: Shoot.Spec?) {
+    /// What was done for a shoot, and for which wishes; nothing where it is new, and what its status says where that is lost.
+    func load(of shoot: Shoot) async throws -> (records: FlowRecords, spec: Shoot.Spec?) {
         let page = try await notebook.read()
         return (
-            try page.entry(Self.recordsKey, as: FlowRecords.self) ?? FlowRecords(),
-            try page.entry(Self.specKey, as: Shoot.Spec.self)
+            try page.entry(Self.recordsKey, as: FlowRecords.self) ?? LostRecords.records(of: shoot),
+            try page.entry(Self.specKey, as: Shoot.Spec.self) ?? LostRecords.spec(of: shoot)
         )
+    }
+
+    /// What is written down of what was done; nothing where nothing is.
+    func records() async throws -> FlowRecords {
+        try await notebook.read().entry(Self.recordsKey, as: FlowRecords.self) ?? FlowRecords()
     }
 
     /// Writes down what was done.

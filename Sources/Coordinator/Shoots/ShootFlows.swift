@@ -26,14 +26,18 @@ package enum ShootFlows {
 
     /// To a cluster that sleeps: no machines, then no control plane; data and credentials stay.
     static func hibernate(_ work: ShootWork, _ provider: any InfrastructureProvider) -> [ShootTask] {
-        [
-            // What needs no pod is there also for a shoot that is made asleep.
-            NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work), CertificatesTask.make(work),
+        // What needs no pod is there also for a shoot that is made asleep.
+        beginnings(work) + [
             MachinesTask.make(work, provider, after: [TaskName.certificates]),
             ControlPlaneTasks.controllers(work, after: [TaskName.machines]),
             ControlPlaneTasks.apiServer(work, after: [TaskName.controllers]),
             ControlPlaneTasks.etcd(work, after: [TaskName.apiServer]),
         ]
+    }
+
+    /// What needs no pod, and what all pods are made with.
+    private static func beginnings(_ work: ShootWork) -> [ShootTask] {
+        [NamespaceTask.make(work), ServicesTask.make(work), AuthoritiesTask.make(work), CertificatesTask.make(work)]
     }
 
     /// To a control plane that stands still with what a snapshot held: whoever is left of it sees no other data come.
@@ -42,15 +46,22 @@ package enum ShootFlows {
     ///   - work: of the shoot.
     ///   - restoration: which snapshot.
     ///   - grace: how long an API server may go on that was told to end.
+    ///   - isKnown: whether it is remembered what pods are made with; otherwise that is found first.
     /// - Returns: the tasks.
-    static func restore(_ work: ShootWork, _ restoration: Restoration, grace: Nanoseconds) -> [ShootTask] {
+    static func restore(
+        _ work: ShootWork,
+        _ restoration: Restoration,
+        grace: Nanoseconds,
+        isKnown: Bool
+    ) -> [ShootTask] {
         let rest = work.atRest
         let stopping = [
-            ControlPlaneTasks.controllers(rest, after: []),
+            ControlPlaneTasks.controllers(rest, after: isKnown ? [] : [TaskName.certificates]),
             ControlPlaneTasks.apiServer(rest, after: [TaskName.controllers]),
             ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
         ]
-        return stopping.map { RestorationTask.preparing($0, work, restoration) }
+        let found = isKnown ? [] : beginnings(work)
+        return found + stopping.map { RestorationTask.preparing($0, work, restoration) }
             + [RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)]
     }
 

@@ -106,8 +106,11 @@ extension ShootLoop {
         _ restoration: Restoration
     ) async throws -> Step? {
         await tellRestoration(work, records)
-        var tasks = ShootFlows.restore(work, restoration, grace: environment.serverGrace)
-        if SnapshotsTask.isNeeded(work, records) { tasks.append(SnapshotsTask.make(work.atRest, after: [])) }
+        let isKnown = records[TaskName.certificates] != nil
+        var tasks = ShootFlows.restore(work, restoration, grace: environment.serverGrace, isKnown: isKnown)
+        if SnapshotsTask.isNeeded(work, records) {
+            tasks.append(SnapshotsTask.make(work.atRest, after: isKnown ? [] : [TaskName.certificates]))
+        }
         let save: @Sendable (FlowRecords) async throws -> Void = { try await store.save($0, spec: work.shoot.spec) }
         let outcome = try await perform(
             work,
@@ -208,8 +211,10 @@ extension ShootLoop {
     ///
     /// By that what was made for it is found, and not by a later wish that cannot be. Only the credentials may be newer.
     func asMade(_ shoot: Shoot) async throws -> Shoot {
-        guard let id = TechnicalID(project: shoot.namespace, name: shoot.name),
-            let made = try await FlowStore(seed: environment.seed, namespace: "\(id)").load().spec
+        // What is written down goes with the namespace; all else was taken away before.
+        let isGoing = try await namespace(of: shoot)?["metadata"]?["deletionTimestamp"] != nil
+        guard !isGoing, let id = TechnicalID(project: shoot.namespace, name: shoot.name),
+            let made = try await FlowStore(seed: environment.seed, namespace: "\(id)").load(of: shoot).spec
         else { return shoot }
         var shoot = shoot
         let credentials = shoot.spec.provider.infrastructure?["credentials"]

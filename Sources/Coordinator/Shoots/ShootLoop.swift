@@ -256,10 +256,10 @@ package actor ShootLoop {
     private func read(_ store: FlowStore, of shoot: Shoot) async throws -> Memory? {
         guard let namespace = try await namespace(of: shoot) else { return (records: FlowRecords(), spec: nil) }
         guard NamespaceTask.isOwn(namespace, of: shoot) else { return nil }
-        var memory = try await store.load()
+        var memory = try await store.load(of: shoot)
         if memory.records.rotation == nil {
             let secrets = SecretStore(seed: environment.seed, namespace: store.namespace)
-            memory.records.rotation = try await secrets.findRotation()
+            memory.records.rotation = try await secrets.findRotation(told: shoot.status?.credentialRotation)
         }
         return memory
     }

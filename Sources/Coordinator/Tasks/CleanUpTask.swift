@@ -51,7 +51,7 @@ enum CleanUpTask {
             let server = try await work.seed.find(Deployment.self, "kube-apiserver", namespace: work.namespace),
             try await work.seed.find(KubernetesSecret.self, ShootWork.ownCredentials, namespace: work.namespace) != nil
         else { return .absent }
-        let records = try await FlowStore(seed: work.seed, namespace: work.namespace).load().records
+        let records = try await FlowStore(seed: work.seed, namespace: work.namespace).records()
         // Where nothing is remembered somebody took it away.
         guard records.tasks.isEmpty || records[TaskName.access] != nil else { return .absent }
         return server.spec?.replicas == 0 ? .asleep : .running

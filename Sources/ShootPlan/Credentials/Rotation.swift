@@ -30,22 +30,39 @@ package struct Rotation: Codable, Hashable, Sendable {
 
     package init() {}
 
-    /// Finds the step again by the credentials that are there, where its record is lost; it is not known to be in force.
+    /// Finds the step again by the credentials that are there, where its record is lost.
     ///
-    /// `nil` where these credentials were never exchanged, or are of no step.
+    /// It is in force only where the status says that all was completed. `nil` where these credentials were never exchanged, or are
+    /// of no step.
     ///
     /// - Parameters:
     ///   - own: of a kind that nobody looks for at the API server.
     ///   - served: of one that people and pods look for.
-    package init?(finding own: CredentialGenerations, _ served: CredentialGenerations) {
+    ///   - told: what the status says.
+    package init?(
+        finding own: CredentialGenerations,
+        _ served: CredentialGenerations,
+        told: ShootStatus.CredentialRotation?
+    ) {
         number = own.all.max() ?? 0
         isInForce = false
         guard number > 0 else { return nil }
         for candidate in [Step.settled, .introduced, .moved, .served] {
             step = candidate
-            if generations(isServed: false) == own, generations(isServed: true) == served { return }
+            if generations(isServed: false) == own, generations(isServed: true) == served {
+                if let told { recall(told) }
+                return
+            }
         }
         return nil
+    }
+
+    /// Takes over when it was begun, and when completed: that it is once more would make all that is older worthless.
+    private mutating func recall(_ told: ShootStatus.CredentialRotation) {
+        startTime = told.startTime.flatMap { KubernetesTime.seconds($0) }
+        guard step == .settled, told.phase == .completed else { return }
+        completionTime = told.completionTime.flatMap { KubernetesTime.seconds($0) }
+        isInForce = completionTime != nil
     }
 
     /// What people are told; `nil` where there was none yet.

@@ -42,6 +42,20 @@ package struct Restoration: Codable, Hashable, Sendable {
         parkTime = earlier.map { $0.parkTime ?? $0.startTime }
     }
 
+    /// Finds one again by what a status says of it, where its record is lost; `nil` where its beginning is no time.
+    ///
+    /// - Parameters:
+    ///   - told: what the status says.
+    ///   - size: of its snapshot in bytes; 0 where that is not known.
+    package init?(finding told: ShootStatus.Restoration, size: Int) {
+        guard let start = KubernetesTime.seconds(told.startTime) else { return nil }
+        (snapshot, self.size, startTime, phase) = (told.snapshot, size, start, told.phase)
+        completionTime = told.completionTime.flatMap { KubernetesTime.seconds($0) }
+        message = told.message
+        // Where it has put nothing in place the data of before is of an earlier one, however old.
+        parkTime = [.starting, .completed].contains(phase) ? start : 0
+    }
+
     /// Whether it leads back to the data of before the last one.
     package var isBack: Bool { snapshot == Self.former }
 
