@@ -119,6 +119,32 @@ struct ShootProgressTests {
         #expect(other.pauseNotice == nil)
     }
 
+    @Test("A pause counts once what a restoration has stopped was started again, or one attempt at that has failed")
+    func halfRestored() throws {
+        func isPaused(
+            _ phase: RestorationPhase,
+            _ state: ShootStatus.OperationState,
+            _ type: ShootStatus.OperationType = .restore,
+            asleep: Bool = false
+        ) throws -> Bool {
+            let shoot = try shoot(state) {
+                pause(&$0)
+                $0.spec.hibernation.enabled = asleep
+                $0.status?.lastOperation?.type = type
+                $0.status?.restoration = .init(snapshot: "s", phase: phase, startTime: "a")
+            }
+            #expect(shoot.isToPause && (shoot.pauseNotice != nil) == shoot.isPaused)
+            return shoot.isPaused
+        }
+        for state in ShootStatus.OperationState.allCases {
+            #expect(try !isPaused(.replacing, state) && !isPaused(.replacing, state, .reconcile, asleep: true))
+            #expect(try isPaused(.completed, state) && isPaused(.starting, state, .hibernate, asleep: true))
+            #expect(try isPaused(.starting, state) == [.error, .failed].contains(state))
+            #expect(try !isPaused(.starting, state, .reconcile) && !isPaused(.failed, state))
+            #expect(try isPaused(.failed, state, .reconcile) == (state != .processing))
+        }
+    }
+
     @Test("A rotation is done when its phase is there and nobody wishes anything any more")
     func rotation() throws {
         let prepared = try shoot(.succeeded) {

@@ -206,8 +206,25 @@ package struct Shoot: KubernetesObject {
 
     /// What a person asks for by an annotation, as it stands there; `nil` for nothing.
     package var operation: String? { metadata.annotations?[ShootAnnotation.operation] }
+    /// Whether somebody wants that nothing is done for now.
+    package var isToPause: Bool { metadata.annotations?[ShootAnnotation.pause] == "true" }
     /// Whether nothing is to be done for now.
-    package var isPaused: Bool { metadata.annotations?[ShootAnnotation.pause] == "true" }
+    package var isPaused: Bool { isToPause && !isHalfRestored }
+
+    /// Whether a restoration has stopped the control plane, so that nothing of it runs: it is brought to its end first. What does not
+    /// start then is left as it is.
+    private var isHalfRestored: Bool {
+        let last = status?.lastOperation
+        switch status?.restoration?.phase {
+        case .replacing: return true
+        case .starting:
+            let hasFailed = last?.type == .restore && (last?.state == .error || last?.state == .failed)
+            return !isHibernated && !hasFailed
+        // The next operation starts it with the data of before.
+        case .failed: return last?.type == .restore || last?.state == .processing
+        case .completed, nil: return false
+        }
+    }
 
     /// What is wanted, if a coordinator has accepted that: what was stored and never accepted binds nobody who mends it.
     package var acceptedSpec: Spec? {

@@ -184,14 +184,7 @@ extension ShootLoop {
         _ records: FlowRecords
     ) async -> Step? {
         if refused != shoot.metadata.generation { await refuse(shoot, error) }
-        var accepted = shoot
-        accepted.spec = spec
-        // What is wanted has a later one.
-        accepted.metadata.generation = max(settled ?? 0, shoot.status?.observedGeneration ?? 0)
-        // What somebody asks for waits until it can be; what was begun must not be begun again then.
-        if !wishes.isBegun(shoot, records.restoration) {
-            accepted.metadata.annotations?[ShootAnnotation.operation] = nil
-        }
+        let accepted = accepted(shoot, as: spec, records)
         // The status says what cannot be, and not what was done.
         let isKnown = records.isWhole && records[TaskName.systemReady] != nil
         do {
@@ -201,6 +194,29 @@ extension ShootLoop {
         } catch {
             return await failed(shoot, error)
         }
+    }
+
+    /// Brings the restoration of a shoot that is to pause to its end: whatever else is wanted waits.
+    func endRestoration(
+        _ shoot: Shoot,
+        as spec: Shoot.Spec,
+        _ store: FlowStore,
+        _ records: FlowRecords
+    ) async throws -> Step? {
+        try await advance(try await makeWork(accepted(shoot, as: spec, records)), store, records, isKnown: false)
+    }
+
+    /// The shoot as it was accepted last.
+    private func accepted(_ shoot: Shoot, as spec: Shoot.Spec, _ records: FlowRecords) -> Shoot {
+        var accepted = shoot
+        accepted.spec = spec
+        // What is wanted has a later one.
+        accepted.metadata.generation = max(settled ?? 0, shoot.status?.observedGeneration ?? 0)
+        // What somebody asks for waits until it can be; what was begun must not be begun again then.
+        if !wishes.isBegun(shoot, records.restoration) {
+            accepted.metadata.annotations?[ShootAnnotation.operation] = nil
+        }
+        return accepted
     }
 
     private func refuse(_ shoot: Shoot, _ error: any Error) async {

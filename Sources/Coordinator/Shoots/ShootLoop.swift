@@ -102,6 +102,8 @@ package actor ShootLoop {
             newest.metadata.generation != shoot.metadata.generation
             || newest.isBeingDeleted != shoot.isBeingDeleted
             || newest.metadata.annotations != shoot.metadata.annotations
+            // What somebody paused just then has begun all the same.
+            || shoot.isPaused && !newest.isPaused
         shoot = newest
         if work == nil || isNews { restart() }
     }
@@ -181,6 +183,7 @@ package actor ShootLoop {
             guard let (records, spec) = try await recall(store, of: shoot) else { return try await tellForeign(work) }
             // What is about to change is read again whatever becomes of this pass.
             if !mayRemember { remembered = nil }
+            if shoot.isToPause { return try await endRestoration(shoot, as: spec ?? shoot.spec, store, records) }
             do {
                 try judge(shoot, work, before: spec, records)
             } catch {
