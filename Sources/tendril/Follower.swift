@@ -27,25 +27,37 @@ struct Follower {
 
     /// Follows until the exchange of credentials that was asked of the shoot is so far, has failed for good, or does not go on.
     func follow(_ asked: Shoot, untilRotationIs goal: RotationPhase) async throws {
-        let past = ShootPast(asked, at: Clock.now())
-        try await follow { ShootProgress($0, untilRotationIs: goal, since: past.passedOver(at: Clock.now())) }
+        let (past, earlier) = (ShootPast(asked, at: Clock.now()), asked.status?.credentialRotation)
+        try await follow(asked, orRefusedWhere: { $0.status?.credentialRotation == earlier }) {
+            ShootProgress($0, untilRotationIs: goal, after: earlier, since: past.passedOver(at: Clock.now()))
+        }
         say("the rotation of \(garden.project)/\(name) is \(goal.rawValue.lowercased())")
     }
 
     /// Follows until the restoration that was asked of the shoot is completed, or came to nothing.
     func follow(restoring asked: Shoot) async throws {
         let earlier = asked.status?.restoration
+        try await follow(asked, orRefusedWhere: { $0.status?.restoration?.startTime == earlier?.startTime }) {
+            ShootProgress($0, restoringAfter: earlier)
+        }
+        say("the etcd of \(garden.project)/\(name) is restored")
+    }
+
+    /// Follows as far as this says; where that fails and nothing was begun, for it was refused, it is said why.
+    private func follow(
+        _ asked: Shoot,
+        orRefusedWhere isUnchanged: (Shoot) -> Bool,
+        _ progress: (Shoot) -> ShootProgress
+    ) async throws {
         do {
-            try await follow { ShootProgress($0, restoringAfter: earlier) }
+            try await follow(progress)
         } catch let failed as Failure {
             // What was refused has left no trace but an Event.
-            guard let newest = try? await garden.findShoot(name), newest.operation == nil,
-                newest.status?.restoration?.startTime == earlier?.startTime,
+            guard let newest = try? await garden.findShoot(name), newest.operation == nil, isUnchanged(newest),
                 let reason = await garden.lastRefusal(of: asked)
             else { throw failed }
             throw failure("it was refused: \(reason)")
         }
-        say("the etcd of \(garden.project)/\(name) is restored")
     }
 
     /// Says instead what the shoot is to become, and where nothing is done for that.

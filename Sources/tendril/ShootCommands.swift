@@ -229,6 +229,7 @@ struct RotateCommand: AsyncParsableCommand {
     private func refusal(_ shoot: Shoot) -> String? {
         if shoot.isHibernated { return "it sleeps; wake it up first" }
         let look = "see how far: tendril shoot get \(shoot.name) --watch"
+        if shoot.status?.restoration?.phase.isOver == false { return "a restoration is under way; \(look)" }
         switch (half, shoot.status?.credentialRotation?.phase) {
         case (.start, .prepared): return "a rotation is prepared already; end it with --complete"
         case (.start, .completing): return "a rotation is being completed; \(look)"

@@ -128,6 +128,26 @@ struct ShootCommandTests {
     }
 
     @Test(
+        "do not wait for ever for what a coordinator refuses, and say why",
+        arguments: [("rotate one --start", nil), ("rotate one --complete", "Prepared")] as [(String, String?)]
+    )
+    func refusedByCoordinator(_ words: String, _ phase: String?) throws {
+        let rotation: JSONValue = phase.map { ["credentialRotation": ["phase": .string($0)]] } ?? [:]
+        let result = try run("shoot \(words)", with: ["status": rotation], variables: ["GARDEN_REFUSES=it_sleeps"])
+        #expect(result.code == 78 && result.text.hasSuffix("error: it was refused: it_sleeps\n"), "\(result.text)")
+    }
+
+    @Test("ask for no rotation while a restoration is under way", arguments: ["Replacing", "Starting"])
+    func rotateWhileRestored(_ phase: String) throws {
+        let restoration: JSONValue = [
+            "snapshot": "s", "phase": .string(phase), "startTime": "2026-01-01T00:00:00Z",
+        ]
+        let result = try run("shoot rotate one --start", with: ["status": ["restoration": restoration]])
+        #expect(result.code == 78 && result.text.contains("a restoration is under way"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["annotations"]?["tendril.dev/operation"] == nil)
+    }
+
+    @Test(
         "that wait for something else fail where somebody deletes it meanwhile",
         arguments: ["create --file \(file)", "hibernate one", "wake one", "reconcile one", "rotate one --start"]
     )

@@ -3,7 +3,8 @@
 
 garden.py SECONDS SHOOT PROGRAM ARGUMENT...; SHOOT is JSON. Output and code are the program's (124 where SECONDS were not enough); a last
 line is the Shoot as it is then, or null. With GARDEN_STRANGER in the environment the program is to believe another CA, and this machine's
-directory of CAs holds the garden's, for this program alone. With GARDEN_GOES somebody else deletes the Shoot once it was changed; one that
+directory of CAs holds the garden's, for this program alone. With GARDEN_REFUSES whatever is asked for by an annotation is refused at once,
+with an Event of that message. With GARDEN_GOES somebody else deletes the Shoot once it was changed; one that
 is being deleted is looked at so often, and then gone.
 """
 import http.server
@@ -19,6 +20,8 @@ import threading
 seconds, shoot, *command = sys.argv[1:]
 state = {"shoot": json.loads(shoot)}
 looks = int(os.environ.get("GARDEN_GOES", 0))
+refusal = os.environ.get("GARDEN_REFUSES")
+REFUSED = {"metadata": {"annotations": {"tendril.dev/operation": None}}}
 LEAVING = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
 
 
@@ -52,6 +55,11 @@ class Garden(http.server.BaseHTTPRequestHandler):
     def found(self):
         if state["shoot"] and self.path.split("?")[0].endswith("/namespaces/demo/shoots/one"):
             self.answer(200, state["shoot"])
+        elif refusal and self.path.split("?")[0].endswith("/namespaces/demo/events"):
+            event = {"metadata": {"name": "one.1"}, "involvedObject": {"kind": "Shoot", "name": "one"}, "type": "Warning",
+                     "reason": "OperationRefused", "message": refusal, "source": {"component": "tendril-coordinator"},
+                     "lastTimestamp": "2026-01-01T00:00:00Z"}
+            self.answer(200, {"metadata": {}, "items": [event]})
         else:
             self.answer(404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": f"no {self.path}"})
 
@@ -70,7 +78,7 @@ class Garden(http.server.BaseHTTPRequestHandler):
         if new["spec"] != state["shoot"]["spec"]:
             new["metadata"]["generation"] += 1
         if "dryRun=All" not in self.path:
-            state["shoot"] = merged(new, LEAVING) if looks else new
+            state["shoot"] = merged(new, LEAVING if looks else REFUSED if refusal else {})
         self.answer(200, new)
 
     def do_DELETE(self):

@@ -54,8 +54,9 @@ struct ShootProgressTests {
         }
         #expect(ShootProgress(try asked(.succeeded), until: 2) == .underWay)
         let failed = try asked(.failed)
-        #expect(ShootProgress(failed, until: 2, since: failed.status?.lastOperation) == .underWay)
-        #expect(ShootProgress(failed, untilRotationIs: .prepared, since: failed.status?.lastOperation) == .underWay)
+        let last = failed.status?.lastOperation
+        #expect(ShootProgress(failed, until: 2, since: last) == .underWay)
+        #expect(ShootProgress(failed, untilRotationIs: .prepared, after: nil, since: last) == .underWay)
         #expect(ShootProgress(failed, until: 2, since: try asked(.succeeded).status?.lastOperation) == .failed("why"))
     }
 
@@ -71,7 +72,7 @@ struct ShootProgressTests {
             let earlier = ShootPast(shoot, at: start).passedOver(at: start + .seconds(seconds))
             return [
                 ShootProgress(shoot, until: 2, since: earlier),
-                ShootProgress(shoot, untilRotationIs: .prepared, since: earlier),
+                ShootProgress(shoot, untilRotationIs: .prepared, after: nil, since: earlier),
             ]
         }
         #expect(progress(try asked(2), after: 9) == [.underWay, .underWay])
@@ -103,7 +104,7 @@ struct ShootProgressTests {
         #expect(ShootProgress(fresh, until: 1) == .paused(notice))
         #expect(ShootProgress(try shoot(.processing, pause), until: 2) == .paused(notice))
         #expect(ShootProgress(try shoot(.succeeded, observed: 1, pause), until: 2) == .paused(notice))
-        #expect(ShootProgress(fresh, untilRotationIs: .prepared) == .paused(notice))
+        #expect(ShootProgress(fresh, untilRotationIs: .prepared, after: nil) == .paused(notice))
         // Nothing is missing.
         #expect(ShootProgress(try shoot(.succeeded, pause), until: 2) == .done)
     }
@@ -150,12 +151,43 @@ struct ShootProgressTests {
         let prepared = try shoot(.succeeded) {
             $0.status?.credentialRotation = .init(phase: .prepared, startTime: nil, completionTime: nil)
         }
-        #expect(ShootProgress(prepared, untilRotationIs: .prepared) == .done)
-        #expect(ShootProgress(prepared, untilRotationIs: .completed) == .underWay)
+        #expect(ShootProgress(prepared, untilRotationIs: .prepared, after: nil) == .done)
         var asked = prepared
         asked.metadata.annotations = [ShootAnnotation.operation: "rotate-start"]
-        #expect(ShootProgress(asked, untilRotationIs: .prepared) == .underWay)
-        #expect(ShootProgress(try shoot(.failed), untilRotationIs: .prepared) == .failed("why"))
+        #expect(ShootProgress(asked, untilRotationIs: .prepared, after: nil) == .underWay)
+        #expect(ShootProgress(try shoot(.failed), untilRotationIs: .prepared, after: nil) == .failed("why"))
+    }
+
+    @Test("A step of a rotation that is refused leaves neither a wish nor a trace, and one that has begun says so")
+    func refusedRotation() throws {
+        func progress(_ phase: RotationPhase?, _ start: String, asked: Bool, after past: RotationPhase?) throws
+            -> ShootProgress
+        {
+            func told(_ phase: RotationPhase?, _ start: String) -> ShootStatus.CredentialRotation? {
+                phase.map { .init(phase: $0, startTime: start, completionTime: nil) }
+            }
+            let shoot = try shoot(.succeeded) {
+                $0.status?.credentialRotation = told(phase, start)
+                if asked { $0.metadata.annotations = [ShootAnnotation.operation: "rotate-start"] }
+            }
+            let goal: RotationPhase = past == .prepared || past == .completing ? .completed : .prepared
+            return ShootProgress(shoot, untilRotationIs: goal, after: told(past, "a"))
+        }
+        for past in [nil, .completed, .prepared] as [RotationPhase?] {
+            #expect(try progress(past, "a", asked: true, after: past) == .underWay)
+            guard case .failed(let reason) = try progress(past, "a", asked: false, after: past) else {
+                Issue.record("a wish that is gone is no progress: \(String(describing: past))")
+                continue
+            }
+            #expect(reason.contains("get events"))
+        }
+        #expect(try progress(.preparing, "b", asked: false, after: .completed) == .underWay)
+        #expect(try progress(.preparing, "b", asked: false, after: nil) == .underWay)
+        #expect(try progress(.completing, "a", asked: false, after: .prepared) == .underWay)
+        // Whoever asks again for what is under way only follows it.
+        for past in [RotationPhase.preparing, .completing] {
+            #expect(try progress(past, "a", asked: false, after: past) == .underWay)
+        }
     }
 
     @Test("A restoration is done when it is completed; one that is refused leaves neither a wish nor a trace")

@@ -29,6 +29,7 @@ struct ShootWishes: Sendable {
         case .rotateStart, .rotateComplete:
             // Who wrote it down may have been stopped before the annotation was taken away.
             if operation.map(rotation.hasBegun) == true {
+                try await tell(shoot, records)
                 try await acknowledge(shoot)
                 return operation
             }
@@ -56,7 +57,7 @@ struct ShootWishes: Sendable {
             records.rotation = rotation
             try await save(records)
             // Whoever finds the annotation gone finds this said.
-            if operation == .restore { try await tell(shoot, records) }
+            try await tell(shoot, records)
         }
         // It is written down, and must not be taken a second time.
         try await acknowledge(shoot)
@@ -104,9 +105,12 @@ struct ShootWishes: Sendable {
         return nil
     }
 
+    /// Says what was begun, or is under way.
     private func tell(_ shoot: Shoot, _ records: FlowRecords) async throws {
-        guard let restoration = ShootFields.restoration(records) else { return }
-        try await garden.patchStatus(of: shoot, ["restoration": restoration])
+        var fields: [String: JSONValue] = [:]
+        if let rotation = ShootFields.rotation(records) { fields["credentialRotation"] = rotation }
+        if let restoration = ShootFields.restoration(records) { fields["restoration"] = restoration }
+        try await garden.patchStatus(of: shoot, .object(fields))
     }
 
     /// Takes the annotation away, so that nothing is done twice; another wish that came meanwhile stays.

@@ -25,10 +25,25 @@ package enum ShootProgress: Hashable, Sendable {
         self.init(shoot, isDone: isDone, generation, earlier)
     }
 
-    /// How far the exchange of its credentials is from this phase; `earlier` as above.
-    package init(_ shoot: Shoot, untilRotationIs goal: RotationPhase, since earlier: ShootStatus.Operation? = nil) {
-        let isDone = shoot.status?.credentialRotation?.phase == goal && shoot.operation == nil
+    /// How far the exchange of its credentials is from a phase.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is now.
+    ///   - goal: the phase.
+    ///   - past: how far it was when its next step was asked for; `nil` where there was none.
+    ///   - earlier: as above.
+    package init(
+        _ shoot: Shoot,
+        untilRotationIs goal: RotationPhase,
+        after past: ShootStatus.CredentialRotation?,
+        since earlier: ShootStatus.Operation? = nil
+    ) {
+        let rotation = shoot.status?.credentialRotation
+        let isDone = rotation?.phase == goal && shoot.operation == nil
         self.init(shoot, isDone: isDone, shoot.metadata.generation ?? 0, earlier)
+        let wasUnderWay = past?.phase == .preparing || past?.phase == .completing
+        // The wish goes once the step is told.
+        if self == .underWay, shoot.operation == nil, rotation == past, !wasUnderWay { self = .refused(shoot) }
     }
 
     /// How far the restoration is that was asked for.
@@ -48,8 +63,12 @@ package enum ShootProgress: Hashable, Sendable {
             self = .waiting(for: shoot)
         } else {
             // The wish goes once the restoration is told.
-            self = .failed("it was refused; why: kubectl -n \(shoot.namespace) get events")
+            self = .refused(shoot)
         }
+    }
+
+    private static func refused(_ shoot: Shoot) -> ShootProgress {
+        .failed("it was refused; why: kubectl -n \(shoot.namespace) get events")
     }
 
     private static func waiting(for shoot: Shoot) -> ShootProgress {
