@@ -86,6 +86,7 @@ struct StatusTests {
         try await watch(environment) { api.bodies(read).count > before }
         #expect(api.bodies(Self.status).count == 1)
         #expect(api.bodies("PATCH").count == 1)
+        #expect(api.bodies("POST /api/v1/namespaces/demo/events").map { $0["reason"] } == ["ReconcileFailed"])
     }
 
     /// The conditions of a shoot whose coredns has no pod that is ready.

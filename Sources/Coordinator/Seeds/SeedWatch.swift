@@ -50,6 +50,7 @@ package struct SeedWatch: Sendable {
         else { return }
         let text = "spec.seedName: there is no seed \(seed)"
         guard shoot.status?.lastErrors?.first?.description != text else { return }
+        await ShootEvents(garden: garden).tell(shoot, "\(shoot.intent.rawValue)Failed", text, isWarning: true)
         await StatusWriter.tellFailure(
             text,
             .configuration,

@@ -55,6 +55,8 @@ package actor ShootLoop {
     var known: (digest: String, client: KubernetesClient)?
     /// The generation that cannot be, once that is told and no flow has told anything else since.
     var refused: Int?
+    /// The generation that could not begin last, and why: of each that is an Event once.
+    private var toldFailure: String?
     /// When the bucket with the snapshots was looked into last.
     var lastSnapshotLook: MonotonicTime?
     /// When what a cloud believes the owner by was looked at last.
@@ -311,6 +313,7 @@ package actor ShootLoop {
         let text = "\(error)".split(separator: "\n").joined(separator: "; ")
         logger.warning("cannot reconcile", metadata: ["reason": "\(text)"])
         hasToldOtherwise = true
+        await tellOnce(text, of: shoot)
         await StatusWriter.tellFailure(
             text,
             (error as? TaskFailure)?.code ?? (isFinal ? .configuration : .api),
@@ -321,5 +324,15 @@ package actor ShootLoop {
         )
         // A change of the Shoot is an event; one of its Seed or of a Secret is not.
         return .rest(isFinal ? .seconds(300) : failures.wait())
+    }
+
+    /// Tells by an Event why no flow could begin for a generation, unless that was told, by whoever it was.
+    private func tellOnce(_ text: String, of shoot: Shoot) async {
+        let (last, failure) = (shoot.status?.lastOperation, "\(shoot.metadata.generation ?? 0) \(text)")
+        let isKnown = last?.description == text && last?.generation == shoot.metadata.generation
+        if !isKnown, toldFailure != failure {
+            await events.tell(shoot, "\(shoot.intent.rawValue)Failed", text, isWarning: true)
+        }
+        if !Task.isCancelled { toldFailure = failure }
     }
 }

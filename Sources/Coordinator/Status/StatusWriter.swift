@@ -58,7 +58,7 @@ package actor StatusWriter: FlowObserver {
         let status = StatusWriter(
             garden: garden,
             shoot: shoot,
-            type: shoot.isBeingDeleted ? .delete : .reconcile,
+            type: shoot.intent,
             logger: logger
         )
         let errors = (try? CanonicalJSON.value([failure])) ?? []
@@ -93,6 +93,11 @@ package actor StatusWriter: FlowObserver {
             return false
         }
     }
+}
+
+extension Shoot {
+    /// What is said to have failed where no flow could begin.
+    var intent: ShootStatus.OperationType { isBeingDeleted ? .delete : .reconcile }
 }
 
 extension KubernetesClient {
