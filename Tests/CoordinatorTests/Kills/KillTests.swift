@@ -1,6 +1,7 @@
 import ClusterModel
 import Coordinator
 import FoundationEssentials
+import LinuxSystem
 import TendrilCore
 import Testing
 
@@ -13,6 +14,8 @@ struct KillTests {
     private static let some = 2
     /// What was once wrong after these.
     private static let tried = ["/secrets/bootstrap-token", "/secrets/user-data", "/secrets/machines", "/shoots/one"]
+    /// What one may complain about that is interrupted just then.
+    private static let interrupted: Set = ["\(WorldServer.unread)", "cannot write down what was done"]
     /// So many changes are enough to get further, whatever has to be said anew first.
     private static let life = 12
 
@@ -24,6 +27,12 @@ struct KillTests {
         let others = last.filter { !isTried($0) }
         let step = max(others.count / some, 1)
         return last.filter(isTried) + stride(from: 0, to: others.count, by: step).map { others[$0] }
+    }
+
+    /// Three of them, from the first on: what takes several lives each.
+    private static func few(_ moments: [WorldServer.Moment]) -> [WorldServer.Moment] {
+        guard !isWhole else { return moments }
+        return stride(from: 0, to: moments.count, by: max(moments.count / 3 + 1, 1)).map { moments[$0] }
     }
 
     private func check(_ world: World, _ wanted: World, _ comment: Comment) {
@@ -88,7 +97,10 @@ struct KillTests {
 
     @Test(
         "while its shoot changes its mind: what was done by half is made what is wanted now",
-        arguments: [(Wish.sleep, Wish.wake), (.create, .sleep), (.minorRelease, .rotate), (.otherMachines, .sleep)]
+        arguments: [
+            (Wish.sleep, Wish.wake), (.create, .sleep), (.minorRelease, .rotate), (.otherMachines, .sleep),
+            (.rotate, .delete), (.restore, .delete),
+        ]
     )
     func otherwise(_ first: Wish, _ second: Wish) async throws {
         let whole = try await first.granted(in: try await first.asked())
@@ -102,6 +114,93 @@ struct KillTests {
             #expect(server.world.running.count == wanted.running.count, comment)
             let states = [server.world, wanted].map { $0.shootDocument?["status"]?["kubernetesVersion"] }
             #expect(states[0] == states[1], comment)
+        }
+    }
+
+    @Test("while it exchanges credentials of a shoot that is put to sleep then and wakes up: all are exchanged once")
+    func rotatingAsleep() async throws {
+        let whole = try await Wish.rotate.granted(in: try await Wish.rotate.asked())
+        // What is asked for of one that sleeps is refused.
+        let begun = whole.moments.filter {
+            let shoot = $0.world.shootDocument
+            let isAsked = shoot?["metadata"]?["annotations"]?[ShootAnnotation.operation] != nil
+            return shoot?["status"]?["credentialRotation"]?["phase"] == "Preparing" && !isAsked
+        }
+        try #require(!begun.isEmpty)
+        for moment in Self.few(begun) {
+            let asleep = try await Wish.sleep.granted(in: Wish.sleep.asked(of: moment.world)).world
+            let server = WorldServer(Wish.wake.asked(of: asleep))
+            let outcome = try await Life.run(server, until: Wish.rotate.isDone)
+            let comment: Comment = "after \(moment.path): \(outcome)"
+            #expect(outcome.isDone && outcome.complaints.isEmpty, comment)
+            #expect(server.world.history.madeTwice.isEmpty, comment)
+            #expect(server.world.running.count == whole.world.running.count, comment)
+            #expect(credentials(server.world) == credentials(whole.world), comment)
+        }
+    }
+
+    /// Of which rotation each credential is, by its Secret.
+    private func credentials(_ world: World) -> [String: JSONValue] {
+        world.seed.documents.filter { $0.key.contains("/namespaces/\(World.home)/secrets/") }
+            .compactMapValues { $0["metadata"]?["annotations"]?["tendril.dev/credential"] }
+    }
+
+    @Test("while it restores a shoot that somebody pauses then: that comes to its end, and all else waits for the pause's")
+    func pausedRestoration() async throws {
+        let whole = try await Wish.restore.granted(in: try await Wish.restore.asked())
+        let begun = whole.moments.filter {
+            let phase = $0.world.shootDocument?["status"]?["restoration"]?["phase"]
+            return phase == "Replacing" || phase == "Starting"
+        }
+        try #require(!begun.isEmpty)
+        for moment in Self.few(begun) {
+            var wanted = Wish.patchRelease.asked(of: moment.world)
+            wanted.pause(true)
+            let server = WorldServer(wanted)
+            let outcome = try await Life.run(server, until: Self.isRestored)
+            let comment: Comment = "after \(moment.path): \(outcome)"
+            #expect(outcome.isDone && outcome.complaints.isEmpty && outcome.repeated.isEmpty, comment)
+            #expect(server.world.shootDocument?["status"]?["kubernetesVersion"] == "1.33.1", comment)
+            var resumed = server.world
+            resumed.pause(false)
+            let after = try await Wish.patchRelease.granted(in: resumed).world
+            #expect(after.shootDocument?["status"]?["kubernetesVersion"] == "1.33.2", comment)
+            #expect(after.history.madeTwice.isEmpty, comment)
+        }
+    }
+
+    /// Whether a restoration is at its end, and the control plane runs.
+    @Sendable private static func isRestored(_ world: World) -> Bool {
+        let status = world.shootDocument?["status"]
+        let server = world.seed["/apis/apps/v1/namespaces/\(World.home)/deployments/kube-apiserver"]
+        return status?["restoration"]?["phase"] == "Completed" && status?["lastOperation"]?["state"] == "Succeeded"
+            && server?["spec"]?["replicas"] != 0
+    }
+
+    @Test(
+        "in the middle by a pause, and resumed: nothing is done twice, and all is as if nobody had paused it",
+        arguments: [Wish.create, .minorRelease, .otherMachines, .rotate, .sleep]
+    )
+    func paused(_ wish: Wish) async throws {
+        var start = try await wish.asked()
+        // Once there was an annotation there are some, if only none.
+        for isPaused in [true, false] { start.pause(isPaused) }
+        let whole = try await wish.granted(in: start)
+        for part in 1...2 {
+            let server = WorldServer(start, pausedAfter: whole.moments.count * part / 3)
+            let resuming = Task {
+                while !server.isPaused { try await Task.sleep(.milliseconds(1)) }
+                try await Task.sleep(.milliseconds(50))
+                server.resume()
+            }
+            let outcome = try await Life.run(server, enduring: Self.interrupted, until: wish.isDone)
+            resuming.cancel()
+            let comment: Comment = "part \(part): \(outcome)"
+            #expect(outcome.isDone && outcome.complaints.isEmpty, comment)
+            // All of it may have been done before anybody heard of the pause.
+            var after = server.world
+            after.pause(false)
+            check(after, whole.world, comment)
         }
     }
 }

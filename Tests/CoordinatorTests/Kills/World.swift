@@ -127,6 +127,11 @@ struct World: Sendable {
         _ = seed.answer(request, Self.shootPath, query: "", change)
     }
 
+    /// Somebody pauses it, or ends that.
+    mutating func pause(_ isPaused: Bool) {
+        change(["metadata": ["annotations": [ShootAnnotation.pause: isPaused ? "true" : .null]]])
+    }
+
     private static let store = "https://store.example"
     /// A snapshot that is older than another one, and cannot be restored.
     static let broken = "20250101T000000Z"

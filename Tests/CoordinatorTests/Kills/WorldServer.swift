@@ -24,6 +24,8 @@ final class WorldServer: TestAPI {
         var follower: (@Sendable (Shoot) -> Void)?
         /// How many changes are answered; nothing is, afterwards.
         var remaining = Int.max
+        /// How many changes are left until somebody pauses the shoot.
+        var untilPause: Int
         var isGardenAway: Bool
         /// Whether somebody wanted to tell the garden that all is done while it was away.
         var hasMissedTheEnd = false
@@ -41,10 +43,13 @@ final class WorldServer: TestAPI {
     /// - Parameters:
     ///   - world: as it is found.
     ///   - changes: how many changes are taken before whoever sends them is dead.
+    ///   - pause: after how many changes somebody pauses the shoot.
     ///   - lacksGarden: whether the garden is away until somebody has given up telling it that all is done.
-    init(_ world: World, until changes: Int = .max, lacksGarden: Bool = false) {
+    init(_ world: World, until changes: Int = .max, pausedAfter pause: Int = .max, lacksGarden: Bool = false) {
         self.lacksGarden = lacksGarden
-        state = Guarded(State(world: world, remaining: changes, isGardenAway: lacksGarden))
+        state = Guarded(
+            State(world: world, remaining: changes, untilPause: pause, isGardenAway: lacksGarden)
+        )
     }
 
     /// As it is now.
@@ -53,6 +58,19 @@ final class WorldServer: TestAPI {
     var moments: [Moment] { state.withLock(\.moments) }
     /// Whether who sends requests here is dead.
     var isDead: Bool { state.withLock { $0.remaining <= 0 } }
+
+    /// Whether the shoot is paused.
+    var isPaused: Bool {
+        world.shootDocument?["metadata"]?["annotations"]?[ShootAnnotation.pause] == "true"
+    }
+
+    /// Somebody ends the pause of the shoot.
+    func resume() {
+        state.withLock { state in
+            state.world.pause(false)
+            if let shoot = state.world.shootDocument.flatMap(Self.shoot) { state.follower?(shoot) }
+        }
+    }
 
     /// Has the Shoot be heard of at once, and whenever it changes; until another one does.
     func follow(_ tell: @escaping @Sendable (Shoot) -> Void) {
@@ -92,6 +110,8 @@ final class WorldServer: TestAPI {
         }
         guard let change else { return .success(response) }
         state.remaining -= 1
+        state.untilPause -= 1
+        if state.untilPause == 0 { state.world.pause(true) }
         let after = state.world.shootDocument
         if after != before, let shoot = after.flatMap(shoot) { state.follower?(shoot) }
         if !isProgress(before, after) { state.moments.append(Moment(world: state.world, path: change)) }
