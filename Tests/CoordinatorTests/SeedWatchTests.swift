@@ -70,4 +70,26 @@ struct SeedWatchTests {
         counts.forget(try shoot("a", "here").key)
         #expect(counts.text(coordinators: 1).contains("tendril_coordinator_shoots 1\n"))
     }
+
+    @Test("Control planes whose Shoot is gone are counted, once all shoots are known, and nobody else's")
+    func orphans() async throws {
+        let api = MemoryAPI()
+        try api.put(try Samples.shoot { ($0.metadata.name, $0.spec.seedName) = ("moved", "there") })
+        let environment = try Works.environment(api)
+        let watch = SeedWatch(environment)
+        let names = ["one", "moved", "gone"].map { "shoot--demo--\($0)" }
+        let namespaces = Set(names + ["kube-system", "shoot--demo", "shoot--demo--a--b", "shoot----a"])
+        func count() -> String? {
+            environment.counts.text(coordinators: 1).split(separator: "\n").map(String.init)
+                .first { $0.hasPrefix("tendril_coordinator_orphans ") }
+        }
+        environment.places.know("demo/one", seed: "here")
+        try await watch.findOrphans(among: namespaces)
+        #expect(count() == "tendril_coordinator_orphans 0")
+        environment.places.complete()
+        try await watch.findOrphans(among: namespaces)
+        #expect(count() == "tendril_coordinator_orphans 1")
+        try await watch.findOrphans(among: [names[0]])
+        #expect(count() == "tendril_coordinator_orphans 0")
+    }
 }

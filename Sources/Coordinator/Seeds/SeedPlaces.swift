@@ -9,6 +9,8 @@ package final class SeedPlaces: Sendable {
         var promised: Set<String> = []
         /// The seeds of those that name another.
         var elsewhere: [String: String] = [:]
+        /// Whether all shoots of the garden were told once.
+        var isComplete = false
     }
 
     private let seed: String
@@ -32,6 +34,14 @@ package final class SeedPlaces: Sendable {
     func lost(among seeds: Set<String>) -> [String] {
         state.withLock { $0.elsewhere.filter { !seeds.contains($0.value) }.keys.sorted() }
     }
+
+    /// Of some shoots those that do not name the seed; `nil` before all shoots of the garden were told once.
+    package func strangers(among keys: Set<String>) -> Set<String>? {
+        state.withLock { $0.isComplete ? keys.subtracting($0.hosted) : nil }
+    }
+
+    /// All shoots of the garden were told.
+    package func complete() { state.withLock { $0.isComplete = true } }
 
     /// Takes what a shoot says now of its seed.
     package func know(_ key: String, seed: String?) {

@@ -39,6 +39,24 @@ package struct SeedWatch: Sendable {
         if !silent.isEmpty { try await tell(silent, seeds) }
         let known = Set(seeds.map(\.name)).union([environment.configuration.seed])
         for shoot in environment.places.lost(among: known) { try await tellLost(shoot) }
+        if let namespaces = environment.board.namespaces { try await findOrphans(among: namespaces) }
+    }
+
+    /// Finds control planes whose Shoot is gone: they run on, and so do their machines, and nobody looks after them.
+    ///
+    /// - Parameter namespaces: in which something of control planes is.
+    /// - Throws: `APIError` where the garden does not answer.
+    package func findOrphans(among namespaces: Set<String>) async throws {
+        let ids = namespaces.compactMap { TechnicalID(namespace: $0) }
+        guard let strange = environment.places.strangers(among: Set(ids.map(\.key))) else { return }
+        var orphans: Set<String> = []
+        // Another seed's name may have been written there since.
+        for id in ids where strange.contains(id.key) {
+            if try await garden.find(Shoot.self, id.name, namespace: id.project) == nil { orphans.insert("\(id)") }
+        }
+        guard environment.counts.saw(orphans: orphans), !orphans.isEmpty else { return }
+        let names = orphans.sorted().joined(separator: ", ")
+        environment.logger.warning("control planes without a Shoot", metadata: ["namespaces": "\(names)"])
     }
 
     /// Says of a shoot that the seed that it names is none; nobody else would.

@@ -35,6 +35,14 @@ package final class WorkloadBoard: Sendable {
         }
     }
 
+    /// Where something of a control plane is; `nil` as long as they were not listed.
+    var namespaces: Set<String>? {
+        state.withLock { state in
+            guard state.workloads.count == Self.kinds else { return nil }
+            return Set(state.workloads.values.flatMap(\.keys))
+        }
+    }
+
     private func follow<Object: Workload>(_ type: Object.Type, _ seed: KubernetesClient, _ logger: Logger) async {
         let kind = Object.resource.plural
         let watcher = Watcher(type, client: seed, selector: Ownership.selector)

@@ -33,6 +33,8 @@ package final class CoordinatorCounts: Sendable {
         var withoutSnapshot: Set<String> = []
         var seeds: [Seed] = []
         var silent: Set<String> = []
+        /// The namespaces of control planes whose Shoot is gone.
+        var orphans: Set<String> = []
     }
 
     private let state = Guarded(State())
@@ -83,6 +85,14 @@ package final class CoordinatorCounts: Sendable {
     /// Takes all seeds of the garden, and the names of those of which nothing is heard.
     package func saw(_ seeds: [Seed], silent: Set<String>) {
         state.withLock { ($0.seeds, $0.silent) = (seeds, silent) }
+    }
+
+    /// Takes the namespaces of control planes whose Shoot is gone; whether these are others than before.
+    func saw(orphans: Set<String>) -> Bool {
+        state.withLock { state in
+            defer { state.orphans = orphans }
+            return state.orphans != orphans
+        }
     }
 
     /// The counts as Prometheus text; `coordinators` share the seed's shoots.
@@ -142,6 +152,7 @@ package final class CoordinatorCounts: Sendable {
             "Shoots of which no snapshot was made for three intervals.",
             [.init(state.withoutSnapshot.count)]
         )
+        add("orphans", "Control planes in the seed whose Shoot is gone.", [.init(state.orphans.count)])
         add("shoot_conditions", "Shoots whose condition has this status.", conditions(state.conditions))
     }
 

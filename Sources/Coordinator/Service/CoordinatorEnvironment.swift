@@ -22,7 +22,7 @@ package struct CoordinatorEnvironment: Sendable {
     let slots: Slots
     /// Bounds how many shoots are looked at, at the same time: so many connections are followed at once.
     let looks = Slots(48)
-    let counts: CoordinatorCounts
+    package let counts: CoordinatorCounts
     /// The own seed as it was last heard of.
     let ownSeed = Guarded<Seed?>(nil)
     let board = WorkloadBoard()

@@ -26,6 +26,7 @@ package actor Fleet {
         let keys = Set(all.map(\.key))
         for key in shoots.keys where !keys.contains(key) { forget(key) }
         for shoot in all { await observe(shoot) }
+        environment.places.complete()
     }
 
     /// Takes a shoot as the garden says it now.
