@@ -44,3 +44,8 @@ package struct Failure: Error, CustomStringConvertible {
 package func orEnd<Value>(with code: Failure.Code, _ body: () throws -> Value) throws -> Value {
     do { return try body() } catch { throw Failure(error, exitCode: code) }
 }
+
+/// Does something that waits, as `orEnd` does what does not.
+package func awaited<Value>(orEndWith code: Failure.Code, _ body: () async throws -> Value) async throws -> Value {
+    do { return try await body() } catch { throw Failure(error, exitCode: code) }
+}
