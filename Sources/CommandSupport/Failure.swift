@@ -24,6 +24,9 @@ package struct Failure: Error, CustomStringConvertible {
         code = exitCode
     }
 
+    /// Ends it in words that are there already.
+    package init(_ text: String, exitCode: Code) { (description, code) = (text, exitCode) }
+
     /// Writes each line of the message as an error of its own and ends the process.
     package func exit() -> Never {
         for line in description.split(separator: "\n") {

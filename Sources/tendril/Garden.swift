@@ -28,7 +28,7 @@ struct Garden {
     func shoot(_ name: String) async throws -> Shoot {
         guard let shoot = try await findShoot(name) else {
             let reason = "there is no shoot \(name) in the project \(project); another project: -n"
-            throw Failure(TextError(description: reason), exitCode: .unavailable)
+            throw Failure(reason, exitCode: .unavailable)
         }
         return shoot
     }
@@ -59,7 +59,7 @@ struct Garden {
         guard !present.isBeingDeleted else {
             let look = "tendril shoot get \(present.name) --watch"
             let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
-            throw Failure(TextError(description: reason), exitCode: .configuration)
+            throw Failure(reason, exitCode: .configuration)
         }
         let next = try await applied(written.document)
         try judge(next, over: present)

@@ -59,6 +59,6 @@ struct RestoreCommand: AsyncParsableCommand {
     }
 
     private func failure(_ reason: String) -> Failure {
-        Failure(TextError(description: PrintableText.make(reason.utf8)), exitCode: .configuration)
+        Failure(PrintableText.make(reason.utf8), exitCode: .configuration)
     }
 }

@@ -44,7 +44,7 @@ struct RotateCommand: AsyncParsableCommand {
         let (garden, name) = (try options.garden.garden(), options.name)
         let shoot = try await garden.shoot(name)
         if let reason = refusal(shoot) {
-            throw Failure(TextError(description: "shoot \(name): \(reason)"), exitCode: .configuration)
+            throw Failure("shoot \(name): \(reason)", exitCode: .configuration)
         }
         let (operation, goal): (ShootOperation, RotationPhase) =
             half == .start ? (.rotateStart, .prepared) : (.rotateComplete, .completed)
