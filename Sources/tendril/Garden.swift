@@ -92,12 +92,11 @@ struct Garden {
         }
     }
 
-    /// Asks the coordinator for something that no field says; the shoot as it is then.
+    /// Asks the coordinator for something that no field says, with a snapshot if it is about one; the shoot as it is then.
     @discardableResult
-    func ask(_ name: String, _ operation: ShootOperation) async throws -> Shoot {
-        try await change(
-            name,
-            ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]
-        )
+    func ask(_ name: String, _ operation: ShootOperation, snapshot: String? = nil) async throws -> Shoot {
+        var annotations: [String: JSONValue] = [ShootAnnotation.operation: .string(operation.rawValue)]
+        if let snapshot { annotations[ShootAnnotation.snapshot] = .string(snapshot) }
+        return try await change(name, ["metadata": ["annotations": .object(annotations)]])
     }
 }

@@ -46,11 +46,7 @@ struct RestoreCommand: AsyncParsableCommand {
         let kind = chosen == Restoration.former ? ", the data that it had before the last restoration" : made
         let what = "\(chosen)\(kind): what was changed in the shoot \(shoot.key) since then is lost"
         guard yes else { throw failure("\(what); to go on: --yes") }
-        let annotations: JSONValue = [
-            ShootAnnotation.operation: .string(ShootOperation.restore.rawValue),
-            ShootAnnotation.snapshot: .string(chosen),
-        ]
-        let asked = try await garden.change(name, ["metadata": ["annotations": annotations]])
+        let asked = try await garden.ask(name, .restore, snapshot: chosen)
         let follower = options.follower(garden)
         guard options.following.waiting.wait else {
             return try follower.leave(asked, "is to be restored from \(chosen)")
