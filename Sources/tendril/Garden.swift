@@ -92,7 +92,7 @@ struct Garden {
         }
     }
 
-    /// Asks the coordinator for something that no field says, with a snapshot if it is about one; the shoot as it is then.
+    /// Asks the coordinator for what no field says, with a snapshot where it is about one; the shoot as it is then.
     @discardableResult
     func ask(_ name: String, _ operation: ShootOperation, snapshot: String? = nil) async throws -> Shoot {
         var annotations: [String: JSONValue] = [ShootAnnotation.operation: .string(operation.rawValue)]
