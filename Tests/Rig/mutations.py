@@ -139,7 +139,7 @@ MUTATIONS = [
      "O_RDONLY | O_DIRECTORY | O_CLOEXEC", "FileTreeTests"),
     ("Sources/NodeAgent/Operate/PodSandboxes.swift", "if outcome.isSuccess {", "if true {", "PodSandboxesTests"),
     ("Sources/NodeAgent/Bootstrap/FormSearch.swift", "window.suffix(overlap)", "window.suffix(0)", "SecretsTests"),
-    ("Sources/Coordinator/Approver/Approver.swift", "if !token.allowsRejoin {", "if true {", "ApproverTests"),
+    ("Sources/Coordinator/Approver/JoinTokens.swift", "if !token.allowsRejoin {", "if true {", "ApproverTests"),
     ("Sources/LinuxSystem/ConfinedFiles.swift", "tendril_o_path | O_DIRECTORY | O_NOFOLLOW", "tendril_o_path | O_DIRECTORY",
      "ConfinedFilesTests"),
     ("Sources/TLSEngine/Requests/CertificateRequest.swift", "X509_REQ_verify(pointer, key) == 1",
