@@ -98,7 +98,7 @@ private final class Bucket: Sendable {
         let start = values["continuation-token"] ?? ""
         let all = objects.withLock { $0 }.filter { $0.key.hasPrefix(values["prefix"] ?? "") && $0.key > start }
             .sorted { $0.key < $1.key }
-        let page = all.prefix(pageSize)
+        let page = all.prefix(min(pageSize, values["max-keys"].flatMap { Int($0) } ?? pageSize))
         let items = page.map { "<Contents><Key>\($0.key)</Key><Size>\($0.value.count)</Size></Contents>" }
         let next = all.count > page.count ? page.last?.key ?? "" : ""
         let token = next.isEmpty ? "" : "<NextContinuationToken>\(next)</NextContinuationToken>"
@@ -205,6 +205,60 @@ struct SnapshotStoreTests {
             #expect(head.contains("Signature=\(expected)"), "\(head)")
             #expect(!head.contains("secret"))
         }
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("is asked for nothing but the snapshot itself whether it has all of what was sent")
+    func uploaded() async throws {
+        let (bucket, directory) = (Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        bucket.objects.withLock { objects in
+            for day in 1...9 { objects["\(Self.folder)2025010\(day)T000000Z.snapshot"] = [1] }
+        }
+        for file in [SnapshotStore.File.keyID, .key] { try directory.write(file.rawValue, "AKID\n") }
+        let file = try directory.write("etcd.snapshot", String(repeating: "x", count: 8193))
+        let steps = try SnapshotSteps(
+            endpoint: "http://127.0.0.1:\(bucket.port)",
+            region: "eu1",
+            bucket: "bucket",
+            credentials: directory.path
+        )
+        let key = try await steps.upload(file, keys: Self.folder)
+        #expect(bucket.objects.withLock { $0[key]?.count } == 8193)
+        let heads = bucket.heads.withLock { $0 }
+        #expect(heads.count == 2 && heads.last?.contains("max-keys=1&") == true, "\(heads)")
+        // One that says that it has it, and has nothing.
+        bucket.faults.withLock { $0 = ["200 OK"] }
+        await #expect(throws: (any Error).self) { try await steps.upload(file, keys: "tendril/other/") }
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("of Amazon's is not sent what it refuses: that is said in words", arguments: [(0, true), (1, false)])
+    func tooLarge(_ excess: Int, _ isTaken: Bool) async throws {
+        let directory = try TestDirectory()
+        // A hole has no content.
+        let (file, limit) = (try directory.write("etcd.snapshot", ""), 5 << 30)
+        try #require(truncate(file, limit + excess) == 0)
+        func upload(to endpoint: String) async throws -> Int {
+            let api = MemoryAPI { _ in HTTPResponse(status: 200) }
+            let store = try SnapshotStore(endpoint: endpoint, region: "eu1", bucket: "bucket", transport: api) { name in
+                name == .authorities ? nil : Array("AKID".utf8)
+            }
+            try await store.upload(file, as: "key")
+            return api.bodies("PUT").count
+        }
+        for host in ["s3.eu-central-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"] {
+            do {
+                let sent = try await upload(to: "https://\(host)")
+                #expect(isTaken && sent == 1)
+            } catch {
+                let text = "\(error)"
+                #expect(!isTaken && text.contains("\(limit + excess) bytes") && text.contains("takes \(limit) in one"))
+            }
+        }
+        // Others have other limits.
+        #expect(try await upload(to: "https://amazonaws.com.example:9000") == 1)
         withExtendedLifetime(directory) {}
     }
 
