@@ -16,6 +16,8 @@ private final class Bucket: Sendable {
     let objects = Guarded<[String: [UInt8]]>([:])
     /// The heads of the requests.
     let heads = Guarded<[String]>([])
+    /// How many bytes are lost of what is put there.
+    let loss = Guarded(0)
     /// What is answered instead, once each.
     let faults = Guarded<[String]>([])
     /// How many objects stand on a page.
@@ -81,7 +83,7 @@ private final class Bucket: Sendable {
         return objects.withLock { objects in
             switch method {
             case "PUT":
-                objects[key] = body
+                objects[key] = Array(body.dropLast(loss.withLock { $0 }))
                 return ("200 OK", [])
             case "DELETE": return (objects.removeValue(forKey: key) == nil ? "404 Not Found" : "204 No Content", [])
             default: return objects[key].map { ("200 OK", $0) } ?? ("404 Not Found", [])
@@ -208,6 +210,22 @@ struct SnapshotStoreTests {
         withExtendedLifetime(directory) {}
     }
 
+    /// What the pods do with a bucket.
+    private func steps(_ bucket: Bucket, _ directory: TestDirectory) throws -> SnapshotSteps {
+        for file in [SnapshotStore.File.keyID, .key] { try directory.write(file.rawValue, "AKID\n") }
+        return try SnapshotSteps(
+            endpoint: "http://127.0.0.1:\(bucket.port)",
+            region: "eu1",
+            bucket: "bucket",
+            credentials: directory.path
+        )
+    }
+
+    /// A file of a size that a snapshot may have.
+    private func snapshot(_ directory: TestDirectory) throws -> String {
+        try directory.write("etcd.snapshot", String(repeating: "x", count: 8193))
+    }
+
     @Test("is asked for nothing but the snapshot itself whether it has all of what was sent")
     func uploaded() async throws {
         let (bucket, directory) = (Bucket(), try TestDirectory())
@@ -216,21 +234,25 @@ struct SnapshotStoreTests {
         bucket.objects.withLock { objects in
             for day in 1...9 { objects["\(Self.folder)2025010\(day)T000000Z.snapshot"] = [1] }
         }
-        for file in [SnapshotStore.File.keyID, .key] { try directory.write(file.rawValue, "AKID\n") }
-        let file = try directory.write("etcd.snapshot", String(repeating: "x", count: 8193))
-        let steps = try SnapshotSteps(
-            endpoint: "http://127.0.0.1:\(bucket.port)",
-            region: "eu1",
-            bucket: "bucket",
-            credentials: directory.path
-        )
+        let (steps, file) = (try self.steps(bucket, directory), try self.snapshot(directory))
         let key = try await steps.upload(file, keys: Self.folder)
         #expect(bucket.objects.withLock { $0[key]?.count } == 8193)
         let heads = bucket.heads.withLock { $0 }
         #expect(heads.count == 2 && heads.last?.contains("max-keys=1&") == true, "\(heads)")
-        // One that says that it has it, and has nothing.
-        bucket.faults.withLock { $0 = ["200 OK"] }
-        await #expect(throws: (any Error).self) { try await steps.upload(file, keys: "tendril/other/") }
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("that keeps less than was sent keeps nothing of it: it would be taken for the newest snapshot")
+    func partly() async throws {
+        let (bucket, directory) = (Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        let (steps, file) = (try self.steps(bucket, directory), try self.snapshot(directory))
+        bucket.loss.withLock { $0 = 1 }
+        await #expect(throws: (any Error).self) { try await steps.upload(file, keys: Self.folder) }
+        #expect(bucket.objects.withLock { $0.isEmpty })
+        let methods = bucket.heads.withLock { $0 }.map { String($0.prefix { $0 != " " }) }
+        #expect(methods == ["PUT", "GET", "DELETE"])
         withExtendedLifetime(directory) {}
     }
 

@@ -46,6 +46,7 @@ MUTATIONS = [
      "RestoredFoldersTests"),
     ("Sources/Coordinator/Snapshots/SnapshotSteps.swift", "guard stored == size else", "guard true || stored == size else",
      "SnapshotStoreTests"),
+    ("Sources/Coordinator/Snapshots/SnapshotSteps.swift", "try? await store.delete(key)", "", "SnapshotStoreTests"),
     ("Sources/Coordinator/Snapshots/SnapshotStore.swift", "guard size == limit else", "guard true || size == limit else",
      "SnapshotStoreTests"),
     ("Sources/Coordinator/Snapshots/SnapshotStore.swift", "guard bytes.count <= limit - state.size else",
