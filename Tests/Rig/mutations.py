@@ -233,6 +233,7 @@ MUTATIONS = [
     ("Sources/ShootPlan/Rules/ShootRules.swift", "if after < before {", "if false && after < before {", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/PoolRules.swift", "check(!Self.isReserved(key), field", "check(true, field", "ShootRulesTests"),
     ("Sources/ShootPlan/Deletion/CleanUp.swift", "if left(at: now) == 0 {", "if left(at: now) == 0, minutes > 9999 {", "CleanUpTests"),
+    ("Sources/ShootPlan/Deletion/CleanUp.swift", "begun = min(begun, now)", "begun = max(begun, 0)", "CleanUpTests"),
     ("Sources/ShootPlan/Deletion/CleanUp.swift", ">= most ?", ">= most && minutes > 9999 ?", "CleanUpTests"),
     ("Sources/ShootPlan/Rules/KnownProblems.swift", "value: value)", "value: value.map { _ in .null })", "ShootRulesTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "told.contains { $0.description", "told.contains { false && $0.description", "ShootAdmissionTests"),
