@@ -45,6 +45,8 @@ struct World: Sendable {
     var isForbiddenDryly = false
     /// Whether somebody removes the Job of a restoration as soon as it is there.
     var losesRestorations = false
+    /// Whether somebody changes the Shoot just when the store is asked.
+    var isInterrupted = false
     /// Whether nobody may remove a snapshot.
     var isStoreLocked = false
     /// How many tokens of ServiceAccounts were signed.
