@@ -50,7 +50,8 @@ package enum SnapshotRules {
     /// their own (Amazon S3 User Guide, "Uploading objects").
     package static func uploadLimit(_ endpoint: String) -> Int? {
         let host = endpoint.dropFirst("https://".count).prefix { $0 != ":" }.lowercased()
-        return [".amazonaws.com", ".amazonaws.com.cn"].contains { host.hasSuffix($0) } ? 5 << 30 : nil
+        guard [".amazonaws.com", ".amazonaws.com.cn"].contains(where: { host.hasSuffix($0) }) else { return nil }
+        return 5 << 30
     }
 
     /// Whether a text is of lower-case letters, digits, hyphens and, where they may be, single dots between them.
