@@ -47,7 +47,7 @@ struct FleetTests {
     func slowEnd() async throws {
         let api = HeldAPI()
         try api.inner.put(try Samples.seed("here"))
-        func reads(_ name: String) -> Int { api.inner.bodies("GET /api/v1/namespaces/shoot--demo--\(name)/").count }
+        func reads(_ name: String) -> Int { api.inner.bodies("GET /api/v1/namespaces/shoot--demo--\(name)").count }
         func wait(for what: Comment, until isTrue: () -> Bool) async throws {
             let deadline = Clock.now() + .seconds(60)
             while !isTrue(), Clock.now() < deadline { try await Task.sleep(.milliseconds(5)) }

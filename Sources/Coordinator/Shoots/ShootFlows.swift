@@ -51,7 +51,7 @@ package enum ShootFlows {
             ControlPlaneTasks.etcd(rest, after: [TaskName.apiServer]),
         ]
         return stopping.map { RestorationTask.preparing($0, work, restoration) }
-            + [RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)]
+            + RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)
     }
 
     /// What people come with, while all else waits for the maintenance window.

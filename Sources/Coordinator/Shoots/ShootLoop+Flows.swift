@@ -163,6 +163,17 @@ extension ShootLoop {
         _ = try? await environment.garden.patchStatus(of: work.shoot, ["credentialRotation": rotation])
     }
 
+    /// Has the first task of a flow say that the namespace is somebody else's; nothing else is done, or looked at, there.
+    func tellForeign(_ work: ShootWork) async throws -> Step? {
+        unfinished = .thorough
+        let type = kind(of: work.shoot, Rotation(), isStarting: false)
+        let tasks = [NamespaceTask.make(work)]
+        // It may be ours by now: the next pass does the rest.
+        let outcome = try await perform(work, tasks, type, from: FlowRecords(), isThorough: true, isPart: true) { _ in }
+        guard let outcome else { return nil }
+        return .rest(outcome.errors.isEmpty ? .milliseconds(1) : failures.wait())
+    }
+
     func delete(_ work: ShootWork) async throws -> Step? {
         guard work.shoot.metadata.annotations?[ShootAnnotation.confirmation] == "true" else {
             throw TaskFailure(
@@ -183,9 +194,14 @@ extension ShootLoop {
     ///
     /// One that was there before is not the shoot's.
     func isUntouched(_ shoot: Shoot) async throws -> Bool {
-        guard let id = TechnicalID(project: shoot.namespace, name: shoot.name) else { return true }
-        let namespace = try await environment.seed.findDocument("/api/v1/namespaces/\(id)")
+        let namespace = try await namespace(of: shoot)
         return namespace.map { !NamespaceTask.isOwn($0, of: shoot) } ?? true
+    }
+
+    /// The shoot's namespace in the seed, whosever it is; `nil` where there is none.
+    func namespace(of shoot: Shoot) async throws -> JSONValue? {
+        guard let id = TechnicalID(project: shoot.namespace, name: shoot.name) else { return nil }
+        return try await environment.seed.findDocument("/api/v1/namespaces/\(id)")
     }
 
     /// A shoot that is to go, as it was accepted last.

@@ -43,17 +43,25 @@ extension ShootLoop {
         }
     }
 
+    /// Whether it is time to look what a cloud believes the owner by.
+    func isCredentialLookDue(_ shoot: Shoot) -> Bool {
+        shoot.spec.provider.type.isCloud && Clock.now() >= (lastCredentialLook ?? begun) + sync
+    }
+
     /// Whether a cloud believes the owner by something else than it did, which is kept then.
     ///
     /// Looked at as often as everything is, and also outside of the maintenance window: a project that is deleted has nothing else
     /// left to end machines by. What is to be done before something else is kept comes along.
-    func hasNewCredentials(_ work: ShootWork, ahead prepare: @Sendable () async throws -> Void) async -> Bool {
-        guard work.shoot.spec.provider.type.isCloud, Clock.now() >= (lastCredentialLook ?? begun) + sync,
+    func hasNewCredentials(
+        _ work: ShootWork,
+        _ records: FlowRecords,
+        ahead prepare: @Sendable () async throws -> Void
+    ) async -> Bool {
+        // Ahead of the task that makes the namespace nothing is kept: somebody else may make one just now.
+        guard isCredentialLookDue(work.shoot), records[TaskName.namespace] != nil,
             let provider = try? environment.provider(work.shoot.spec.provider.type)
         else { return false }
         do {
-            // Ahead of the task that looks whose the namespace is: nothing secret goes into one that is not ours.
-            guard try await !isUntouched(work.shoot) else { return false }
             let isOther = try await provider.keepCredentials(work, ahead: prepare)
             // What was cut short is looked at again.
             lastCredentialLook = Clock.now()
@@ -87,24 +95,30 @@ extension ShootLoop {
             return
         }
         let period = Nanoseconds.seconds(UInt64(min(max(settings.intervalMinutes, 1), 1440)) * 15)
-        if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true {
-            lastSnapshotLook = Clock.now()
-            do {
-                let wanted = records.restoration.flatMap { $0.phase.isOver ? nil : $0.snapshot }
-                let there = try await environment.looks.holding {
-                    try await ShootSnapshots(work)?.keep(sparing: wanted) ?? []
-                }
-                try await tellSnapshots(work, there.prefix(SnapshotPlan.told).map(\.told))
-            } catch {
-                logger.warning("cannot look at the snapshots", metadata: ["reason": "\(error)"])
-            }
-        }
+        if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true { await lookAtSnapshots(work, records) }
         let now = Clock.unixTime()
         let times = (shoot.status?.snapshots ?? []).compactMap { KubernetesTime.seconds($0.time) }
         let isOverdue = made.begun.map {
             SnapshotPlan.isOverdue(since: times + [$0], every: settings.intervalMinutes, at: now)
         }
         environment.counts.saw(isWithoutSnapshot: isOverdue ?? false, of: work.shoot.key)
+    }
+
+    private func lookAtSnapshots(_ work: ShootWork, _ records: FlowRecords) async {
+        let wanted = records.restoration.flatMap { $0.phase.isOver ? nil : $0.snapshot }
+        do {
+            // A store that hangs holds up few, and none of those who do not ask it.
+            let there: [StoredSnapshot]? = try await environment.stores.holdingIfFree {
+                try await ShootSnapshots(work)?.keep(sparing: wanted) ?? []
+            }
+            guard let there else { return }
+            try await tellSnapshots(work, there.prefix(SnapshotPlan.told).map(\.told))
+        } catch {
+            // What was cut short is looked at again.
+            guard !Task.isCancelled else { return }
+            logger.warning("cannot look at the snapshots", metadata: ["reason": "\(error)"])
+        }
+        lastSnapshotLook = Clock.now()
     }
 
     private func tellSnapshots(_ work: ShootWork, _ snapshots: [ShootStatus.Snapshot]) async throws {

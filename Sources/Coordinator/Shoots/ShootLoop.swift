@@ -49,7 +49,7 @@ package actor ShootLoop {
     /// Whether everything was done again since nodes were seen to be ahead.
     var hasCaughtUp = false
     /// What is remembered of the flow, as this process wrote or read it last; nobody else writes it.
-    var remembered: (records: FlowRecords, spec: Shoot.Spec?)?
+    var remembered: Memory?
     /// What the flow that runs has done so far.
     var underWay: FlowRecords?
     var known: (digest: String, client: KubernetesClient)?
@@ -65,6 +65,9 @@ package actor ShootLoop {
     var lastAttendance: MonotonicTime?
     /// Whether there are such machines, or were a moment ago.
     var hasMachinesWaiting = false
+
+    /// What was done, and for which wishes.
+    typealias Memory = (records: FlowRecords, spec: Shoot.Spec?)
 
     /// What follows a pass.
     enum Step {
@@ -175,7 +178,7 @@ package actor ShootLoop {
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let mayRemember = isIdle(shoot)
             if !mayRemember { remembered = nil }
-            let (records, spec) = try await recall(store)
+            guard let (records, spec) = try await recall(store, of: shoot) else { return try await tellForeign(work) }
             // What is about to change is read again whatever becomes of this pass.
             if !mayRemember { remembered = nil }
             do {
@@ -208,7 +211,7 @@ package actor ShootLoop {
     private func isIdle(_ shoot: Shoot) -> Bool {
         let occasion = occasion(shoot, isKnown: isTold(shoot))
         let renewal = remembered.flatMap { occasion.renewal($0.records.renewals, at: Clock.unixTime()) }
-        return occasion.isCalm && shoot.operation == nil && renewal == nil
+        return occasion.isCalm && shoot.operation == nil && renewal == nil && !isCredentialLookDue(shoot)
     }
 
     /// Does for a shoot what is to be done now, and looks at it where nothing is.
@@ -225,7 +228,7 @@ package actor ShootLoop {
         var records = known
         // What was made with another key is doubted also by whoever starts anew.
         let doubted = known.doubting(TaskName.inCloud)
-        if await hasNewCredentials(work, ahead: { try await store.save(doubted, spec: shoot.spec) }) {
+        if await hasNewCredentials(work, known, ahead: { try await store.save(doubted, spec: shoot.spec) }) {
             (mustAskCloud, unfinished, records) = (true, .thorough, doubted)
         }
         let occasion = occasion(shoot, isKnown: isKnown)
@@ -242,20 +245,23 @@ package actor ShootLoop {
         return try await reconcile(asking, store, records, isThorough: extent == .thorough)
     }
 
-    /// What is remembered of the flow.
-    private func recall(_ store: FlowStore) async throws -> (FlowRecords, Shoot.Spec?) {
+    /// What is remembered of the flow; `nil` where the namespace is somebody else's: nothing that stands there is believed.
+    private func recall(_ store: FlowStore, of shoot: Shoot) async throws -> Memory? {
         if let remembered { return remembered }
         // One that starts anew has all shoots to read about.
-        let read = try await environment.looks.holding {
-            var read = try await store.load()
-            if read.records.rotation == nil {
-                let secrets = SecretStore(seed: environment.seed, namespace: store.namespace)
-                read.records.rotation = try await secrets.findRotation()
-            }
-            return read
+        remembered = try await environment.looks.holding { try await self.read(store, of: shoot) }
+        return remembered
+    }
+
+    private func read(_ store: FlowStore, of shoot: Shoot) async throws -> Memory? {
+        guard let namespace = try await namespace(of: shoot) else { return (records: FlowRecords(), spec: nil) }
+        guard NamespaceTask.isOwn(namespace, of: shoot) else { return nil }
+        var memory = try await store.load()
+        if memory.records.rotation == nil {
+            let secrets = SecretStore(seed: environment.seed, namespace: store.namespace)
+            memory.records.rotation = try await secrets.findRotation()
         }
-        remembered = read
-        return read
+        return memory
     }
 
     func makeWork(_ shoot: Shoot) async throws -> ShootWork {

@@ -36,6 +36,14 @@ struct FailedRestorationTests {
         }
     }
 
+    @Test("for something newer came while it was looked for is not refused, but looked for again")
+    func interrupted() async throws {
+        var world = try await Wish.restore.asked()
+        world.isInterrupted = true
+        let after = try await Wish.restore.granted(in: world).world
+        #expect(!after.isInterrupted && after.shoot[Self.forgotten] == nil)
+    }
+
     @Test("for want of a right is refused before anything is stopped")
     func forbiddenFromTheBeginning() async throws {
         let server = try await Self.asked(enduring: "refused") {
@@ -69,6 +77,15 @@ struct FailedRestorationTests {
         let message = server.world.shootDocument?["status"]?["restoration"]?["message"]?.text
         #expect(message?.contains("was removed") == true)
         #expect(server.moments.count { $0.path.contains("/jobs/etcd-restore-") } == 1)
+        // Nor does another coordinator, whose forerunner was killed just then.
+        let made = server.moments.map(\.world).first {
+            $0.remembered("records.json")["tasks"]?[TaskName.restorationJob] != nil
+        }
+        let next = try await Self.lived(in: try #require(made), enduring: ["task failed"]) {
+            Self.phase($0) == .failed && Self.runs($0)
+        }
+        #expect(!next.moments.contains { $0.path.contains("/jobs/etcd-restore-") })
+        #expect(next.world.shoot[Self.forgotten] != nil)
     }
 
     @Test("for a part of the control plane cannot be stopped leaves the cluster running, and makes no Job")

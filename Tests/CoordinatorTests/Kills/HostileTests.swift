@@ -160,4 +160,34 @@ struct HostileTests {
         #expect(after.seed[path] != nil && after.seed["\(path)/secrets/ca"] == world.seed["\(path)/secrets/ca"])
         #expect(after.running == world.running)
     }
+
+    @Test(
+        "Of what stands in a namespace that was there before a shoot nothing is believed, and nothing is written there",
+        arguments: [nil, .rotateStart, .restore] as [ShootOperation?]
+    )
+    func forgedRecords(_ operation: ShootOperation?) async throws {
+        let home = "/api/v1/namespaces/\(World.home)"
+        let made = try await Wish.patchRelease.asked()
+        var world = try await Wish.create.asked()
+        world.put(["metadata": ["name": .string(World.home)]], inSeed: home)
+        // They say that all is done, the namespace first of all.
+        let notebook = "\(home)/configmaps/tendril-flow"
+        world.put(try #require(made.seed[notebook]), inSeed: notebook)
+        if let operation {
+            world.change(["metadata": ["annotations": [ShootAnnotation.operation: .string(operation.rawValue)]]])
+        }
+        let server = WorldServer(world)
+        let outcome = try await Life.run(server, enduring: ["task failed"]) {
+            let last = $0.shootDocument?["status"]?["lastOperation"]
+            return last?["description"]?.text?.contains("is not this shoot's") == true
+        }
+        #expect(outcome.isDone && outcome.tasks == [] && outcome.complaints == [], "\(outcome)")
+        func found(_ world: World) -> [String: JSONValue] {
+            world.seed.documents.filter { $0.key.contains("/namespaces/\(World.home)") }
+        }
+        let after = server.world
+        #expect(found(after) == found(world))
+        // What somebody asked for is not lost.
+        #expect(after.shootDocument.flatMap { try? $0.decoded(as: Shoot.self) }?.operation == operation?.rawValue)
+    }
 }
