@@ -33,7 +33,7 @@ struct StoreOptions: ParsableArguments {
 struct RestorationOptions: ParsableArguments {
     @Option(name: .long, help: "Where etcd's volume is.")
     var volume: String
-    @Option(name: .long, help: "What no other restoration of this etcd is called.")
+    @Option(name: .long, help: "A unique name for this restoration.")
     var restoration: String
 
     var folders: RestoredFolders { RestoredFolders(volume: volume, restoration: restoration) }
