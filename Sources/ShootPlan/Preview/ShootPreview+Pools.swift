@@ -88,7 +88,7 @@ extension ShootPreview {
             let new = KubernetesVersion(change.new.spec.kubernetes.version), old != new
         else { return }
         let stays = "its kubelets stay those of their image"
-        let end = "the change is done once that brings 1.\(new.minor) (another image, or machineImages[])"
+        let end = "the change is done once that brings 1.\(new.minor): by another image, or in machineImages[]"
         add(pool, old.minor == new.minor ? stays : "\(stays); \(end)", "spec.kubernetes.version", .every)
     }
 
