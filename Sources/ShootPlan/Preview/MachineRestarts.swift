@@ -2,7 +2,7 @@ import NodePlan
 import TendrilCore
 
 extension NodeConfiguration {
-    /// The units that begin anew on a machine of this configuration where it is told another one, as its agent plans that.
+    /// The units that begin anew on a machine of this configuration which is told another one, as its agent plans it.
     ///
     /// - Parameter next: the other one.
     /// - Returns: the units' names.
@@ -20,7 +20,9 @@ extension NodeConfiguration {
         return Set(try Planner.plan(to: after, from: observed, manifest: manifest).disrupted)
     }
 
-    /// All that a machine is to be by this, but for what it follows from Secrets. Every release runs with cgroup v1.
+    /// All that a machine is to be by this, but for what it follows from Secrets.
+    ///
+    /// Every release runs with cgroup v1, and what a kubelet is told for it changes once more often than for v2 (`KubeletTraits`).
     private var desired: DesiredNode {
         get throws {
             try DesiredNode(

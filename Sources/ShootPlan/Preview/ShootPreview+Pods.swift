@@ -30,7 +30,7 @@ extension ShootPreview {
         for part in before where !new.contains(part.name) { tell(part.name, "goes", try isThere(part.name)) }
         let staying = after.filter { old.contains($0.name) }
         for part in staying { tell(part.name, part.roll, try reason(part.name) { $0?.template }) }
-        for case let (name, count?) in staying.map({ ($0.name, $0.replicas) }) {
+        for case (let name, let count?) in staying.map({ ($0.name, $0.replicas) }) {
             tell(name, count == 1 ? "1 pod runs" : "\(count) pods run", try reason(name) { $0?.replicas })
         }
         for group in groups {
