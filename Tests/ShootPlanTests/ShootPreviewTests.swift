@@ -52,7 +52,7 @@ struct ShootPreviewTests {
     private static let kubelets = "pool worker: its kubelets restart within the budget, pods go on"
     private static let links = "pool worker: tendril-vpn restarts on its nodes within the budget; pods go on"
 
-    private static let cases: [Case] = [
+    static let cases: [Case] = [
         Case({ $0.spec.workers[0].labels = ["a": "b"] }, ["\(kubelets) (labels)"]),
         // Add-ons have to run somewhere.
         Case(
