@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import CommandSupport
 import KubernetesClient
 import ShootPlan
 import TendrilCore
@@ -84,7 +85,10 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract:
             "Say what a file would change: which pods roll, which machines come and go, what nodes restart, what Terraform does.",
-        discussion: "Nodes are named where the shoot's API answers."
+        discussion: """
+            It is the change from what is stored; where that is not in force yet, or nothing is done at all, a notice says so. \
+            Nodes are named where the shoot's API answers.
+            """
     )
 
     @OptionGroup var options: GardenOptions
@@ -98,11 +102,17 @@ struct PlanCommand: AsyncParsableCommand {
         let written = try WrittenFile(shoot: file, project: garden.project)
         let (present, next) = try await garden.outcome(of: written)
         let seen = present == nil ? .unknown : await machines(next.name, garden)
-        let preview = ShootPreview(from: present?.spec, to: next.spec, machines: seen)
-        // What is compared with may be what a coordinator has refused.
-        let isOpen = present.map { $0.acceptedSpec == nil } ?? false
-        let notice = isOpen ? ["what is stored was not accepted yet: tendril shoot get \(next.name) says why", ""] : []
-        print(try output.text(preview) { (notice + preview.lines).joined(separator: "\n") }, terminator: "")
+        let preview: ShootPreview
+        do {
+            preview = try ShootPreview(from: present, to: next, machines: seen)
+        } catch {
+            throw Failure(error, exitCode: .configuration)
+        }
+        let text = try output.text(preview) {
+            let lines = (preview.notice.map { [$0, ""] } ?? []) + preview.lines
+            return lines.map { PrintableText.make($0.utf8) }.joined(separator: "\n")
+        }
+        print(text, terminator: "")
     }
 
     /// The machines as the shoot's own API knows them; one that sleeps or does not answer soon names none.
