@@ -24,6 +24,9 @@ package struct Failure: Error, CustomStringConvertible {
         code = exitCode
     }
 
+    /// Ends it in words that are there already.
+    package init(_ text: String, exitCode: Code) { (description, code) = (text, exitCode) }
+
     /// Writes each line of the message as an error of its own and ends the process.
     package func exit() -> Never {
         for line in description.split(separator: "\n") {
@@ -43,4 +46,9 @@ package struct Failure: Error, CustomStringConvertible {
 /// - Throws: `Failure`.
 package func orEnd<Value>(with code: Failure.Code, _ body: () throws -> Value) throws -> Value {
     do { return try body() } catch { throw Failure(error, exitCode: code) }
+}
+
+/// Does something that waits, as `orEnd` does what does not.
+package func awaited<Value>(orEndWith code: Failure.Code, _ body: () async throws -> Value) async throws -> Value {
+    do { return try await body() } catch { throw Failure(error, exitCode: code) }
 }

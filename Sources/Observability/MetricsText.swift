@@ -19,6 +19,11 @@ package struct MetricsText {
             self.labels = labels
             self.value = value
         }
+
+        /// A sample for each of some counts, in the order of what they are counted by, which is their label's value.
+        package static func each<Key: Comparable>(of counts: [Key: UInt64], by label: String) -> [Sample] {
+            counts.sorted { $0.key < $1.key }.map { Sample($0.value, [(label, "\($0.key)")]) }
+        }
     }
 
     /// The whole text so far.

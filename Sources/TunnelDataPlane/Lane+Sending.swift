@@ -18,7 +18,7 @@ extension Lane {
 
     /// Adds the frame that says why this side closes.
     func putClose(_ notice: CloseNotice) {
-        let payload = notice.payload
+        let payload = notice.bytes
         batch.fill(FrameHeader.byteCount) { FrameHeader(kind: .close, length: payload.count).write(to: &$0) }
         for byte in payload { batch.append(byte) }
     }

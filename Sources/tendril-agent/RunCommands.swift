@@ -1,5 +1,4 @@
 import ArgumentParser
-import ClusterModel
 import CommandSupport
 import NodeAgent
 import NodePlan
@@ -25,11 +24,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try option.load()
-        do {
-            try await NodeAgent.run(configuration)
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
-        }
+        try await awaited(orEndWith: .operatingSystem) { try await NodeAgent.run(configuration) }
     }
 }
 
@@ -56,23 +51,15 @@ struct BootstrapCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try option.load()
         if dryRun { return try await printPlan(configuration) }
-        let failed: (BootstrapPhase, AgentFailure)?
-        do {
-            failed = try await NodeAgent.bootstrap(configuration)
-        } catch {
-            throw Failure(error, exitCode: .operatingSystem)
-        }
+        let failed = try await awaited(orEndWith: .operatingSystem) { try await NodeAgent.bootstrap(configuration) }
         if let (phase, failure) = failed {
             throw Failure(failure, exitCode: Failure.Code(AgentFailure.exitCode(of: phase)))
         }
     }
 
     private func printPlan(_ configuration: AgentConfiguration) async throws {
-        do {
-            for line in try await NodeAgent.dryRun(configuration) { print(line) }
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
-        }
+        let lines = try await awaited(orEndWith: .unavailable) { try await NodeAgent.dryRun(configuration) }
+        for line in lines { print(line) }
     }
 }
 

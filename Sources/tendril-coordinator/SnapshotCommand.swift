@@ -33,7 +33,7 @@ struct StoreOptions: ParsableArguments {
 struct RestorationOptions: ParsableArguments {
     @Option(name: .long, help: "Where etcd's volume is.")
     var volume: String
-    @Option(name: .long, help: "What no other restoration of this etcd is called.")
+    @Option(name: .long, help: "A unique name for this restoration.")
     var restoration: String
 
     var folders: RestoredFolders { RestoredFolders(volume: volume, restoration: restoration) }
@@ -51,20 +51,13 @@ struct UploadCommand: AsyncParsableCommand {
 
     func run() async throws {
         let steps = try store.steps()
-        do {
-            print(try await steps.upload(file, keys: keys))
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
-        }
+        print(try await awaited(orEndWith: .unavailable) { try await steps.upload(file, keys: keys) })
     }
 }
 
 /// The command `tendril-coordinator snapshot download`.
 struct DownloadCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "download",
-        abstract: "Fetch a snapshot."
-    )
+    static let configuration = CommandConfiguration(commandName: "download", abstract: "Fetch a snapshot.")
 
     @OptionGroup var store: StoreOptions
     @Option(name: .long, help: "Where the snapshot is to be.")
@@ -76,11 +69,7 @@ struct DownloadCommand: AsyncParsableCommand {
 
     func run() async throws {
         let steps = try store.steps()
-        do {
-            try await steps.download(key, to: file, size: size)
-        } catch {
-            throw Failure(error, exitCode: .unavailable)
-        }
+        try await awaited(orEndWith: .unavailable) { try await steps.download(key, to: file, size: size) }
     }
 }
 

@@ -99,7 +99,7 @@ struct Follower {
     /// Ends what is shown, with the reason for it, which others may have written.
     private func failure(_ reason: String) -> Failure {
         end()
-        return Failure(TextError(description: PrintableText.make(reason.utf8)), exitCode: .configuration)
+        return Failure(PrintableText.make(reason.utf8), exitCode: .configuration)
     }
 
     /// Follows until the shoot is gone.

@@ -28,7 +28,7 @@ struct Garden {
     func shoot(_ name: String) async throws -> Shoot {
         guard let shoot = try await findShoot(name) else {
             let reason = "there is no shoot \(name) in the project \(project); another project: -n"
-            throw Failure(TextError(description: reason), exitCode: .unavailable)
+            throw Failure(reason, exitCode: .unavailable)
         }
         return shoot
     }
@@ -59,7 +59,7 @@ struct Garden {
         guard !present.isBeingDeleted else {
             let look = "tendril shoot get \(present.name) --watch"
             let reason = "shoot \(present.key) is being deleted; wait until it is gone: \(look)"
-            throw Failure(TextError(description: reason), exitCode: .configuration)
+            throw Failure(reason, exitCode: .configuration)
         }
         let next = try await applied(written.document)
         try judge(next, over: present)
@@ -92,12 +92,11 @@ struct Garden {
         }
     }
 
-    /// Asks the coordinator for something that no field says; the shoot as it is then.
+    /// Asks the coordinator for what no field says, with a snapshot where it is about one; the shoot as it is then.
     @discardableResult
-    func ask(_ name: String, _ operation: ShootOperation) async throws -> Shoot {
-        try await change(
-            name,
-            ["metadata": ["annotations": .object([ShootAnnotation.operation: .string(operation.rawValue)])]]
-        )
+    func ask(_ name: String, _ operation: ShootOperation, snapshot: String? = nil) async throws -> Shoot {
+        var annotations: [String: JSONValue] = [ShootAnnotation.operation: .string(operation.rawValue)]
+        if let snapshot { annotations[ShootAnnotation.snapshot] = .string(snapshot) }
+        return try await change(name, ["metadata": ["annotations": .object(annotations)]])
     }
 }

@@ -27,11 +27,11 @@ struct ShootAccess {
         guard let secret else {
             let state = try await obstacle(name, in: garden) ?? "see how far it is: tendril shoot get \(name) --watch"
             let reason = "shoot \(name) has no kubeconfig yet: \(state)"
-            throw Failure(TextError(description: reason), exitCode: .unavailable)
+            throw Failure(reason, exitCode: .unavailable)
         }
         guard let bytes = secret["kubeconfig"] else {
             let reason = "the Secret \(secretName) holds no kubeconfig"
-            throw Failure(TextError(description: reason), exitCode: .unavailable)
+            throw Failure(reason, exitCode: .unavailable)
         }
         return bytes
     }
@@ -63,7 +63,7 @@ struct ShootStatusOptions: ParsableArguments {
         } catch {
             let obstacle = try await ShootAccess.obstacle(name, in: garden).map { "; \($0)" } ?? ""
             let reason = PrintableText.make("\(error)\(obstacle)".utf8)
-            throw Failure(TextError(description: reason), exitCode: .unavailable)
+            throw Failure(reason, exitCode: .unavailable)
         }
     }
 }

@@ -58,6 +58,24 @@ struct SlotsTests {
         try await holder
     }
 
+    @Test("who does not want to wait for a place goes without, and has one again once it was given back")
+    func unwaited() async throws {
+        let (slots, gate, isHeld) = (Slots(1), Gate(), Gate())
+        async let holder: Void = slots.holding {
+            isHeld.open()
+            try await gate.wait()
+        }
+        try await isHeld.wait()
+        #expect(try await slots.holdingIfFree { true } == nil)
+        gate.open()
+        try await holder
+        await #expect(throws: TaskFailure.self) {
+            _ = try await slots.holdingIfFree { throw TaskFailure(.unknown, "x") }
+        }
+        #expect(try await slots.holdingIfFree { true } == true)
+        #expect(try await slots.holding { true })
+    }
+
     @Test("a place is given back by what fails, also while it waits, and by what is cancelled before its turn")
     func failures() async throws {
         let slots = Slots(1)

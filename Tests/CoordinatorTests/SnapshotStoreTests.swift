@@ -16,6 +16,8 @@ private final class Bucket: Sendable {
     let objects = Guarded<[String: [UInt8]]>([:])
     /// The heads of the requests.
     let heads = Guarded<[String]>([])
+    /// How many bytes are lost of what is put there.
+    let loss = Guarded(0)
     /// What is answered instead, once each.
     let faults = Guarded<[String]>([])
     /// How many objects stand on a page.
@@ -81,7 +83,7 @@ private final class Bucket: Sendable {
         return objects.withLock { objects in
             switch method {
             case "PUT":
-                objects[key] = body
+                objects[key] = Array(body.dropLast(loss.withLock { $0 }))
                 return ("200 OK", [])
             case "DELETE": return (objects.removeValue(forKey: key) == nil ? "404 Not Found" : "204 No Content", [])
             default: return objects[key].map { ("200 OK", $0) } ?? ("404 Not Found", [])
@@ -98,7 +100,7 @@ private final class Bucket: Sendable {
         let start = values["continuation-token"] ?? ""
         let all = objects.withLock { $0 }.filter { $0.key.hasPrefix(values["prefix"] ?? "") && $0.key > start }
             .sorted { $0.key < $1.key }
-        let page = all.prefix(pageSize)
+        let page = all.prefix(min(pageSize, values["max-keys"].flatMap { Int($0) } ?? pageSize))
         let items = page.map { "<Contents><Key>\($0.key)</Key><Size>\($0.value.count)</Size></Contents>" }
         let next = all.count > page.count ? page.last?.key ?? "" : ""
         let token = next.isEmpty ? "" : "<NextContinuationToken>\(next)</NextContinuationToken>"
@@ -205,6 +207,80 @@ struct SnapshotStoreTests {
             #expect(head.contains("Signature=\(expected)"), "\(head)")
             #expect(!head.contains("secret"))
         }
+        withExtendedLifetime(directory) {}
+    }
+
+    /// What the pods do with a bucket.
+    private func steps(_ bucket: Bucket, _ directory: TestDirectory) throws -> SnapshotSteps {
+        for file in [SnapshotStore.File.keyID, .key] { try directory.write(file.rawValue, "AKID\n") }
+        return try SnapshotSteps(
+            endpoint: "http://127.0.0.1:\(bucket.port)",
+            region: "eu1",
+            bucket: "bucket",
+            credentials: directory.path
+        )
+    }
+
+    /// A file of a size that a snapshot may have.
+    private func snapshot(_ directory: TestDirectory) throws -> String {
+        try directory.write("etcd.snapshot", String(repeating: "x", count: 8193))
+    }
+
+    @Test("is asked for nothing but the snapshot itself whether it has all of what was sent")
+    func uploaded() async throws {
+        let (bucket, directory) = (Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        bucket.objects.withLock { objects in
+            for day in 1...9 { objects["\(Self.folder)2025010\(day)T000000Z.snapshot"] = [1] }
+        }
+        let (steps, file) = (try self.steps(bucket, directory), try self.snapshot(directory))
+        let key = try await steps.upload(file, keys: Self.folder)
+        #expect(bucket.objects.withLock { $0[key]?.count } == 8193)
+        let heads = bucket.heads.withLock { $0 }
+        #expect(heads.count == 2 && heads.last?.contains("max-keys=1&") == true, "\(heads)")
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("that keeps less than was sent keeps nothing of it: it would be taken for the newest snapshot")
+    func partly() async throws {
+        let (bucket, directory) = (Bucket(), try TestDirectory())
+        try bucket.begin()
+        defer { bucket.stop() }
+        let (steps, file) = (try self.steps(bucket, directory), try self.snapshot(directory))
+        bucket.loss.withLock { $0 = 1 }
+        await #expect(throws: (any Error).self) { try await steps.upload(file, keys: Self.folder) }
+        #expect(bucket.objects.withLock { $0.isEmpty })
+        let methods = bucket.heads.withLock { $0 }.map { String($0.prefix { $0 != " " }) }
+        #expect(methods == ["PUT", "GET", "DELETE"])
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("of Amazon's is not sent what it refuses: that is said in words", arguments: [(0, true), (1, false)])
+    func tooLarge(_ excess: Int, _ isTaken: Bool) async throws {
+        let directory = try TestDirectory()
+        // A hole has no content.
+        let (file, limit) = (try directory.write("etcd.snapshot", ""), 5 << 30)
+        try #require(truncate(file, limit + excess) == 0)
+        func upload(to endpoint: String) async throws -> Int {
+            let api = MemoryAPI { _ in HTTPResponse(status: 200) }
+            let store = try SnapshotStore(endpoint: endpoint, region: "eu1", bucket: "bucket", transport: api) { name in
+                name == .authorities ? nil : Array("AKID".utf8)
+            }
+            try await store.upload(file, as: "key")
+            return api.bodies("PUT").count
+        }
+        for host in ["s3.eu-central-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"] {
+            do {
+                let sent = try await upload(to: "https://\(host)")
+                #expect(isTaken && sent == 1)
+            } catch {
+                let text = "\(error)"
+                #expect(!isTaken && text.contains("\(limit + excess) bytes") && text.contains("takes \(limit) in one"))
+            }
+        }
+        // Others have other limits.
+        #expect(try await upload(to: "https://amazonaws.com.example:9000") == 1)
         withExtendedLifetime(directory) {}
     }
 

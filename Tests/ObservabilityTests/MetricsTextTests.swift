@@ -13,4 +13,14 @@ struct MetricsTextTests {
                 + "# HELP empty None yet.\n# TYPE empty gauge\n"
         )
     }
+
+    @Test("has counts in the order of what they are counted by")
+    func isOrdered() {
+        var text = MetricsText()
+        text.add("a_total", .counter, "Help.", MetricsText.Sample.each(of: [503: 1, 40: 2], by: "status"))
+        #expect(
+            text.text == "# HELP a_total Help.\n# TYPE a_total counter\n"
+                + "a_total{status=\"40\"} 2\na_total{status=\"503\"} 1\n"
+        )
+    }
 }

@@ -141,6 +141,14 @@ struct CleanUpTests {
         #expect(late.next(.unseen("no"), at: 1301) == .giveUp("its API server does not answer: no"))
         var early = CleanUp(begun: 1000, minutes: 5)
         #expect(early.next(.unseen("no"), at: 10) == .wait)
+        // It is set right, and ends all the same.
+        let working = CleanUp.Sight.seen(isEmpty: false, hasNodes: true)
+        var wrong = CleanUp(begun: 1_000_000_000, minutes: 5)
+        #expect(wrong.next(working, at: 1000) == .wait && wrong.left(at: 1000) == 300)
+        #expect(wrong.next(working, at: 1299) == .wait && wrong.next(working, at: 1300) != .wait)
+        var alone = CleanUp(begun: 1000, minutes: 1440)
+        #expect(alone.next(.unseen("no"), at: 50_000) == .wait && alone.next(.unseen("no"), at: 2000) == .wait)
+        #expect(alone.next(.unseen("no"), at: 2000 + 17_280) != .wait)
         var longer = CleanUp(begun: 1000, minutes: 10)
         #expect(longer.next(.seen(isEmpty: false, hasNodes: true), at: 1301) == .wait)
     }

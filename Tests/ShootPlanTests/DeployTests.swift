@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import NodePlan
 import ShootPlan
 import StrictYAML
 import TendrilCore
@@ -38,6 +39,23 @@ struct DeployTests {
         #expect(ShootRules.problems(shoot) == [] && AWSInfrastructure.problems(shoot.spec) == [])
         #expect(ShootRules.problems(shoot, seed: seed.spec, images: configuration.machineImages) == [])
         #expect(SeedFit.reason(seed, against: shoot, hosted: 0) == nil)
+    }
+
+    @Test("shows what a pool's machines are to be, taken as it is")
+    func nodeConfiguration() throws {
+        let path = Self.root.appending(path: "examples/node-configuration.yaml")
+        let configuration = try StrictDecoder.decode(
+            NodeConfiguration.self,
+            from: Array(try Data(contentsOf: path)),
+            judge: NodeConfigurationRules.problems
+        )
+        // What a unit waits for is there, and a kubelet can be made of it.
+        let files = Set((configuration.spec.files ?? []).map(\.path))
+        for unit in configuration.spec.units ?? [] { #expect(files.isSuperset(of: unit.restartOn ?? [])) }
+        let kubelet = try #require(configuration.spec.kubelet)
+        let host = HostFacts(nodeName: "w1", hierarchy: .v2)
+        let rendered = try KubeletRendering.render(kubelet, runtime: configuration.spec.containerRuntime, on: host)
+        #expect(rendered.unit.content?.contains(kubelet.binary ?? "") == true)
     }
 
     @Test(

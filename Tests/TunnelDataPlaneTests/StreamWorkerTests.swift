@@ -157,7 +157,7 @@ struct StreamWorkerTests {
         let (harness, peer) = try Self.pair(side, rules)
         _ = try Self.say([RawPeer.open(1, StreamTarget.apiServer.bytes)], to: harness, from: peer)
         #expect(harness.worker.streamCounters[.active] == 1)
-        try peer.write(RawPeer.frame(6, CloseNotice(reason).payload))
+        try peer.write(RawPeer.frame(6, CloseNotice(reason).bytes))
         _ = peer.flush()
         for _ in 0..<20 where harness.ends.isEmpty { _ = harness.worker.turn(isWaiting: false) }
         guard case .closed? = harness.ends.first else {
@@ -187,7 +187,7 @@ struct StreamWorkerTests {
         peers.removeLast()
         for _ in 0..<20 where crew[1].ends.isEmpty { _ = crew[1].worker.turn(isWaiting: false) }
         #expect(crew[1].ends.count == 1 && crew[1].worker.streamCounters[.active] == 1)
-        try peers[0].write(RawPeer.frame(6, CloseNotice(.shuttingDown).payload))
+        try peers[0].write(RawPeer.frame(6, CloseNotice(.shuttingDown).bytes))
         _ = peers[0].flush()
         for _ in 0..<20 where crew[0].ends.isEmpty { _ = crew[0].worker.turn(isWaiting: false) }
         #expect(crew[0].ends.count == 1)

@@ -134,7 +134,7 @@ struct HostileClientTests {
             return
         }
         let said = try peer.frames().filter { $0.kind == 6 }.map(\.payload)
-        #expect(said == [CloseNotice(.protocolViolation, violation.rawValue).payload])
+        #expect(said == [CloseNotice(.protocolViolation, violation.rawValue).bytes])
     }
 
     @Test("tells control code once that a peer is about to end, however often the peer says so")
@@ -165,7 +165,7 @@ struct HostileClientTests {
         }
         #expect(notice.reason == .expired)
         let said = try expiring.frames().filter { $0.kind == 6 }.map(\.payload)
-        #expect(said == [notice.payload])
+        #expect(said == [notice.bytes])
         #expect(try peer.frames().allSatisfy { $0.kind != 6 })
     }
 

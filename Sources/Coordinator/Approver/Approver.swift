@@ -16,16 +16,13 @@ package final class Approver: Sendable {
         package var failures: UInt64 = 0
     }
 
-    /// How long a token lives at most after its certificate was issued, in seconds.
-    private static let longestJoin: UInt64 = 600
-
     private let client: KubernetesClient
     private let cluster: String
     private let authority: RequestAuthority
     private let nodeNetworks: [IPPrefix]
     private let logger: Logger
     private let records: MachineRecords
-    private let grace: Nanoseconds
+    private let tokens: JoinTokens
     private let kept = Guarded(Counts())
     /// The requests that are being judged: what is written of them comes back as events.
     private let underWay = Guarded<Set<String>>([])
@@ -48,8 +45,9 @@ package final class Approver: Sendable {
         grace: Nanoseconds = .milliseconds(3500)
     ) {
         (self.client, self.cluster, self.authority) = (client, cluster, authority)
-        (self.nodeNetworks, self.logger, self.grace) = (nodeNetworks, logger, grace)
+        (self.nodeNetworks, self.logger) = (nodeNetworks, logger)
         records = MachineRecords(client: client)
+        tokens = JoinTokens(client: client, logger: logger, grace: grace)
     }
 
     package var counts: Counts { kept.withLock { $0 } }
@@ -88,7 +86,7 @@ package final class Approver: Sendable {
         // What Kubernetes signs needs nothing more of us once it is approved.
         let isDone = request.status?.certificate != nil || (signer.isKubelet && request.condition("Approved") != nil)
         if !isDone, !(await judgeAgainAndAgain(request)) { return }
-        if signer == .agent { await retireToken(of: request) }
+        if signer == .agent { await tokens.retire(of: request) }
     }
 
     private func judgeAgainAndAgain(_ first: CertificateSigningRequest) async -> Bool {
@@ -120,7 +118,7 @@ package final class Approver: Sendable {
         }
         var facts = ApprovalCase(object, request, cluster: cluster, now: Clock.unixTime())
         facts.nodeNetworks = nodeNetworks
-        facts.token = try await token(object.spec.username ?? "")
+        facts.token = try await tokens.find(object.spec.username ?? "")
         var version: String?
         if let machine = facts.machine, NodeName.isValid(machine) {
             let found = try await records.find(machine)
@@ -173,41 +171,6 @@ package final class Approver: Sendable {
             uri: identity.agentURI,
             lifetime: ApprovalRules.agentLifetime
         )
-    }
-
-    /// Makes a token void that one machine's certificate was issued for: one token, one certificate.
-    ///
-    /// The machine has some seconds to fetch it. One that is stopped meanwhile fetches it when it comes again, and has no
-    /// other way; a token that allows to rejoin would get another certificate for somebody else meanwhile.
-    private func retireToken(of request: CertificateSigningRequest) async {
-        let user = request.spec.username ?? ""
-        guard request.spec.signerName == Signer.agent.rawValue, user.hasPrefix(BootstrapToken.userPrefix) else {
-            return
-        }
-        do throws(APIError) {
-            guard let token = try await token(user), let machine = token.machine else { return }
-            let issued = request.condition("Approved")?.lastUpdateTime.flatMap(KubernetesTime.seconds)
-            let limit = (issued ?? Clock.unixTime()) + Self.longestJoin
-            try? await Task.sleep(grace)
-            if !token.allowsRejoin { await awaitMachine(machine, until: limit) }
-            // Whoever judges next begins again.
-            if Task.isCancelled { return }
-            let name = BootstrapToken.secretName(id: token.id)
-            try await client.delete(KubernetesSecret.self, name, namespace: TendrilAPI.namespace)
-            logger.info("token used up", metadata: ["token": "\(token.id)"])
-        } catch {
-            logger.warning("cannot make a token void", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    /// Waits until a machine was seen with its certificate, at most until a moment in seconds since 1970.
-    private func awaitMachine(_ machine: String, until limit: UInt64) async {
-        while Clock.unixTime() < limit, !Task.isCancelled {
-            let phase = (try? await client.find(NodeBootstrap.self, machine))??.status?.phase
-            // What comes later it says as itself.
-            if let phase, ![.preflight, .trust, .authenticate, .identity].contains(phase) { return }
-            try? await Task.sleep(.seconds(2))
-        }
     }
 
     private func sign(
@@ -284,14 +247,6 @@ package final class Approver: Sendable {
         let result = try await client.replace(decided, subresource: "approval")
         if condition.type == "Approved" { kept.withLock { $0.approved[object.spec.signerName, default: 0] += 1 } }
         return result
-    }
-
-    private func token(_ user: String) async throws(APIError) -> TokenGrant? {
-        guard user.hasPrefix(BootstrapToken.userPrefix) else { return nil }
-        let name = BootstrapToken.secretName(id: String(user.dropFirst(BootstrapToken.userPrefix.count)))
-        return try await client.find(KubernetesSecret.self, name, namespace: TendrilAPI.namespace).flatMap(
-            TokenGrant.init
-        )
     }
 
     private func fillInNodes(_ facts: inout ApprovalCase, _ machine: String) async throws(APIError) {

@@ -135,11 +135,8 @@ enum ApproverMetrics {
         func add(_ name: String, _ help: String, _ samples: [MetricsText.Sample]) {
             text.add("tendril_approver_\(name)", .counter, help, samples)
         }
-        func samples(_ label: String, _ values: [String: UInt64]) -> [MetricsText.Sample] {
-            values.sorted { $0.key < $1.key }.map { .init($0.value, [(label, $0.key)]) }
-        }
-        add("approved_total", "Requests approved.", samples("signer", counts.approved))
-        add("denied_total", "Requests denied.", samples("reason", counts.denied))
+        add("approved_total", "Requests approved.", MetricsText.Sample.each(of: counts.approved, by: "signer"))
+        add("denied_total", "Requests denied.", MetricsText.Sample.each(of: counts.denied, by: "reason"))
         add("alarms_total", "Denied requests that somebody should look at.", [.init(counts.alarms)])
         add("failures_total", "Attempts to judge that failed.", [.init(counts.failures)])
         return text.text

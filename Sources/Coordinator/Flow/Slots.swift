@@ -19,15 +19,26 @@ package final class Slots: Sendable {
     private func take() async {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
-                if state.free > 0 {
-                    state.free -= 1
-                    return true
-                }
+                if Self.take(&state) { return true }
                 state.waiting.append(continuation)
                 return false
             }
             if isFree { continuation.resume() }
         }
+    }
+
+    /// Takes a place where one is free; whether it was.
+    private static func take(_ state: inout State) -> Bool {
+        guard state.free > 0 else { return false }
+        state.free -= 1
+        return true
+    }
+
+    /// Does something in a place of its own where one is free just now; `nil` where none is.
+    package func holdingIfFree<Value>(_ body: () async throws -> Value) async throws -> Value? {
+        guard state.withLock({ Self.take(&$0) }) else { return nil }
+        defer { give() }
+        return try await Self.$held.withValue(self, operation: body)
     }
 
     /// Does something in a place of its own, which is given back whatever comes of it.

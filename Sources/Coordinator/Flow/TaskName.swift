@@ -36,6 +36,8 @@ package enum TaskName {
     static let secrets = "secrets"
     /// What makes snapshots of the store.
     package static let snapshots = "snapshots"
+    /// The Job that puts a snapshot in place, begun.
+    package static let restorationJob = "restoration-job"
     /// A snapshot in the place of what the store has.
     package static let restoration = "restoration"
     /// The wait for nodes.

@@ -22,6 +22,8 @@ package struct CoordinatorEnvironment: Sendable {
     let slots: Slots
     /// Bounds how many shoots are looked at, at the same time: so many connections are followed at once.
     let looks = Slots(48)
+    /// Bounds how many ask the store of snapshots at the same time; who finds no place there looks another time.
+    let stores = Slots(16)
     package let counts: CoordinatorCounts
     /// The own seed as it was last heard of.
     let ownSeed = Guarded<Seed?>(nil)

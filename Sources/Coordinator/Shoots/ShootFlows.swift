@@ -62,7 +62,7 @@ package enum ShootFlows {
         ]
         let found = isKnown ? [] : beginnings(work)
         return found + stopping.map { RestorationTask.preparing($0, work, restoration) }
-            + [RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)]
+            + RestorationTask.make(work, restoration, after: [TaskName.etcd], grace: grace)
     }
 
     /// What people come with, while all else waits for the maintenance window.

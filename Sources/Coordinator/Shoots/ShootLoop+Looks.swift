@@ -95,24 +95,30 @@ extension ShootLoop {
             return
         }
         let period = Nanoseconds.seconds(UInt64(min(max(settings.intervalMinutes, 1), 1440)) * 15)
-        if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true {
-            lastSnapshotLook = Clock.now()
-            do {
-                let wanted = records.restoration.flatMap { $0.phase.isOver ? nil : $0.snapshot }
-                let there = try await environment.looks.holding {
-                    try await ShootSnapshots(work)?.keep(sparing: wanted) ?? []
-                }
-                try await tellSnapshots(work, there.prefix(SnapshotPlan.told).map(\.told))
-            } catch {
-                logger.warning("cannot look at the snapshots", metadata: ["reason": "\(error)"])
-            }
-        }
+        if lastSnapshotLook.map({ Clock.now() >= $0 + period }) ?? true { await lookAtSnapshots(work, records) }
         let now = Clock.unixTime()
         let times = (shoot.status?.snapshots ?? []).compactMap { KubernetesTime.seconds($0.time) }
         let isOverdue = made.begun.map {
             SnapshotPlan.isOverdue(since: times + [$0], every: settings.intervalMinutes, at: now)
         }
         environment.counts.saw(isWithoutSnapshot: isOverdue ?? false, of: work.shoot.key)
+    }
+
+    private func lookAtSnapshots(_ work: ShootWork, _ records: FlowRecords) async {
+        let wanted = records.restoration.flatMap { $0.phase.isOver ? nil : $0.snapshot }
+        do {
+            // A store that hangs holds up few, and none of those who do not ask it.
+            let there: [StoredSnapshot]? = try await environment.stores.holdingIfFree {
+                try await ShootSnapshots(work)?.keep(sparing: wanted) ?? []
+            }
+            guard let there else { return }
+            try await tellSnapshots(work, there.prefix(SnapshotPlan.told).map(\.told))
+        } catch {
+            // What was cut short is looked at again.
+            guard !Task.isCancelled else { return }
+            logger.warning("cannot look at the snapshots", metadata: ["reason": "\(error)"])
+        }
+        lastSnapshotLook = Clock.now()
     }
 
     private func tellSnapshots(_ work: ShootWork, _ snapshots: [ShootStatus.Snapshot]) async throws {

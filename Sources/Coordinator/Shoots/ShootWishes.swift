@@ -48,7 +48,7 @@ struct ShootWishes: Sendable {
                 try await acknowledge(shoot)
                 return operation
             }
-            refusal = await restore(work, &records)
+            refusal = try await restore(work, &records)
         }
         if let refusal {
             logger.warning("refused", metadata: ["operation": "\(text.prefix(63))", "reason": "\(refusal)"])
@@ -82,7 +82,7 @@ struct ShootWishes: Sendable {
     }
 
     /// Begins the restoration that a shoot's annotations ask for, in what is remembered alone; why not, or `nil`.
-    private func restore(_ work: ShootWork, _ records: inout FlowRecords) async -> String? {
+    private func restore(_ work: ShootWork, _ records: inout FlowRecords) async throws -> String? {
         let (last, now) = (records.restoration, Clock.unixTime())
         let asked = work.shoot.metadata.annotations?[ShootAnnotation.snapshot]
         let next: Restoration?
@@ -99,6 +99,8 @@ struct ShootWishes: Sendable {
             }
             if let next { try await RestorationTask.rehearse(work, next) }
         } catch {
+            // Who is cut short by something newer, or by another coordinator, has refused nothing.
+            try Task.checkCancellation()
             return "\(error)"
         }
         records.restoration = next

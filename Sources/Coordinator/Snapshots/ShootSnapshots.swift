@@ -1,6 +1,7 @@
 internal import ClusterModel
 internal import KubernetesClient
 internal import LinuxSystem
+internal import Logging
 internal import ShootPlan
 internal import TendrilCore
 
@@ -8,6 +9,8 @@ internal import TendrilCore
 struct ShootSnapshots: Sendable {
     /// So many are removed at a time, for others wait to be looked at.
     private static let batch = 100
+    /// No other one is removed after so long, for the same reason.
+    private static let patience = Nanoseconds.seconds(10)
 
     let settings: Seed.Snapshots
     /// What the keys of the shoot's snapshots begin with.
@@ -37,7 +40,7 @@ struct ShootSnapshots: Sendable {
     /// Gives the shoot's pods the access key as it is now, and removes the snapshots that are too many.
     ///
     /// - Parameter wanted: the name of one that stays in any case.
-    /// - Returns: those that stay, the newest first.
+    /// - Returns: those that stay, the newest first; what cannot be removed is tried again another time.
     /// - Throws: where seed or store do not answer as they should.
     func keep(sparing wanted: String?) async throws -> [StoredSnapshot] {
         let secret = try await credentials()
@@ -45,8 +48,22 @@ struct ShootSnapshots: Sendable {
         let store = try store(secret)
         let all = try await store.list(folder)
         let surplus = SnapshotPlan.surplus(all, keep: settings.keep, at: Clock.unixTime()).filter { $0.name != wanted }
-        for old in surplus.prefix(Self.batch) where work.mayWrite() { try await store.delete(old.key) }
+        await remove(surplus, from: store)
         return Set(all).subtracting(surplus).sorted { $0.time > $1.time }
+    }
+
+    /// Removes some, in no order: one that cannot be removed keeps neither the others from their turn, nor anybody from hearing
+    /// which there are.
+    private func remove(_ surplus: [StoredSnapshot], from store: SnapshotStore) async {
+        let deadline = Clock.now() + Self.patience
+        do {
+            for old in surplus.shuffled().prefix(Self.batch) where work.mayWrite() && Clock.now() < deadline {
+                try await store.delete(old.key)
+            }
+        } catch {
+            guard !Task.isCancelled else { return }
+            work.logger.warning("cannot remove old snapshots", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Gives the shoot's pods the access key as it is now.

@@ -22,6 +22,8 @@ package struct SnapshotStore: Sendable {
     private static let pages = 100
 
     private let url: String
+    /// How large what is sent may be, in bytes, where that is known.
+    private let limit: Int?
     private let security: HTTPSecurity
     private let transport: any HTTPTransport
 
@@ -54,6 +56,7 @@ package struct SnapshotStore: Sendable {
         let key = Secret(try text(.key))
         let authorities = try file(.authorities)
         url = "\(endpoint)/\(bucket)"
+        limit = SnapshotRules.uploadLimit(endpoint)
         security = HTTPSecurity(
             trust: authorities.map { HTTPSecurity.Trust.bundle($0) } ?? .system,
             credential: .awsSignature(region: region, service: "s3", keyID: keyID, key: key)
@@ -73,16 +76,19 @@ package struct SnapshotStore: Sendable {
             // Sorted, and with nothing left to encode: so it is signed as it is sent.
             var query = "list-type=2&max-keys=1000&prefix=\(ResourceKind.encoded(folder))"
             if let token { query = "continuation-token=\(ResourceKind.encoded(token))&\(query)" }
-            let request = HTTPRequest(.get, "\(url)?\(query)", timeout: .seconds(30), bodyLimit: SnapshotListing.limit)
-            let response = try await ask(request, "list \(folder)")
-            guard let page = SnapshotListing(response.body) else {
-                throw TextFailure("list \(folder): the store's answer is no listing")
-            }
+            let page = try await page(query, "list \(folder)")
             found += page.items.compactMap { StoredSnapshot(key: $0.key, size: $0.size, in: folder) }
             token = page.token
             if token == nil { return found }
         }
         throw TextFailure("list \(folder): there are more than \(Self.pages) pages of objects")
+    }
+
+    /// How large an object is that the store has, in bytes; `nil` where it has none of this key.
+    package func size(of key: String) async throws -> Int? {
+        // Of all keys that begin so it is the first.
+        let page = try await page("list-type=2&max-keys=1&prefix=\(ResourceKind.encoded(key))", "look for \(key)")
+        return page.items.first { $0.key == key }?.size
     }
 
     /// Removes an object; one that is not there is removed already.
@@ -91,7 +97,18 @@ package struct SnapshotStore: Sendable {
     }
 
     /// Puts a file there, which is read while it is sent; what the store acknowledges it has as a whole.
+    ///
+    /// - Parameters:
+    ///   - path: the file.
+    ///   - key: what it is to be called there.
+    /// - Throws: where the store does not take it; what is too large for it is not sent.
     package func upload(_ path: String, as key: String) async throws {
+        if let limit, let size = FileStamp.size(of: path), size > limit {
+            let remedy = "make the database smaller: defrag it, or delete objects"
+            throw TextFailure(
+                "upload \(key): the snapshot has \(size) bytes, and the store takes \(limit) in one request; \(remedy)"
+            )
+        }
         let request = HTTPRequest(
             .put,
             place(key),
@@ -126,6 +143,15 @@ package struct SnapshotStore: Sendable {
     private func place(_ key: String) -> String {
         // Keys are made of characters that stand for themselves.
         "\(url)/\(key)"
+    }
+
+    /// One page of the list of objects.
+    private func page(_ query: String, _ what: String) async throws -> SnapshotListing {
+        let request = HTTPRequest(.get, "\(url)?\(query)", timeout: .seconds(30), bodyLimit: SnapshotListing.limit)
+        guard let page = SnapshotListing(try await ask(request, what).body) else {
+            throw TextFailure("\(what): the store's answer is no listing")
+        }
+        return page
     }
 
     private func ask(_ request: HTTPRequest, _ what: String, alsoMissing: Bool = false) async throws -> HTTPResponse {

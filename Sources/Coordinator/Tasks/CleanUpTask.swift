@@ -96,10 +96,9 @@ enum CleanUpTask {
     /// Begins, or goes on where another coordinator has begun: what it waits for is bounded whoever waits.
     private static func begin(_ work: ShootWork, _ minutes: UInt64) async throws -> CleanUp {
         let notebook = Notebook(seed: work.seed, namespace: work.namespace, name: "tendril-clean-up")
-        if let begun = try await notebook.read().entry(key, as: [String: UInt64].self)?[field] {
-            return CleanUp(begun: begun, minutes: minutes)
-        }
-        let now = Clock.unixTime()
+        let (noted, now) = (try await notebook.read().entry(key, as: [String: UInt64].self)?[field], Clock.unixTime())
+        // One that lies ahead was noted by a clock that was wrong, and would have each that comes later begin anew.
+        if let noted, noted <= now { return CleanUp(begun: noted, minutes: minutes) }
         if let complaint = CleanUp.complaint(about: work.shoot) {
             await work.tell("CleanUpMinutesUnclear", complaint, isWarning: true)
         }

@@ -6,46 +6,67 @@ internal import TendrilCore
 
 /// Puts a snapshot in the place of what etcd has, while nothing of the control plane runs.
 enum RestorationTask {
-    /// The task.
+    /// The tasks: one makes the Job, and the other waits for its end.
+    ///
+    /// By what is written down of the first whoever comes later knows that there was a Job: where somebody has removed it meanwhile,
+    /// no other one is made.
     ///
     /// - Parameters:
     ///   - work: of the shoot.
     ///   - restoration: which snapshot.
     ///   - after: the names of the tasks that have stopped everything.
     ///   - grace: how long an API server may go on that was told to end: its Deployment does not count it any more.
-    /// - Returns: it.
+    /// - Returns: them.
     static func make(
         _ work: ShootWork,
         _ restoration: Restoration,
         after: [String],
         grace: Nanoseconds
-    ) -> ShootTask {
-        ShootTask(
-            name: TaskName.restoration,
-            title: "Putting the snapshot \(restoration.snapshot) in place",
-            after: after,
-            isWaiting: true,
-            inputs: { _ in ["begun": .string("\(restoration.startTime)")] },
-            perform: { _ in
-                let name = SnapshotJobs.name(of: restoration)
-                let path = try Self.path(work, restoration)
-                try await begin(work, restoration, path, grace)
-                do {
-                    // Somewhat longer than it may take itself.
-                    try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
-                        guard let job = try await work.seed.findDocument(path) else {
-                            throw TaskFailure(.restore, "the Job \(name) was removed")
-                        }
-                        return try judge(job, name, work)
-                    }
-                } catch let failure as TaskFailure where failure.code == .restore {
-                    // Before 1.31 a Job has failed while its pod has yet to end, which takes a second.
-                    try await Task.sleep(lastBreath)
-                    throw failure
+    ) -> [ShootTask] {
+        let inputs: JSONValue = ["begun": .string("\(restoration.startTime)")]
+        return [
+            ShootTask(
+                name: TaskName.restorationJob,
+                title: "Beginning to restore the snapshot \(restoration.snapshot)",
+                after: after,
+                isWaiting: true,
+                inputs: { _ in inputs },
+                perform: { _ in
+                    try await begin(work, restoration, grace)
+                    return [:]
                 }
-                return [:]
+            ),
+            ShootTask(
+                name: TaskName.restoration,
+                title: "Putting the snapshot \(restoration.snapshot) in place",
+                after: [TaskName.restorationJob],
+                isWaiting: true,
+                inputs: { _ in inputs },
+                perform: { _ in
+                    try await wait(work, restoration)
+                    return [:]
+                }
+            ),
+        ]
+    }
+
+    /// Waits for the end of the Job.
+    private static func wait(_ work: ShootWork, _ restoration: Restoration) async throws {
+        let name = SnapshotJobs.name(of: restoration)
+        let path = try Self.path(work, restoration)
+        do {
+            // Somewhat longer than it may take itself.
+            try await Waiting.untilWell(.seconds(1500), every: .seconds(1), for: "the Job \(name)") {
+                guard let job = try await work.seed.findDocument(path) else {
+                    throw TaskFailure(.restore, "the Job \(name) was removed")
+                }
+                return try judge(job, name, work)
             }
-        )
+        } catch let failure as TaskFailure where failure.code == .restore {
+            // Before 1.31 a Job has failed while its pod has yet to end, which takes a second.
+            try await Task.sleep(lastBreath)
+            throw failure
+        }
     }
 
     /// A task that stops something before: what the seed refuses for good ends the restoration, as long as there is no Job.
@@ -104,15 +125,10 @@ enum RestorationTask {
 
     /// Makes the Job, if there is none; what keeps it from being made does not keep the control plane from starting with the data of
     /// before.
-    private static func begin(
-        _ work: ShootWork,
-        _ restoration: Restoration,
-        _ path: String,
-        _ grace: Nanoseconds
-    ) async throws {
+    private static func begin(_ work: ShootWork, _ restoration: Restoration, _ grace: Nanoseconds) async throws {
         do {
             // What its pods are made from cannot be changed any more; another release may have begun it.
-            guard try await work.seed.findDocument(path) == nil else { return }
+            guard try await work.seed.findDocument(try path(work, restoration)) == nil else { return }
             try await Task.sleep(grace)
             let snapshots = try restoration.isBack ? nil : ShootSnapshots(work)
             try await snapshots?.share()

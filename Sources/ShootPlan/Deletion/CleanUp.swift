@@ -30,7 +30,7 @@ package struct CleanUp: Sendable {
     /// And for this part of the whole time: whoever waits for long endures that a node is exchanged.
     private static let share: UInt64 = 5
 
-    private let begun: UInt64
+    private var begun: UInt64
     private let minutes: UInt64
     /// Since when nobody could take anything away.
     private var helpless: UInt64?
@@ -74,6 +74,9 @@ package struct CleanUp: Sendable {
 
     /// Takes what is seen, and says what follows; `now` in seconds since 1970.
     package mutating func next(_ sight: Sight, at now: UInt64) -> Step {
+        // What lies ahead was said by a clock that was wrong: it would be waited for until then, and as long again.
+        begun = min(begun, now)
+        helpless = helpless.map { min($0, now) }
         let reason: String
         switch sight {
         case .seen(isEmpty: true, hasNodes: _): return .done
@@ -96,6 +99,6 @@ package struct CleanUp: Sendable {
         return Self.seconds(since: since, at: now) >= most ? .giveUp(reason) : .wait
     }
 
-    /// A clock that goes back counts as one that stands.
+    /// A moment ahead counts as now.
     private static func seconds(since moment: UInt64, at now: UInt64) -> UInt64 { now > moment ? now - moment : 0 }
 }

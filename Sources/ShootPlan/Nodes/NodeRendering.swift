@@ -24,6 +24,8 @@ package enum NodeRendering {
     private static let containerd = "/etc/containerd/config.toml"
     private static let network = "/etc/cni/tendril.conflist.template"
     private static let tunnel = "/etc/tendril-vpn"
+    /// The link's unit.
+    static let tunnelUnit = "tendril-vpn.service"
 
     /// The configuration of a pool.
     ///
@@ -63,8 +65,8 @@ package enum NodeRendering {
         spec.units = [
             .init(name: NodeConfiguration.ContainerRuntime.defaultUnit, restartOn: [containerd, network]),
             .init(
-                name: "tendril-vpn.service",
-                content: tunnelUnit(image),
+                name: tunnelUnit,
+                content: tunnelService(image),
                 enabled: true,
                 restartOn: ["\(tunnel)/client.json"]
             ),
@@ -173,7 +175,7 @@ package enum NodeRendering {
     }
 
     /// The link's unit; when it is to end new streams take other nodes' links, and those that are open have some time.
-    private static func tunnelUnit(_ image: MachineImage) -> String {
+    private static func tunnelService(_ image: MachineImage) -> String {
         """
         [Unit]
         Description=Tendril's link to the control plane

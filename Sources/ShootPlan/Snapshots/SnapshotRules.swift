@@ -46,6 +46,14 @@ package enum SnapshotRules {
         return Endpoint.isHostName(rest) || IPAddress(rest)?.family == .v4 ? 443 : nil
     }
 
+    /// How large a snapshot may be that is sent in one request, in bytes; `nil` for other stores than Amazon's, which have limits of
+    /// their own (Amazon S3 User Guide, "Uploading objects").
+    package static func uploadLimit(_ endpoint: String) -> Int? {
+        let host = endpoint.dropFirst("https://".count).prefix { $0 != ":" }.lowercased()
+        guard [".amazonaws.com", ".amazonaws.com.cn"].contains(where: { host.hasSuffix($0) }) else { return nil }
+        return 5 << 30
+    }
+
     /// Whether a text is of lower-case letters, digits, hyphens and, where they may be, single dots between them.
     private static func isLabels(_ text: String, _ count: ClosedRange<Int>, dots: Bool = false) -> Bool {
         guard count.contains(text.utf8.count) else { return false }

@@ -88,7 +88,7 @@ final class ClientControl: ControlCore.Delegate {
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         guard let (link, lane) = greeting.target else { return }
         if let refusal = refusal(of: introduction, by: greeting, on: link, at: now) {
-            if let notice = refusal.notice { try? greeting.send(.close, notice.payload) }
+            if let notice = refusal.notice { try? greeting.send(.close, notice.bytes) }
             return giveUp(link, lane, refusal.reason, wasElsewhere: refusal.wasElsewhere, at: now)
         }
         let generation = core.takeGeneration()

@@ -135,7 +135,7 @@ final class Greeting {
         } catch let failure as Failure {
             return .failed(failure)
         } catch let violation as ProtocolViolation {
-            try? send(.close, CloseNotice(.protocolViolation, violation.rawValue).payload)
+            try? send(.close, CloseNotice(.protocolViolation, violation.rawValue).bytes)
             return .failed(Failure(result: "protocol", reason: violation.rawValue))
         } catch let error as TLSError {
             return .failed(Failure(result: "tls", reason: error.description))
@@ -233,7 +233,7 @@ final class Greeting {
     }
 
     private func refuse(_ reason: String) throws {
-        try? send(.close, CloseNotice(.wrongIdentity).payload)
+        try? send(.close, CloseNotice(.wrongIdentity).bytes)
         throw Failure(result: "identity", reason: reason)
     }
 

@@ -56,7 +56,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     func introduced(_ greeting: Greeting, _ introduction: Greeting.Introduction, at now: MonotonicTime) {
         let name = introduction.identity.name
         guard core.stillTrusts(introduction.certificate, of: greeting) else {
-            try? greeting.send(.close, CloseNotice(.notAuthorised).payload)
+            try? greeting.send(.close, CloseNotice(.notAuthorised).bytes)
             core.count("revoked")
             return
         }
@@ -96,7 +96,7 @@ final class ServerControl: ControlCore.Delegate, EgressDoor.Guide {
     }
 
     private func refuse(_ greeting: Greeting, _ name: String, _ notice: CloseNotice, at now: MonotonicTime) {
-        try? greeting.send(.close, notice.payload)
+        try? greeting.send(.close, notice.bytes)
         core.count("refused")
         core.limiter.log(
             "client refused",

@@ -49,7 +49,7 @@ enum Metrics {
             "tendril_vpn_handshakes_total",
             .counter,
             "Connections by what became of them.",
-            state.handshakes.sorted { $0.key < $1.key }.map { Sample($0.value, [("result", $0.key)]) }
+            Sample.each(of: state.handshakes, by: "result")
         )
         text.add(
             "tendril_vpn_visitors",
@@ -67,7 +67,7 @@ enum Metrics {
             "tendril_vpn_reloads_total",
             .counter,
             "Reloads of certificates and keys by result.",
-            state.reloads.sorted { $0.key < $1.key }.map { Sample($0.value, [("result", $0.key)]) }
+            Sample.each(of: state.reloads, by: "result")
         )
         text.add(
             "tendril_vpn_certificate_expiry_seconds",
@@ -190,7 +190,7 @@ enum Metrics {
             "tendril_vpn_egress_refusals_total",
             .counter,
             "Answers to CONNECT other than 200, by status.",
-            state.egressRefusals.sorted { $0.key < $1.key }.map { Sample($0.value, [("status", "\($0.key)")]) }
+            Sample.each(of: state.egressRefusals, by: "status")
         )
         text.add(
             "tendril_vpn_stream_failovers_total",

@@ -95,8 +95,7 @@ extension Lane {
     private func putInPlace(_ stream: Stream, from offset: Int, atMost allowed: Int) throws(TLSError) -> Int? {
         let heads = FrameHeader.byteCount + StreamFrame.dataHead
         guard allowed > Self.sharingLimit,
-            let run = stream.outbox.framed(from: offset, atMost: allowed, head: heads), let start = run.baseAddress,
-            run.count > Self.sharingLimit
+            let run = stream.outbox.framed(from: offset, atMost: allowed, head: heads), let start = run.baseAddress
         else { return nil }
         let memory = start.assumingMemoryBound(to: UInt8.self)
         var header = MutableSpan<UInt8>(_unsafeStart: memory, count: FrameHeader.byteCount)

@@ -36,7 +36,7 @@ struct DownCommand: AsyncParsableCommand {
         try await installer.remove(try SeedInstallation.base(), seed: seed)
     }
 
-    private func refusal(_ text: String) -> Failure { Failure(TextError(description: text), exitCode: .configuration) }
+    private func refusal(_ text: String) -> Failure { Failure(text, exitCode: .configuration) }
 }
 
 extension SeedInstallation {

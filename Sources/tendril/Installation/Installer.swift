@@ -149,7 +149,7 @@ struct Installer {
         while let reason = try await reason() {
             guard Clock.now() < deadline else {
                 let text = "waited \(Self.patience.seconds) s until \(what): \(reason)"
-                throw Failure(TextError(description: text), exitCode: .unavailable)
+                throw Failure(text, exitCode: .unavailable)
             }
             try await Task.sleep(.milliseconds(500))
         }

@@ -60,7 +60,7 @@ struct UpCommand: AsyncParsableCommand {
             guard problems.isEmpty else { throw ConfigurationError(problems) }
             return written
         } catch {
-            throw Failure(TextError(description: "\(seed): \(error)"), exitCode: .configuration)
+            throw Failure("\(seed): \(error)", exitCode: .configuration)
         }
     }
 
@@ -80,7 +80,7 @@ struct UpCommand: AsyncParsableCommand {
                 replicas: replicas
             )
         } catch {
-            throw Failure(TextError(description: "\(config): \(error)"), exitCode: .configuration)
+            throw Failure("\(config): \(error)", exitCode: .configuration)
         }
     }
 }

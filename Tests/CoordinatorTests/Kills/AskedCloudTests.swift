@@ -12,6 +12,7 @@ struct AskedCloudTests {
     private static let namespace = "/api/v1/namespaces/\(World.home)"
     private static let credentials = "/api/v1/namespaces/demo/secrets/aws"
     private static let server = "/apis/apps/v1/namespaces/\(World.home)/deployments/kube-apiserver"
+    private static let node = "/api/v1/nodes/ip-10-250-0-9"
     private static let network = ["network plan", "machines plan"]
 
     /// What may be so when everything is looked at.
@@ -21,6 +22,7 @@ struct AskedCloudTests {
         case reconcile
         case retry
         case lostMachine
+        case lostNode
         case silentAPI
         case otherKey
         case otherProgram
@@ -72,32 +74,43 @@ struct AskedCloudTests {
         ]
     }
 
+    /// A workspace for a cloud whose machines have these addresses.
+    private static func workspace(_ addresses: JSONValue = []) throws -> TestDirectory {
+        let directory = try TestDirectory()
+        let outputs: JSONValue = [
+            "subnets": ["value": ["s"]], "securityGroup": ["value": "g"], "addresses": ["value": addresses],
+            "desired": ["value": [:]], "groups": ["value": [:]], "machines": ["value": [:]],
+            "instances": ["value": [:]],
+        ]
+        try directory.write("outputs", try CanonicalJSON.text(outputs))
+        return directory
+    }
+
+    /// For which parts it was asked there, in order.
+    private static func runs(in directory: TestDirectory) -> [String] {
+        let runs = (try? String(contentsOfFile: "\(directory.path)/runs", encoding: .utf8)) ?? ""
+        return runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }
+    }
+
     /// Has a coordinator do what is to be done.
     ///
     /// - Parameters:
     ///   - world: in which there is something to do.
     ///   - settings: of the coordinator.
+    ///   - addresses: of the machines that the cloud has.
     /// - Returns: what was run for which part, the world that it has become, and how that came.
     /// - Throws: where it is not done, or there is something to complain about.
     private static func granted(
         in world: World,
-        with settings: JSONValue
+        with settings: JSONValue,
+        addresses: JSONValue = []
     ) async throws -> (runs: [String], world: World, moments: [WorldServer.Moment]) {
-        let directory = try TestDirectory()
-        let outputs: JSONValue = [
-            "subnets": ["value": ["s"]], "securityGroup": ["value": "g"], "addresses": ["value": []],
-            "desired": ["value": [:]], "groups": ["value": [:]], "machines": ["value": [:]],
-            "instances": ["value": [:]],
-        ]
-        try directory.write("outputs", try CanonicalJSON.text(outputs))
+        let directory = try workspace(addresses)
         let cloud = Self.settings(in: directory.path)
         let server = WorldServer(world)
         let outcome = try await Life.run(server, with: cloud.merging(settings), until: Wish.create.isDone)
         try #require(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
-        let runs = (try? String(contentsOfFile: "\(directory.path)/runs", encoding: .utf8)) ?? ""
-        withExtendedLifetime(directory) {}
-        let plans = runs.split(separator: "\n").map(String.init).filter { $0.hasSuffix(" plan") }
-        return (plans, server.world, server.moments)
+        return (runs(in: directory), server.world, server.moments)
     }
 
     /// The shoot some time later, when this is so.
@@ -112,6 +125,15 @@ struct AskedCloudTests {
             let record = Records.map("ip-10-250-0-9", expiry: Clock.unixTime())
             let path = "/api/v1/namespaces/\(TendrilAPI.namespace)/configmaps/\(record.metadata.name ?? "")"
             world.put(try CanonicalJSON.value(record), inShoot: path)
+        case .lostNode:
+            let node: JSONValue = [
+                "metadata": ["name": "ip-10-250-0-9", "labels": [TokenGrant.poolLabel: "worker"]],
+                "status": [
+                    "conditions": [["type": "Ready", "status": "Unknown"]],
+                    "addresses": [["type": "InternalIP", "address": "10.250.0.9"]],
+                ],
+            ]
+            world.put(node, inShoot: Self.node)
         case .silentAPI:
             world.put((world.seed[Self.server] ?? [:]).merging(["spec": ["replicas": 0]]), inSeed: Self.server)
         case .otherKey: world.put(try Self.secret("other"), inSeed: Self.credentials)
@@ -134,7 +156,8 @@ struct AskedCloudTests {
         try world.remember("records.json", ["lastLook": .integer(made - 1)])
         try later(sight, &world)
         // It is time for it at once.
-        let (runs, after, _) = try await Self.granted(in: world, with: ["syncMinutes": 0])
+        let machines: JSONValue = sight == .lostNode ? ["10.250.0.7"] : []
+        let (runs, after, _) = try await Self.granted(in: world, with: ["syncMinutes": 0], addresses: machines)
         #expect(Array(runs.prefix(2)) == (sight == .nothing ? [] : Self.network), "\(runs)")
         if sight == .nothing {
             #expect(lastLook(after) == made - 1)
@@ -143,6 +166,53 @@ struct AskedCloudTests {
         }
         let kept = after.seed["\(Self.namespace)/secrets/cloud-credentials"]?["data"]
         #expect(kept == after.seed[Self.credentials]?["data"])
+        // What the cloud says of its machine.
+        #expect(after.shoot[Self.node] == nil)
+    }
+
+    @Test("one that was asked on another day is asked once on this one, however often everything is looked at")
+    func onceADay() async throws {
+        var world = try await Self.made.value
+        try later(.anotherDay, &world)
+        let first = try await Self.granted(in: world, with: ["syncMinutes": 0])
+        let second = try await Self.granted(in: first.world, with: ["syncMinutes": 0])
+        #expect(Array(first.runs.prefix(2)) == Self.network && second.runs == [], "\(first.runs), \(second.runs)")
+    }
+
+    @Test(
+        "machines that cannot be changed may lack their network: that is asked for first, also by who starts just then",
+        arguments: [false, true]
+    )
+    func failed(_ isKilled: Bool) async throws {
+        var world = try await Self.made.value
+        let pool = try #require(world.shootDocument?["spec"]?["workers"]?.items.first)
+        world.change(["spec": ["workers": [pool.merging(["maximum": 3])]]])
+        let (server, directory) = (WorldServer(world), try Self.workspace())
+        let faults = try directory.write("faults", "plan fail\n")
+        let outcome = try await Life.run(
+            server,
+            with: Self.settings(in: directory.path),
+            enduring: ["task failed"]
+        ) { world in
+            let last = world.shootDocument?["status"]?["lastOperation"]
+            guard last?["state"]?.text == ShootStatus.OperationState.error.rawValue else {
+                return Wish.create.isDone(world)
+            }
+            let tasks = world.remembered("records.json")["tasks"]
+            if isKilled { return tasks?[TaskName.infrastructure]?["inputs"] == "" }
+            // The next time it has what it is asked for.
+            try? FileManager.default.removeItem(atPath: faults)
+            return false
+        }
+        try #require(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        var runs = Self.runs(in: directory)
+        #expect(runs.first == "machines plan")
+        if isKilled {
+            runs = try await Self.granted(in: server.world, with: [:]).runs
+        } else {
+            runs = Array(runs.dropFirst())
+        }
+        #expect(Array(runs.prefix(2)) == Self.network, "\(runs)")
     }
 
     @Test("another key that was kept is asked with, also by a coordinator that starts just then")

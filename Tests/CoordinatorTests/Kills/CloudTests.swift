@@ -1,4 +1,5 @@
 import ClusterModel
+import LinuxSystem
 import TendrilCore
 import Testing
 
@@ -51,6 +52,20 @@ struct CloudTests {
         let text = told(server).last ?? ""
         #expect(text.contains("Service shop/web, PersistentVolume pv-1 (vol-1): it did not go within 5 min"), "\(text)")
         #expect(server.world.running.isEmpty && server.world.cloud.count == 3)
+    }
+
+    @Test("What was begun by a clock that was ahead is begun anew, and so comes to an end")
+    func wrongClock() async throws {
+        let ahead = Clock.unixTime() + 365 * 86400
+        let world = try await doomed { world in
+            let page: JSONValue = ["clean-up.json": .string("{\"begun\":\(ahead)}")]
+            world.put(["metadata": ["name": "tendril-clean-up"], "data": page], inSeed: Self.notes)
+        }
+        let server = try await Wish.delete.granted(in: world)
+        let noted = server.moments.compactMap { $0.world.seed[Self.notes]?["data"]?["clean-up.json"]?.text }
+        let times = noted.compactMap { JSONValue(bytes: Array($0.utf8))["begun"]?.number }
+        let begun = try #require(times.last)
+        #expect(begun <= Int(Clock.unixTime()))
     }
 
     @Test("A coordinator that is killed on the way is followed by one that goes on")

@@ -45,6 +45,10 @@ struct World: Sendable {
     var isForbiddenDryly = false
     /// Whether somebody removes the Job of a restoration as soon as it is there.
     var losesRestorations = false
+    /// Whether somebody changes the Shoot just when the store is asked.
+    var isInterrupted = false
+    /// Whether nobody may remove a snapshot.
+    var isStoreLocked = false
     /// How many tokens of ServiceAccounts were signed.
     private var tokens = 0
     /// Whether the owner's controllers take away what deleted objects have in a cloud, as long as there are machines.
@@ -86,7 +90,10 @@ struct World: Sendable {
     /// - Returns: the answer, and where something is other than before; `nil` where nothing is.
     /// - Throws: `TransferError` where nothing answers there.
     mutating func answer(_ request: HTTPRequest) throws(TransferError) -> (response: HTTPResponse, change: String?) {
-        if request.url.hasPrefix(Self.store) { return (HTTPResponse(status: 200, body: Array(Self.listing.utf8)), nil) }
+        if Self.isOfStore(request) {
+            let isRefused = isStoreLocked && request.method == .delete
+            return (HTTPResponse(status: isRefused ? 403 : 200, body: Array(Self.listing.utf8)), nil)
+        }
         let isOfShoot = !request.url.hasPrefix("https://api/")
         if isOfShoot, !isAwake { throw TransferError(.connect, url: request.url, reason: "nobody listens") }
         let parts = request.url.split(separator: "?", maxSplits: 1).map(String.init)
@@ -133,6 +140,8 @@ struct World: Sendable {
     }
 
     private static let store = "https://store.example"
+    /// Whether a request is to the store of snapshots.
+    static func isOfStore(_ request: HTTPRequest) -> Bool { request.url.hasPrefix(store) }
     /// A snapshot that is older than another one, and cannot be restored.
     static let broken = "20250101T000000Z"
     private static let listing = """

@@ -85,11 +85,26 @@ final class WorldServer: TestAPI {
     func gaveUp() { state.withLock { if $0.hasMissedTheEnd { $0.isGardenAway = false } } }
 
     func send(_ request: HTTPRequest, _ security: HTTPSecurity) async throws(TransferError) -> HTTPResponse {
+        if isInterrupted(request) {
+            while !Task.isCancelled { try? await Task.sleep(.milliseconds(1)) }
+            throw TransferError(.cancelled, url: request.url, reason: "something newer came")
+        }
         let answer = isDead ? nil : state.withLock { state in Self.answer(request, &state) }
         if let answer, !isDead { return try answer.get() }
         // The dead hear of nothing, also not of what they have just done.
         try? await Task.sleep(.seconds(60))
         throw TransferError(.cancelled, url: request.url, reason: "who asked is dead")
+    }
+
+    /// Whether somebody changes the Shoot while this is asked, and does so, once.
+    private func isInterrupted(_ request: HTTPRequest) -> Bool {
+        state.withLock { state in
+            guard state.world.isInterrupted, World.isOfStore(request) else { return false }
+            state.world.isInterrupted = false
+            state.world.change(["metadata": ["annotations": ["example.com/note": "news"]]])
+            if let shoot = state.world.shootDocument.flatMap(Self.shoot) { state.follower?(shoot) }
+            return true
+        }
     }
 
     private static func answer(_ request: HTTPRequest, _ state: inout State) -> Result<HTTPResponse, TransferError> {

@@ -22,7 +22,7 @@ enum FrameFuzz {
         let target = StreamTarget.apiServer.bytes
         let entry = id + zeros + [0, 0, 0, 0, 0, 2, 0, 0, 1]
         let control = [frame(.hello, hello.payload), frame(.heartbeat, zeros + zeros), frame(.echo, zeros + zeros)]
-        let ends = [frame(.drain), frame(.retire), frame(.renew), frame(.close, CloseNotice(.silent, "why").payload)]
+        let ends = [frame(.drain), frame(.retire), frame(.renew), frame(.close, CloseNotice(.silent, "why").bytes)]
         let streams = [
             frame(.streamOpen, id + [0, 2, 0, 0] + target), frame(.streamOpened, id + [0, 2, 0, 0]),
             frame(.streamData, id + zeros + [1, 2, 3]), frame(.streamWindow, id + zeros + zeros),

@@ -1,0 +1,184 @@
+internal import ClusterModel
+internal import KubernetesClient
+internal import LinuxSystem
+internal import Logging
+internal import NodePlan
+internal import TendrilCore
+
+/// How what is wanted comes into force, and what is in force stays so.
+extension Supervisor {
+    /// Brings the node to what is wanted, as far as that goes now.
+    ///
+    /// - Throws: `AgentFailure`, also where it waits; it is to be tried again.
+    package func reconcile() async throws(AgentFailure) {
+        var refusal: AgentFailure?
+        do throws(AgentFailure) {
+            try await read()
+            if let wanted = state.withLock({ $0.wanted }) { _ = try generations.accept(wanted) }
+        } catch {
+            // What is in force is looked after all the same.
+            refusal = error
+        }
+        try load { try self.generations.tidy() }
+        if let pending = try load({ try self.generations.pending() }) {
+            try await bringIntoForce(pending)
+        } else if let applied = try load({ try self.generations.applied() }) {
+            try await keep(applied)
+        }
+        if let refusal { throw refusal }
+    }
+
+    private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
+        // It was being taken back when the agent stopped, or that has failed.
+        let rejections = try load { try self.generations.rejections() }
+        if let rejection = rejections.first(where: { $0.checksum == pending.checksum }) {
+            throw try await rollBack(pending, rejection.reason)
+        }
+        do throws(AgentFailure) {
+            try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
+        } catch {
+            await followAlone()
+            throw error
+        }
+    }
+
+    /// Has files follow Secrets that need nobody's leave for it.
+    private func followAlone() async {
+        if !(await generations.follow()).isEmpty { await tellFollowed() }
+    }
+
+    /// Puts back what has changed on the machine, and follows what has changed in Secrets.
+    private func keep(_ applied: SignedConfiguration) async throws(AgentFailure) {
+        follow(try generations.document(applied))
+        try await withBudget(applied) { permit throws(AgentFailure) in
+            // What was put out of order by somebody is put in order at once; a Secret changes for all machines.
+            let outcome = try await self.generations.apply(applied) { change in
+                change == .following ? await permit() : true
+            }
+            switch outcome {
+            case .nothingToDo: break
+            case .deferred(let units):
+                await self.followAlone()
+                throw Self.waiting(applied, units)
+            case .changed(_, .following):
+                await self.tellFollowed()
+            case .changed:
+                await self.report.event("DriftRepaired", "what had changed was put back", isWarning: false)
+            }
+        }
+    }
+
+    private static func waiting(_ configuration: SignedConfiguration, _ units: [String]) -> AgentFailure {
+        let names = units.joined(separator: ", ")
+        return AgentFailure(.waiting, "generation \(configuration.generation) waits for leave to restart \(names)")
+    }
+
+    /// Runs `body`, which may ask for leave to restart what pods depend on, and gives the leave back after it.
+    private func withBudget(
+        _ configuration: SignedConfiguration,
+        _ body: (@escaping @Sendable () async -> Bool) async throws(AgentFailure) -> Void
+    ) async throws(AgentFailure) {
+        let size = try generations.document(configuration).spec.restartBudget ?? 1
+        let budget = RestartBudget(client: access.client, machine: context.identity.machine, logger: context.logger)
+        let result: Result<Void, AgentFailure> = await withTaskGroup(of: Void.self) { group in
+            group.addTask { await budget.renew() }
+            defer { group.cancelAll() }
+            do throws(AgentFailure) {
+                try await body {
+                    if await self.isLeaving() { return false }
+                    return await budget.acquire(budget: size)
+                }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        // In a task of its own, which is not cancelled with this one.
+        await Task { await budget.release() }.value
+        try result.get()
+    }
+
+    /// Applies a generation and waits until it has proven itself; else brings the last one back.
+    private func prove(
+        _ pending: SignedConfiguration,
+        _ permit: @escaping @Sendable () async -> Bool
+    ) async throws(AgentFailure) {
+        defer { state.withLock { $0.isJudging = false } }
+        let document = try generations.document(pending)
+        let isFirst = try load({ try self.generations.applied() }) == nil
+        let outcome: Generations.Outcome
+        do throws(AgentFailure) {
+            outcome = try await generations.apply(pending) { _ in if isFirst { true } else { await permit() } }
+        } catch {
+            guard error.cause == .unit, !isFirst else { throw error }
+            throw try await rollBack(pending, error.message)
+        }
+        if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
+        try await moveCertificates(pending, document) { if isFirst { true } else { await permit() } }
+        if let reason = try await judge(document, isFirst: isFirst) {
+            if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
+            throw try await rollBack(pending, reason)
+        }
+        try generations.promote(pending)
+        follow(document)
+        context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
+        await tellApplied(pending, document)
+    }
+
+    /// Has the certificates issued by the CAs that are to issue them, if the generation names any.
+    private func moveCertificates(
+        _ pending: SignedConfiguration,
+        _ document: NodeConfiguration,
+        permit: () async -> Bool
+    ) async throws(AgentFailure) {
+        guard let issuers = document.spec.certificateIssuers else { return }
+        let move = CertificateMove(context, access, to: issuers)
+        try await move.run(
+            hasTunnel: document.spec.tunnelCertificate != nil,
+            hasKubelet: document.spec.kubelet != nil
+        ) {
+            guard await permit(), (try? self.generations.begin(pending, startsKubelet: true)) != nil else {
+                return false
+            }
+            self.state.withLock { $0.isJudging = true }
+            return true
+        }
+    }
+
+    /// Waits until a generation has proven itself; what is wrong where it does not.
+    private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
+        let begunAt = try load { try self.generations.begunAt() }
+        let hold = HealthHold(context, access, document, begunAt: begunAt)
+        let health = document.spec.health
+        state.withLock { $0.isJudging = true }
+        return await hold.wait(hold: isFirst ? 0 : health?.holdSeconds ?? 30, timeout: health?.timeoutSeconds ?? 300)
+    }
+
+    /// Brings the last generation back as a whole; the failure that is to be shown from then on.
+    private func rollBack(_ pending: SignedConfiguration, _ reason: String) async throws(AgentFailure) -> AgentFailure {
+        context.logger.error("taken back", metadata: ["generation": "\(pending.generation)", "reason": "\(reason)"])
+        try generations.reject(pending, reason)
+        if let applied = try load({ try self.generations.applied() }) {
+            // Back to what worked: nobody is asked for leave, for what is there now does not work.
+            try await generations.restore(applied)
+        }
+        try generations.dropPending()
+        let failure = Generations.takenBack(pending.generation, reason)
+        await report.event("GenerationRolledBack", failure.message, isWarning: true)
+        await tellProgress()
+        return failure
+    }
+
+    /// Whether the Node is to be left alone; one that is gone has nobody who waits for its pods.
+    package func isLeaving() async -> Bool {
+        do throws(APIError) {
+            return try await access.client.find(Node.self, context.identity.machine)?.isLeaving ?? false
+        } catch {
+            return true
+        }
+    }
+
+    private func load<Value>(_ body: () throws -> Value) throws(AgentFailure) -> Value {
+        try attempt("read the state", body)
+    }
+}

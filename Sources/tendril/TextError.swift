@@ -1,4 +1,0 @@
-/// A failure in words that are there already.
-struct TextError: Error, CustomStringConvertible {
-    let description: String
-}
