@@ -83,7 +83,7 @@ struct RotationTests {
     }
 
     @Test(
-        "One that its status says is completed was so then, and not when its record was lost; no other phase is believed",
+        "One that its status says is completed was so then, and not when its record was lost; only that is believed",
         arguments: RotationPhase.allCases
     )
     func told(_ phase: RotationPhase) throws {

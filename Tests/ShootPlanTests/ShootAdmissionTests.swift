@@ -120,7 +120,7 @@ struct ShootAdmissionTests {
         #expect(try review("DELETE", nil, confirmed) == nil)
     }
 
-    @Test("Nobody takes our finalizer away before a coordinator has said that all is gone; others are nobody's business")
+    @Test("Nobody takes our finalizer away before a coordinator has said that all is gone; others are nobody's")
     func finalizer() throws {
         func shoot(
             _ finalizers: [String]?,

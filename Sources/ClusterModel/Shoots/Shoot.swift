@@ -211,8 +211,9 @@ package struct Shoot: KubernetesObject {
     /// Whether nothing is to be done for now.
     package var isPaused: Bool { isToPause && !isHalfRestored }
 
-    /// Whether a restoration has stopped the control plane, so that nothing of it runs: it is brought to its end first. What does not
-    /// start then is left as it is.
+    /// Whether a restoration has stopped the control plane, which starts again before a pause counts.
+    ///
+    /// What does not start at the first attempt is left as it is.
     private var isHalfRestored: Bool {
         let last = status?.lastOperation
         switch status?.restoration?.phase {

@@ -46,7 +46,8 @@ package enum LostRecords {
             "spec",
             "what was accepted last is not known: the ConfigMap tendril-flow of the namespace \(namespace) is gone, "
                 + "and generation \(generation) is not done yet, only \(observed). "
-                + "Write down in the seed what was accepted: kubectl -n \(namespace) create configmap tendril-flow --from-file=spec.json"
+                + "Write down in the seed what was accepted: "
+                + "kubectl -n \(namespace) create configmap tendril-flow --from-file=spec.json"
         )
     }
 }

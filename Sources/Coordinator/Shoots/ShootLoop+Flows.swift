@@ -227,7 +227,7 @@ extension ShootLoop {
 
     /// Lets an object go that has nothing in the seed.
     ///
-    /// That is said first: before a status says that all is gone the API server, where it asks, lets nobody take our finalizer away.
+    /// That is said first: before a status says so the API server, where it asks, lets nobody take our finalizer away.
     func releaseUntouched(_ shoot: Shoot) async throws {
         let status = StatusWriter(garden: environment.garden, shoot: shoot, type: .delete, logger: logger)
         await status.ended(.succeeded, 100, "the seed has nothing of it", with: ["lastErrors": .null])

@@ -11,9 +11,7 @@ extension ControlPlane {
     ///   - name: of the Shoot.
     ///   - uid: of the Shoot, as the garden's API server gave it.
     /// - Returns: the objects, the namespace first.
-    package static func namespace(_ cluster: ClusterFacts, project: String, name: String, uid: String?)
-        -> [JSONValue]
-    {
+    package static func namespace(_ cluster: ClusterFacts, project: String, name: String, uid: String?) -> [JSONValue] {
         let notes: JSONValue = uid.map { [Ownership.shootUID: .string($0)] } ?? [:]
         let namespace: JSONValue = [
             "apiVersion": "v1", "kind": "Namespace",

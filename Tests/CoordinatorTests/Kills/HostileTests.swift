@@ -150,7 +150,7 @@ struct HostileTests {
     }
 
     @Test(
-        "A namespace that was there before a shoot, or is an earlier one's, stays when that goes, with all that is in it",
+        "A namespace that was there before a shoot, or is an earlier one's, stays when that goes, with what is in it",
         arguments: [
             ["labels": ["tendril.dev/shoot": .null, "tendril.dev/project": "other"]],
             ["annotations": [Ownership.shootUID: "u0"]],

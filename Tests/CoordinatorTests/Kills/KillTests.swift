@@ -145,7 +145,7 @@ struct KillTests {
             .compactMapValues { $0["metadata"]?["annotations"]?["tendril.dev/credential"] }
     }
 
-    @Test("while it restores a shoot that somebody pauses then: that comes to its end, and all else waits for the pause's")
+    @Test("while it restores a shoot that somebody pauses then: that comes to its end, and all else waits")
     func pausedRestoration() async throws {
         let whole = try await Wish.restore.granted(in: try await Wish.restore.asked())
         let begun = whole.moments.filter {

@@ -47,9 +47,7 @@ final class WorldServer: TestAPI {
     ///   - lacksGarden: whether the garden is away until somebody has given up telling it that all is done.
     init(_ world: World, until changes: Int = .max, pausedAfter pause: Int = .max, lacksGarden: Bool = false) {
         self.lacksGarden = lacksGarden
-        state = Guarded(
-            State(world: world, remaining: changes, untilPause: pause, isGardenAway: lacksGarden)
-        )
+        state = Guarded(State(world: world, remaining: changes, untilPause: pause, isGardenAway: lacksGarden))
     }
 
     /// As it is now.
