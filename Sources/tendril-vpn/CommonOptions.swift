@@ -84,7 +84,10 @@ struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: "text or json (default: text).")
     var logFormat: String?
 
-    @Flag(name: .long, help: "Validate the configuration and the files that it names, then exit.")
+    @Flag(
+        name: .long,
+        help: "Validate the configuration and the files that it names, say until when certificates are valid, and exit."
+    )
     var check = false
 
     /// Puts file and flags together and runs the daemon, or only checks.
@@ -96,9 +99,8 @@ struct CommonOptions: ParsableArguments {
             own(&raw)
             configuration = try ConfigurationValidator.validate(raw, role: role)
             if check {
-                try TunnelDaemon.check(configuration)
-                print("The configuration is valid.")
-                return
+                let dates = try TunnelDaemon.check(configuration)
+                return print((dates + ["The configuration is valid."]).joined(separator: "\n"))
             }
         } catch {
             throw Failure(error, exitCode: .configuration)

@@ -158,6 +158,21 @@ struct CommandLineTests {
         Case(.vpn, "status --socket @missing", 69, "error: "),
         Case(.vpn, "certificates --cluster a_b --out @pki", 78, "error: "),
         Case(.vpn, "certificates --cluster a --out @pki --days 0", 78, "error: ", "days"),
+        Case(
+            .vpn,
+            "certificates --cluster a --out @pki --server-name a --server-name a",
+            78,
+            "error: --server-name: two names are the same"
+        ),
+        Case(
+            .vpn,
+            "server --check --no-packets --ca @missing --certificate @garden --key @missing --gate-key @missing",
+            78,
+            "error: ca: could not open",
+            "error: certificate: could not read the certificates",
+            "error: key: could not open",
+            "error: gateKey: could not open"
+        ),
     ]
 
     @Test("end with a code that tells, and say which field or flag is wrong", arguments: cases)

@@ -42,6 +42,8 @@ MUTATIONS = [
      "catch let error as APIError where false && isFinal(error)", "FailedRestorationTests"),
     (f"{S}/Restoration.swift", "time <= end else { return nil }", "time > end else { return nil }", "RestorationTests"),
     (f"{S}/SnapshotJobs.swift", "graceSeconds: 1", "graceSeconds: 30", "SnapshotTests"),
+    ("Sources/TunnelDaemon/Configuration/FileCheck.swift", "return facts.expiry < now ?", "return facts.expiry == 0 ?", "FileCheckTests"),
+    ("Sources/TunnelDaemon/Configuration/FileCheck.swift", "if facts.start > now {", "if false && facts.start > now {", "FileCheckTests"),
     ("Sources/Coordinator/Snapshots/RestoredFolders.swift", "guard try !Folders.isHeld(", "guard try true || !Folders.isHeld(",
      "RestoredFoldersTests"),
     ("Sources/Coordinator/Snapshots/SnapshotStore.swift", "guard size == limit else", "guard true || size == limit else",
