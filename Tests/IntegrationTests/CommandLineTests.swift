@@ -64,6 +64,11 @@ struct CommandLineTests {
         {apiVersion: coordinator.tendril.dev/v1alpha1, kind: CoordinatorConfiguration, seed: here,
         images: {kubernetes: a, tendril: b}, machineImages: [{name: default, program: {baked: true}}]}
         """,
+        "fetched": """
+        {apiVersion: coordinator.tendril.dev/v1alpha1, kind: CoordinatorConfiguration, seed: there, namespace: A B,
+        images: {kubernetes: a, tendril: "https://ghcr.io/x/"}, machineImages: [{name: default, ami: foo, kubernetes: [v1.33.4],
+        program: {url: "http://x", sha256: z}}]}
+        """,
         "seed": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: there},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -112,6 +117,7 @@ struct CommandLineTests {
         Case(.tendril, "up --seed @seed --config @good --replicas 11 \(garden)", 64, "--replicas must be 1 to 10"),
         Case(.tendril, "up --seed @seed --config @good \(garden)", 78, "seed: is here, and the Seed's name is there"),
         Case(.tendril, "up --seed @seed --config @coordinator \(garden)", 78, "images.tendril: is empty"),
+        Case(.tendril, "up --seed @seed --config @fetched \(garden)", 78, "machineImages[0].program.url: is not https"),
         Case(.tendril, "down --seed here \(garden)", 69, "error: "),
         Case(
             .agent,
@@ -125,7 +131,18 @@ struct CommandLineTests {
         ),
         Case(.agent, "user-data --config @agent --format toml", 64, "--format", "cloud-config", "ignition"),
         Case(.agent, "user-data --config @agent", 78, "error: "),
-        Case(.coordinator, "run --check --config @good", 0),
+        Case(.coordinator, "run --check --config @good", 0, "The configuration is valid."),
+        Case(
+            .coordinator,
+            "run --check --config @fetched",
+            78,
+            "error: namespace: is no DNS label",
+            "error: images.tendril: https://ghcr.io/x/ is no registry",
+            "error: machineImages[0].program.url: is not https",
+            "error: machineImages[0].program.sha256: is not 64",
+            "error: machineImages[0].ami: is not ami-",
+            "error: machineImages[0].kubernetes[0]: v1.33.4 is no release"
+        ),
         Case(
             .coordinator,
             "run --check --config @coordinator",
