@@ -69,6 +69,14 @@ struct CommandLineTests {
         images: {kubernetes: a, tendril: "https://ghcr.io/x/"}, machineImages: [{name: default, ami: foo, kubernetes: [v1.33.4],
         program: {url: "http://x", sha256: z}}]}
         """,
+        "wide": """
+        {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: here},
+        spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
+        exposure: {type: nodeport, address: 198.51.100.1}, capacity: 99999}}
+        """,
+        "gardener": """
+        {apiVersion: core.gardener.cloud/v1beta1, kind: Seed, metadata: {name: here}}
+        """,
         "seed": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: there},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -118,6 +126,19 @@ struct CommandLineTests {
         Case(.tendril, "up --seed @seed --config @good \(garden)", 78, "seed: is here, and the Seed's name is there"),
         Case(.tendril, "up --seed @seed --config @coordinator \(garden)", 78, "images.tendril: is empty"),
         Case(.tendril, "up --seed @seed --config @fetched \(garden)", 78, "machineImages[0].program.url: is not https"),
+        Case(
+            .tendril,
+            "up --seed @wide --config @good \(garden)",
+            78,
+            "wide: spec.capacity: 99999 is more than 10000 (line 3)",
+            "wide: spec.exposure.type: nodeport is none of NodePort, LoadBalancer (line 3)"
+        ),
+        Case(
+            .tendril,
+            "up --seed @gardener --config @good \(garden)",
+            78,
+            "apiVersion: is core.gardener.cloud/v1beta1; it has to be tendril.dev/v1alpha1 (line 1)"
+        ),
         Case(.tendril, "down --seed here \(garden)", 69, "error: "),
         Case(
             .agent,

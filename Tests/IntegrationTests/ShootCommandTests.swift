@@ -190,8 +190,12 @@ struct ShootCommandTests {
         "refuse a file before anything is written, with its field",
         arguments: [
             ("overlay", "routed", "spec.networking.type: cannot be changed from overlay"),
-            ("kind: Shoot", "kind: Seed", "kind: is Seed, not Shoot"),
+            ("kind: Shoot", "kind: Seed", "kind: is Seed; it has to be Shoot"),
+            ("apiVersion: tendril.dev", "apiVersion: gardener.cloud", "apiVersion: is gardener.cloud/v1alpha1; it has"),
+            ("kind: Shoot, ", "", "kind: is missing; it has to be Shoot"),
             ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
+            ("type: local", "type: gcp", "spec.provider.type: gcp is none of local, aws (line 2)"),
+            ("workers:", "workerz:", "spec.workers: is missing"), ("workers:", "workerz:", "spec.workerz: is no field"),
         ]
     )
     func refused(_ part: String, _ other: String, _ reason: String) throws {

@@ -1,4 +1,3 @@
-internal import ClusterModel
 package import NodePlan
 package import TendrilCore
 
