@@ -69,6 +69,7 @@ struct CommandLineTests {
         images: {kubernetes: a, tendril: "https://ghcr.io/x/"}, machineImages: [{name: default, ami: foo, kubernetes: [v1.33.4],
         program: {url: "http://x", sha256: z}}]}
         """,
+        "broken": "a: [",
         "wide": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: here},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -103,7 +104,9 @@ struct CommandLineTests {
     fileprivate static let cases = [
         Case(.tendril, "shoot get --watch", 64, "--watch needs the name of a shoot"),
         Case(.tendril, "shoot get one --output xml", 64, "--output", "table", "json", "yaml"),
-        Case(.tendril, "shoot get one --kubeconfig @missing", 78, "error: ", "missing"),
+        Case(.tendril, "shoot get one --kubeconfig @missing", 78, "error: kubeconfig ", "missing: could not open"),
+        Case(.tendril, "shoot get one --kubeconfig @broken", 78, "error: kubeconfig ", "broken: line "),
+        Case(.tendril, "shoot plan --file @broken \(garden)", 78, "broken: line "),
         Case(.tendril, "shoot get one \(garden)", 69, "error: could not reach https://127.0.0.1:1/"),
         Case(.tendril, "shoot delete one --confirm two", 64, "--confirm has to repeat the shoot's name, one"),
         Case(.tendril, "shoot delete one", 64, "--confirm"),
