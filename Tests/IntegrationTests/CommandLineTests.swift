@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LinuxSystem
 import TendrilCore
 import Testing
@@ -70,6 +71,14 @@ struct CommandLineTests {
         program: {url: "http://x", sha256: z}}]}
         """,
         "broken": "a: [",
+        "machine": """
+        {apiVersion: agent.tendril.dev/v1alpha1, kind: UserData, token: 0a1b2c.0123456789abcdef, program: {baked: true},
+        agent: {apiVersion: agent.tendril.dev/v1alpha1, kind: AgentConfiguration, cluster: a, pool: p, apiServers: ["https://a:1"],
+        configurationKeys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=], certificateAuthority: "-----BEGIN CERTIFICATE-----"}}
+        """,
+        "budget": """
+        {apiVersion: node.tendril.dev/v1alpha1, kind: NodeConfiguration, metadata: {pool: W_, generation: 1}, spec: {restartBudget: 11}}
+        """,
         "wide": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: here},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -181,6 +190,22 @@ struct CommandLineTests {
         Case(.coordinator, "manifests token --pool A_ --token-file @token", 64, "--pool is no DNS label"),
         Case(.coordinator, "manifests token --pool a --token-file @token --minutes 0", 64, "--minutes must be"),
         Case(.coordinator, "manifests token --pool a --token-file @token --allow-rejoin", 64, "needs --machine"),
+        Case(.coordinator, "manifests token --pool a --token-file @token --name-prefix W_", 64, "--name-prefix is no"),
+        Case(
+            .coordinator,
+            "manifests token --pool a --token-file @token --machine w1 --name-prefix zz",
+            64,
+            "--machine does not begin with --name-prefix"
+        ),
+        Case(.coordinator, "manifests bootstrap --server x --ca @garden", 64, "--server is not https://HOST:PORT"),
+        Case(.coordinator, "manifests bootstrap --server https://x:1 --ca @garden", 78, "error: "),
+        Case(
+            .coordinator,
+            "manifests node-configuration --config @budget --signing-key @missing",
+            78,
+            "error: metadata.pool: is no DNS label",
+            "error: spec.restartBudget: must be 1 to 10"
+        ),
         Case(.coordinator, "manifests webhook --namespace A_", 64, "--namespace: A_ is no DNS label"),
         Case(
             .coordinator,
@@ -228,6 +253,32 @@ struct CommandLineTests {
         for name in ["token", "pki"] {
             #expect(!FileManager.default.fileExists(atPath: files.directory + name), "\(name) was made")
         }
+    }
+
+    @Test("leave alone what is where they are to write, and links, directories and pipes above all")
+    func occupied() throws {
+        let files = try Files()
+        let manager = FileManager.default
+        let (kept, link, pipe) = (files.directory + "kept", files.directory + "link", files.directory + "pipe")
+        try "kept".write(toFile: kept, atomically: true, encoding: .utf8)
+        try manager.createSymbolicLink(atPath: link, withDestinationPath: kept)
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let places = [
+            (kept, "is there already"), (link, "is no regular file"), (pipe, "is no regular file"),
+            (files.directory, "is no regular file"),
+        ]
+        for (path, reason) in places {
+            let token = try Shipped.coordinator.run(["manifests", "token", "--pool", "a", "--token-file", path])
+            #expect(token.code == 71 && token.output.contains("--token-file: \(path) \(reason)"), "\(token.output)")
+            #expect(!token.output.contains("bootstrap.kubernetes.io/token"), "\(token.output)")
+            let words = ["user-data", "--config", files.directory + "machine", "--out", path]
+            let data = try Shipped.agent.run(words)
+            #expect(data.code == 71 && data.output.contains("--out: \(path) \(reason)"), "\(data.output)")
+            #expect(try Shipped.agent.run(words + ["--force"]).code == (path == kept ? 0 : 71))
+            try "kept".write(toFile: kept, atomically: false, encoding: .utf8)
+        }
+        #expect(try manager.destinationOfSymbolicLink(atPath: link) == kept)
+        #expect(try manager.attributesOfItem(atPath: pipe)[.type] as? FileAttributeType != .typeRegular)
     }
 
     @Test("explain every command and every option of it", arguments: Shipped.allCases)

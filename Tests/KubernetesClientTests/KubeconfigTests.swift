@@ -143,8 +143,8 @@ struct KubeconfigTests {
         }
         #expect(path.hasSuffix("/token"))
         let empty = "token: '', tokenFile: '', as: '', as-groups: [], exec: ~"
-        let parsed = try parsed(cluster: ", insecure-skip-tls-verify: false", user: empty)
-        guard case .none = parsed.security.credential else {
+        let nobody = try parsed(cluster: ", insecure-skip-tls-verify: false", user: empty)
+        guard case .none = nobody.security.credential else {
             Issue.record("not nobody")
             return
         }
