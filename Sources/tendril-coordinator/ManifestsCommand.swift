@@ -40,7 +40,7 @@ struct BootstrapManifestsCommand: ParsableCommand {
     )
     var server: String?
 
-    @Option(name: .long, help: "With --server: the CA bundle of the API server in PEM.")
+    @Option(name: .long, help: "With --server: the CA bundle of the API server in PEM.", completion: .file())
     var ca: String?
 
     func validate() throws {
@@ -131,10 +131,15 @@ struct NodeConfigurationCommand: ParsableCommand {
         abstract: "A pool's configuration, signed, with what leads the pool's machines to it."
     )
 
-    @Option(name: .long, help: "A NodeConfiguration in YAML.")
+    @Option(name: .long, help: "A NodeConfiguration in YAML.", completion: .file())
     var config: String
 
-    @Option(name: .long, parsing: .singleValue, help: "A signing key in PEM; several during a rotation.")
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "A signing key in PEM; several during a rotation.",
+        completion: .file()
+    )
     var signingKey: [String]
 
     func run() throws {
@@ -153,7 +158,11 @@ struct SigningKeyCommand: ParsableCommand {
         abstract: "Make a key that signs configurations, and print its public half for `configurationKeys`."
     )
 
-    @Option(name: .long, help: "Where the private key is written, with mode 0600; it must not exist.")
+    @Option(
+        name: .long,
+        help: "Where the private key is written, with mode 0600; it must not exist.",
+        completion: .file()
+    )
     var out: String
 
     func run() throws {

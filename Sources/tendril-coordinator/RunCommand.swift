@@ -12,7 +12,7 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Take care of the shoots of a seed."
     )
 
-    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
+    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.", completion: .file())
     var config: String
 
     @Option(name: .long, help: "ADDRESS:PORT for metrics and health, whatever the configuration says.")

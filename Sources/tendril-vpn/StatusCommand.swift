@@ -14,7 +14,11 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    @Option(name: .long, help: "The daemon's UNIX socket (default: that of the server or client that runs here).")
+    @Option(
+        name: .long,
+        help: "The daemon's UNIX socket (default: that of the server or client that runs here).",
+        completion: .file()
+    )
     var socket: String?
 
     @Option(

@@ -309,6 +309,8 @@ struct CommandLineTests {
         }
         let outcome = try program.run(["--experimental-dump-help"])
         check(try JSONDecoder().decode(Dump.self, from: Data(outcome.output.utf8)).command, program.rawValue)
+        let completions = try program.run(["--generate-completion-script", "zsh"]).output
+        #expect(completions.contains("_files"), "files are not completed")
         let (long, short) = (try program.run(["--help"]), try program.run([]))
         #expect(long.code == 0 && long.output.contains("SUBCOMMANDS:") && short.output.contains("SUBCOMMANDS:"))
     }

@@ -19,9 +19,9 @@ struct UpCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var cluster: ClusterOptions
-    @Option(name: .long, help: "A Seed in YAML: its networks, and how it is reached.")
+    @Option(name: .long, help: "A Seed in YAML: its networks, and how it is reached.", completion: .file())
     var seed: String
-    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
+    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.", completion: .file())
     var config: String
     @Option(name: .long, help: "How many coordinators share the seed's shoots: 1 to 10.")
     var replicas = 1
