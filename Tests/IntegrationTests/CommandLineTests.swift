@@ -221,6 +221,19 @@ struct CommandLineTests {
             "error: --log-level: loud is none of trace",
             "error: --log-format: xml is none of text"
         ),
+        Case(
+            .coordinator,
+            "approver --kubeconfig @broken --cluster a --ca-certificate x --ca-key x",
+            78,
+            "error: --kubeconfig: kubeconfig ",
+            "broken: line "
+        ),
+        Case(
+            .coordinator,
+            "approver --kubeconfig @garden --cluster a --ca-certificate @missing --ca-key x",
+            78,
+            "error: --ca-certificate: could not open"
+        ),
         Case(.vpn, "status --socket @missing", 69, "error: "),
         Case(.vpn, "certificates --cluster a_b --out @pki", 78, "error: "),
         Case(.vpn, "certificates --cluster a --out @pki --days 0", 78, "error: ", "days"),
