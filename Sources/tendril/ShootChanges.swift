@@ -81,11 +81,12 @@ struct DeleteCommand: AsyncParsableCommand {
     func run() async throws {
         let (garden, name) = (try options.garden.garden(), options.name)
         let before = try await garden.shoot(name)
-        let confirmed = try await confirm("true", garden)
+        let confirmed = try await setConfirmation("true", garden)
         do throws(APIError) {
             _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
         } catch {
-            throw Failure("\(error)\(await takeBack(before, error, garden))", exitCode: .unavailable)
+            let remark = await takeBack(before, error, garden)
+            throw Failure("\(error)\(remark)", exitCode: .unavailable)
         }
         let follower = options.follower(garden)
         guard options.following.waiting.wait else { return try follower.tell(confirmed, "is to be gone") }
@@ -98,13 +99,12 @@ struct DeleteCommand: AsyncParsableCommand {
     private func takeBack(_ before: Shoot, _ error: APIError, _ garden: Garden) async -> String {
         let wasConfirmed = before.metadata.annotations?[ShootAnnotation.confirmation] == "true"
         guard !wasConfirmed, !before.isBeingDeleted, let code = error.code, code < 500 else { return "" }
-        guard (try? await confirm(.null, garden)) == nil else { return "" }
+        guard (try? await setConfirmation(.null, garden)) == nil else { return "" }
         return "; the annotation \(ShootAnnotation.confirmation)=true stays: the next deletion needs no confirmation"
     }
 
     /// Says, or takes back, that the shoot is to be deleted.
-    @discardableResult
-    private func confirm(_ value: JSONValue, _ garden: Garden) async throws -> Shoot {
+    private func setConfirmation(_ value: JSONValue, _ garden: Garden) async throws -> Shoot {
         let annotations: JSONValue = .object([ShootAnnotation.confirmation: value])
         return try await garden.change(options.name, ["metadata": ["annotations": annotations]])
     }

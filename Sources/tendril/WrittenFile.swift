@@ -37,7 +37,7 @@ struct WrittenFile<Kind: KubernetesObject> {
         let written = node.json
         var problems: [ConfigurationProblem] = []
         for (field, wanted) in [("apiVersion", version), ("kind", definition.kind)] {
-            let given = written[field] ?? .null
+            let given: JSONValue = written[field] ?? .null
             guard given != .string(wanted) else { continue }
             let reason = given == .null ? "is missing" : given.text.map { "is \($0)" } ?? "is no text"
             problems.add(field, "\(reason); it has to be \(wanted)")

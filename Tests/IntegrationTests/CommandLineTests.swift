@@ -248,7 +248,7 @@ struct CommandLineTests {
             "server --check --no-packets --ca @missing --certificate @garden --key @missing --gate-key @missing",
             78,
             "error: ca: could not open",
-            "error: certificate: could not read the certificates",
+            "garden holds no certificate in PEM",
             "error: key: could not open",
             "error: gateKey: could not open"
         ),

@@ -80,6 +80,10 @@ struct FileCheck {
         guard let bytes = read(setting, path),
             let found = attempt(setting.key, { try CertificateFacts.bundle(bytes, "certificates") })
         else { return nil }
+        guard !found.isEmpty else {
+            problems.add(setting.key, "\(path) holds no certificate in PEM")
+            return nil
+        }
         return found.enumerated().map { index, facts in
             (found.count == 1 ? setting.key : "\(setting.key)[\(index)]", facts)
         }
