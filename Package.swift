@@ -289,7 +289,8 @@ let package = Package(
         .testTarget(
             name: "TunnelDaemonTests",
             dependencies: [
-                "TunnelDaemon", "TunnelDataPlane", "TunnelProtocol", "LinuxSystem", "TendrilCore", "TestSupport",
+                "TunnelDaemon", "TunnelDataPlane", "TunnelProtocol", "TLSEngine", "LinuxSystem", "TendrilCore",
+                "TestSupport",
             ],
             swiftSettings: common
         ),

@@ -24,6 +24,12 @@ package struct Failure: Error, CustomStringConvertible {
         code = exitCode
     }
 
+    /// Ends it for what is wrong with a file, which each line names.
+    package init(_ error: any Error, in file: String, exitCode: Code) {
+        let lines = "\(error)".split(separator: "\n").map { "\(file): \($0)" }
+        self.init(lines.joined(separator: "\n"), exitCode: exitCode)
+    }
+
     /// Ends it in words that are there already.
     package init(_ text: String, exitCode: Code) { (description, code) = (text, exitCode) }
 

@@ -49,6 +49,26 @@ package enum DurableFile {
         try syncDirectory(of: path)
     }
 
+    /// What is at a path.
+    package enum Occupant: Sendable {
+        case nothing
+        /// A regular file.
+        case file
+        /// A link, which is not followed, a directory, a device, a pipe or a socket.
+        case other
+    }
+
+    /// Looks what a file would be put in the place of.
+    package static func occupant(of path: String) throws(SystemError) -> Occupant {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            let code = errno
+            if code == ENOENT { return .nothing }
+            throw SystemError("look at \(path)", code: code)
+        }
+        return status.st_mode & S_IFMT == S_IFREG ? .file : .other
+    }
+
     /// Writes all of `content` to an open file.
     static func write(_ content: UnsafeRawBufferPointer, to descriptor: CInt, _ path: String) throws(SystemError) {
         var offset = 0

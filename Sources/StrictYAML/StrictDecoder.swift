@@ -43,7 +43,7 @@ package enum StrictDecoder {
         } catch let error as ConfigurationError {
             throw error
         } catch let error as DecodingError {
-            throw ConfigurationError([problem(error)])
+            throw ConfigurationError([problem(error, node)])
         } catch {
             throw ConfigurationError("", "\(error)")
         }
@@ -68,13 +68,14 @@ package enum StrictDecoder {
         }
     }
 
-    private static func problem(_ error: DecodingError) -> ConfigurationProblem {
+    private static func problem(_ error: DecodingError, _ node: YAMLNode) -> ConfigurationProblem {
         let (path, reason): ([any CodingKey], String) =
             switch error {
-            case .keyNotFound(let key, let context): (context.codingPath + [key], "is missing")
+            case .keyNotFound(let key, let context):
+                (context.codingPath + [key], missing(key.stringValue, node.piece(at: context.codingPath)))
             case .valueNotFound(_, let context): (context.codingPath, "is missing")
             case .typeMismatch(let type, let context): (context.codingPath, "is not \(words(for: type))")
-            case .dataCorrupted(let context): (context.codingPath, context.debugDescription)
+            case .dataCorrupted(let context): (context.codingPath, corrupted(node.piece(at: context.codingPath)))
             @unknown default: ([], "\(error)")
             }
         let text = path.reduce(into: "") { text, key in
@@ -85,6 +86,21 @@ package enum StrictDecoder {
             }
         }
         return ConfigurationProblem(text, reason)
+    }
+
+    /// Why a key is missing: it may be misspelt.
+    private static func missing(_ name: String, _ mapping: YAMLNode?) -> String {
+        guard case .mapping(let entries)? = mapping?.content,
+            let near = NearKey.find(name, among: entries.map(\.key)),
+            let entry = entries.first(where: { $0.key == near })
+        else { return "is missing" }
+        return "is missing; is \(near) (line \(entry.value.line)) meant to be it?"
+    }
+
+    /// What is wrong with a value of the right kind that is none of those that are taken.
+    private static func corrupted(_ node: YAMLNode?) -> String {
+        guard let node, case .scalar(let text, _) = node.content else { return "cannot be read" }
+        return "\(text) is no value that it can have (line \(node.line))"
     }
 
     private static func words(for type: Any.Type) -> String {

@@ -28,6 +28,17 @@ package struct YAMLNode: Hashable, Sendable {
         }
     }
 
+    /// The piece that a decoder's path leads to; `nil` where there is none.
+    func piece(at path: [any CodingKey]) -> YAMLNode? {
+        path.reduce(self) { (piece: YAMLNode?, key: any CodingKey) -> YAMLNode? in
+            switch piece?.content {
+            case .sequence(let items): key.intValue.flatMap { items.indices.contains($0) ? items[$0] : nil }
+            case .mapping(let entries): entries.first { $0.key == key.stringValue }?.value
+            case .scalar, nil: nil
+            }
+        }
+    }
+
     /// Whether the piece is an empty or null scalar.
     package var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = content else { return false }

@@ -66,8 +66,12 @@ package struct PairedCertificates {
         }
         for server in servers { add(servers.count == 1 ? "server" : server, .server, server, "--server-name") }
         for client in clients { add(clients.count == 1 ? "client" : client, .client, client, "--client-name") }
-        if Set(identities.map(\.0)).count < identities.count {
-            problems.add("--client-name", "two names are the same, or one is that of a server")
+        for (flag, names) in [("--server-name", servers), ("--client-name", clients)]
+        where Set(names).count < names.count {
+            problems.add(flag, "two names are the same")
+        }
+        if problems.isEmpty, Set(identities.map(\.0)).count < identities.count {
+            problems.add("--client-name", "a client is called like a server, and so would its files be")
         }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return identities

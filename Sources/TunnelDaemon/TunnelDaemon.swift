@@ -18,11 +18,13 @@ package enum TunnelDaemon {
     /// What the daemon of this process has logged last.
     static let recentLines = RecentLines()
 
-    /// Loads what `run` would load of files, to find mistakes without running.
-    package static func check(_ configuration: VPNConfiguration) throws {
-        _ = try IdentityStore(configuration)
-        if let settings = configuration.egressOverTLS { try SecureEgress.check(settings) }
-        if let path = configuration.nodesKubeconfig { try NodeFollower.check(path) }
+    /// Judges the files that a configuration names, without running.
+    ///
+    /// - Parameter configuration: names what `run` would load.
+    /// - Returns: until when each certificate is valid, a line each.
+    /// - Throws: everything that is wrong with the files, also a certificate that has expired or is not valid yet.
+    package static func check(_ configuration: VPNConfiguration) throws(ConfigurationError) -> [String] {
+        try FileCheck.dates(of: configuration, at: Clock.unixTime())
     }
 
     /// A logger as the configuration wants it.

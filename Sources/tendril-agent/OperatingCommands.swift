@@ -61,7 +61,7 @@ struct SupportBundleCommand: ParsableCommand {
         discussion: "Works without a network. The archive can be given to others."
     )
 
-    @Option(name: .long, help: "Where to write the archive (tar).")
+    @Option(name: .long, help: "Where to write the archive (tar).", completion: .file())
     var out = "tendril-support.tar"
 
     func run() throws {

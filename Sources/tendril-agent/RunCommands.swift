@@ -5,7 +5,7 @@ import NodePlan
 
 /// The option that commands with a configuration share.
 struct ConfigurationOption: ParsableArguments {
-    @Option(name: .long, help: "The agent's configuration in YAML.")
+    @Option(name: .long, help: "The agent's configuration in YAML.", completion: .file())
     var config = AgentConfiguration.path
 
     func load() throws -> AgentConfiguration {

@@ -15,7 +15,7 @@ struct UserDataCommand: ParsableCommand {
         discussion: "The output holds the bootstrap token: keep it from others' eyes."
     )
 
-    @Option(name: .long, help: "A UserData document in YAML; - reads standard input.")
+    @Option(name: .long, help: "A UserData document in YAML; - reads standard input.", completion: .file())
     var config: String
 
     @Option(name: .long, help: "cloud-config or ignition.")

@@ -10,16 +10,24 @@ struct ApproverCommand: AsyncParsableCommand {
         abstract: "Approve and sign the certificates of nodes, and deny all others with a reason."
     )
 
-    @Option(name: .long, help: "A kubeconfig of the cluster; deploy/approver has the rights that it needs.")
+    @Option(
+        name: .long,
+        help: "A kubeconfig of the cluster; deploy/approver has the rights that it needs.",
+        completion: .file()
+    )
     var kubeconfig: String
 
     @Option(name: .long, help: "The cluster's technical ID.")
     var cluster: String
 
-    @Option(name: .long, help: "The certificate in PEM of the CA that signs agents; the API server has to believe it.")
+    @Option(
+        name: .long,
+        help: "The certificate in PEM of the CA that signs agents; the API server has to believe it.",
+        completion: .file()
+    )
     var caCertificate: String
 
-    @Option(name: .long, help: "The CA's key in PEM.")
+    @Option(name: .long, help: "The CA's key in PEM.", completion: .file())
     var caKey: String
 
     @Option(
@@ -32,10 +40,14 @@ struct ApproverCommand: AsyncParsableCommand {
     @Option(name: .long, help: "ADDRESS:PORT for /metrics and /healthz (default: none).")
     var metrics: String?
 
-    @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(
+        name: .long,
+        help: "trace, debug, info, notice, warning, error or critical.",
+        completion: .list(LogChoice.levels)
+    )
     var logLevel = "info"
 
-    @Option(name: .long, help: "text or json.")
+    @Option(name: .long, help: "text or json.", completion: .list(LogChoice.formats))
     var logFormat = "text"
 
     func run() async throws {

@@ -3,6 +3,7 @@ import ClusterModel
 import CommandSupport
 import Coordinator
 import LinuxSystem
+import NodePlan
 import TLSEngine
 import TendrilCore
 
@@ -39,18 +40,30 @@ struct BootstrapManifestsCommand: ParsableCommand {
     )
     var server: String?
 
-    @Option(name: .long, help: "With --server: the CA bundle of the API server in PEM.")
+    @Option(name: .long, help: "With --server: the CA bundle of the API server in PEM.", completion: .file())
     var ca: String?
 
     func validate() throws {
         guard (server == nil) == (ca == nil) else { throw ValidationError("--server and --ca go together") }
+        guard server.map(AgentConfiguration.isServer) ?? true else {
+            throw ValidationError("--server is not https://HOST:PORT")
+        }
     }
 
     func run() throws {
         try orEnd(with: .configuration) {
-            let clusterInfo = try server.flatMap { server in try ca.map { (server, try DurableFile.read($0)) } }
+            let clusterInfo = try server.flatMap { server in try ca.map { (server, try authorities($0)) } }
             try ManifestOutput.write(try BootstrapManifests.all(clusterInfo: clusterInfo))
         }
+    }
+
+    /// A CA bundle that a machine can believe.
+    private func authorities(_ path: String) throws -> [UInt8] {
+        let bytes = try DurableFile.read(path)
+        guard try !CertificateFacts.bundle(bytes, "CA bundle").isEmpty else {
+            throw ConfigurationError("--ca", "\(path) holds no certificate in PEM")
+        }
+        return bytes
     }
 }
 
@@ -77,7 +90,7 @@ struct TokenCommand: ParsableCommand {
     @Flag(name: .long, help: "Let the machine replace an identity that it has lost; needs --machine.")
     var allowRejoin = false
 
-    @Option(name: .long, help: "Where to write the token's text.")
+    @Option(name: .long, help: "Where to write the token's text; there must be no file yet.", completion: .file())
     var tokenFile: String
 
     func validate() throws {
@@ -87,6 +100,13 @@ struct TokenCommand: ParsableCommand {
         }
         guard (1...10080).contains(minutes) else { throw ValidationError("--minutes must be 1 to 10080") }
         guard !allowRejoin || machine != nil else { throw ValidationError("--allow-rejoin needs --machine") }
+        // Names that only begin with it have no letter in upper case either, no space, and no hyphen at their beginning.
+        guard namePrefix.isEmpty || NodeName.isValid(namePrefix + "0") else {
+            throw ValidationError("--name-prefix is no beginning of a DNS name in lower case")
+        }
+        guard machine?.hasPrefix(namePrefix) ?? true else {
+            throw ValidationError("--machine does not begin with --name-prefix")
+        }
     }
 
     func run() throws {
@@ -98,7 +118,7 @@ struct TokenCommand: ParsableCommand {
                 lifetime: UInt64(minutes) * 60,
                 allowsRejoin: allowRejoin
             )
-            try DurableFile.write(Array((text + "\n").utf8), to: tokenFile, mode: 0o600)
+            try SecretFile.write(Array((text + "\n").utf8), to: tokenFile, "--token-file")
             try ManifestOutput.write([try CanonicalJSON.value(secret)])
         }
     }
@@ -111,10 +131,15 @@ struct NodeConfigurationCommand: ParsableCommand {
         abstract: "A pool's configuration, signed, with what leads the pool's machines to it."
     )
 
-    @Option(name: .long, help: "A NodeConfiguration in YAML.")
+    @Option(name: .long, help: "A NodeConfiguration in YAML.", completion: .file())
     var config: String
 
-    @Option(name: .long, parsing: .singleValue, help: "A signing key in PEM; several during a rotation.")
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "A signing key in PEM; several during a rotation.",
+        completion: .file()
+    )
     var signingKey: [String]
 
     func run() throws {
@@ -133,7 +158,11 @@ struct SigningKeyCommand: ParsableCommand {
         abstract: "Make a key that signs configurations, and print its public half for `configurationKeys`."
     )
 
-    @Option(name: .long, help: "Where the private key is written, with mode 0600; it must not exist.")
+    @Option(
+        name: .long,
+        help: "Where the private key is written, with mode 0600; it must not exist.",
+        completion: .file()
+    )
     var out: String
 
     func run() throws {

@@ -12,13 +12,13 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Take care of the shoots of a seed."
     )
 
-    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
+    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.", completion: .file())
     var config: String
 
     @Option(name: .long, help: "ADDRESS:PORT for metrics and health, whatever the configuration says.")
     var metrics: String?
 
-    @Flag(name: .long, help: "Judge the configuration and end.")
+    @Flag(name: .long, help: "Judge the configuration and end; files that it names are not looked at.")
     var check = false
 
     func validate() throws {
@@ -32,7 +32,7 @@ struct RunCommand: AsyncParsableCommand {
         do {
             var configuration = try CoordinatorService.read(config)
             configuration.metrics = metrics ?? configuration.metrics
-            if check { return }
+            if check { return print("The configuration is valid.") }
             service = try await CoordinatorService(configuration, variables: ProcessInfo.processInfo.environment)
         } catch {
             throw Failure(error, exitCode: .configuration)

@@ -19,7 +19,11 @@ struct StoreOptions: ParsableArguments {
     var region: String
     @Option(name: .long, help: "The bucket.")
     var bucket: String
-    @Option(name: .long, help: "A directory with the files accessKeyID, secretAccessKey and, if need be, ca.crt.")
+    @Option(
+        name: .long,
+        help: "A directory with the files accessKeyID, secretAccessKey and, if need be, ca.crt.",
+        completion: .directory
+    )
     var credentials: String
 
     func steps() throws -> SnapshotSteps {
@@ -31,7 +35,7 @@ struct StoreOptions: ParsableArguments {
 
 /// Whose data it is.
 struct RestorationOptions: ParsableArguments {
-    @Option(name: .long, help: "Where etcd's volume is.")
+    @Option(name: .long, help: "Where etcd's volume is.", completion: .directory)
     var volume: String
     @Option(name: .long, help: "A unique name for this restoration.")
     var restoration: String
@@ -44,7 +48,7 @@ struct UploadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "upload", abstract: "Upload a snapshot.")
 
     @OptionGroup var store: StoreOptions
-    @Option(name: .long, help: "The snapshot.")
+    @Option(name: .long, help: "The snapshot.", completion: .file())
     var file: String
     @Option(name: .long, help: "What its key begins with.")
     var keys: String
@@ -60,7 +64,7 @@ struct DownloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "download", abstract: "Fetch a snapshot.")
 
     @OptionGroup var store: StoreOptions
-    @Option(name: .long, help: "Where the snapshot is to be.")
+    @Option(name: .long, help: "Where the snapshot is to be.", completion: .file())
     var file: String
     @Option(name: .long, help: "The snapshot's key.")
     var key: String
@@ -81,7 +85,7 @@ struct ReplaceCommand: ParsableCommand {
     )
 
     @OptionGroup var restored: RestorationOptions
-    @Option(name: .long, help: "What was made of the snapshot.")
+    @Option(name: .long, help: "What was made of the snapshot.", completion: .directory)
     var made: String
 
     func run() throws { try orEnd(with: .operatingSystem) { try restored.folders.replace(with: made) } }

@@ -17,7 +17,11 @@ struct CertificatesCommand: ParsableCommand {
     @Option(name: .long, help: "The cluster's name; only sides of the same cluster talk to each other.")
     var cluster: String
 
-    @Option(name: .long, help: "The directory to write to; it is created where it does not exist.")
+    @Option(
+        name: .long,
+        help: "The directory to write to; it is created where it does not exist.",
+        completion: .directory
+    )
     var out: String
 
     @Option(

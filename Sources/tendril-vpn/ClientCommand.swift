@@ -20,7 +20,10 @@ struct ClientCommand: ParsableCommand {
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "A network of the seed side: routed into the tunnel, and the only sources taken beside its addresses."
+        help: """
+            A network of the seed side: routed into the tunnel, and the only sources taken beside its addresses; may be given \
+            several times.
+            """
     )
     var remoteNetwork: [String] = []
 

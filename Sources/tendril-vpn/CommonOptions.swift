@@ -6,38 +6,45 @@ import TunnelDaemon
 
 /// The options that both roles have; each one replaces the setting of the same name in the file.
 struct CommonOptions: ParsableArguments {
-    @Option(name: .long, help: "A configuration file in YAML; flags override what it says.")
+    @Option(name: .long, help: "A configuration file in YAML; flags override what it says.", completion: .file())
     var config: String?
 
-    @Option(name: .long, help: "The CA bundle that the peer's certificate must lead to, in PEM.")
+    @Option(name: .long, help: "The CA bundle that the peer's certificate must lead to, in PEM.", completion: .file())
     var ca: String?
 
-    @Option(name: .long, help: "This side's certificate in PEM, with its intermediates.")
+    @Option(name: .long, help: "This side's certificate in PEM, with its intermediates.", completion: .file())
     var certificate: String?
 
-    @Option(name: .long, help: "The certificate's private key in PEM.")
+    @Option(name: .long, help: "The certificate's private key in PEM.", completion: .file())
     var key: String?
 
-    @Option(name: .long, help: "The file with one or two gate keys, a line each in base64.")
+    @Option(name: .long, help: "The file with one or two gate keys, a line each in base64.", completion: .file())
     var gateKey: String?
 
     @Option(name: .long, help: "The name of the TUN device (default: tendril0).")
     var tun: String?
 
-    @Option(name: .long, parsing: .singleValue, help: "An own tunnel address with prefix, such as 10.98.0.1/24.")
+    @Option(
+        name: .long,
+        parsing: .singleValue,
+        help: "An own tunnel address with prefix, such as 10.98.0.1/24; may be given several times."
+    )
     var address: [String] = []
 
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "Server: a network behind its clients. Client: a network that it serves."
+        help: "Server: a network behind its clients. Client: a network that it serves. May be given several times."
     )
     var network: [String] = []
 
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "HOST:PORT that the server's streams may ask for by this name although it is no node; both sides name it."
+        help: """
+            HOST:PORT that the server's streams may ask for by this name although it is no node; both sides name it; may be \
+            given several times.
+            """
     )
     var outsideTarget: [String] = []
 
@@ -47,7 +54,11 @@ struct CommonOptions: ParsableArguments {
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, the preferred first (default: all, in this order)."
+        help: """
+            AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305; may be given several times, the preferred first (default: all, in \
+            this order).
+            """,
+        completion: .list(["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"])
     )
     var cipher: [String] = []
 
@@ -56,7 +67,8 @@ struct CommonOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: "TCP congestion control of the lanes: auto, kernel, or a name such as bbr or cubic (default: auto)."
+        help: "TCP congestion control of the lanes: auto, kernel, or a name such as bbr or cubic (default: auto).",
+        completion: .list(["auto", "kernel", "bbr", "cubic"])
     )
     var congestionControl: String?
 
@@ -72,19 +84,34 @@ struct CommonOptions: ParsableArguments {
     )
     var noPackets = false
 
-    @Option(name: .long, help: "Work left to the far kernel: auto, tcp or none (default: auto).")
+    @Option(
+        name: .long,
+        help: "Work left to the far kernel: auto, tcp or none (default: auto).",
+        completion: .list(VPNConfiguration.Offload.allCases.map(\.rawValue))
+    )
     var offload: String?
 
-    @Option(name: .long, help: "The UNIX socket for `status` (default: /run/tendril/vpn-ROLE.sock).")
+    @Option(
+        name: .long,
+        help: "The UNIX socket for `status` (default: /run/tendril/vpn-ROLE.sock).",
+        completion: .file()
+    )
     var socket: String?
 
-    @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical (default: info).")
+    @Option(
+        name: .long,
+        help: "trace, debug, info, notice, warning, error or critical (default: info).",
+        completion: .list(LogChoice.levels)
+    )
     var logLevel: String?
 
-    @Option(name: .long, help: "text or json (default: text).")
+    @Option(name: .long, help: "text or json (default: text).", completion: .list(LogChoice.formats))
     var logFormat: String?
 
-    @Flag(name: .long, help: "Validate the configuration and the files that it names, then exit.")
+    @Flag(
+        name: .long,
+        help: "Validate the configuration and the files that it names, say until when certificates are valid, and exit."
+    )
     var check = false
 
     /// Puts file and flags together and runs the daemon, or only checks.
@@ -96,9 +123,8 @@ struct CommonOptions: ParsableArguments {
             own(&raw)
             configuration = try ConfigurationValidator.validate(raw, role: role)
             if check {
-                try TunnelDaemon.check(configuration)
-                print("The configuration is valid.")
-                return
+                let dates = try TunnelDaemon.check(configuration)
+                return print((dates + ["The configuration is valid."]).joined(separator: "\n"))
             }
         } catch {
             throw Failure(error, exitCode: .configuration)

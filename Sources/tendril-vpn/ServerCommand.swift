@@ -17,11 +17,17 @@ struct ServerCommand: ParsableCommand {
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "PROTOCOL/ADDRESS:PORT that the shoot may open connections to; meant for the API server."
+        help: """
+            PROTOCOL/ADDRESS:PORT that the shoot may open connections to; meant for the API server; may be given several times.
+            """
     )
     var allowInbound: [String] = []
 
-    @Option(name: .long, help: "The UNIX socket at which kube-apiserver asks for streams by CONNECT (default: none).")
+    @Option(
+        name: .long,
+        help: "The UNIX socket at which kube-apiserver asks for streams by CONNECT (default: none).",
+        completion: .file()
+    )
     var egressSocket: String?
 
     @Option(
@@ -30,13 +36,13 @@ struct ServerCommand: ParsableCommand {
     )
     var egressListen: String?
 
-    @Option(name: .long, help: "The certificate that is shown at --egress-listen, in PEM.")
+    @Option(name: .long, help: "The certificate that is shown at --egress-listen, in PEM.", completion: .file())
     var egressCertificate: String?
 
-    @Option(name: .long, help: "The key of --egress-certificate, in PEM.")
+    @Option(name: .long, help: "The key of --egress-certificate, in PEM.", completion: .file())
     var egressKey: String?
 
-    @Option(name: .long, help: "The CAs whose certificates may ask at --egress-listen, in PEM.")
+    @Option(name: .long, help: "The CAs whose certificates may ask at --egress-listen, in PEM.", completion: .file())
     var egressAuthority: String?
 
     @Option(name: .long, help: "ADDRESS:PORT of the API server, which clients' streams may reach (default: none).")
@@ -45,14 +51,18 @@ struct ServerCommand: ParsableCommand {
     @Option(
         name: .long,
         help:
-            "A kubeconfig: the cluster's Nodes say what each client speaks for, and who is asked first (default: none)."
+            "A kubeconfig: the cluster's Nodes say what each client speaks for, and who is asked first (default: none).",
+        completion: .file()
     )
     var nodesKubeconfig: String?
 
     @Option(
         name: .long,
         parsing: .singleValue,
-        help: "A part of the networks that is every client's although Nodes are followed: that of Services."
+        help: """
+            A part of the networks that is every client's although Nodes are followed: that of Services; may be given several \
+            times.
+            """
     )
     var sharedNetwork: [String] = []
 

@@ -14,7 +14,11 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    @Option(name: .long, help: "The daemon's UNIX socket (default: that of the server or client that runs here).")
+    @Option(
+        name: .long,
+        help: "The daemon's UNIX socket (default: that of the server or client that runs here).",
+        completion: .file()
+    )
     var socket: String?
 
     @Option(
@@ -27,13 +31,15 @@ struct StatusCommand: ParsableCommand {
     var output = StatusFormat.table
 
     func run() throws {
-        let socket = socket ?? defaultSocket
+        let socket = try socket ?? defaultSocket
         let report = try orEnd(with: .unavailable) {
             try peer.map { try TunnelDaemon.status(ofPeer: $0, socket: socket) }
                 ?? TunnelDaemon.status(socket: socket)
         }
         switch output {
-        case .table: print(StatusTable.text(report, lines: peer == nil ? 0 : report.log.count))
+        case .table:
+            let lines = peer == nil ? 0 : report.log.count
+            print(StatusTable.text(report, lines: lines, at: UInt64(max(time(nil), 0))))
         case .json: print(try report.json())
         }
         // The link that a peer answers over is live, though after a reconnect the peer may not know yet.
@@ -41,7 +47,16 @@ struct StatusCommand: ParsableCommand {
     }
 
     private var defaultSocket: String {
-        let paths = TunnelIdentity.Role.allCases.map(VPNConfiguration.defaultSocket)
-        return paths.first { access($0, F_OK) == 0 } ?? paths[0]
+        get throws {
+            let paths = TunnelIdentity.Role.allCases.map(VPNConfiguration.defaultSocket)
+            guard let path = paths.first(where: { access($0, F_OK) == 0 }) else {
+                let places = paths.joined(separator: " nor ")
+                throw Failure(
+                    "no daemon runs here: neither \(places) is there; one with another socket: --socket",
+                    exitCode: .unavailable
+                )
+            }
+            return path
+        }
     }
 }

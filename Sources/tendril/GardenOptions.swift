@@ -6,7 +6,11 @@ import KubernetesClient
 
 /// Which cluster is meant.
 struct ClusterOptions: ParsableArguments {
-    @Option(name: .long, help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).")
+    @Option(
+        name: .long,
+        help: "The kubeconfig of the garden (default: KUBECONFIG, or ~/.kube/config).",
+        completion: .file()
+    )
     var kubeconfig: String?
     @Option(name: .long, help: "A context of the kubeconfig (default: its current one).")
     var context: String?

@@ -2,13 +2,15 @@ import ArgumentParser
 import ClusterModel
 import CommandSupport
 import KubernetesClient
+import StrictYAML
 import TendrilCore
 
 /// The command `tendril kubeconfig`.
 struct KubeconfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kubeconfig",
-        abstract: "Fetch the kubeconfig of a shoot; it is good for at most a day."
+        abstract: "Fetch the kubeconfig of a shoot; it is good for at most a day.",
+        discussion: "With --out a kubeconfig that was fetched before is replaced; one that names anything else is not."
     )
 
     @OptionGroup var options: GardenOptions
@@ -18,6 +20,17 @@ struct KubeconfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         let garden = try options.garden()
-        try output.write(try await ShootAccess.kubeconfig(name, in: garden))
+        let bytes = try await ShootAccess.kubeconfig(name, in: garden)
+        let own = Self.names(bytes) ?? []
+        try output.write(bytes) { Self.names($0)?.isSubset(of: own) ?? false }
+    }
+
+    /// What a kubeconfig names; a file that names nothing else than a shoot's is an earlier one.
+    private static func names(_ bytes: [UInt8]) -> Set<String>? {
+        guard let document = try? YAMLParser.parse(bytes).json, document["kind"] == "Config" else { return nil }
+        let lists = ["clusters", "contexts", "users"].map { list in
+            (document[list]?.items ?? []).map { "\(list)/\($0["name"]?.text ?? "")" }
+        }
+        return Set(lists.joined())
     }
 }

@@ -21,20 +21,21 @@ struct NodeStatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract:
             "Show each machine with its configuration, its agent, and what is wrong; also those that are not nodes yet.",
-        discussion: "Ends with 69 where something is wrong."
+        discussion: "Ends with 69 where something is wrong, also where a pool has fewer machines than its minimum."
     )
 
     @OptionGroup var options: ShootStatusOptions
 
     func run() async throws {
-        let (lines, _) = try await options.ask { (shoot) async throws(APIError) in
+        let (machines, shoot, _) = try await options.ask { (client) async throws(APIError) in
             MachineLine.all(
-                try await shoot.list(Node.self).items,
-                try await shoot.list(NodeBootstrap.self).items,
-                try await shoot.list(Lease.self, namespace: TendrilAPI.namespace).items,
+                try await client.list(Node.self).items,
+                try await client.list(NodeBootstrap.self).items,
+                try await client.list(Lease.self, namespace: TendrilAPI.namespace).items,
                 at: Clock.unixTime()
             )
         }
+        let lines = machines + MachineLine.missing(shoot, beside: machines)
         print(try options.output.text(lines) { table(lines) }, terminator: "")
         if lines.contains(where: { $0.problem != nil }) { throw ExitCode(Failure.Code.unavailable.value) }
     }

@@ -29,10 +29,12 @@ struct RotateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate",
         abstract: "Exchange all CAs and keys of a shoot, in two halves.",
+        usage: "tendril shoot rotate (--start | --complete) [OPTION ...] <name>",
         discussion: """
-            Between the halves take a new kubeconfig (tendril kubeconfig NAME), and give pods that speak to the API server \
-            time to follow: on Kubernetes 1.21 and later their tokens are renewed within an hour, and programs that read the \
-            CA only at their start have to be started anew. No node is replaced, and no pod of yours is restarted.
+            Each half is a command of its own. Between them take a new kubeconfig (tendril kubeconfig NAME), and give pods that \
+            speak to the API server time to follow: on Kubernetes 1.21 and later their tokens are renewed within an hour, and \
+            programs that read the CA only at their start have to be started anew. No node is replaced, and no pod of yours is \
+            restarted.
             """
     )
 

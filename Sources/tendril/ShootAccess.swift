@@ -53,17 +53,23 @@ struct ShootStatusOptions: ParsableArguments {
     var output = OutputFormat.table
 
     /// Asks the shoot's API; an error of it ends the program in its own words, as far as they are printable.
+    ///
+    /// - Parameter request: asks it.
+    /// - Returns: the answer, the shoot as the garden has it, and its API.
+    /// - Throws: `Failure`.
     func ask<Value>(_ request: (KubernetesClient) async throws(APIError) -> Value) async throws -> (
-        Value, shoot: KubernetesClient
+        answer: Value, shoot: Shoot, client: KubernetesClient
     ) {
         let garden = try garden.garden()
-        let shoot = try await ShootAccess(name, in: garden).client
+        let client = try await ShootAccess(name, in: garden).client
+        let answer: Value
         do throws(APIError) {
-            return (try await request(shoot), shoot)
+            answer = try await request(client)
         } catch {
             let obstacle = try await ShootAccess.obstacle(name, in: garden).map { "; \($0)" } ?? ""
             let reason = PrintableText.make("\(error)\(obstacle)".utf8)
             throw Failure(reason, exitCode: .unavailable)
         }
+        return (answer, try await garden.shoot(name), client)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import CommandSupport
 import KubernetesClient
 import TendrilCore
 
@@ -79,15 +80,32 @@ struct DeleteCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (garden, name) = (try options.garden.garden(), options.name)
-        let confirmed = try await garden.change(
-            name,
-            ["metadata": ["annotations": [ShootAnnotation.confirmation: "true"]]]
-        )
-        try await answered { () async throws(APIError) in
+        let before = try await garden.shoot(name)
+        let confirmed = try await setConfirmation("true", garden)
+        do throws(APIError) {
             _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
+        } catch {
+            let remark = await takeBack(before, error, garden)
+            throw Failure("\(error)\(remark)", exitCode: .unavailable)
         }
         let follower = options.follower(garden)
         guard options.following.waiting.wait else { return try follower.tell(confirmed, "is to be gone") }
         try await follower.followToTheEnd()
+    }
+
+    /// Takes the confirmation back that a refused deletion leaves, for nobody after it would be asked; what is to be said of that.
+    ///
+    /// Where nobody refused it the shoot is being deleted perhaps.
+    private func takeBack(_ before: Shoot, _ error: APIError, _ garden: Garden) async -> String {
+        let wasConfirmed = before.metadata.annotations?[ShootAnnotation.confirmation] == "true"
+        guard !wasConfirmed, !before.isBeingDeleted, let code = error.code, code < 500 else { return "" }
+        guard (try? await setConfirmation(.null, garden)) == nil else { return "" }
+        return "; the annotation \(ShootAnnotation.confirmation)=true stays: the next deletion needs no confirmation"
+    }
+
+    /// Says, or takes back, that the shoot is to be deleted.
+    private func setConfirmation(_ value: JSONValue, _ garden: Garden) async throws -> Shoot {
+        let annotations: JSONValue = .object([ShootAnnotation.confirmation: value])
+        return try await garden.change(options.name, ["metadata": ["annotations": annotations]])
     }
 }

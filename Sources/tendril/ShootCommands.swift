@@ -25,7 +25,7 @@ struct CreateCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var options: GardenOptions
-    @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
+    @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.", completion: .file())
     var file: String
     @OptionGroup var following: FollowOptions
 
@@ -92,7 +92,7 @@ struct PlanCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var options: GardenOptions
-    @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.")
+    @Option(name: .shortAndLong, help: "A Shoot in YAML; - reads standard input.", completion: .file())
     var file: String
     @Option(name: .shortAndLong, help: "table, json or yaml.")
     var output = OutputFormat.table

@@ -3,6 +3,7 @@ import ClusterModel
 import CommandSupport
 import KubernetesClient
 import LinuxSystem
+import ShootPlan
 import TendrilCore
 
 /// The command `tendril vpn`.
@@ -28,7 +29,10 @@ struct VPNStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Ask every node's kubelet over the link, and show how long it took, or why nothing came.",
-        discussion: "The first question opens a connection. Ends with 69 where a node is not reached."
+        discussion: """
+            The first question opens a connection. Ends with 69 where a node is not reached, or where there is none although there \
+            should be.
+            """
     )
     /// How many nodes are asked at the same time.
     private static let breadth = 8
@@ -36,20 +40,25 @@ struct VPNStatusCommand: AsyncParsableCommand {
     @OptionGroup var options: ShootStatusOptions
 
     func run() async throws {
-        let (nodes, shoot) = try await options.ask { (shoot) async throws(APIError) in
-            try await shoot.list(Node.self).items.map(\.name).sorted()
+        let (nodes, shoot, client) = try await options.ask { (client) async throws(APIError) in
+            try await client.list(Node.self).items.map(\.name).sorted()
         }
         var lines: [LinkLine] = []
         await withTaskGroup(of: LinkLine.self) { group in
             for (index, node) in nodes.enumerated() {
                 if index >= Self.breadth, let line = await group.next() { lines.append(line) }
-                group.addTask { await Self.ask(node, shoot) }
+                group.addTask { await Self.ask(node, client) }
             }
             for await line in group { lines.append(line) }
         }
         lines.sort { $0.node < $1.node }
         print(try options.output.text(lines) { table(lines) }, terminator: "")
         if lines.contains(where: { !$0.isUp }) { throw ExitCode(Failure.Code.unavailable.value) }
+        // A shoot without machines has no link either.
+        if nodes.isEmpty, !MachineLine.missing(shoot, beside: []).isEmpty {
+            let reason = "shoot \(shoot.key) has no nodes; why: tendril node status \(shoot.name)"
+            throw Failure(reason, exitCode: .unavailable)
+        }
     }
 
     /// The API server reaches a kubelet only over the link.

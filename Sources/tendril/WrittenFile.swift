@@ -19,14 +19,30 @@ struct WrittenFile<Kind: KubernetesObject> {
     ///   - path: `-` is standard input.
     ///   - definition: the kind's, which knows the defaults.
     ///   - base: what the document has where it says nothing else.
-    /// - Throws: where the file cannot be read, is no YAML, or is none of the kind.
-    init(_ path: String, _ definition: ResourceDefinition, over base: JSONValue = [:]) throws {
-        document = base.merging(try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path)).json)
-        if let kind = document["kind"]?.text, kind != definition.kind {
-            throw ConfigurationError("kind", "is \(kind), not \(definition.kind)")
-        }
+    ///   - withLimits: whether the schema's limits are judged; those that were accepted once may be forgiven elsewhere.
+    /// - Throws: where the file cannot be read, is no YAML, or has what the kind's schema does not take.
+    init(_ path: String, _ definition: ResourceDefinition, over base: JSONValue = [:], withLimits: Bool) throws {
+        let node = try YAMLParser.parse(try DurableFile.read(path == "-" ? "/dev/stdin" : path))
+        document = base.merging(node.json)
+        try Self.judge(node, is: definition)
         let whole = definition.schema.fillingIn(document)
+        let problems = definition.schema.problems(in: whole, withLimits: withLimits)
+        guard problems.isEmpty else { throw ConfigurationError(node.locating(problems)) }
         object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
+    }
+
+    /// Refuses what is of another kind, or of another version of it: it would be sent to where the file says.
+    private static func judge(_ node: YAMLNode, is definition: ResourceDefinition) throws(ConfigurationError) {
+        let version = "\(definition.resource.group)/\(definition.resource.version)"
+        let written = node.json
+        var problems: [ConfigurationProblem] = []
+        for (field, wanted) in [("apiVersion", version), ("kind", definition.kind)] {
+            let given: JSONValue = written[field] ?? .null
+            guard given != .string(wanted) else { continue }
+            let reason = given == .null ? "is missing" : given.text.map { "is \($0)" } ?? "is no text"
+            problems.add(field, "\(reason); it has to be \(wanted)")
+        }
+        guard problems.isEmpty else { throw ConfigurationError(node.locating(problems)) }
     }
 }
 
@@ -34,7 +50,8 @@ extension WrittenFile<Shoot> {
     /// Reads a Shoot; what is wrong with more than its name depends on what is there, and is told here only beside that.
     init(shoot path: String, project: String) throws {
         do {
-            try self.init(path, try Shoot.definition(), over: ["metadata": ["namespace": .string(project)]])
+            let base: JSONValue = ["metadata": ["namespace": .string(project)]]
+            try self.init(path, try Shoot.definition(), over: base, withLimits: false)
             var problems = ShootRules.problems(object)
             if object.namespace != project {
                 let reason = "is \(object.namespace), and the project is \(project): name it by --project"
@@ -42,6 +59,8 @@ extension WrittenFile<Shoot> {
             }
             let isNamed = !problems.contains { $0.path.hasPrefix("metadata.") }
             guard isNamed else { throw ConfigurationError(problems) }
+        } catch let error as YAMLError {
+            throw Failure(error, in: path, exitCode: .configuration)
         } catch {
             throw Failure(error, exitCode: .configuration)
         }

@@ -65,6 +65,32 @@ struct SchemaTests {
         #expect(schema.fillingIn(given) == filled)
     }
 
+    @Test("tells all that is wrong with an object, and limits where they are asked for")
+    func judges() throws {
+        let rules = ["list[].number": FieldRule("x", minimum: 2, maximum: 3), "list": FieldRule("x", maximumCount: 2)]
+        let schema = try Schema(of: Outer.self, rules: rules)
+        let right: JSONValue = [
+            "list": [["text": "a", "number": 3], ["text": "b"]], "colour": "red", "flag": false, "map": .null,
+            "anything": ["x": 1],
+        ]
+        #expect(schema.problems(in: right, withLimits: true).isEmpty)
+        let wrong: JSONValue = [
+            "list": [["text": 1, "number": 4], ["txt": "b", "number": "2"], ["text": "c", "number": 1]],
+            "colour": "green", "map": ["k": ["text": "x", "y": 1]], "anything": 1,
+        ]
+        let expected = [
+            "flag: is missing", "anything: is not a mapping", "colour: green is none of red, blue",
+            "list[0].text: is not a string", "list[1].text: is missing", "list[1].number: is not a whole number",
+            "list[1].txt: is no field", "map.k.y: is no field",
+        ]
+        #expect(schema.problems(in: wrong, withLimits: false).map(\.description) == expected)
+        let limits = Set(schema.problems(in: wrong, withLimits: true).map(\.description)).subtracting(expected)
+        let beyond: Set = [
+            "list: has 3 entries, more than 2", "list[0].number: 4 is more than 3", "list[2].number: 1 is less than 2",
+        ]
+        #expect(limits == beyond)
+    }
+
     @Test("every kind has a definition whose rules all have a field")
     func definitions() throws {
         for definition in [try Shoot.definition(), try Seed.definition(), try NodeBootstrap.definition()] {

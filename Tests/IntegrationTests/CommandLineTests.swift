@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LinuxSystem
 import TendrilCore
 import Testing
@@ -64,6 +65,28 @@ struct CommandLineTests {
         {apiVersion: coordinator.tendril.dev/v1alpha1, kind: CoordinatorConfiguration, seed: here,
         images: {kubernetes: a, tendril: b}, machineImages: [{name: default, program: {baked: true}}]}
         """,
+        "fetched": """
+        {apiVersion: coordinator.tendril.dev/v1alpha1, kind: CoordinatorConfiguration, seed: there, namespace: A B,
+        images: {kubernetes: a, tendril: "https://ghcr.io/x/"}, machineImages: [{name: default, ami: foo, kubernetes: [v1.33.4],
+        program: {url: "http://x", sha256: z}}]}
+        """,
+        "broken": "a: [",
+        "machine": """
+        {apiVersion: agent.tendril.dev/v1alpha1, kind: UserData, token: 0a1b2c.0123456789abcdef, program: {baked: true},
+        agent: {apiVersion: agent.tendril.dev/v1alpha1, kind: AgentConfiguration, cluster: a, pool: p, apiServers: ["https://a:1"],
+        configurationKeys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=], certificateAuthority: "-----BEGIN CERTIFICATE-----"}}
+        """,
+        "budget": """
+        {apiVersion: node.tendril.dev/v1alpha1, kind: NodeConfiguration, metadata: {pool: W_, generation: 1}, spec: {restartBudget: 11}}
+        """,
+        "wide": """
+        {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: here},
+        spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
+        exposure: {type: nodeport, address: 198.51.100.1}, capacity: 99999}}
+        """,
+        "gardener": """
+        {apiVersion: core.gardener.cloud/v1beta1, kind: Seed, metadata: {name: here}}
+        """,
         "seed": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: there},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -90,7 +113,9 @@ struct CommandLineTests {
     fileprivate static let cases = [
         Case(.tendril, "shoot get --watch", 64, "--watch needs the name of a shoot"),
         Case(.tendril, "shoot get one --output xml", 64, "--output", "table", "json", "yaml"),
-        Case(.tendril, "shoot get one --kubeconfig @missing", 78, "error: ", "missing"),
+        Case(.tendril, "shoot get one --kubeconfig @missing", 78, "error: kubeconfig ", "missing: could not open"),
+        Case(.tendril, "shoot get one --kubeconfig @broken", 78, "error: kubeconfig ", "broken: line "),
+        Case(.tendril, "shoot plan --file @broken \(garden)", 78, "broken: line "),
         Case(.tendril, "shoot get one \(garden)", 69, "error: could not reach https://127.0.0.1:1/"),
         Case(.tendril, "shoot delete one --confirm two", 64, "--confirm has to repeat the shoot's name, one"),
         Case(.tendril, "shoot delete one", 64, "--confirm"),
@@ -112,6 +137,20 @@ struct CommandLineTests {
         Case(.tendril, "up --seed @seed --config @good --replicas 11 \(garden)", 64, "--replicas must be 1 to 10"),
         Case(.tendril, "up --seed @seed --config @good \(garden)", 78, "seed: is here, and the Seed's name is there"),
         Case(.tendril, "up --seed @seed --config @coordinator \(garden)", 78, "images.tendril: is empty"),
+        Case(.tendril, "up --seed @seed --config @fetched \(garden)", 78, "machineImages[0].program.url: is not https"),
+        Case(
+            .tendril,
+            "up --seed @wide --config @good \(garden)",
+            78,
+            "wide: spec.capacity: 99999 is more than 10000 (line 3)",
+            "wide: spec.exposure.type: nodeport is none of NodePort, LoadBalancer (line 3)"
+        ),
+        Case(
+            .tendril,
+            "up --seed @gardener --config @good \(garden)",
+            78,
+            "apiVersion: is core.gardener.cloud/v1beta1; it has to be tendril.dev/v1alpha1 (line 1)"
+        ),
         Case(.tendril, "down --seed here \(garden)", 69, "error: "),
         Case(
             .agent,
@@ -125,7 +164,18 @@ struct CommandLineTests {
         ),
         Case(.agent, "user-data --config @agent --format toml", 64, "--format", "cloud-config", "ignition"),
         Case(.agent, "user-data --config @agent", 78, "error: "),
-        Case(.coordinator, "run --check --config @good", 0),
+        Case(.coordinator, "run --check --config @good", 0, "The configuration is valid."),
+        Case(
+            .coordinator,
+            "run --check --config @fetched",
+            78,
+            "error: namespace: is no DNS label",
+            "error: images.tendril: https://ghcr.io/x/ is no registry",
+            "error: machineImages[0].program.url: is not https",
+            "error: machineImages[0].program.sha256: is not 64",
+            "error: machineImages[0].ami: is not ami-",
+            "error: machineImages[0].kubernetes[0]: v1.33.4 is no release"
+        ),
         Case(
             .coordinator,
             "run --check --config @coordinator",
@@ -140,6 +190,22 @@ struct CommandLineTests {
         Case(.coordinator, "manifests token --pool A_ --token-file @token", 64, "--pool is no DNS label"),
         Case(.coordinator, "manifests token --pool a --token-file @token --minutes 0", 64, "--minutes must be"),
         Case(.coordinator, "manifests token --pool a --token-file @token --allow-rejoin", 64, "needs --machine"),
+        Case(.coordinator, "manifests token --pool a --token-file @token --name-prefix W_", 64, "--name-prefix is no"),
+        Case(
+            .coordinator,
+            "manifests token --pool a --token-file @token --machine w1 --name-prefix zz",
+            64,
+            "--machine does not begin with --name-prefix"
+        ),
+        Case(.coordinator, "manifests bootstrap --server x --ca @garden", 64, "--server is not https://HOST:PORT"),
+        Case(.coordinator, "manifests bootstrap --server https://x:1 --ca @garden", 78, "error: "),
+        Case(
+            .coordinator,
+            "manifests node-configuration --config @budget --signing-key @missing",
+            78,
+            "error: metadata.pool: is no DNS label",
+            "error: spec.restartBudget: must be 1 to 10"
+        ),
         Case(.coordinator, "manifests webhook --namespace A_", 64, "--namespace: A_ is no DNS label"),
         Case(
             .coordinator,
@@ -155,9 +221,37 @@ struct CommandLineTests {
             "error: --log-level: loud is none of trace",
             "error: --log-format: xml is none of text"
         ),
+        Case(
+            .coordinator,
+            "approver --kubeconfig @broken --cluster a --ca-certificate x --ca-key x",
+            78,
+            "error: --kubeconfig: kubeconfig ",
+            "broken: line "
+        ),
+        Case(
+            .coordinator,
+            "approver --kubeconfig @garden --cluster a --ca-certificate @missing --ca-key x",
+            78,
+            "error: --ca-certificate: could not open"
+        ),
         Case(.vpn, "status --socket @missing", 69, "error: "),
         Case(.vpn, "certificates --cluster a_b --out @pki", 78, "error: "),
         Case(.vpn, "certificates --cluster a --out @pki --days 0", 78, "error: ", "days"),
+        Case(
+            .vpn,
+            "certificates --cluster a --out @pki --server-name a --server-name a",
+            78,
+            "error: --server-name: two names are the same"
+        ),
+        Case(
+            .vpn,
+            "server --check --no-packets --ca @missing --certificate @garden --key @missing --gate-key @missing",
+            78,
+            "error: ca: could not open",
+            "garden holds no certificate in PEM",
+            "error: key: could not open",
+            "error: gateKey: could not open"
+        ),
     ]
 
     @Test("end with a code that tells, and say which field or flag is wrong", arguments: cases)
@@ -172,6 +266,32 @@ struct CommandLineTests {
         for name in ["token", "pki"] {
             #expect(!FileManager.default.fileExists(atPath: files.directory + name), "\(name) was made")
         }
+    }
+
+    @Test("leave alone what is where they are to write, and links, directories and pipes above all")
+    func occupied() throws {
+        let files = try Files()
+        let manager = FileManager.default
+        let (kept, link, pipe) = (files.directory + "kept", files.directory + "link", files.directory + "pipe")
+        try "kept".write(toFile: kept, atomically: true, encoding: .utf8)
+        try manager.createSymbolicLink(atPath: link, withDestinationPath: kept)
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let places = [
+            (kept, "is there already"), (link, "is no regular file"), (pipe, "is no regular file"),
+            (files.directory, "is no regular file"),
+        ]
+        for (path, reason) in places {
+            let token = try Shipped.coordinator.run(["manifests", "token", "--pool", "a", "--token-file", path])
+            #expect(token.code == 71 && token.output.contains("--token-file: \(path) \(reason)"), "\(token.output)")
+            #expect(!token.output.contains("bootstrap.kubernetes.io/token"), "\(token.output)")
+            let words = ["user-data", "--config", files.directory + "machine", "--out", path]
+            let data = try Shipped.agent.run(words)
+            #expect(data.code == 71 && data.output.contains("--out: \(path) \(reason)"), "\(data.output)")
+            #expect(try Shipped.agent.run(words + ["--force"]).code == (path == kept ? 0 : 71))
+            try "kept".write(toFile: kept, atomically: false, encoding: .utf8)
+        }
+        #expect(try manager.destinationOfSymbolicLink(atPath: link) == kept)
+        #expect(try manager.attributesOfItem(atPath: pipe)[.type] as? FileAttributeType != .typeRegular)
     }
 
     @Test("explain every command and every option of it", arguments: Shipped.allCases)
@@ -202,6 +322,8 @@ struct CommandLineTests {
         }
         let outcome = try program.run(["--experimental-dump-help"])
         check(try JSONDecoder().decode(Dump.self, from: Data(outcome.output.utf8)).command, program.rawValue)
+        let completions = try program.run(["--generate-completion-script", "zsh"]).output
+        #expect(completions.contains("_files"), "files are not completed")
         let (long, short) = (try program.run(["--help"]), try program.run([]))
         #expect(long.code == 0 && long.output.contains("SUBCOMMANDS:") && short.output.contains("SUBCOMMANDS:"))
     }

@@ -1,6 +1,7 @@
 import Foundation
 import LinuxSystem
 import TendrilCore
+import TestSupport
 import Testing
 
 @Suite("Commands for a shoot", .enabled(if: Shipped.obstacle == nil, "\(Shipped.obstacle ?? "")"))
@@ -116,6 +117,55 @@ struct ShootCommandTests {
         #expect(result.code == 124 && !result.text.contains("paused"), "\(result.text)")
     }
 
+    @Test("that may not delete it leave it as it was, without a confirmation for the next")
+    func keptShoot() throws {
+        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_KEEPS=1"])
+        #expect(result.code == 69 && result.text.contains("not you (403)"), "\(result.text)")
+        #expect(!result.text.contains("stays"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["annotations"]?["confirmation.tendril.dev/deletion"] == nil, "\(result.shoot)")
+        let confirmation: JSONValue = ["confirmation.tendril.dev/deletion": "true"]
+        let before: JSONValue = ["metadata": ["annotations": confirmation]]
+        let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=1"])
+        let annotations = confirmed.shoot["metadata"]?["annotations"]
+        #expect(confirmed.code == 69 && annotations?["confirmation.tendril.dev/deletion"] == "true")
+    }
+
+    @Test("say that machines and links are missing where none ever came", arguments: ["node status", "vpn status"])
+    func nobodyCame(_ words: String) throws {
+        let workers: JSONValue = ["spec": ["workers": [["name": "w", "minimum": 3, "maximum": 3]]]]
+        let result = try run("\(words) one", with: workers, variables: ["GARDEN_OPENS=1"])
+        #expect(result.code == 69, "\(result.text)")
+        let reason = words == "node status" ? "0 of 3 machines have come" : "shoot demo/one has no nodes"
+        #expect(result.text.contains(reason), "\(result.text)")
+        #expect(try run("\(words) one", variables: ["GARDEN_OPENS=1"]).code == 0)
+    }
+
+    @Test("write a kubeconfig over an earlier one, and over nothing else")
+    func kubeconfigFile() throws {
+        let directory = try TestDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        func code(_ file: String, _ more: String = "") throws -> Int {
+            try run("kubeconfig one --out \(directory.path)/\(file)\(more)", variables: ["GARDEN_OPENS=1"]).code
+        }
+        #expect(try code("new") == 0)
+        #expect(try code("new") == 0)
+        try directory.write("empty", "")
+        #expect(try code("empty") == 0)
+        let others = "{kind: Config, contexts: [{name: a}, {name: b}]}"
+        for name in ["own", "notes"] { try directory.write(name, name == "own" ? others : "a") }
+        #expect(try code("own") == 71)
+        #expect(try code("notes") == 71)
+        #expect(try directory.text("own") == others)
+        #expect(try code("own", " --force") == 0)
+        #expect(try directory.text("own") != others)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(directory.path)/link",
+            withDestinationPath: "\(directory.path)/notes"
+        )
+        #expect(try code("link", " --force") == 71)
+        #expect(try directory.text("notes") == "a")
+    }
+
     @Test(
         "do not wait for ever for a shoot that is refused already: that is told once",
         arguments: ["reconcile one", "rotate one --start", "wake one"]
@@ -210,8 +260,12 @@ struct ShootCommandTests {
         "refuse a file before anything is written, with its field",
         arguments: [
             ("overlay", "routed", "spec.networking.type: cannot be changed from overlay"),
-            ("kind: Shoot", "kind: Seed", "kind: is Seed, not Shoot"),
+            ("kind: Shoot", "kind: Seed", "kind: is Seed; it has to be Shoot"),
+            ("apiVersion: tendril.dev", "apiVersion: gardener.cloud", "apiVersion: is gardener.cloud/v1alpha1; it has"),
+            ("kind: Shoot, ", "", "kind: is missing; it has to be Shoot"),
             ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
+            ("type: local", "type: gcp", "spec.provider.type: gcp is none of local, aws (line 2)"),
+            ("workers:", "workerz:", "spec.workers: is missing"), ("workers:", "workerz:", "spec.workerz: is no field"),
         ]
     )
     func refused(_ part: String, _ other: String, _ reason: String) throws {

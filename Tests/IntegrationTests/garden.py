@@ -5,8 +5,10 @@ garden.py SECONDS SHOOT PROGRAM ARGUMENT...; SHOOT is JSON. Output and code are 
 line is the Shoot as it is then, or null. With GARDEN_STRANGER in the environment the program is to believe another CA, and this machine's
 directory of CAs holds the garden's, for this program alone. With GARDEN_REFUSES whatever is asked for by an annotation is refused at once,
 with an Event of that message. With GARDEN_GOES somebody else deletes the Shoot once it was changed; one that
-is being deleted is looked at so often, and then gone.
+is being deleted is looked at so often, and then gone. With GARDEN_KEEPS it deletes nothing.
+With GARDEN_OPENS there is a kubeconfig of the Shoot; its API is the garden itself, with no object but that.
 """
+import base64
 import http.server
 import json
 import os
@@ -65,6 +67,11 @@ class Garden(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         global looks
+        path = self.path.split("?")[0]
+        if "GARDEN_OPENS" in os.environ and path.endswith("/namespaces/demo/secrets/one.kubeconfig"):
+            return self.answer(200, {"metadata": {"name": "one.kubeconfig", "namespace": "demo"}, "data": {"kubeconfig": state["kubeconfig"]}})
+        if "GARDEN_OPENS" in os.environ and path.endswith(("/nodes", "/nodebootstraps", "/leases")):
+            return self.answer(200, {"metadata": {"resourceVersion": "1"}, "items": []})
         was_leaving = state["shoot"] and "deletionTimestamp" in state["shoot"]["metadata"]
         self.found()
         if was_leaving and looks:
@@ -83,6 +90,8 @@ class Garden(http.server.BaseHTTPRequestHandler):
 
     def do_DELETE(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if "GARDEN_KEEPS" in os.environ:
+            return self.answer(403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "not you"})
         state["shoot"] = merged(state["shoot"], LEAVING)
         self.found()
 
@@ -110,14 +119,20 @@ with tempfile.TemporaryDirectory() as directory:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     named = {"name": "a"}
-    with open(kubeconfig, "w") as file:
-        json.dump({
+
+    def document(authority):
+        return json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "a",
             "contexts": [{**named, "context": {"cluster": "a", "user": "a", "namespace": "demo"}}],
-            "clusters": [{**named, "cluster": {
-                "server": f"https://127.0.0.1:{server.server_port}", "certificate-authority": believed}}],
+            "clusters": [{**named, "cluster": {"server": f"https://127.0.0.1:{server.server_port}", **authority}}],
             "users": [{**named, "user": {"token": "x"}}],
-        }, file)
+        })
+
+    with open(kubeconfig, "w") as file:
+        file.write(document({"certificate-authority": believed}))
+    with open(believed, "rb") as file:
+        inline = base64.b64encode(file.read()).decode()
+    state["kubeconfig"] = base64.b64encode(document({"certificate-authority-data": inline}).encode()).decode()
     program = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": kubeconfig})
     try:
         code = program.wait(float(seconds))

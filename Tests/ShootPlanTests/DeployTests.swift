@@ -59,6 +59,37 @@ struct DeployTests {
     }
 
     @Test(
+        "is refused where no machine could come of it, or no image could be pulled",
+        arguments: [
+            ("program: {baked: true}", "program: {}", "machineImages[0].program: needs one of"),
+            ("program: {baked: true}", "program: {baked: false}", "machineImages[0].program.sha256: is missing"),
+            ("program: {baked: true}", "program: {url: \"http://x\"}", "machineImages[0].program.url: is not https"),
+            ("program: {baked: true}", "program: {image: x, sha256: z}", "machineImages[0].program.sha256: is not 64"),
+            ("program: {baked: true}", "program: {baked: true, image: x}", "machineImages[0].program: needs one of"),
+            ("ami-0123456789abcdef0", "foo", "machineImages[0].ami: is not ami-"),
+            ("1.33.4", "v1.33.4", "machineImages[0].kubernetes[0]: v1.33.4 is no release"),
+            ("ghcr.io/tendril", "https://ghcr.io/x", "images.tendril: https://ghcr.io/x is no registry"),
+            ("ghcr.io/tendril", "ghcr.io/x/", "images.tendril: ghcr.io/x/ is no registry"),
+            ("ghcr.io/tendril", "ghcr.io/x:1", "images.tendril: ghcr.io/x:1 is no registry"),
+            ("seed: eu1", "seed: eu1\nnamespace: A B", "namespace: is no DNS label"),
+        ]
+    )
+    func refused(_ part: String, _ other: String, _ expected: String) throws {
+        let path = Self.root.appending(path: "examples/coordinator.yaml")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        #expect(text.contains(part))
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try StrictDecoder.decode(
+                CoordinatorConfiguration.self,
+                from: Array(text.replacing(part, with: other).utf8),
+                judge: { $0.problems }
+            )
+        }
+        let found = (error?.problems ?? []).map(\.description)
+        #expect(found.contains { $0.hasPrefix(expected) }, "\(found)")
+    }
+
+    @Test(
         "gives a coordinator that runs Terraform an image that holds it, and places to write to",
         arguments: [true, false]
     )

@@ -1,5 +1,6 @@
 import ClusterModel
 import ShootPlan
+import ShootSamples
 import TendrilCore
 import Testing
 
@@ -55,6 +56,16 @@ struct MachineLineTests {
         #expect(lines.map(\.agentSilence) == [10, 0, nil, 90, nil])
         #expect(lines.map(\.isReady) == [true, true, false, true, false])
         #expect(lines[0].generation == 7 && lines[0].pool == "worker" && lines[4].pool == "other")
+    }
+
+    @Test("A pool with fewer machines than its minimum has a line of its own, unless the shoot sleeps")
+    func missing() throws {
+        var shoot = try Samples.shoot { $0.spec.workers[0].minimum = 3 }
+        let lines = MachineLine.missing(shoot, beside: [])
+        #expect(lines.map(\.problem) == ["0 of 3 machines have come"] && lines.map(\.pool) == ["worker"])
+        #expect(lines.map(\.isReady) == [false])
+        shoot.spec.hibernation.enabled = true
+        #expect(MachineLine.missing(shoot, beside: []).isEmpty)
     }
 
     @Test("A machine that was a node and is silent has ended; one that is heard of has lost its Node")

@@ -41,6 +41,41 @@ struct YAMLParserTests {
         #expect(try YAMLParser.parse(Array("a: [\(text)]".utf8)).json["a"] == .array([value]))
     }
 
+    @Test("names the lines of problems, where there are such pieces")
+    func lines() throws {
+        let node = try YAMLParser.parse(Array("a:\n  b:\n  - c: 1\n    d: 2\n".utf8))
+        let problems = ["a.b[0].d", "a.b[1]", "a.x"].map { ConfigurationProblem($0, "is wrong") }
+        let found = node.locating(problems).map(\.description)
+        #expect(found == ["a.b[0].d: is wrong (line 4)", "a.b[1]: is wrong", "a.x: is wrong"])
+    }
+
+    private enum Colour: String, Codable { case red }
+
+    private struct Document: Codable {
+        struct Inner: Codable {
+            var pool: String
+            var colour: Colour?
+        }
+        var seed: String
+        var inner: Inner?
+    }
+
+    @Test(
+        "says which key a missing one may be, and which value is none, with their lines",
+        arguments: [
+            ("sed: x", "seed: is missing; is sed (line 1) meant to be it?"), ("s: x", "seed: is missing"),
+            ("seed: x\ninner: {poool: a}", "inner.pool: is missing; is poool (line 2) meant to be it?"),
+            ("seed: x\ninner: {other: a}", "inner.pool: is missing"),
+            ("seed: x\ninner:\n  pool: a\n  colour: blue", "inner.colour: blue is no value that it can have (line 4)"),
+        ]
+    )
+    func misspelt(_ text: String, _ expected: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try StrictDecoder.decode(Document.self, from: Array(text.utf8))
+        }
+        #expect(error?.description == expected)
+    }
+
     @Test("refuses a large file without reading it")
     func refusesLarge() {
         #expect(throws: YAMLError.self) { try YAMLParser.parse(Array(repeating: 0x20, count: 1 << 21)) }

@@ -28,6 +28,12 @@ package final class TestDirectory: Sendable {
         return file
     }
 
+    /// What a file holds.
+    package func text(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+
+    /// Takes away what has this name.
+    package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+
     /// Whether there is something of this name.
     package func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
 }

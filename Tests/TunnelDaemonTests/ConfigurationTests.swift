@@ -122,6 +122,17 @@ struct ConfigurationTests {
         #expect(problems("- 1\n") == ["configuration file: is a list, not a mapping"])
     }
 
+    @Test("of a client says whose files are missing, and tells a server that is none once")
+    func client() {
+        let head = "apiVersion: vpn.tendril.dev/v1alpha1\nkind: ClientConfiguration\npackets: false\n"
+        let found = problems(head, role: .client)
+        #expect(found.contains("ca: is missing: the client would not know whom to trust"), "\(found)")
+        #expect(found.contains { $0.hasPrefix("servers: is missing") }, "\(found)")
+        #expect(problems(head + "servers: []\n", role: .client).contains { $0.hasPrefix("servers: is missing") })
+        let wrong = problems(head, role: .client) { $0.set(.server, ["x:0"]) }.filter { $0.hasPrefix("--server") }
+        #expect(wrong == ["--server: \"x:0\" is not HOST:PORT"])
+    }
+
     @Test("needs neither addresses nor networks where no packets are carried")
     func carriesNoPackets() {
         let text = server.split(separator: "\n").filter { !$0.hasPrefix("addr") && !$0.hasPrefix("netw") }.joined(

@@ -31,10 +31,12 @@ struct PeerStatusTests {
     @Test("is shown in printable characters only, as a table and as JSON, and no figure of it traps")
     func isPrintable() throws {
         let report = try StatusReport(json: Array(Self.report.utf8))
-        let table = StatusTable.text(report, lines: .max)
+        let table = StatusTable.text(report, lines: .max, at: 1)
         #expect(Self.isPrintable(table) && table.contains("?[2J"), "\(table.debugDescription)")
-        // Twenty lines of the table's own, and none of the peer's.
-        #expect(table.split(separator: "\n", omittingEmptySubsequences: false).count == 20, "\(table)")
+        // Lines of the table's own, and none of the peer's.
+        #expect(table.split(separator: "\n", omittingEmptySubsequences: false).count == 21, "\(table)")
+        #expect(table.contains("certificate: expired at 1970-01-01T00:00:00Z"), "\(table)")
+        #expect(StatusTable.text(report, at: 0).contains("certificate: valid until 1970-01-01T00:00:00Z"))
         let json = try report.json()
         #expect(Self.isPrintable(json), "\(json.debugDescription)")
         #expect(try StatusReport(json: Array(json.utf8)).log == report.log)

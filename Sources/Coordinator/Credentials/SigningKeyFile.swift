@@ -11,7 +11,9 @@ package enum SigningKeyFile {
     /// - Returns: the public half in base64.
     /// - Throws: where the file exists or cannot be written.
     package static func make(at path: String) throws -> String {
-        if FileStamp(path) != nil { throw SettingsError(description: "--out: \(path) exists already") }
+        guard try DurableFile.occupant(of: path) == .nothing else {
+            throw SettingsError(description: "--out: \(path) exists already")
+        }
         let key = try SigningKey()
         let pem = try key.pem().copied
         try DurableFile.write(pem, to: path, mode: 0o600)

@@ -6,9 +6,19 @@ package import TendrilCore
 
 /// A pool's configuration, signed, with what leads the pool's machines to it and lets them read it.
 package enum NodeConfigurationManifests {
-    /// Reads and judges a configuration.
+    /// Reads and judges a configuration that is to be signed.
     package static func read(_ bytes: [UInt8]) throws -> NodeConfiguration {
-        try StrictDecoder.decode(NodeConfiguration.self, from: bytes, judge: NodeConfigurationRules.problems)
+        try StrictDecoder.decode(NodeConfiguration.self, from: bytes) { configuration in
+            var problems = NodeConfigurationRules.problems(configuration)
+            let most = BootstrapManifests.restartLeases
+            // An agent goes on with more, as earlier releases have signed it; it only finds no more Leases.
+            problems.require(
+                configuration.spec.restartBudget ?? 1 <= most,
+                "spec.restartBudget",
+                "must be 1 to \(most): there are no more Leases"
+            )
+            return problems
+        }
     }
 
     /// All objects of a pool.

@@ -68,6 +68,17 @@ package enum ImageName {
         else { return false }
         return digest.hasPrefix("sha256:") && DigestText.isSHA256(digest.dropFirst("sha256:".count))
     }
+
+    /// Whether a text says where images are, such as `registry.example:5000/ours`: without a scheme, and no slash at an end.
+    package static func isPlace(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...255).contains(text.utf8.count), parts.dropFirst().allSatisfy({ !$0.contains(":") }) else {
+            return false
+        }
+        return parts.allSatisfy { part in
+            !part.isEmpty && part.utf8.allSatisfy { $0.isLetter || $0.isDigit || [0x2E, 0x2D, 0x5F, 0x3A].contains($0) }
+        }
+    }
 }
 
 /// Permission bits.

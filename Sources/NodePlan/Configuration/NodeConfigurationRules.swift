@@ -18,7 +18,11 @@ package enum NodeConfigurationRules {
             "must be \(NodeConfiguration.apiVersion)"
         )
         problems.require(configuration.kind == NodeConfiguration.kind, "kind", "must be \(NodeConfiguration.kind)")
-        problems.require(!configuration.metadata.pool.isEmpty, "metadata.pool", "is empty")
+        problems.require(
+            NodeName.isLabel(configuration.metadata.pool),
+            "metadata.pool",
+            "is no DNS label in lower case"
+        )
         problems.require(configuration.metadata.generation > 0, "metadata.generation", "must be 1 or more")
         return problems + problemsOfFields(configuration.spec) + problemsOfParts(configuration.spec)
     }

@@ -105,7 +105,8 @@ package struct AgentConfiguration: Codable, Hashable, Sendable {
         return problems
     }
 
-    private static func isServer(_ text: String) -> Bool {
+    /// Whether a text is where an API server is, as `https://host:port`.
+    package static func isServer(_ text: String) -> Bool {
         let rest = text.dropFirst("https://".count)
         return text.hasPrefix("https://") && !rest.isEmpty && isPlain(String(rest))
             && !rest.contains { "/@?#".contains($0) }

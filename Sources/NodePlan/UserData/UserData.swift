@@ -22,6 +22,29 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
         package init(baked: Bool? = nil, url: String? = nil, image: String? = nil, sha256: String? = nil) {
             (self.baked, self.url, self.image, self.sha256) = (baked, url, image, sha256)
         }
+
+        /// Every problem; none means that a machine can get it.
+        ///
+        /// - Parameter path: where the program stands in its document.
+        /// - Returns: the problems, by their paths there.
+        package func problems(at path: String) -> [ConfigurationProblem] {
+            var problems: [ConfigurationProblem] = []
+            let ways = [baked == true, url != nil, image != nil].filter { $0 }.count
+            problems.require(ways == 1, path, "needs one of baked, url and image")
+            problems.require(url?.hasPrefix("https://") ?? true, "\(path).url", "is not https")
+            problems.require(
+                (url ?? image ?? "x").utf8.allSatisfy(\.isVisible),
+                path,
+                "holds spaces or control characters"
+            )
+            problems.require(
+                sha256.map(DigestText.isSHA256) ?? true,
+                "\(path).sha256",
+                "is not 64 hexadecimal digits"
+            )
+            problems.require(baked == true || sha256 != nil, "\(path).sha256", "is missing")
+            return problems
+        }
     }
 
     package var apiVersion: String
@@ -51,21 +74,7 @@ package struct UserDataConfiguration: Codable, Hashable, Sendable {
             "is no bootstrap token (six characters, a dot, sixteen characters)"
         )
         problems.require(agent.tokenFile == nil, "agent.tokenFile", "is set by the user data")
-        let ways = [program.baked == true, program.url != nil, program.image != nil].filter { $0 }.count
-        problems.require(ways == 1, "program", "needs one of baked, url and image")
-        problems.require(program.url?.hasPrefix("https://") ?? true, "program.url", "is not https")
-        problems.require(
-            (program.url ?? program.image ?? "x").utf8.allSatisfy(\.isVisible),
-            "program",
-            "holds spaces or control characters"
-        )
-        problems.require(
-            program.sha256.map(DigestText.isSHA256) ?? true,
-            "program.sha256",
-            "is not 64 hexadecimal digits"
-        )
-        problems.require(program.baked == true || program.sha256 != nil, "program.sha256", "is missing")
-        return problems
+        return problems + program.problems(at: "program")
     }
 }
 

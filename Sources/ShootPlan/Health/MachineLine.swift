@@ -44,6 +44,26 @@ package struct MachineLine: Codable, Hashable, Sendable {
         }
     }
 
+    /// A line for each pool that has fewer machines than it is to have at the least.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is wanted; one that sleeps is to have no machines.
+    ///   - lines: the machines that there are.
+    /// - Returns: lines without a machine.
+    package static func missing(_ shoot: Shoot, beside lines: [MachineLine]) -> [MachineLine] {
+        guard !shoot.isHibernated else { return [] }
+        return shoot.spec.workers.compactMap { pool in
+            let count = lines.count { $0.pool == pool.name }
+            return count < pool.minimum ? MachineLine(pool, has: count) : nil
+        }
+    }
+
+    private init(_ pool: Shoot.Worker, has count: Int) {
+        (name, self.pool, isReady) = ("-", pool.name, false)
+        (kubeletVersion, generation, agentSilence) = (nil, nil, nil)
+        problem = "\(count) of \(pool.minimum) machines have come"
+    }
+
     private init(_ name: String, _ node: Node?, _ bootstrap: NodeBootstrap?, _ silence: UInt64?) {
         self.name = name
         pool = node?.pool ?? bootstrap?.spec?.pool

@@ -1,3 +1,5 @@
+internal import ClusterModel
+internal import NodePlan
 package import TendrilCore
 
 /// coordinator.tendril.dev/v1alpha1 CoordinatorConfiguration: which seed it serves, and what it makes shoots of.
@@ -62,11 +64,20 @@ package struct CoordinatorConfiguration: Codable, Hashable, Sendable {
         problems.require(apiVersion == Self.apiVersion, "apiVersion", "must be \(Self.apiVersion)")
         problems.require(kind == Self.kind, "kind", "must be \(Self.kind)")
         problems.require(Endpoint.isHostName(seed), "seed", "is no DNS name")
-        problems.require(!images.kubernetes.isEmpty, "images.kubernetes", "is empty")
-        problems.require(!images.tendril.isEmpty, "images.tendril", "is empty")
+        problems.require(namespace.map(NodeName.isLabel) ?? true, "namespace", "is no DNS label in lower case")
+        let registries = [
+            ("images.kubernetes", images.kubernetes), ("images.tendril", images.tendril),
+            ("images.kubernetesui", images.dashboard),
+        ]
+        for (path, text) in registries where !ImageName.isPlace(text) {
+            problems.add(path, text.isEmpty ? "is empty" : "\(text) is no registry such as registry.example/ours")
+        }
         problems.require(!machineImages.isEmpty, "machineImages", "is empty")
         let names = Set(machineImages.map(\.name))
         problems.require(names.count == machineImages.count, "machineImages", "holds a name twice")
+        for (index, image) in machineImages.enumerated() {
+            problems += image.problems(at: "machineImages[\(index)]")
+        }
         problems.require(concurrency.map { (1...1000).contains($0) } ?? true, "concurrency", "is not 1 to 1000")
         problems.require(syncMinutes.map { (1...10080).contains($0) } ?? true, "syncMinutes", "is not 1 to 10080")
         let paths = [

@@ -32,6 +32,30 @@ package struct MachineImage: Codable, Hashable, Sendable {
     package var ami: String?
 
     package init(name: String, program: UserDataConfiguration.Program) { (self.name, self.program) = (name, program) }
+
+    /// Every problem; none means that machines can be made of it.
+    ///
+    /// - Parameter path: where the image stands in its document.
+    /// - Returns: the problems, by their paths there.
+    func problems(at path: String) -> [ConfigurationProblem] {
+        var problems = program.problems(at: "\(path).program")
+        problems.require(!name.isEmpty && name.utf8.allSatisfy(\.isVisible), "\(path).name", "is no word")
+        for (index, release) in (kubernetes ?? []).enumerated()
+        where KubernetesVersion(release)?.description != release {
+            problems.add("\(path).kubernetes[\(index)]", "\(release) is no release such as 1.33.4")
+        }
+        for case (let field, let program?) in [("kubelet", kubelet), ("tunnel", tunnel)] {
+            problems.require(NodePath.isPlain(program), "\(path).\(field)", "is no absolute path")
+        }
+        problems.require(ami.map(Self.isAMI) ?? true, "\(path).ami", "is not ami- and 8 or 17 hexadecimal digits")
+        return problems
+    }
+
+    /// Whether this is how AWS names an image (Amazon EC2 User Guide, "Resource IDs").
+    private static func isAMI(_ text: String) -> Bool {
+        let digits = text.utf8.dropFirst("ami-".utf8.count)
+        return text.hasPrefix("ami-") && [8, 17].contains(digits.count) && digits.allSatisfy(\.isLowercaseHex)
+    }
 }
 
 extension [MachineImage] {

@@ -36,13 +36,16 @@ package struct ConfigurationValidator {
         if packets { requireAddressPlan(addresses, networks) }
         checkAddressPlan(addresses, networks, remote)
         let files = VPNConfiguration.Files(
-            authorities: path(.ca, "the server would not know whom to trust"),
+            authorities: path(.ca, "the \(role) would not know whom to trust"),
             certificate: path(.certificate, "both sides authenticate"),
             key: path(.key, "both sides authenticate"),
             gateKey: path(.gateKey, "the gate has no open setting")
         )
         let servers = list(.server, "HOST:PORT", endpoint)
-        if role == .client, servers.isEmpty { problem(.server, "is missing: name one server at least") }
+        // One that is no HOST:PORT is told as that.
+        if role == .client, raw.values[.server]?.isEmpty ?? true {
+            problem(.server, "is missing: name one server at least")
+        }
         let drain = single(.drainSeconds, "a number from 0 to 3600", number(0...3600)) ?? 5
         let configuration = VPNConfiguration(
             role: role,

@@ -11,11 +11,11 @@ final class Identity: Sendable {
 
     init(_ files: VPNConfiguration.Files, role: TunnelIdentity.Role, ciphers: [CipherSuite]) throws {
         let credentials = Credentials(
-            authorities: try DurableFile.read(files.authorities),
-            certificate: try DurableFile.read(files.certificate),
-            key: Secret(try DurableFile.read(files.key))
+            authorities: try Self.read(.ca, files.authorities),
+            certificate: try Self.read(.certificate, files.certificate),
+            key: Secret(try Self.read(.key, files.key))
         )
-        let gate = try GateKeys(file: try DurableFile.read(files.gateKey))
+        let gate = try GateKeys(file: try Self.read(.gateKey, files.gateKey))
         var stamp: (@Sendable ([UInt8]) -> [UInt8])?
         if role == .client {
             stamp = { random in
@@ -25,6 +25,14 @@ final class Identity: Sendable {
         self.context = try TLSContext(credentials, role: role, ciphers: ciphers, stamp: stamp)
         self.credentials = credentials
         self.gate = gate
+    }
+
+    private static func read(_ setting: Setting, _ path: String) throws(ConfigurationError) -> [UInt8] {
+        do throws(SystemError) {
+            return try DurableFile.read(path)
+        } catch {
+            throw ConfigurationError(setting.key, "\(error)")
+        }
     }
 
     /// Whether connections made under the other identity need not be made anew.

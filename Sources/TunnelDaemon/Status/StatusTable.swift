@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// The status as a table for people.
@@ -8,10 +9,13 @@ package enum StatusTable {
     /// - Parameters:
     ///   - report: what a daemon told.
     ///   - count: how many of the last log lines are shown.
+    ///   - now: in seconds since 1970.
     /// - Returns: the text.
-    package static func text(_ report: StatusReport, lines count: Int = 0) -> String {
+    package static func text(_ report: StatusReport, lines count: Int = 0, at now: UInt64) -> String {
+        let expiry = KubernetesTime.text(seconds: report.certificateExpiry)
         var lines = [
-            "\(report.identity)  \(report.linksLive) of \(report.linksExpected) links live", "",
+            "\(report.identity)  \(report.linksLive) of \(report.linksExpected) links live",
+            "certificate: \(report.certificateExpiry < now ? "expired at" : "valid until") \(expiry)", "",
         ]
         lines += columns(
             [["LINK", "ENDPOINT", "STATE", "LANE", "UP", "RTT", "QUEUE", "WAIT", "SEND", "RECEIVE", "RETRANS"]]

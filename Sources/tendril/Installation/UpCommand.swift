@@ -19,11 +19,11 @@ struct UpCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var cluster: ClusterOptions
-    @Option(name: .long, help: "A Seed in YAML: its networks, and how it is reached.")
+    @Option(name: .long, help: "A Seed in YAML: its networks, and how it is reached.", completion: .file())
     var seed: String
-    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.")
+    @Option(name: .long, help: "A CoordinatorConfiguration in YAML.", completion: .file())
     var config: String
-    @Option(name: .long, help: "How many coordinators share the seed's shoots.")
+    @Option(name: .long, help: "How many coordinators share the seed's shoots: 1 to 10.")
     var replicas = 1
     @OptionGroup var waiting: WaitOptions
 
@@ -55,12 +55,12 @@ struct UpCommand: AsyncParsableCommand {
 
     private func readSeed() throws -> WrittenFile<Seed> {
         do {
-            let written = try WrittenFile<Seed>(seed, try Seed.definition())
+            let written = try WrittenFile<Seed>(seed, try Seed.definition(), withLimits: true)
             let problems = SeedRules.problems(written.object)
             guard problems.isEmpty else { throw ConfigurationError(problems) }
             return written
         } catch {
-            throw Failure("\(seed): \(error)", exitCode: .configuration)
+            throw Failure(error, in: seed, exitCode: .configuration)
         }
     }
 
@@ -80,7 +80,7 @@ struct UpCommand: AsyncParsableCommand {
                 replicas: replicas
             )
         } catch {
-            throw Failure("\(config): \(error)", exitCode: .configuration)
+            throw Failure(error, in: config, exitCode: .configuration)
         }
     }
 }

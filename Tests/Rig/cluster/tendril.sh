@@ -23,6 +23,7 @@ publish() { coordinator manifests node-configuration --config "$1" --signing-key
 # token NAME [FLAG...]: makes a token and keeps its text in $WORK/NAME.token
 token() {
   local name=$1; shift
+  rm -f "$WORK/$name.token"
   coordinator manifests token --pool worker --token-file "$WORK/$name.token" "$@" | kubectl apply -f - >/dev/null
 }
 # user_data NAME [LINE...]: user data for a machine with the token NAME, in $WORK/NAME.userdata; LINEs go into the agent's part;
@@ -45,7 +46,7 @@ user_data() {
     [[ "$*" == *apiServers* ]] || echo "  apiServers: ['https://$CONTROL_PLANE:6443']"
     if [[ "$*" != *certificateAuthority* ]]; then echo "  certificateAuthority: |"; sed 's/^/    /' "$PKI/cluster-ca.crt"; fi
   } >"$WORK/$name.yaml"
-  "$TENDRIL_AGENT" user-data --config "$WORK/$name.yaml" --out "$WORK/$name.userdata"
+  "$TENDRIL_AGENT" user-data --config "$WORK/$name.yaml" --out "$WORK/$name.userdata" --force
 }
 # downloads_up: serves the agent and a tool to machines, which believe the cluster's CA for that: $WORK/downloads
 downloads_up() {

@@ -18,7 +18,7 @@ scenario_join() { # a bare machine becomes a Ready node; the token is void, and 
 }
 
 scenario_schema() { # the user data is what cloud-init's own schema wants, and Ignition's
-  "$TENDRIL_AGENT" user-data --config "$WORK/w1.yaml" --format ignition --out "$WORK/w1.ign"
+  "$TENDRIL_AGENT" user-data --config "$WORK/w1.yaml" --format ignition --out "$WORK/w1.ign" --force
   ignition-validate "$WORK/w1.ign" || fail "Ignition does not take it"
   cp "$WORK/w1.userdata" "$ROOTFS/tmp/userdata"
   chroot "$ROOTFS" cloud-init schema --config-file /tmp/userdata 2>&1 | seen "Valid" || fail "$(chroot "$ROOTFS" cloud-init schema --config-file /tmp/userdata 2>&1)"
