@@ -1,11 +1,27 @@
 import ClusterModel
 import Coordinator
 import FoundationEssentials
+import HTTPModel
+import KubernetesClient
 import LinuxSystem
 import Logging
 import TLSEngine
 import TendrilCore
 import Testing
+
+/// An approver that waits for milliseconds only.
+private func hastyApprover(_ api: MemoryAPI) throws -> Approver {
+    let issuer = try CertificateIssuer(name: "agents", days: 1)
+    return Approver(
+        client: api.client,
+        cluster: "shoot--a--b",
+        authority: try RequestAuthority(certificate: try issuer.authorityPEM(), key: try issuer.authorityKeyPEM()),
+        nodeNetworks: [],
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        grace: .milliseconds(10),
+        pauses: Backoff(start: .milliseconds(1), limit: .milliseconds(2))
+    )
+}
 
 @Suite("How long a token lives")
 struct ApproverTests {
@@ -31,16 +47,7 @@ struct ApproverTests {
             allowsRejoin: allowsRejoin
         )
         try api.put(secret)
-        let issuer = try CertificateIssuer(name: "agents", days: 1)
-        let authority = try RequestAuthority(certificate: try issuer.authorityPEM(), key: try issuer.authorityKeyPEM())
-        let approver = Approver(
-            client: api.client,
-            cluster: "shoot--a--b",
-            authority: authority,
-            nodeNetworks: [],
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            grace: .milliseconds(10)
-        )
+        let approver = try hastyApprover(api)
         let spec = CertificateSigningRequest.Spec(request: [], signerName: Signer.agent.rawValue, usages: [])
         var request = CertificateSigningRequest(ObjectMetadata(name: "tendril-agent-w1"), spec: spec)
         request.spec.username = BootstrapToken.userPrefix + token.prefix(6)
@@ -97,5 +104,60 @@ struct ApproverTests {
     func rejoin() async throws {
         try put(.identity)
         try await judge(allowsRejoin: true) { #expect(await isGone(within: .seconds(240))) }
+    }
+}
+
+@Suite("A request that could not be judged at once")
+struct PersistentApproverTests {
+    private static let name = "tendril-agent-w1"
+    private static let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests/\(name)"
+
+    private static func request() -> CertificateSigningRequest {
+        let spec = CertificateSigningRequest.Spec(request: [], signerName: Signer.agent.rawValue, usages: [])
+        return CertificateSigningRequest(ObjectMetadata(name: name), spec: spec)
+    }
+
+    /// An API server that refuses to decide for so many times, and to tell what the request is by now, each other time.
+    private func refusingAPI(_ refusals: Int) -> MemoryAPI {
+        let asked = Guarded((decisions: 0, looks: 0))
+        return MemoryAPI { request in
+            switch (request.method, request.url) {
+            case (.get, "https://api\(Self.path)"):
+                let number = asked.withLock { counts in
+                    counts.looks += 1
+                    return counts.looks
+                }
+                return number % 2 == 0 ? HTTPResponse(status: 403) : nil
+            case (.put, "https://api\(Self.path)/approval"):
+                let number = asked.withLock { counts in
+                    counts.decisions += 1
+                    return counts.decisions
+                }
+                return HTTPResponse(status: number <= refusals ? 403 : 200, body: request.body)
+            default: return nil
+            }
+        }
+    }
+
+    @Test("Is judged again until it is decided, for nobody tells of it a second time", .timeLimit(.minutes(1)))
+    func again() async throws {
+        let api = refusingAPI(12)
+        try api.put(Self.request())
+        try await hastyApprover(api).consider(Self.request())
+        let decisions = api.bodies("PUT \(Self.path)/approval")
+        #expect(decisions.count == 13)
+        #expect(decisions.last?["status"]?["conditions"]?.items.first?["reason"]?.text == "Unreadable")
+    }
+
+    @Test("But not once it is gone, or somebody has refused it", .timeLimit(.minutes(1)), arguments: [false, true])
+    func over(isThere: Bool) async throws {
+        let api = refusingAPI(.max)
+        if isThere {
+            var refused = Self.request()
+            refused.status = .init(conditions: [Condition("Denied", status: "True")])
+            try api.put(refused)
+        }
+        try await hastyApprover(api).consider(Self.request())
+        #expect(api.bodies("PUT \(Self.path)/approval").count == 1)
     }
 }

@@ -114,6 +114,8 @@ struct HostilePeerTests {
         nft 'add chain inet t p { type filter hook prerouting priority -300; }'
         nft add rule inet t p iifname tendril0 ip saddr 10.2.0.0/16 ip daddr 10.1.0.9 tcp dport 443 counter name right drop
         nft add rule inet t p iifname tendril0 ip6 saddr fd02::/64 ip6 daddr fd01::9 tcp dport 443 counter name right drop
+        nft 'add rule inet t p iifname tendril0 ip saddr 10.2.0.0/16 ip daddr 10.1.0.9 icmp type { 3, 11, 12 } counter name right drop'
+        nft 'add rule inet t p iifname tendril0 ip6 saddr fd02::/64 ip6 daddr fd01::9 icmpv6 type { 1, 2, 3, 4 } counter name right drop'
         nft add rule inet t p iifname tendril0 counter name wrong drop
         """
 

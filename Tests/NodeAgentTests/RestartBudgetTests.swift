@@ -35,11 +35,16 @@ struct RestartBudgetTests {
         }
     }
 
-    private func put(_ index: Int, _ holder: String?, age: UInt64 = 0) {
+    /// A Lease as a machine renews it whose clock is so many seconds ahead.
+    private func put(_ index: Int, _ holder: String?, ahead: Int = 0) {
         let name = TendrilAPI.restartLease(index)
-        let renewed = KubernetesTime.microText(seconds: Clock.unixTime() - age)
+        let renewed = KubernetesTime.microText(seconds: UInt64(Int(Clock.unixTime()) + ahead))
         let spec = Lease.Spec(holderIdentity: holder, leaseDurationSeconds: 900, renewTime: renewed)
         leases.withLock { $0[name] = (Lease(ObjectMetadata(name: name), spec: spec), 0) }
+    }
+
+    private func acquire(_ size: Int = 1, second: UInt64 = 0) async -> Bool {
+        await budget.acquire(budget: size, at: MonotonicTime(nanoseconds: second * 1_000_000_000))
     }
 
     private func holder(_ index: Int) -> String? {
@@ -49,24 +54,53 @@ struct RestartBudgetTests {
     private func writes(_ index: Int) -> Int { leases.withLock { $0[TendrilAPI.restartLease(index)]?.writes ?? 0 } }
 
     @Test(
-        "A Lease is free that nobody holds, or holds no more",
+        "A Lease is free that nobody holds, or that was seen unchanged for long, whatever time its holder thinks it is",
         arguments: [
-            (nil, 0, true), ("", 0, true), ("w1", 0, true), ("w2", 0, false), ("w2", 890, false), ("w2", 902, true),
-        ] as [(String?, UInt64, Bool)]
+            (nil, 0, 0, true), ("", 0, 0, true), ("w1", 0, 0, true), ("w2", 0, 0, false), ("w2", 0, 899, false),
+            ("w2", 0, 900, true), ("w2", -86_400, 0, false), ("w2", -86_400, 899, false), ("w2", 86_400, 899, false),
+            ("w2", 86_400, 900, true),
+        ] as [(String?, Int, UInt64, Bool)]
     )
-    func free(holder: String?, age: UInt64, isFree: Bool) async {
-        put(0, holder, age: age)
-        #expect(await budget.acquire(budget: 1) == isFree)
+    func free(holder: String?, ahead: Int, second: UInt64, isFree: Bool) async {
+        put(0, holder, ahead: ahead)
+        if second > 0 { #expect(await !acquire()) }
+        #expect(await acquire(second: second) == isFree)
         #expect(self.holder(0) == (isFree ? "w1" : holder))
+    }
+
+    @Test("One that is renewed is never free, and neither is one that another machine takes meanwhile")
+    func renewed() async {
+        for round in UInt64(0)..<10 {
+            put(0, "w2", ahead: Int(round))
+            #expect(await !acquire(second: round * 600))
+        }
+        put(0, "w3")
+        #expect(await !acquire(second: 6300))
+        #expect(await !acquire(second: 7199))
+        #expect(await acquire(second: 7200))
+    }
+
+    @Test(
+        "How long it says to be good for is believed up to an hour",
+        arguments: [(nil, 900), (60, 60), (1_000_000, 3600)] as [(Int?, UInt64)]
+    )
+    func duration(seconds: Int?, limit: UInt64) async {
+        let name = TendrilAPI.restartLease(0)
+        var spec = Lease.Spec(holderIdentity: "w2", leaseDurationSeconds: 0, renewTime: nil)
+        spec.leaseDurationSeconds = seconds
+        leases.withLock { [spec] in $0[name] = (Lease(ObjectMetadata(name: name), spec: spec), 0) }
+        #expect(await !acquire())
+        #expect(await !acquire(second: limit - 1))
+        #expect(await acquire(second: limit))
     }
 
     @Test("One that is held is enough, and all are given back")
     func one() async {
         put(0, "w2")
         put(1, nil)
-        #expect(await budget.acquire(budget: 2))
+        #expect(await acquire(2))
         put(0, "")
-        #expect(await budget.acquire(budget: 2))
+        #expect(await acquire(2))
         #expect(holder(0) == "" && holder(1) == "w1")
         await budget.release()
         #expect(holder(0) == "" && holder(1) == "")
@@ -78,7 +112,7 @@ struct RestartBudgetTests {
     @Test("What is held is renewed; what somebody else has taken is his")
     func renewal() async throws {
         put(0, nil)
-        #expect(await budget.acquire(budget: 1))
+        #expect(await acquire())
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [budget] in await budget.renew(every: .milliseconds(5)) }
             let deadline = Clock.now() + .seconds(240)

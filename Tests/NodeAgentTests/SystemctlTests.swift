@@ -1,5 +1,6 @@
 import LinuxSystem
 import NodeAgent
+import NodePlan
 import TestSupport
 import Testing
 
@@ -54,6 +55,20 @@ struct SystemctlTests {
         let units = Systemctl(timeoutSeconds: 2, answerSeconds: 1, program: "\(directory.path)/systemctl")
         #expect(cause { _ = try units.observe(["a.service"]) } == given.observing)
         #expect(cause { try units.reload() } == given.changing)
+    }
+
+    @Test(
+        "How a unit's file is called says what enabling it comes to",
+        arguments: [
+            ("enabled", true, .told), ("enabled-runtime", true, .told), ("disabled", false, .told), ("", false, .told),
+            ("masked", false, .told), ("indirect", false, .untold), ("linked", false, .untold),
+            ("linked-runtime", false, .untold), ("static", true, .none), ("alias", true, .none),
+            ("generated", true, .none), ("transient", false, .none),
+        ] as [(String, Bool, ObservedUnit.Enabling)]
+    )
+    func enabling(file: String, isEnabled: Bool, enabling: ObservedUnit.Enabling) {
+        let observed = UnitReport(load: "loaded", active: "active", sub: "running", file: file).observed
+        #expect(observed == ObservedUnit(isActive: true, isEnabled: isEnabled, enabling: enabling))
     }
 
     private func cause(_ body: () throws -> Void) -> AgentFailure.Cause? {

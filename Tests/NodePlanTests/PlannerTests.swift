@@ -93,4 +93,35 @@ struct PlannerTests {
         let runsOnce = desired.units.contains { $0.isForgotten }
         #expect(next.isEmpty == (runsOnce || wanted.steps.isEmpty), "the pass after it")
     }
+
+    /// What enabling a unit comes to, whether it is enabled, what is wanted, whether something is done, and once more.
+    static let enablings: [(ObservedUnit.Enabling, Bool, Bool, Bool, Bool)] = [
+        (.told, false, true, true, true), (.told, true, true, false, false), (.told, true, false, true, true),
+        (.told, false, false, false, false), (.untold, false, true, true, false), (.untold, false, false, false, false),
+        (.none, true, true, false, false), (.none, true, false, false, false), (.none, false, true, false, false),
+    ]
+
+    @Test("Units are enabled and disabled until systemd says so; where it does not tell, they are enabled once")
+    func enables() throws {
+        for (enabling, isEnabled, isWanted, isDone, isDoneAgain) in Self.enablings {
+            var spec = NodeConfiguration.Spec()
+            spec.units = [.init(name: "a.service", enabled: isWanted, state: .untouched)]
+            let desired = try DesiredNode(
+                NodeConfiguration(pool: "worker", generation: 1, spec: spec),
+                on: HostFacts(nodeName: "n", hierarchy: .v2),
+                secrets: [:]
+            ) { String(decoding: $0, as: UTF8.self) }
+            let unit = ObservedUnit(isActive: true, isEnabled: isEnabled, enabling: enabling)
+            let observed = ObservedNode(files: [:], units: ["a.service": unit])
+            let steps: [Step] = [isWanted ? .enable("a.service") : .disable("a.service")]
+            let plan = try Planner.plan(to: desired, from: observed, manifest: Manifest())
+            let place = "\(enabling), enabled: \(isEnabled), wanted: \(isWanted)"
+            #expect(plan.steps == (isDone ? steps : []), "\(place)")
+            let afterStop = try Planner.plan(to: desired, from: observed, manifest: plan.ahead)
+            #expect(afterStop.steps == plan.steps, "\(place), after a stop before the first step")
+            let next = try Planner.plan(to: desired, from: observed, manifest: plan.behind)
+            #expect(next.steps == (isDoneAgain ? steps : []), "\(place), in the pass after it")
+            #expect(next.isEmpty == !isDoneAgain, "\(place), in the pass after it")
+        }
+    }
 }

@@ -49,8 +49,14 @@ package enum HostilePacket {
             let kind = family.icmp.kinds[Int(random.next() % 5)]
             packet = TestPacket.icmp(source, destination, kind: kind, identifier: port)
         case 3:
-            // An error about what the seed side is said to have sent.
-            let quoted = TestPacket.udp(destination, source, ports: (port, random.next() % 2 == 0 ? 53 : 54))
+            // An error about what the seed side is said to have sent: a question, or a service's answer.
+            let target = random.next() % 8 == 0 ? family.sources[Int(random.next() % 7)] : source
+            let sender = random.next() % 8 == 0 ? family.destinations[Int(random.next() % 7)] : destination
+            let isAnswer = random.next() % 2 == 0
+            let quoted =
+                isAnswer
+                ? TestPacket.tcp(sender, target, ports: (random.next() % 4 == 0 ? 444 : 443, port))
+                : TestPacket.udp(sender, target, ports: (port, random.next() % 2 == 0 ? 53 : 54))
             packet = TestPacket.icmp(source, destination, kind: family.icmp.kinds[2], body: quoted)
         default: packet = odd(family, source, destination, port, &random)
         }
@@ -235,6 +241,12 @@ package enum HostilePacket {
             return result
         }
 
+        /// Whether this is the port and one of the two addresses of what the shoot may open connections to, by TCP.
+        private static func isService(_ address: [UInt8], _ port: [UInt8]) -> Bool {
+            port == [1, 187]
+                && [[10, 1, 0, 9], [0xFD, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]].contains(address)
+        }
+
         private func isAnswer(_ head: Head) -> Bool {
             let flow = Self.flow(head.transport, head.destination, head.ports.1, head.source, head.ports.0)
             return flows.contains(flow)
@@ -246,10 +258,7 @@ package enum HostilePacket {
                 (20...segment.count).contains(header),
                 head.ports.0 != [0, 0], head.ports.1 != [0, 0]
             else { return false }
-            let services: [[UInt8]] = [
-                [10, 1, 0, 9], [0xFD, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9],
-            ]
-            if services.contains(head.destination), head.ports.1 == [1, 187] { return true }
+            if Self.isService(head.destination, head.ports.1) { return true }
             return segment[13] & 0x12 != 0x02 && isAnswer(head)
         }
 
@@ -267,10 +276,11 @@ package enum HostilePacket {
                 head.isV4
                 ? quotation[0] == 0x45 && quotation[6] & 0x1F == 0 && quotation[7] == 0 : quotation[0] >> 4 == 6
             guard isOne, case let quoted = Head(quotation) else { return false }
-            return quoted.source == head.destination && Self.isClients(quoted.destination)
-                && flows.contains(
-                    Self.flow(quoted.transport, quoted.source, quoted.ports.0, quoted.destination, quoted.ports.1)
-                )
+            guard quoted.source == head.destination, Self.isClients(quoted.destination) else { return false }
+            if quoted.transport == 6, Self.isService(quoted.source, quoted.ports.0) { return true }
+            return flows.contains(
+                Self.flow(quoted.transport, quoted.source, quoted.ports.0, quoted.destination, quoted.ports.1)
+            )
         }
     }
 }

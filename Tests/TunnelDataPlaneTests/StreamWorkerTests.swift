@@ -112,6 +112,11 @@ struct StreamWorkerTests {
         // Where pods of this machine find the API server; what else is at that address is not meant.
         #expect(!rules.allows(own, for: wanted))
         #expect(rules.allows(SocketAddress(try #require(own.address), port: 10250), for: wanted))
+        // As a resolver gives it, with a zone that leads there all the same.
+        let resolved = try SocketAddress.resolve(Endpoint(host: "::ffff:192.0.2.100%1", port: 443))
+        let mapped = try #require(resolved.first)
+        #expect(mapped.address == own.address && mapped != own)
+        #expect(!rules.allows(mapped, for: wanted))
         let others: [StreamTarget] = [
             .name("login.example.org", port: 80), .name("other.example.org", port: 443), .address(host, port: 443),
             .service("login.example.org"),

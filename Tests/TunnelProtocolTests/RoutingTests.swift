@@ -171,6 +171,62 @@ struct ServerPolicyTests {
         _ = try outward(foreign)
         #expect(inward(TestPacket.icmp("10.2.0.1", "10.1.0.1", kind: 3, body: foreign)) == .inbound)
     }
+
+    @Test("lets errors about a service's answers in without a memory of them")
+    func errorsAboutServices() {
+        let answer = TestPacket.tcp("10.1.0.9", "10.2.0.5", ports: (443, 9999), flags: 0x10)
+        // From a router on the way, as whoever was asked and for everything that an error can be.
+        for kind in [3, 11, 12] as [UInt8] {
+            #expect(inward(TestPacket.icmp("10.2.0.1", "10.1.0.9", kind: kind, body: answer)) == nil)
+        }
+        for kind in [0, 4, 5, 8, 13] as [UInt8] {
+            #expect(inward(TestPacket.icmp("10.2.0.1", "10.1.0.9", kind: kind, body: answer)) == .inbound)
+        }
+        #expect(inward(TestPacket.icmp("10.3.0.1", "10.1.0.9", kind: 3, body: answer)) == .source)
+        #expect(inward(TestPacket.icmp("10.2.0.1", "10.1.0.8", kind: 3, body: answer)) == .inbound)
+        // What the service was sent, what others sent, and what it sent to others.
+        for (source, destination, ports) in [
+            ("10.2.0.5", "10.1.0.9", (9999, 443)), ("10.1.0.9", "10.2.0.5", (444, 9999)),
+            ("10.1.0.8", "10.2.0.5", (443, 9999)), ("10.1.0.9", "10.3.0.5", (443, 9999)),
+            ("10.1.0.9", "10.9.0.5", (443, 9999)),
+        ] as [(String, String, (UInt16, UInt16))] {
+            let quoted = TestPacket.tcp(source, destination, ports: ports)
+            #expect(inward(TestPacket.icmp("10.2.0.1", "10.1.0.9", kind: 3, body: quoted)) == .inbound)
+        }
+        let datagram = TestPacket.udp("10.1.0.9", "10.2.0.5", ports: (443, 9999))
+        #expect(inward(TestPacket.icmp("10.2.0.1", "10.1.0.9", kind: 3, body: datagram)) == .inbound)
+    }
+
+    @Test("lets an error about a service's answer in where all of it is right", arguments: 1...4 as ClosedRange<UInt64>)
+    func errorsOnlyAboutServices(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var isRight = true
+        func pick<Value>(_ right: Value, _ wrong: [Value]) -> Value {
+            guard random.next() % 4 == 0 else { return right }
+            isRight = false
+            return wrong[Int(random.next() % UInt64(wrong.count))]
+        }
+        var letIn = 0
+        for _ in 0..<2000 {
+            isRight = true
+            let service = pick("10.1.0.9", ["10.1.0.8", "10.9.0.9", "10.2.0.9", "10.3.0.9"])
+            let target = pick("10.2.0.5", ["10.3.0.5", "10.1.0.5", "10.9.9.9"])
+            let ports: (UInt16, UInt16) = (pick(443, [442, 444, 0]), UInt16(truncatingIfNeeded: random.next()))
+            let isTCP = pick(true, [false])
+            let answer =
+                isTCP
+                ? TestPacket.tcp(service, target, ports: ports) : TestPacket.udp(service, target, ports: ports)
+            let error = TestPacket.icmp(
+                pick("10.2.0.1", ["10.3.0.1", "10.1.0.1", "10.9.0.1"]),
+                pick(service, ["10.1.0.7", "10.2.0.7"]),
+                kind: pick(3, [0, 4, 5, 8, 13, 17]),
+                body: Array(answer.prefix(pick(28, [0, 19, 20, 27])))
+            )
+            #expect((inward(error) == nil) == isRight, "\(error)")
+            if isRight { letIn += 1 }
+        }
+        #expect(letIn > 50)
+    }
 }
 
 @Suite("The client's policy")

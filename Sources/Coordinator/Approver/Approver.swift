@@ -23,6 +23,7 @@ package final class Approver: Sendable {
     private let logger: Logger
     private let records: MachineRecords
     private let tokens: JoinTokens
+    private let pauses: Backoff
     private let kept = Guarded(Counts())
     /// The requests that are being judged: what is written of them comes back as events.
     private let underWay = Guarded<Set<String>>([])
@@ -36,16 +37,18 @@ package final class Approver: Sendable {
     ///   - nodeNetworks: where machines' addresses lie; empty where that is not known.
     ///   - logger: hears of every verdict.
     ///   - grace: how long a token lives at least after its certificate was issued.
+    ///   - pauses: between attempts to judge one request.
     package init(
         client: KubernetesClient,
         cluster: String,
         authority: RequestAuthority,
         nodeNetworks: [IPPrefix],
         logger: Logger,
-        grace: Nanoseconds = .milliseconds(3500)
+        grace: Nanoseconds = .milliseconds(3500),
+        pauses: Backoff = Backoff(start: .milliseconds(100), limit: .seconds(30))
     ) {
         (self.client, self.cluster, self.authority) = (client, cluster, authority)
-        (self.nodeNetworks, self.logger) = (nodeNetworks, logger)
+        (self.nodeNetworks, self.logger, self.pauses) = (nodeNetworks, logger, pauses)
         records = MachineRecords(client: client)
         tokens = JoinTokens(client: client, logger: logger, grace: grace)
     }
@@ -76,37 +79,44 @@ package final class Approver: Sendable {
         }
     }
 
-    /// Judges one request, unless that was done; a failure is tried again a few times, then with the next event.
+    /// Judges one request, unless that was done, until it is decided or gone.
     package func consider(_ request: CertificateSigningRequest) async {
-        guard let signer = Signer(rawValue: request.spec.signerName), request.condition("Denied") == nil,
-            request.condition("Failed") == nil, let name = request.metadata.name
+        guard let signer = Signer(rawValue: request.spec.signerName), !request.isRefused,
+            let name = request.metadata.name
         else { return }
         guard underWay.withLock({ $0.insert(name).inserted }) else { return }
         defer { _ = underWay.withLock { $0.remove(name) } }
-        // What Kubernetes signs needs nothing more of us once it is approved.
-        let isDone = request.status?.certificate != nil || (signer.isKubelet && request.condition("Approved") != nil)
-        if !isDone, !(await judgeAgainAndAgain(request)) { return }
-        if signer == .agent { await tokens.retire(of: request) }
+        guard let judged = await judgeUntilDecided(request) else { return }
+        if signer == .agent { await tokens.retire(of: judged) }
     }
 
-    private func judgeAgainAndAgain(_ first: CertificateSigningRequest) async -> Bool {
+    /// Judges for as long as that fails: nobody tells a second time of a request that stays as it is.
+    ///
+    /// - Parameter first: the request as it was told.
+    /// - Returns: the request that was decided; `nil` where somebody refused it, or it is gone.
+    private func judgeUntilDecided(_ first: CertificateSigningRequest) async -> CertificateSigningRequest? {
         var request = first
-        var backoff = Backoff(start: .milliseconds(100), limit: .seconds(2))
-        for _ in 0..<5 {
+        var pauses = pauses
+        while !Task.isCancelled {
+            if request.isRefused { return nil }
+            if request.isGranted { return request }
             do throws(APIError) {
                 try await judge(request)
-                return true
+                return request
             } catch {
                 kept.withLock { $0.failures += 1 }
                 logger.warning("cannot judge", metadata: ["request": "\(first.name)", "reason": "\(error)"])
-                try? await Task.sleep(backoff.wait())
+                try? await Task.sleep(pauses.wait(atLeast: .seconds(UInt64(error.retryAfter ?? 0))))
             }
-            let newest = try? await client.find(CertificateSigningRequest.self, first.name)
-            guard let newest, newest.condition("Denied") == nil else { return false }
-            if newest.status?.certificate != nil { return true }
-            request = newest
+            do throws(APIError) {
+                guard let newest = try await client.find(CertificateSigningRequest.self, first.name) else { return nil }
+                request = newest
+            } catch {
+                // What it is by now is not known: a version that is not the newest decides nothing.
+                continue
+            }
         }
-        return false
+        return nil
     }
 
     private func judge(_ object: CertificateSigningRequest) async throws(APIError) {
@@ -263,5 +273,16 @@ package final class Approver: Sendable {
                 if let name = node.metadata.name { facts.foreignNodes.insert(name) }
             }
         }
+    }
+}
+
+extension CertificateSigningRequest {
+    /// Whether nothing comes of it any more.
+    fileprivate var isRefused: Bool { condition("Denied") != nil || condition("Failed") != nil }
+
+    /// Whether it needs nothing more of us: what Kubernetes signs is its own once it is approved.
+    fileprivate var isGranted: Bool {
+        let isKubelet = Signer(rawValue: spec.signerName)?.isKubelet ?? false
+        return status?.certificate != nil || (isKubelet && condition("Approved") != nil)
     }
 }

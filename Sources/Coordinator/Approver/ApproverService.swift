@@ -64,6 +64,7 @@ package struct ApproverService: Sendable {
     private let approver: Approver
     private let client: KubernetesClient
     private let kubeconfig: String
+    private let changes: FileChanges
     private let logger: Logger
     private let endpoint: HTTPEndpoint?
 
@@ -75,6 +76,7 @@ package struct ApproverService: Sendable {
         else { throw ConfigurationError(problems) }
         Privileges.forbidDumps()
         let logger = Logger(label: "tendril-approver") { LogOutput(label: $0, level: level, format: format) }
+        changes = FileChanges([settings.kubeconfig])
         let kubeconfig = try Self.using("--kubeconfig") { try Kubeconfig(path: settings.kubeconfig) }
         let certificate = try Self.using("--ca-certificate") { try DurableFile.read(settings.caCertificate) }
         let key = Secret(try Self.using("--ca-key") { try DurableFile.read(settings.caKey) })
@@ -119,14 +121,14 @@ package struct ApproverService: Sendable {
 
     /// Speaks with new credentials, and believes another CA, once the file says so.
     private func followKubeconfig() async {
-        var stamp = FileStamp(kubeconfig)
+        var changes = changes
         while !Task.isCancelled {
             try? await Task.sleep(.seconds(5))
-            let newest = FileStamp(kubeconfig)
-            guard newest != stamp else { continue }
-            stamp = newest
             do {
-                client.use(try Kubeconfig(path: kubeconfig).security)
+                guard let newest = try changes.take(at: Clock.now(), { try Kubeconfig(path: kubeconfig) }) else {
+                    continue
+                }
+                client.use(newest.security)
                 logger.notice("kubeconfig read again")
             } catch {
                 logger.error("cannot read the kubeconfig", metadata: ["reason": "\(error)"])

@@ -28,7 +28,17 @@ package struct UnitReport: Hashable, Sendable {
     package var observed: ObservedUnit {
         ObservedUnit(
             isActive: ["active", "activating", "reloading"].contains(active),
-            isEnabled: ["enabled", "enabled-runtime", "static", "alias", "generated"].contains(file)
+            isEnabled: ["enabled", "enabled-runtime", "static", "alias", "generated"].contains(file),
+            enabling: enabling
         )
+    }
+
+    /// By the states of unit files (systemctl(1), is-enabled).
+    private var enabling: ObservedUnit.Enabling {
+        switch file {
+        case "static", "alias", "generated", "transient": .none
+        case "indirect", "linked", "linked-runtime": .untold
+        default: .told
+        }
     }
 }

@@ -7,25 +7,43 @@ package import TendrilCore
 /// Limits how many machines of a cluster disturb their pods at the same time: whoever restarts holds one of a fixed
 /// number of Leases.
 ///
-/// The Leases exist already; an agent may change but not make them.
+/// The Leases exist already; an agent may change but not make them. No clock of another machine is believed: what
+/// somebody else holds is free once it was seen unchanged for as long as it is good for.
 package final class RestartBudget: Sendable {
+    /// What a Lease of somebody else says, and since when it was seen to say just that.
+    private struct Sight {
+        let version: String?
+        let spec: Lease.Spec
+        let since: MonotonicTime
+    }
+
+    /// How long a Lease is believed to be good for at most, in seconds, whatever it says.
+    private static let longestLease = 3600
+
     private let client: KubernetesClient
     private let machine: String
     private let logger: Logger
     /// The Leases that this machine may hold.
     private let held = Guarded<Set<Int>>([])
+    /// The Leases that others held when they were looked at last.
+    private let sights = Guarded<[Int: Sight]>([:])
 
     package init(client: KubernetesClient, machine: String, logger: Logger) {
         (self.client, self.machine, self.logger) = (client, machine, logger)
     }
 
     /// Takes one of `budget` Leases, one that is held already before any other; whether there was one.
-    package func acquire(budget: Int) async -> Bool {
+    ///
+    /// - Parameters:
+    ///   - budget: how many Leases there are.
+    ///   - now: the time of this look; who asks again later finds out who has fallen silent meanwhile.
+    /// - Returns: whether this machine may restart.
+    package func acquire(budget: Int, at now: MonotonicTime) async -> Bool {
         let own = held.withLock { $0 }
         for index in own.sorted() + (0..<budget).filter({ !own.contains($0) }) {
             do throws(APIError) {
                 let lease = try await lease(index)
-                guard isFree(lease) else { continue }
+                guard isFree(lease, index, at: now) else { continue }
                 // Also where the answer is lost.
                 held.withLock { _ = $0.insert(index) }
                 try await take(lease)
@@ -85,9 +103,19 @@ package final class RestartBudget: Sendable {
         try await client.replace(lease)
     }
 
-    private func isFree(_ lease: Lease) -> Bool {
-        guard let holder = lease.spec?.holderIdentity, !holder.isEmpty, holder != machine else { return true }
-        let renewed = lease.spec?.renewTime.flatMap(KubernetesTime.seconds) ?? 0
-        return renewed + UInt64(max(lease.spec?.leaseDurationSeconds ?? 0, 0)) < Clock.unixTime()
+    /// Whether nobody else holds a Lease, or whoever does has fallen silent.
+    private func isFree(_ lease: Lease, _ index: Int, at now: MonotonicTime) -> Bool {
+        guard let spec = lease.spec, let holder = spec.holderIdentity, !holder.isEmpty, holder != machine else {
+            return true
+        }
+        let version = lease.metadata.resourceVersion
+        let since = sights.withLock { sights in
+            // The version alone may come again, where etcd goes back to a snapshot.
+            if let known = sights[index], known.version == version, known.spec == spec { return known.since }
+            sights[index] = Sight(version: version, spec: spec, since: now)
+            return now
+        }
+        let seconds = min(spec.leaseDurationSeconds ?? TendrilAPI.restartLeaseSeconds, Self.longestLease)
+        return now >= since + .seconds(UInt64(max(seconds, 1)))
     }
 }

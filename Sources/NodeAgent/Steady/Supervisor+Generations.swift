@@ -79,14 +79,13 @@ extension Supervisor {
         _ body: (@escaping @Sendable () async -> Bool) async throws(AgentFailure) -> Void
     ) async throws(AgentFailure) {
         let size = try generations.document(configuration).spec.restartBudget ?? 1
-        let budget = RestartBudget(client: access.client, machine: context.identity.machine, logger: context.logger)
         let result: Result<Void, AgentFailure> = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await budget.renew() }
+            group.addTask { await self.budget.renew() }
             defer { group.cancelAll() }
             do throws(AgentFailure) {
                 try await body {
                     if await self.isLeaving() { return false }
-                    return await budget.acquire(budget: size)
+                    return await self.budget.acquire(budget: size, at: Clock.now())
                 }
                 return .success(())
             } catch {

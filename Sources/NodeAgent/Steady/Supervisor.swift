@@ -41,6 +41,8 @@ package final class Supervisor: Sendable {
     let access: ClusterAccess
     let generations: Generations
     let report: NodeReport
+    /// Remembers between attempts since when others hold what this machine waits for.
+    let budget: RestartBudget
     let state = Guarded(State())
     let progress: Progress
     let reporter: BootstrapReporter
@@ -56,6 +58,7 @@ package final class Supervisor: Sendable {
             machineClass: context.configuration.machineClass,
             logger: context.logger
         )
+        budget = RestartBudget(client: access.client, machine: context.identity.machine, logger: context.logger)
         (progress, reporter) = (bootstrap.state, bootstrap.reporter)
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }

@@ -20,6 +20,8 @@ package struct Manifest: Codable, Hashable, Sendable {
     package var finished: Set<String>?
     /// Whether units were changed, or were about to be, that systemd did not read yet; `nil` where none were.
     package var owesReload: Bool?
+    /// Units that were about to be enabled, of those that do not show it; `nil` where there are none.
+    package var owedEnables: Set<String>?
 
     package init() { (files, units, owedRestarts) = ([:], [:], []) }
 }

@@ -133,8 +133,22 @@ package enum ObservedFile: Hashable, Sendable {
 package struct ObservedUnit: Hashable, Sendable {
     package var isActive: Bool
     package var isEnabled: Bool
+    /// What enabling or disabling it comes to.
+    package var enabling: Enabling
 
-    package init(isActive: Bool, isEnabled: Bool) { (self.isActive, self.isEnabled) = (isActive, isEnabled) }
+    /// What enabling or disabling a unit comes to.
+    package enum Enabling: Hashable, Sendable {
+        /// It is enabled or not, and systemd tells which.
+        case told
+        /// It may be enabled for the sake of others, and systemd does not tell whether it was.
+        case untold
+        /// It is as it is.
+        case none
+    }
+
+    package init(isActive: Bool, isEnabled: Bool, enabling: Enabling = .told) {
+        (self.isActive, self.isEnabled, self.enabling) = (isActive, isEnabled, enabling)
+    }
 }
 
 /// The machine as it is, as far as a plan needs it.

@@ -96,19 +96,40 @@ package enum Planner {
         for unit in desired.units {
             let now = observed.units[unit.name] ?? ObservedUnit(isActive: false, isEnabled: false)
             keep(unit.name, now, in: &plan)
-            if let enabled = unit.enabled, enabled != now.isEnabled {
-                plan.steps.append(enabled ? .enable(unit.name) : .disable(unit.name))
-            }
+            enable(unit, now, manifest, changed, &plan)
             let mustBegin = unit.state == .started && isDue(unit, now, manifest, changed)
             if mustBegin { plan.ahead.owedRestarts.insert(unit.name) }
             guard let step = activation(of: unit, now, mustBegin: mustBegin) else { continue }
             // Everything else stands before the kubelet asks for it.
             if unit.name == KubeletPaths.unit, unit.state == .started { last.append(step) } else { after.append(step) }
         }
-        plan.behind.owedRestarts = []
+        (plan.behind.owedRestarts, plan.behind.owedEnables) = ([], nil)
         let finished = desired.units.filter { $0.isForgotten && $0.state == .started }.map(\.name)
         plan.behind.finished = finished.isEmpty ? nil : Set(finished)
         plan.steps += after + last
+    }
+
+    /// Enables or disables a unit that is not as it is wanted; where that does not show, once, and when it has changed.
+    private static func enable(
+        _ unit: DesiredUnit,
+        _ now: ObservedUnit,
+        _ manifest: Manifest,
+        _ changed: Set<String>,
+        _ plan: inout Plan
+    ) {
+        guard let enabled = unit.enabled else { return }
+        switch now.enabling {
+        case .none: return
+        case .told:
+            guard enabled != now.isEnabled else { return }
+        case .untold:
+            let isDue =
+                manifest.units[unit.name] == nil || manifest.owedEnables?.contains(unit.name) == true
+                || isTouched(unit.name, changed)
+            guard enabled, isDue else { return }
+            plan.ahead.owedEnables = (plan.ahead.owedEnables ?? []).union([unit.name])
+        }
+        plan.steps.append(enabled ? .enable(unit.name) : .disable(unit.name))
     }
 
     /// Has systemd read its units where the steps so far change some, or that is owed.

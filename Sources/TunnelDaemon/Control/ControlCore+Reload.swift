@@ -7,7 +7,7 @@ extension ControlCore {
     /// Uses what is new on the disk from now on; what cannot be used changes nothing.
     func reload(at now: MonotonicTime) {
         do {
-            guard let old = try store.refresh() else { return }
+            guard let old = try store.refresh(at: now) else { return }
             logger.notice("certificates and keys reloaded")
             let expiry = store.current.context.expiry
             board.update { state in

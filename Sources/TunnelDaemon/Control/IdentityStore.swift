@@ -47,17 +47,14 @@ struct IdentityStore {
     private let files: VPNConfiguration.Files
     private let role: TunnelIdentity.Role
     private let ciphers: [CipherSuite]
-    private var loaded: [FileStamp?]
-    private var seen: [FileStamp?]
-    private var failed: [FileStamp?] = []
+    private var changes: FileChanges
     private(set) var current: Identity
 
     init(_ configuration: VPNConfiguration) throws {
         files = configuration.files
         role = configuration.role
         ciphers = configuration.ciphers
-        loaded = Self.stamps(files)
-        seen = loaded
+        changes = FileChanges([files.authorities, files.certificate, files.key, files.gateKey])
         current = try Identity(files, role: role, ciphers: ciphers)
     }
 
@@ -65,28 +62,16 @@ struct IdentityStore {
     ///
     /// A failure keeps the old identity.
     ///
+    /// - Parameter now: the time of this look.
     /// - Returns: the identity before the change, when there was one.
-    mutating func refresh() throws -> Identity? {
-        let now = Self.stamps(files)
-        defer { seen = now }
-        // Several files change together: the set is taken once it looks the same twice.
-        guard now != loaded, now != failed, now == seen else { return nil }
-        // The same files are not tried again every second; a change, or a hang-up, tries them again.
-        failed = now
-        let fresh = try Identity(files, role: role, ciphers: ciphers)
-        loaded = now
+    mutating func refresh(at now: MonotonicTime) throws -> Identity? {
+        let (files, role, ciphers) = (files, role, ciphers)
+        let fresh = try changes.take(at: now) { try Identity(files, role: role, ciphers: ciphers) }
+        guard let fresh else { return nil }
         defer { current = fresh }
         return current
     }
 
     /// Has the next look load the files, whatever they look like.
-    mutating func forget() {
-        loaded = []
-        failed = []
-        seen = Self.stamps(files)
-    }
-
-    private static func stamps(_ files: VPNConfiguration.Files) -> [FileStamp?] {
-        [files.authorities, files.certificate, files.key, files.gateKey].map(FileStamp.init)
-    }
+    mutating func forget() { changes.forget() }
 }

@@ -48,26 +48,28 @@ final class NodeFollower: Sendable {
         Task { await self.run() }
     }
 
+    /// Follows by the newest kubeconfig that could be used.
     private func run() async {
-        while !Task.isCancelled { await followUntilChange() }
-    }
-
-    /// Follows until the kubeconfig is another one.
-    private func followUntilChange() async {
-        let stamp = FileStamp(path)
-        let following = Task { await self.follow() }
-        while FileStamp(path) == stamp { try? await Task.sleep(.seconds(10)) }
-        following.cancel()
-        await following.value
-    }
-
-    private func follow() async {
-        let client: KubernetesClient
-        do {
-            client = KubernetesClient(try Kubeconfig(path: path), transport: transport, program: "tendril-vpn")
-        } catch {
-            return tell(.failed(reason: "\(error)"))
+        var changes = FileChanges([path])
+        changes.forget()
+        var following: Task<Void, Never>?
+        while !Task.isCancelled {
+            do {
+                if let kubeconfig = try changes.take(at: Clock.now(), { try Kubeconfig(path: path) }) {
+                    following?.cancel()
+                    await following?.value
+                    following = Task { await self.follow(kubeconfig) }
+                }
+            } catch {
+                tell(.failed(reason: "\(error)"))
+            }
+            try? await Task.sleep(.seconds(5))
         }
+        following?.cancel()
+    }
+
+    private func follow(_ kubeconfig: Kubeconfig) async {
+        let client = KubernetesClient(kubeconfig, transport: transport, program: "tendril-vpn")
         await Watcher(Node.self, client: client, skipsUnreadable: true).run { self.take($0) }
     }
 

@@ -31,6 +31,12 @@ package struct StreamRules: Sendable {
     /// Whether an address may be dialled for what was asked for.
     package func allows(_ address: SocketAddress, for target: StreamTarget) -> Bool {
         guard let host = address.address else { return false }
-        return !host.isNeverATarget && address != own && (networks.contains(host) || outside.contains(target))
+        return !host.isNeverATarget && !isOwn(address) && (networks.contains(host) || outside.contains(target))
+    }
+
+    /// Whether an address is where this side listens, whichever family the resolver gives it in.
+    private func isOwn(_ address: SocketAddress) -> Bool {
+        guard let own else { return false }
+        return address.address == own.address && address.port == own.port
     }
 }

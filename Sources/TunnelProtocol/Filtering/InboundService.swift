@@ -30,6 +30,11 @@ package struct InboundService: Hashable, Sendable, CustomStringConvertible {
         packet.transport == transport && packet.sourcePort == port && packet.source == address
     }
 
+    /// Whether a packet that an ICMP error quotes comes from this service.
+    package func sent(_ quoted: QuotedPacket) -> Bool {
+        quoted.transport == transport && quoted.sourcePort == port && quoted.source == address
+    }
+
     /// Whether a packet goes to this service.
     package func accepts(_ packet: InnerPacket) -> Bool {
         packet.transport == transport && packet.destinationPort == port && packet.destination == address

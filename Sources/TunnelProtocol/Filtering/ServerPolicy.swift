@@ -75,6 +75,8 @@ package struct ServerPolicy: Sendable {
             guard let quoted = QuotedPacket(in: bytes, of: packet), quoted.source == packet.destination,
                 bound.contains(quoted.destination)
             else { return false }
+            // No flow of a service is noted: that it sent this is what it is there for.
+            if services.contains(where: { $0.sent(quoted) }) { return true }
             let lifetime = quoted.transport == .tcp ? FlowTable.Lifetime.tcp : FlowTable.Lifetime.datagram
             return flows.isKnown(FlowKey(quoted: quoted), within: lifetime, at: now)
         }

@@ -8,10 +8,12 @@ enum PacketFuzz {
 
     private static let seeds: [[UInt8]] = {
         let tcp = TestPacket.tcp("10.2.0.5", "10.1.0.1", ports: (80, 40000), flags: 0x12, mss: 1460)
+        let answer = TestPacket.udp("10.1.0.9", "10.2.0.5", ports: (53, 9))
         let packets = [
             tcp, TestPacket.tcp("fd02::5", "fd01::1", payload: 40), TestPacket.udp("10.2.0.5", "10.1.0.9"),
             TestPacket.udp("fd02::5", "fd01::1"), TestPacket.icmp("10.2.0.5", "10.1.0.1", kind: 3, body: tcp),
             TestPacket.icmp("fd02::5", "fd01::1", kind: 2, body: TestPacket.udp("fd01::1", "fd02::5")),
+            TestPacket.icmp("10.2.0.5", "10.1.0.9", kind: 3, body: answer),
         ]
         return packets.map { [UInt8](repeating: 0, count: VirtioHeader.byteCount) + $0 }
     }()
@@ -36,18 +38,25 @@ enum PacketFuzz {
         if let header = try? header.validated(for: packet) { change(body, packet, header) }
     }
 
-    /// Nobody opened anything: only the one service may be sent to, and only by those who are there.
+    /// Nobody opened anything: only the one service may be sent to, and told of what became of its answers, and only by
+    /// those who are there.
     private static func judge(_ packet: InnerPacket, _ bytes: [UInt8]) {
         let now = MonotonicTime(nanoseconds: 0)
         let isLetIn =
             (try? server.inward(packet, bytes: bytes.span, bound: bound, flows: FlowTable(buckets: 1), at: now)) != nil
         if isLetIn {
             precondition(bound.contains(packet.source) && !shoot.contains(packet.destination))
-            precondition(service?.accepts(packet) == true)
+            precondition(service?.accepts(packet) == true || isAboutAnswer(packet, bytes))
         }
         if (try? client.inward(packet, link: 0, paths: ReturnPaths(capacity: 1))) != nil {
             precondition(bound.contains(packet.destination) && !bound.contains(packet.source))
         }
+    }
+
+    /// Whether a packet is an error about an answer of the service to somebody who is there.
+    private static func isAboutAnswer(_ packet: InnerPacket, _ bytes: [UInt8]) -> Bool {
+        guard let service, let quoted = QuotedPacket(in: bytes.span, of: packet) else { return false }
+        return service.sent(quoted) && quoted.source == packet.destination && bound.contains(quoted.destination)
     }
 
     private static func change(_ bytes: [UInt8], _ packet: InnerPacket, _ header: VirtioHeader) {

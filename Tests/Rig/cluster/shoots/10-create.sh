@@ -156,7 +156,7 @@ shoot_oidc() { # people log in by tokens of an identity provider, which the API 
   local ISSUER=https://id.rig.test:9001 node
   mine=(aud='"kubernetes"' sub='"jo"' groups='["crew"]' org='"rig"')
   is_jo() { person "${mine[@]}"; [[ $(with "$WORK/person" auth whoami -o jsonpath='{.status.userInfo.username} {.status.userInfo.groups[0]}') == "oidc:jo oidc:crew" ]]; }
-  is_refused() { person "$@"; with "$WORK/person" auth whoami 2>&1 | seen Unauthorized; }
+  is_refused() { person "$@"; [[ $(with "$WORK/person" auth whoami 2>&1) == *Unauthorized* ]]; }
   authority issuer; leaf issuer issuer /CN=issuer DNS:id.rig.test
   openssl genrsa -out "$WORK/issuer.key" 2048 2>/dev/null; openssl genrsa -out "$WORK/other.key" 2048 2>/dev/null
   start issuer ip netns exec "$RIG_NAME-op" "$HERE/issuer.py" serve "$ISSUER" "$WORK/issuer.key" "$PKI/issuer.crt" "$PKI/issuer.key"
