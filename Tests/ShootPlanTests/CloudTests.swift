@@ -63,6 +63,8 @@ struct CloudTests {
             ("api error AuthFailure: AWS was not able", .unauthenticated), ("VpcLimitExceeded: The maximum", .quota),
             ("api error RequestLimitExceeded: Request limit", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
             ("DependencyViolation: The vpc", .dependencies), ("InvalidAMIID.NotFound", .configuration),
+            ("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name", .dependencies),
+            ("api error AlreadyExists: AutoScalingGroup by this name already exists", .dependencies),
             ("something else", .unknown), ("", .unknown),
         ]
     )
@@ -99,6 +101,51 @@ struct CloudTests {
             let text = String(decoding: configuration, as: UTF8.self)
             #expect(!text.contains("templatefile") && !text.contains("local-exec") && !text.contains("provisioner"))
         }
+    }
+
+    @Test("no two pools of any two shoots share a name at AWS, in one garden or in two")
+    func groupNames() throws {
+        // The shoot `prod` with the pool `eu-worker`, say, and the shoot `prod-eu` with the pool `worker`.
+        let parts = ["prod", "prod-eu", "worker", "eu-worker", "a", "a-b", "b-a", "b"]
+        var seen: Set<String> = []
+        for (project, name) in parts.flatMap({ part in ["demo", "demo-prod"].map { ($0, part) } }) {
+            let cluster = try #require(TechnicalID(project: project, name: name)).description
+            for pool in parts {
+                for identity in ["0a1b2c3d-1111-4222-8333-444455556666", "9a1b2c3d-1111-4222-8333-444455556666"] {
+                    let called = TerraformConfiguration.groupName(cluster, identity: identity, pool: pool)
+                    let isNew = seen.insert(called).inserted
+                    #expect(isNew, "\(called)")
+                }
+            }
+        }
+    }
+
+    @Test("the longest name of a pool's group is one that AWS takes")
+    func longestGroupName() throws {
+        let project = String(repeating: "p", count: TechnicalID.maximumBytes - 1)
+        let facts = try #require(
+            try Samples.facts { ($0.metadata.namespace, $0.metadata.name) = (project, "n") }
+        )
+        let pool = String(repeating: "w", count: 15)
+        let values = TerraformConfiguration.machines(
+            facts,
+            identity: "0a1b2c3d-1111-4222-8333-444455556666",
+            subnets: [],
+            securityGroup: "",
+            pools: [pool: TerraformConfiguration.pool(facts.spec.workers[0], image: "", userData: "")],
+            isSimulated: false
+        )
+        let name = try #require(values["pools"]?[pool]?["name"]?.text)
+        #expect(name == "shoot--\(project)--n.0a1b2c3d.\(pool)" && name.utf8.count == 65)
+        #expect(name.utf8.allSatisfy { $0.isLowercase || $0.isDigit || $0 == 0x2D || $0 == 0x2E })
+    }
+
+    @Test("what has another name already keeps it, and is found by its tags")
+    func keptNames() {
+        let text = String(decoding: TerraformConfiguration.machines, as: UTF8.self)
+        func count(_ part: String) -> Int { text.split(separator: part, omittingEmptySubsequences: false).count - 1 }
+        #expect(count("= each.value.name\n") == 2 && count("ignore_changes = [name]") == 2)
+        #expect(!text.contains("trimprefix") && text.contains("\"tag:tendril.dev/pool\""))
     }
 
     @Test("zones come at the end, and neither go nor move")

@@ -104,6 +104,21 @@ package enum TerraformConfiguration {
         ]
     }
 
+    /// What the launch template and the scaling group of a pool are called, where they are made new.
+    ///
+    /// Both names are one account's and region's own. No shoot's or pool's name has a dot, so no two pools of any two
+    /// shoots share one; a piece of the identity tells shoots of the same name in two gardens apart.
+    ///
+    /// - Parameters:
+    ///   - cluster: the shoot's technical ID, of at most 40 bytes.
+    ///   - identity: a UID.
+    ///   - pool: the pool's name, of at most 15 bytes.
+    /// - Returns: at most 65 of a-z, 0-9, hyphens and dots. A launch template takes 3 to 128 of these (EC2 API
+    ///   Reference, "CreateLaunchTemplate"), a scaling group up to 255.
+    package static func groupName(_ cluster: String, identity: String, pool: String) -> String {
+        "\(cluster).\(identity.prefix(8)).\(pool)"
+    }
+
     /// The machines' values.
     package static func machines(
         _ cluster: ClusterFacts,
@@ -113,10 +128,14 @@ package enum TerraformConfiguration {
         pools: [String: JSONValue],
         isSimulated: Bool
     ) -> JSONValue {
-        [
+        let named = pools.map { pool, values in
+            (pool, values.merging(["name": .string(groupName(cluster.id, identity: identity, pool: pool))]))
+        }
+        return [
             "name": .string(cluster.id), "identity": .string(identity),
             "region": .string(cluster.spec.region ?? ""), "subnets": subnets,
-            "securityGroup": securityGroup, "pools": .object(pools), "simulated": .bool(isSimulated),
+            "securityGroup": securityGroup, "pools": .object(Dictionary(uniqueKeysWithValues: named)),
+            "simulated": .bool(isSimulated),
         ]
     }
 }
@@ -130,7 +149,7 @@ package enum CloudFailure {
         ("SignatureDoesNotMatch", .unauthenticated), ("No valid credential sources", .unauthenticated),
         ("RequestLimitExceeded", .rateLimit), ("Throttling", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
         ("InsufficientFreeAddresses", .depleted), ("LimitExceeded", .quota), ("QuotaExceeded", .quota),
-        ("DependencyViolation", .dependencies), ("InvalidAMIID", .configuration),
+        ("DependencyViolation", .dependencies), ("AlreadyExists", .dependencies), ("InvalidAMIID", .configuration),
         ("InvalidParameterValue", .configuration),
         ("Unsupported: ", .configuration),
     ]
