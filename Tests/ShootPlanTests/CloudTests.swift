@@ -11,13 +11,15 @@ struct CloudTests {
     private func problems(
         _ infrastructure: JSONValue?,
         region: String? = "eu-central-1",
-        network: Shoot.NetworkType = .overlay
+        network: Shoot.NetworkType = .overlay,
+        nodes: String = "10.250.0.0/16"
     ) throws -> [ConfigurationProblem] {
         AWSInfrastructure.problems(
             try Samples.shoot {
                 $0.spec.provider.infrastructure = infrastructure
                 $0.spec.region = region
                 $0.spec.networking.type = network
+                $0.spec.networking.nodes = nodes
             }.spec
         )
     }
@@ -26,6 +28,32 @@ struct CloudTests {
     func network() throws {
         #expect(try problems(Self.good, network: .routed).map(\.path) == ["spec.networking.type"])
         #expect(try problems(Self.good, network: .none) == [])
+    }
+
+    @Test("needs a range for nodes that AWS makes a network of, and whose eighths are subnets there")
+    func nodes() throws {
+        for nodes in ["10.250.0.0/16", "10.250.0.0/25"] { #expect(try problems(Self.good, nodes: nodes) == []) }
+        for nodes in ["10.240.0.0/12", "10.250.0.0/15", "10.250.0.0/26", "10.250.0.0/28"] {
+            let found = try problems(Self.good, nodes: nodes)
+            #expect(found.map(\.path) == ["spec.networking.nodes"] && found[0].reason.hasPrefix("\(nodes) is not"))
+        }
+        // Machines elsewhere have no such limits.
+        #expect(ShootRules.problems(try Samples.shoot { $0.spec.networking.nodes = "10.240.0.0/12" }) == [])
+    }
+
+    @Test("what breaks a limit was accepted once, perhaps, and is used then; what is no name never is")
+    func form() throws {
+        let limits = try Samples.shoot {
+            $0.spec.provider.infrastructure = Self.good
+            ($0.spec.region, $0.spec.networking.nodes) = ("us-east-1", "10.240.0.0/12")
+        }.spec
+        #expect(AWSInfrastructure.problems(limits).count == 4)
+        #expect(AWSInfrastructure.problems(ofForm: limits) == [])
+        let names = try Samples.shoot {
+            $0.spec.provider.infrastructure = ["zones": ["../a"], "credentials": "../kube-system/x"]
+            $0.spec.region = "${var.x}"
+        }.spec
+        #expect(AWSInfrastructure.problems(ofForm: names).count == 3)
     }
 
     @Test("takes zones and the name of a Secret")
@@ -49,6 +77,18 @@ struct CloudTests {
         #expect(try problems(infrastructure).contains { $0.path == path })
     }
 
+    @Test("needs zones of its region: a mistyped region is seen before it cannot be changed any more")
+    func zonesOfRegion() throws {
+        let path = "spec.provider.infrastructure.zones"
+        for region in ["eu-centrl-1", "us-east-1"] {
+            #expect(try problems(Self.good, region: region).map(\.path) == ["\(path)[0]", "\(path)[1]"])
+        }
+        let other: JSONValue = ["zones": ["eu-central-1a", "eu-west-1a"], "credentials": "aws"]
+        #expect(try problems(other).map(\.description) == ["\(path)[1]: eu-west-1a is not in the region eu-central-1"])
+        let local: JSONValue = ["zones": ["us-west-2-lax-1a"], "credentials": "aws"]
+        #expect(try problems(local, region: "us-west-2") == [])
+    }
+
     @Test("needs a region")
     func region() throws {
         for region in [nil, "", "EU", "${var.x}"] {
@@ -65,6 +105,8 @@ struct CloudTests {
             ("DependencyViolation: The vpc", .dependencies), ("InvalidAMIID.NotFound", .configuration),
             ("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name", .dependencies),
             ("api error AlreadyExists: AutoScalingGroup by this name already exists", .dependencies),
+            ("Error: invalid AWS Region: eu-centrl-1", .configuration),
+            ("api error InvalidSubnet.Range: The CIDR", .configuration),
             ("something else", .unknown), ("", .unknown),
         ]
     )

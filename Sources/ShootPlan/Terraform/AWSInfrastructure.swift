@@ -10,6 +10,11 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
 
     /// Every problem of a shoot that is to run at AWS.
     package static func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
+        problems(ofForm: spec) + problems(ofPlace: spec)
+    }
+
+    /// What must not be used at all: texts that are no names, and fields that nobody knows.
+    package static func problems(ofForm spec: Shoot.Spec) -> [ConfigurationProblem] {
         let path = "spec.provider.infrastructure"
         guard case .object(let fields)? = spec.provider.infrastructure else {
             return [ConfigurationProblem(path, "is missing")]
@@ -28,12 +33,34 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
         }
         let isSecret = fields["credentials"]?.text.map(NodeName.isValid) ?? false
         problems.require(isSecret, "\(path).credentials", "is no Secret's name")
+        problems.require(spec.region.map(isZone) ?? false, "spec.region", "is no region")
+        return problems
+    }
+
+    /// The lengths of a VPC's prefix whose eighths can be subnets, in bits (Amazon VPC User Guide, "Subnet CIDR blocks":
+    /// both have a /16 to a /28).
+    private static let networkLengths = 16...25
+
+    /// What AWS would refuse, or nodes could not live with.
+    private static func problems(ofPlace spec: Shoot.Spec) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
         problems.require(
             spec.networking.type != .routed,
             "spec.networking.type",
             "routed is for nodes that see one another without a router, which AWS does not give: take overlay or none"
         )
-        problems.require(spec.region.map(isZone) ?? false, "spec.region", "is no region")
+        let nodes = spec.networking.nodes
+        problems.require(
+            IPPrefix(nodes).map { networkLengths.contains($0.length) } ?? true,
+            "spec.networking.nodes",
+            "\(nodes) is not a /16 to a /25: at AWS it is the VPC's range, and a subnet is an eighth of it"
+        )
+        guard let region = spec.region, isZone(region) else { return problems }
+        for (index, zone) in (spec.provider.infrastructure?["zones"]?.items ?? []).enumerated() {
+            // A zone's name begins with its region's, that of a local zone as well.
+            guard let name = zone.text, isZone(name), !name.hasPrefix(region) else { continue }
+            problems.add("spec.provider.infrastructure.zones[\(index)]", "\(name) is not in the region \(region)")
+        }
         return problems
     }
 
@@ -150,7 +177,8 @@ package enum CloudFailure {
         ("RequestLimitExceeded", .rateLimit), ("Throttling", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
         ("InsufficientFreeAddresses", .depleted), ("LimitExceeded", .quota), ("QuotaExceeded", .quota),
         ("DependencyViolation", .dependencies), ("AlreadyExists", .dependencies), ("InvalidAMIID", .configuration),
-        ("InvalidParameterValue", .configuration),
+        ("InvalidParameterValue", .configuration), ("InvalidVpc.Range", .configuration),
+        ("InvalidSubnet.Range", .configuration), ("nvalid AWS Region", .configuration),
         ("Unsupported: ", .configuration),
     ]
 
