@@ -192,6 +192,10 @@ struct ShootCommandTests {
             ("overlay", "routed", "spec.networking.type: cannot be changed from overlay"),
             ("kind: Shoot", "kind: Seed", "kind: is Seed, not Shoot"),
             ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
+            (
+                "maximum: 1", "maximum: 1, taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule}]",
+                "spec.workers[0].taints[1]: a:NoSchedule is there twice"
+            ),
         ]
     )
     func refused(_ part: String, _ other: String, _ reason: String) throws {

@@ -26,6 +26,10 @@ struct ShootAdmissionTests {
         let upsideDown = try shoot { ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (3, 2) }
         #expect(try review("CREATE", upsideDown)?.contains("spec.workers[0].minimum") == true)
         #expect(try review("UPDATE", upsideDown, try shoot())?.contains("spec.workers[0].minimum") == true)
+        let taints = try shoot {
+            $0.spec.workers[0].taints = ["a", "b"].map { .init(key: "k", value: $0, effect: "NoSchedule") }
+        }
+        #expect(try review("UPDATE", taints, try shoot()) == "spec.workers[0].taints[1]: k:NoSchedule is there twice")
         let older = try shoot { $0.spec.kubernetes.version = "1.20.1" }
         #expect(try review("CREATE", older) == nil)
         #expect(try review("UPDATE", older, try accepted())?.contains("spec.kubernetes.version") == true)
