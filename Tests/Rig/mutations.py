@@ -62,6 +62,8 @@ MUTATIONS = [
     ("Sources/ShootPlan/Rules/PoolRules.swift", "check(seen.insert(taint.mark).inserted, field,", "check(true, field,", "ShootRulesTests"),
     ("Sources/NodePlan/Configuration/NodeConfigurationRules.swift", "problems += repeated((kubelet.taints ?? []).map(\\.mark), \"spec.kubelet.taints\", \"taint\")", "",
      "RulesTests"),
+    ("Sources/Coordinator/Providers/Terraform.swift", "return isLeft && work.isEnding() ? .interrupt", "return isLeft ? .interrupt", "TerraformTests"),
+    ("Sources/LinuxSystem/ChildProcess.swift", "kill(-pid, SIGINT)", "kill(-pid, SIGKILL)", "ChildProcessTests"),
     ("Sources/ShootPlan/Terraform/machines.tf", "# What an earlier release made keeps the name that it has: with another one it would be made anew.\n  lifecycle { ignore_changes = [name] }", "",
      "CloudTests"),
     ("Sources/NodePlan/Configuration/NodeConfigurationRules.swift", "if !(1...4).contains(keys.count)",

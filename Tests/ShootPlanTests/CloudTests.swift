@@ -190,6 +190,12 @@ struct CloudTests {
         #expect(!text.contains("trimprefix") && text.contains("\"tag:tendril.dev/pool\""))
     }
 
+    @Test("one gateway at most is taken over, however many there are")
+    func oneGateway() {
+        let text = String(decoding: TerraformConfiguration.network, as: UTF8.self)
+        #expect(text.contains("for_each = toset(slice(local.gateways, 0, min(length(local.gateways), 1)))"))
+    }
+
     @Test("zones come at the end, and neither go nor move")
     func zones() throws {
         func spec(_ zones: JSONValue) throws -> Shoot.Spec {
