@@ -157,7 +157,8 @@ struct ShootAdmissionTests {
     func zones() throws {
         func shoot(_ zones: JSONValue, generation: Int = 4) throws -> JSONValue {
             try self.shoot { shoot in
-                (shoot.spec.provider.type, shoot.spec.region) = (.aws, "eu-central-1")
+                shoot.spec.provider.type = .aws
+                shoot.spec.region = "eu-central-1"
                 shoot.spec.provider.infrastructure = ["zones": zones, "credentials": "aws"]
                 shoot.spec.networking.type = .overlay
                 shoot.spec.workers[0].machineType = "large"

@@ -72,6 +72,7 @@ YAML
   cloud_coordinator
   until_ok 200 eval "aws 'assert len(groups.describe_auto_scaling_groups()[\"AutoScalingGroups\"]) == 1'" || fail "no group: $(cloud_shoot lastOperation)"
   [[ $(vpcs) == 1 ]] || fail "$(vpcs) networks"
+  [[ $(aws "print(groups.describe_auto_scaling_groups()['AutoScalingGroups'][0]['AutoScalingGroupName'])") =~ ^shoot--demo--cloud\.[0-9a-f]{8}\.worker$ ]] || fail "another name"
   cloud_user_data >"$RIG/cloud/userdata"
   MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up ip-250-60 60 "$RIG/cloud/userdata"
   until_ok 200 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded ]]' || fail "$(cloud_shoot lastOperation)"
