@@ -19,6 +19,13 @@ struct TaintTests {
         #expect(Node.Taint.merged(present: [ours, other], known: [], wanted: []) == [ours, other])
     }
 
+    @Test("are there once, by key and effect")
+    func distinct() {
+        let newer = Node.Taint(key: "pool", value: "cpu", effect: "NoSchedule")
+        #expect(Node.Taint.distinct([ours, other, newer, ours]) == [ours, other])
+        #expect(Node.Taint.distinct([]) == [])
+    }
+
     @Test("do not come back once somebody has removed them")
     func initialised() {
         #expect(Node.Taint.merged(present: [], known: [ours.mark], wanted: [ours]) == [])

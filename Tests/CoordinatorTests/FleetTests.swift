@@ -53,8 +53,7 @@ struct FleetTests {
             while !isTrue(), Clock.now() < deadline { try await Task.sleep(.milliseconds(5)) }
             #expect(isTrue(), what)
         }
-        let isMine = Guarded(true)
-        let fleet = Fleet(try Works.environment(api)) { _ in isMine.withLock { $0 } }
+        let fleet = Fleet(try Works.environment(api)) { _ in true }
         await fleet.observe(try Self.shoot("slow"))
         try await wait(for: "the first") { reads("slow") == 1 }
         await fleet.forget("demo/slow")
@@ -64,7 +63,11 @@ struct FleetTests {
         #expect(reads("slow") == 1)
         api.release()
         try await wait(for: "the second of its name") { reads("slow") > 1 }
-        isMine.withLock { $0 = false }
         await fleet.stop()
+        await fleet.observe(try Self.shoot("late"))
+        await fleet.observe(try Self.shoot("other"))
+        let before = reads("other")
+        try await Task.sleep(.milliseconds(100))
+        #expect(reads("late") == 0 && reads("other") == before, "nothing begins after the end")
     }
 }

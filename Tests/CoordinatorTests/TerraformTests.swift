@@ -425,6 +425,27 @@ struct TerraformTests {
         #expect(made["securityGroup"] == "g")
     }
 
+    @Test("one whose coordinator is told to end is interrupted, and what it made is written down; a newer wish waits")
+    func interrupted() async throws {
+        let scene = try Scene()
+        try scene.fail("apply linger")
+        let isEnding = Guarded(false)
+        var work = scene.work
+        work.isEnding = { isEnding.withLock { $0 } }
+        let terraform = Terraform(name: "network", settings: try scene.settings, work: work, credentials: [:])
+        let run = Task { try await terraform.apply(Array("x".utf8), [:]) }
+        while scene.lines("lingers").isEmpty { try await Task.sleep(.milliseconds(2)) }
+        run.cancel()
+        // It is asked for twice a second.
+        try await Task.sleep(.milliseconds(1200))
+        #expect(scene.cloud == [])
+        isEnding.withLock { $0 = true }
+        let result = await run.result
+        #expect(throws: TaskFailure.self) { _ = try result.get() }
+        #expect(scene.cloud.count == 1 && scene.log.last == "apply")
+        #expect(try scene.keptState?.contains("aws_vpc.shoot") == true)
+    }
+
     @Test("a coordinator whose shoot it is no longer runs nothing, and ends what runs")
     func fence() async throws {
         let scene = try Scene()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Stands for Terraform in tests: a cloud is a file of lines "ADDRESS ID", which all working directories of a workspace share.
-# The file `faults` beside it says for a command how it fails: "plan hang", "output garbage", "apply forget", "apply half".
+# The file `faults` beside it says for a command how it fails: "plan hang", "output garbage", "apply forget", "apply half", or
+# "apply linger", which goes on until it is interrupted, and then comes half-way.
 set -eu
 directory=${1#-chdir=}; command=$2; shift 2
 workspace=$(dirname "$(dirname "$directory")"); cloud=$workspace/cloud; state=$directory/terraform.tfstate
@@ -17,6 +18,12 @@ remember() { # LINES: what is known from now on
 case $fault in
   hang) exec sleep 600 ;;
   silent-hang) exec >/dev/null 2>&1; exec sleep 600 ;;
+  linger)
+    trap 'interrupted=yes' INT
+    echo yes >"$workspace/lingers"
+    while [ -z "${interrupted:-}" ]; do sleep 0.05 || true; done
+    fault=half
+    ;;
   wait) while [ ! -e "$workspace/go" ]; do sleep 0.02; done ;;
   garbage) printf '\033[1m\377{"vpc": <html>'; exit 0 ;;
   empty) echo '{}'; exit 0 ;;

@@ -266,6 +266,10 @@ struct ShootCommandTests {
             ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
             ("type: local", "type: gcp", "spec.provider.type: gcp is none of local, aws (line 2)"),
             ("workers:", "workerz:", "spec.workers: is missing"), ("workers:", "workerz:", "spec.workerz: is no field"),
+            (
+                "maximum: 1", "maximum: 1, taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule}]",
+                "spec.workers[0].taints[1]: a:NoSchedule is there twice"
+            ),
         ]
     )
     func refused(_ part: String, _ other: String, _ reason: String) throws {
@@ -276,6 +280,58 @@ struct ShootCommandTests {
         let result = try run("shoot create --file \(file)", isPaused: false)
         #expect(result.code == 78 && result.text.contains(reason), "\(result.text)")
         #expect(result.shoot["metadata"]?["generation"] == 1)
+    }
+
+    @Test(
+        "refuse what cannot be at AWS, and what does not go with the network that is there",
+        arguments: [
+            ("one", "eu-1a", "10.250.0.0/16", "spec.provider.infrastructure.zones: zones can be added at the end"),
+            ("two", "us-1a", "10.250.0.0/16", "spec.provider.infrastructure.zones[0]: us-1a is not in the region eu-1"),
+            ("two", "eu-1a", "10.0.0.0/12", "spec.networking.nodes: 10.0.0.0/12 is not a /16 to a /25"),
+        ]
+    )
+    func refusedAtAWS(_ name: String, _ zone: String, _ nodes: String, _ reason: String) throws {
+        let file = Self.file + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let provider = "type: aws, infrastructure: {zones: [\(zone)], credentials: aws}}, region: eu-1"
+        let text = Self.written.replacingOccurrences(of: "type: local}", with: provider)
+            .replacingOccurrences(of: "type: overlay", with: "type: overlay, nodes: \(nodes)")
+            .replacingOccurrences(of: "maximum: 1", with: "maximum: 1, machineType: large")
+            .replacingOccurrences(of: "{name: one}", with: "{name: \(name)}")
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let made: JSONValue = ["zones": ["eu-1a", "eu-1b"]]
+        let there: JSONValue = [
+            "spec": ["region": "eu-1", "provider": ["type": "aws", "infrastructure": made]],
+            "status": ["infrastructure": made],
+        ]
+        for word in ["create", "plan"] {
+            let result = try run("shoot \(word) --file \(file)", with: there)
+            #expect(result.code == 78 && result.text.contains(reason), "\(result.text)")
+            #expect(result.shoot["metadata"]?["generation"] == 1)
+        }
+    }
+
+    @Test(
+        "refuse another range also while a change is under way, and take it where what is stored was refused",
+        arguments: [("Processing", false), ("Failed", true)]
+    )
+    func underWay(_ state: String, _ isRefused: Bool) throws {
+        let file = Self.file + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let text = Self.written.replacingOccurrences(of: "type: overlay", with: "type: overlay, pods: 100.112.0.0/12")
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let error: JSONValue = [
+            "task": "prepare", "code": "ERR_CONFIGURATION_PROBLEM", "description": "spec.region: is another",
+            "lastUpdateTime": "2026-01-01T00:00:00Z",
+        ]
+        let status: JSONValue = [
+            "lastOperation": ["state": .string(state), "generation": 2],
+            "lastErrors": .array(isRefused ? [error] : []),
+        ]
+        let result = try run("shoot create --no-wait --file \(file)", generation: 2, with: ["status": status])
+        let reason = "spec.networking.pods: cannot be changed from 100.96.0.0/11"
+        #expect(result.code == (isRefused ? 0 : 78) && result.text.contains(reason) == !isRefused, "\(result.text)")
+        #expect(result.shoot["metadata"]?["generation"] == (isRefused ? 3 : 2))
     }
 
     @Test("take a file that leaves out what others have set", arguments: ["create --no-wait", "plan"])

@@ -161,6 +161,31 @@ struct ChildProcessTests {
         #expect(Clock.now().since(begin) < Nanoseconds.seconds(60))
     }
 
+    @Test("that are interrupted end by themselves, and are killed where they do not", arguments: [true, false])
+    func interrupted(_ heeds: Bool) throws {
+        let directory = try TestDirectory()
+        let ready = "\(directory.path)/ready"
+        let told = heeds ? "echo told; exit 3" : ""
+        let script = "trap '\(told)' INT; : >\(ready); while :; do sleep 0.05; done"
+        func run() throws -> ChildProcess.Outcome {
+            try ChildProcess.run(
+                "/bin/sh",
+                ["-c", script],
+                timeout: .seconds(60),
+                patience: heeds ? .seconds(50) : .milliseconds(200)
+            ) { FileStamp(ready) == nil ? .goOn : .interrupt }
+        }
+        if heeds {
+            let outcome = try run()
+            #expect(outcome.code == 3 && outcome.output == "told\n")
+        } else {
+            let begin = Clock.now()
+            #expect(throws: SystemError.self) { try run() }
+            #expect(Clock.now().since(begin) < Nanoseconds.seconds(30))
+        }
+        withExtendedLifetime(directory) {}
+    }
+
     @Test("cannot fill memory")
     func output() throws {
         let outcome = try ChildProcess.run(

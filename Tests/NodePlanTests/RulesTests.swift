@@ -83,7 +83,10 @@ struct RulesTests {
                 - {path: /etc/b, content: {image: {reference: "registry/x:latest", path: x, sha256: "0"}}}
               tunnelCertificate: {path: /etc/a}
               units: [{name: systemd-x.service, dropIns: [{name: x, content: ""}]}]
-              kubelet: {version: 1.19.0, extraArguments: [x]}
+              kubelet:
+                version: 1.19.0
+                extraArguments: [x]
+                taints: [{key: a, effect: NoSchedule}, {key: a, value: b, effect: NoSchedule}, {key: a, effect: NoExecute}]
               restartBudget: 0
               machineClass: "a b"
             """
@@ -93,7 +96,8 @@ struct RulesTests {
             places.sorted() == [
                 "metadata.generation", "spec.files[0].content", "spec.files[0].mode", "spec.files[0].path",
                 "spec.files[1].content", "spec.files[2].content.image.path", "spec.files[2].content.image.reference",
-                "spec.files[2].content.image.sha256", "spec.kubelet.extraArguments[0]", "spec.kubelet.version",
+                "spec.files[2].content.image.sha256", "spec.kubelet.extraArguments[0]", "spec.kubelet.taints",
+                "spec.kubelet.version",
                 "spec.machineClass", "spec.restartBudget",
                 "spec.tunnelCertificate.path", "spec.units[0].dropIns[0].name", "spec.units[0].name",
             ]

@@ -18,9 +18,9 @@ struct HostileTextTests {
         let path = "spec.provider.infrastructure"
         let cases: [(JSONValue, String)] = [
             (.string(text), path), (["zones": .string(text), "credentials": "aws"], "\(path).zones"),
-            (["zones": ["a", .string(text)], "credentials": "aws"], "\(path).zones[1]"),
-            (["zones": ["a"], "credentials": .string(text)], "\(path).credentials"),
-            (.object(["zones": ["a"], "credentials": "aws", text: "x"]), "\(path).\(text)"),
+            (["zones": ["eu-central-1a", .string(text)], "credentials": "aws"], "\(path).zones[1]"),
+            (["zones": ["eu-central-1a"], "credentials": .string(text)], "\(path).credentials"),
+            (.object(["zones": ["eu-central-1a"], "credentials": "aws", text: "x"]), "\(path).\(text)"),
         ]
         for (infrastructure, field) in cases {
             let shoot = try Samples.shoot {

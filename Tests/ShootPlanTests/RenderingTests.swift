@@ -325,7 +325,8 @@ struct RenderingTests {
         let facts = try #require(
             try Samples.facts {
                 $0.spec.workers[0].labels = ["a": "b"]
-                $0.spec.workers[0].taints = [.init(key: "k", value: "v", effect: "NoSchedule")]
+                // The second was accepted by earlier releases.
+                $0.spec.workers[0].taints = ["v", "w"].map { .init(key: "k", value: $0, effect: "NoSchedule") }
                 $0.spec.workers[0].kubelet = .init(
                     maxPods: 50,
                     featureGates: ["First": true, "Second": true],
@@ -335,6 +336,7 @@ struct RenderingTests {
         )
         let configuration = try node(facts)
         #expect(NodeConfigurationRules.problems(configuration) == [])
+        #expect(configuration.spec.kubelet?.taints == [.init(key: "k", value: "v", effect: "NoSchedule")])
         #expect(configuration.spec.kubelet?.configuration?["maxPods"] == 50)
         #expect(configuration.spec.kubelet?.configuration?["featureGates"] == ["First": true, "Second": false])
         #expect(configuration.spec.kubelet?.configuration?["clusterDNS"] == ["100.64.0.10"])

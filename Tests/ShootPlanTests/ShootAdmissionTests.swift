@@ -13,7 +13,7 @@ struct ShootAdmissionTests {
         let text: JSONValue = ["apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request]
         let review = try text.decoded(as: ShootAdmission.Review.self)
         return ShootAdmission.refusal(review.request) { shoot, before in
-            ShootRules.problems(shoot) + (before.map { ShootRules.problems(changing: $0, to: shoot.spec) } ?? [])
+            ShootRules.problems(shoot) + ShootRules.changes(to: shoot, since: before)
         }
     }
 
@@ -26,6 +26,10 @@ struct ShootAdmissionTests {
         let upsideDown = try shoot { ($0.spec.workers[0].minimum, $0.spec.workers[0].maximum) = (3, 2) }
         #expect(try review("CREATE", upsideDown)?.contains("spec.workers[0].minimum") == true)
         #expect(try review("UPDATE", upsideDown, try shoot())?.contains("spec.workers[0].minimum") == true)
+        let taints = try shoot {
+            $0.spec.workers[0].taints = ["a", "b"].map { .init(key: "k", value: $0, effect: "NoSchedule") }
+        }
+        #expect(try review("UPDATE", taints, try shoot()) == "spec.workers[0].taints[1]: k:NoSchedule is there twice")
         let older = try shoot { $0.spec.kubernetes.version = "1.20.1" }
         #expect(try review("CREATE", older) == nil)
         #expect(try review("UPDATE", older, try accepted())?.contains("spec.kubernetes.version") == true)
@@ -111,6 +115,70 @@ struct ShootAdmissionTests {
         #expect(try review("UPDATE", next, told)?.contains("500 is not 1 to 250") == true)
         let other = try shoot(isHibernated: false, told: "etcd: waited 300 s")
         #expect(try review("UPDATE", next, other) == nil)
+    }
+
+    @Test(
+        "What a coordinator does, or has tried to, is accepted, also while it is under way; what it has refused is not",
+        arguments: [
+            (.processing, nil, true), (.error, "etcd", true), (.failed, "infrastructure", true),
+            (.failed, ShootStatus.TaskError.preparation, false), (.error, nil, false), (.pending, nil, false),
+        ] as [(ShootStatus.OperationState, String?, Bool)]
+    )
+    func underWay(_ state: ShootStatus.OperationState, _ failed: String?, _ isAccepted: Bool) throws {
+        func old(_ generation: Int) throws -> JSONValue {
+            let operation: JSONValue = [
+                "type": "Reconcile", "state": .string(state.rawValue), "progress": 5, "description": "",
+                "lastUpdateTime": "", "generation": .integer(generation),
+            ]
+            let old = try shoot { shoot in
+                shoot.metadata.generation = 4
+                shoot.status = ShootStatus()
+                shoot.status?.observedGeneration = 3
+                shoot.status?.lastErrors = failed.map {
+                    [.init(task: $0, code: .unknown, description: "x", lastUpdateTime: "")]
+                }
+            }
+            return old.merging(["status": ["lastOperation": operation]])
+        }
+        let changes: [(String, (inout Shoot) -> Void)] = [
+            ("spec.networking.pods", { $0.spec.networking.pods = "10.64.0.0/12" }),
+            ("spec.kubernetes.version", { $0.spec.kubernetes.version = "1.20.1" }),
+        ]
+        for (path, change) in changes {
+            let new = try shoot(change)
+            let refusal = try review("UPDATE", new, old(4))
+            #expect((refusal != nil) == isAccepted && refusal?.hasPrefix(path) != false, "\(path)")
+            // What a coordinator does for an earlier generation says nothing of this one.
+            #expect(try review("UPDATE", new, old(3)) == nil, "\(path)")
+        }
+    }
+
+    @Test("Zones that a network was made in are neither removed nor moved, whatever was accepted last")
+    func zones() throws {
+        func shoot(_ zones: JSONValue, generation: Int = 4) throws -> JSONValue {
+            try self.shoot { shoot in
+                shoot.spec.provider.type = .aws
+                shoot.spec.region = "eu-central-1"
+                shoot.spec.provider.infrastructure = ["zones": zones, "credentials": "aws"]
+                shoot.spec.networking.type = .overlay
+                shoot.spec.workers[0].machineType = "large"
+                shoot.metadata.generation = generation
+                shoot.status = ShootStatus()
+                shoot.status?.observedGeneration = 3
+                shoot.status?.infrastructure = ["zones": ["eu-central-1a", "eu-central-1b"], "vpc": "vpc-1"]
+            }
+        }
+        for generation in [3, 4] {
+            let old = try shoot(["eu-central-1a", "eu-central-1b"], generation: generation)
+            for zones in [["eu-central-1a"], ["eu-central-1b", "eu-central-1a"]] as [JSONValue] {
+                let refusal = try review("UPDATE", shoot(zones), old)
+                #expect(refusal?.hasPrefix("spec.provider.infrastructure.zones: zones can be added") == true)
+            }
+            #expect(try review("UPDATE", shoot(["eu-central-1a", "eu-central-1b", "eu-central-1c"]), old) == nil)
+        }
+        // What cannot be at AWS is refused with its field.
+        let other = try review("CREATE", shoot(["us-east-1a"]))
+        #expect(other?.contains("spec.provider.infrastructure.zones[0]: us-east-1a is not in the region") == true)
     }
 
     @Test("A deletion has to be confirmed")

@@ -99,6 +99,12 @@ struct ShootRulesTests {
         Case("spec.workers[0].taints[0].value", "no taint's value") {
             $0.spec.workers[0].taints = [.init(key: "a", value: "b c", effect: "NoSchedule")]
         },
+        Case("spec.workers[0].taints[2]", "a:NoSchedule is there twice") {
+            $0.spec.workers[0].taints = [
+                .init(key: "a", value: "b", effect: "NoSchedule"), .init(key: "a", effect: "NoExecute"),
+                .init(key: "a", value: "c", effect: "NoSchedule"),
+            ]
+        },
         Case("spec.networking.services", "smaller than") { $0.spec.networking.services = "10.9.0.0/27" },
         Case("spec.networking.nodes", "smaller than") { $0.spec.networking.nodes = "10.9.0.0/29" },
         Case("spec", "more than 256 KiB") {

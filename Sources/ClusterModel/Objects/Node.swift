@@ -26,6 +26,12 @@ package struct Node: KubernetesObject {
         /// What makes it the same taint as another: `key:effect`.
         package var mark: String { "\(key):\(effect)" }
 
+        /// The first of all that have the same mark: no Node has two of them (kube-apiserver, validation of Nodes).
+        package static func distinct(_ taints: [Self]) -> [Self] {
+            var seen: Set<String> = []
+            return taints.filter { seen.insert($0.mark).inserted }
+        }
+
         /// The taints that a Node is to have.
         ///
         /// - Parameters:

@@ -228,8 +228,10 @@ package struct Shoot: KubernetesObject {
     }
 
     /// What is wanted, if a coordinator has accepted that: what was stored and never accepted binds nobody who mends it.
+    ///
+    /// It is accepted as soon as a coordinator does it, and whether or not that comes to a good end.
     package var acceptedSpec: Spec? {
-        guard let observed = status?.observedGeneration, observed == metadata.generation else { return nil }
-        return spec
+        guard let generation = metadata.generation, let status else { return nil }
+        return status.observedGeneration == generation || status.isAtWork(on: generation) ? spec : nil
     }
 }

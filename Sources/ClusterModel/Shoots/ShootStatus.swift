@@ -80,6 +80,9 @@ package struct ShootStatus: Codable, Hashable, Sendable {
 
     /// Why a task is not done.
     package struct TaskError: Codable, Hashable, Sendable {
+        /// Stands for a task where something kept all of them from beginning.
+        package static let preparation = "prepare"
+
         package var task: String
         package var code: ErrorCode
         package var description: String
@@ -149,6 +152,16 @@ package struct ShootStatus: Codable, Hashable, Sendable {
     package var infrastructure: JSONValue?
 
     package init() {}
+
+    /// Whether a coordinator does what a generation wants, or has tried to.
+    func isAtWork(on generation: Int) -> Bool {
+        guard let last = lastOperation, last.generation == generation else { return false }
+        switch last.state {
+        case .processing, .succeeded: return true
+        case .error, .failed: return lastErrors?.contains { $0.task == TaskError.preparation } == false
+        case .pending: return false
+        }
+    }
 }
 
 /// How far an exchange of credentials is, for people.

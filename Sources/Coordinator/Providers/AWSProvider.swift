@@ -17,10 +17,6 @@ package struct AWSProvider: InfrastructureProvider {
 
     private var isSimulated: Bool { settings.endpoint != nil }
 
-    package func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] {
-        AWSInfrastructure.problems(changing: made, to: spec)
-    }
-
     /// Instances are called by their addresses: ip-10-250-0-7.
     package func namePrefix(_ cluster: String, pool: String) -> String { Self.prefix }
 
@@ -199,7 +195,8 @@ package struct AWSProvider: InfrastructureProvider {
     }
 
     private func infrastructure(_ work: ShootWork) throws -> AWSInfrastructure {
-        let problems = AWSInfrastructure.problems(work.facts.spec)
+        // What was accepted before a limit became stricter has to go on, and to go.
+        let problems = AWSInfrastructure.problems(ofForm: work.facts.spec)
         guard problems.isEmpty, let given = work.facts.spec.provider.infrastructure else {
             throw ConfigurationError(problems)
         }

@@ -82,9 +82,6 @@ package struct MachinesSeen: Sendable {
 
 /// Makes networks and machines.
 package protocol InfrastructureProvider: Sendable {
-    /// What forbids a change, beside what `prepare` made last.
-    func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem]
-
     /// What the names of a pool's machines begin with.
     func namePrefix(_ cluster: String, pool: String) -> String
 

@@ -23,8 +23,6 @@ package struct LocalProvider: InfrastructureProvider {
     /// Makes one; whatever it knows stands in the seed.
     package init() {}
 
-    package func problems(changing made: JSONValue, to spec: Shoot.Spec) -> [ConfigurationProblem] { [] }
-
     /// Different for any two pools of any two shoots.
     package func namePrefix(_ cluster: String, pool: String) -> String {
         "m\(Digest.hex(Array("\(cluster)/\(pool)".utf8)).prefix(6))-"

@@ -196,19 +196,30 @@ package struct Terraform: Sendable {
             throw TaskFailure(.unknown, "not run, for another coordinator takes care of the shoot")
         }
         let command = ["-chdir=\(directory)"] + arguments
-        let (program, environment, limit, mayGoOn) = (settings.program, environment, limit, work.mayWrite)
+        let isCancelled = Guarded(false)
+        let verdict: @Sendable () -> ChildProcess.Verdict = { [work] in
+            guard work.mayWrite() else { return .kill }
+            // A newer wish waits until what runs has ended.
+            let isLeft = isCancelled.withLock { $0 }
+            return isLeft && work.isEnding() ? .interrupt : .goOn
+        }
+        let (program, environment, limit) = (settings.program, environment, limit)
         do {
-            return try await Blocking.run("terraform") {
-                try ChildProcess.run(
-                    program,
-                    command,
-                    environment: environment,
-                    timeout: limit,
-                    limit: 16 << 20,
-                    mayGoOn: mayGoOn
-                )
+            return try await withTaskCancellationHandler {
+                try await Blocking.run("terraform") {
+                    try ChildProcess.run(
+                        program,
+                        command,
+                        environment: environment,
+                        timeout: limit,
+                        limit: 16 << 20,
+                        verdict: verdict
+                    )
+                }
+            } onCancel: {
+                isCancelled.withLock { $0 = true }
             }
-        } catch let error as SystemError where error.isTimeout && mayGoOn() {
+        } catch let error as SystemError where error.isTimeout && verdict() == .goOn {
             let seconds = limit.seconds
             throw TaskFailure(
                 .timeout,

@@ -79,9 +79,12 @@ package struct CoordinatorEnvironment: Sendable {
     ///   - shoot: as it is wanted.
     ///   - before: as it was accepted last.
     ///   - seed: which is to host it, where that is known.
+    ///   - made: what its provider has made, where that is known better than its status says it.
     /// - Returns: the problems.
     /// - Throws: `TaskFailure` where nobody here makes such machines.
-    func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?) throws -> [ConfigurationProblem] {
+    func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?, made: JSONValue? = nil) throws
+        -> [ConfigurationProblem]
+    {
         _ = try provider(shoot.spec.provider.type)
         let problems = ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
         let accepted = before.map { spec in
@@ -89,7 +92,8 @@ package struct CoordinatorEnvironment: Sendable {
             accepted.spec = spec
             return accepted
         }
-        return ShootRules.new(problems, of: shoot, since: accepted) + ShootRules.changes(to: shoot, since: before)
+        return ShootRules.new(problems, of: shoot, since: accepted)
+            + ShootRules.changes(to: shoot, since: before, made: made)
             + CertificateRules.problems(shoot.spec, since: before)
     }
 

@@ -71,6 +71,9 @@ package struct CoordinatorService: Sendable {
         }
     }
 
+    /// How long what is under way may go on before the shoots are given up all the same; a pod has 30 s.
+    private static let grace = Nanoseconds.seconds(20)
+
     /// Takes care of shoots until SIGTERM or SIGINT.
     package func run() async {
         EndSignal.expect()
@@ -95,9 +98,15 @@ package struct CoordinatorService: Sendable {
             ending.withLock { $0 = true }
         }
         await EndSignal.wait { ending.withLock { $0 } }
+        // While the Lease is renewed it can be written down what was made.
+        let limit = Task {
+            try? await Task.sleep(Self.grace)
+            if !Task.isCancelled { environment.peers.stop() }
+        }
+        await fleet.stop()
+        limit.cancel()
         work.cancel()
         environment.peers.stop()
-        await fleet.stop()
         await work.value
         await environment.peers.resign()
     }

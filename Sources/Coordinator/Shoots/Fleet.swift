@@ -11,6 +11,8 @@ package actor Fleet {
     private var ending: [String: Task<Void, Never>] = [:]
     /// Shoots that have changed while they were nobody's here.
     private var missed: Set<String> = []
+    /// Whether nothing begins any more.
+    private var isStopped = false
 
     /// Has no shoots yet.
     ///
@@ -36,7 +38,7 @@ package actor Fleet {
         environment.places.know(key, seed: shoot.spec.seedName)
         // Once it has a seed it may be another's to look after: who gave it a place lets go first.
         if let known = loops[key], known.claim != claim { leave(key) }
-        guard isOwner(claim), ending[key] == nil else {
+        guard !isStopped, isOwner(claim), ending[key] == nil else {
             missed.insert(key)
             return
         }
@@ -66,8 +68,9 @@ package actor Fleet {
     /// gives all places.
     private static func claim(on shoot: Shoot) -> String { shoot.spec.seedName == nil ? Peers.seedKey : shoot.key }
 
-    /// Ends everything, once the membership has ended: nothing is this process's any more, and so nothing begins.
+    /// Ends everything, begins nothing any more, and waits until nothing is under way.
     package func stop() async {
+        isStopped = true
         for key in loops.keys { leave(key) }
         for task in ending.values { await task.value }
     }

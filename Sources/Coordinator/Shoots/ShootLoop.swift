@@ -297,12 +297,11 @@ package actor ShootLoop {
     }
 
     private func judge(_ shoot: Shoot, _ work: ShootWork, before: Shoot.Spec?, _ records: FlowRecords) throws {
-        var problems = try environment.problems(shoot, before: before, seed: work.facts.seed)
+        let made = records[TaskName.infrastructure]
+        var problems = try environment.problems(shoot, before: before, seed: work.facts.seed, made: made)
         if before == nil, let named = shoot.spec.seedName {
             problems += ShootRules.problems(hostedBy: environment.configuration.seed, movedTo: named)
         }
-        let provider = try environment.provider(shoot.spec.provider.type)
-        problems += provider.problems(changing: records[TaskName.infrastructure] ?? [:], to: shoot.spec)
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
 

@@ -2,6 +2,7 @@ package import ClusterModel
 internal import FoundationEssentials
 package import HTTPModel
 package import KubernetesClient
+internal import LinuxSystem
 package import Logging
 internal import NodePlan
 package import ShootPlan
@@ -25,6 +26,8 @@ package struct ShootWork: Sendable {
     let logger: Logger
     /// Whether a cloud is asked if all is as it was made, although nothing has changed.
     package var asksCloud = true
+    /// Whether this process was told to end: what runs for long is not waited for then.
+    package var isEnding: @Sendable () -> Bool = { EndSignal.hasCome }
 
     /// The Secret with the coordinator's own credentials for the shoot.
     static let ownCredentials = LeafName.coordinator.rawValue

@@ -50,7 +50,7 @@ package actor StatusWriter: FlowObserver {
         logger: Logger
     ) async {
         let failure = ShootStatus.TaskError(
-            task: "prepare",
+            task: ShootStatus.TaskError.preparation,
             code: code,
             description: text,
             lastUpdateTime: KubernetesTime.text(seconds: Clock.unixTime())

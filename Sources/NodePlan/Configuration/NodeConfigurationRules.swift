@@ -185,6 +185,7 @@ package enum NodeConfigurationRules {
         {
             problems.add("spec.kubelet.taints[\(index)]", "is no taint")
         }
+        problems += repeated((kubelet.taints ?? []).map(\.mark), "spec.kubelet.taints", "taint")
         for name in (kubelet.environment ?? [:]).keys where !isVariable(name) {
             problems.add("spec.kubelet.environment.\(name)", "is no variable's name")
         }

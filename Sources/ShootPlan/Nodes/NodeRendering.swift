@@ -94,7 +94,8 @@ package enum NodeRendering {
         kubelet.binary = image.kubelet
         kubelet.environment = image.kubeletEnvironment
         kubelet.labels = (pool.labels ?? [:]).merging([TokenGrant.poolLabel: pool.name]) { $1 }
-        kubelet.taints = pool.taints
+        // Earlier releases accepted some that are there twice.
+        kubelet.taints = pool.taints.map(Node.Taint.distinct)
         var configuration: JSONValue = [
             "clusterDNS": .array(cluster.serviceAddress(10).map { [.string("\($0)")] } ?? [])
         ]

@@ -67,12 +67,14 @@ struct PoolRules {
 
     private mutating func judgeTaints() {
         let effects = Node.Taint.effects
+        var seen: Set<String> = []
         for (number, taint) in (pool.taints ?? []).enumerated() {
             let field = "taints[\(number)]"
             check(LabelRules.isKey(taint.key), "\(field).key", "is no taint's key")
             check(LabelRules.isValue(taint.value ?? ""), "\(field).value", "is no taint's value")
             let reason = "is none of \(effects.joined(separator: ", "))"
             check(effects.contains(taint.effect), "\(field).effect", reason)
+            check(seen.insert(taint.mark).inserted, field, "\(taint.mark) is there twice")
         }
     }
 

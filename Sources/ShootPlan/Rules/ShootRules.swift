@@ -70,9 +70,24 @@ package enum ShootRules {
         return problems + (upgrades.first { !$0.isEmpty } ?? [])
     }
 
-    /// What forbids a change from what was accepted last; nothing where that is not known.
-    package static func changes(to shoot: Shoot, since accepted: Shoot.Spec?) -> [ConfigurationProblem] {
-        accepted.map { problems(changing: $0, to: shoot.spec, finished: shoot.status?.kubernetesVersion) } ?? []
+    /// What forbids a change from what there is.
+    ///
+    /// - Parameters:
+    ///   - shoot: as it is wanted.
+    ///   - accepted: what was accepted last; `nil` where that is not known.
+    ///   - made: what its provider has made; the status says it, too.
+    /// - Returns: the problems, each with its field.
+    package static func changes(
+        to shoot: Shoot,
+        since accepted: Shoot.Spec?,
+        made: JSONValue? = nil
+    ) -> [ConfigurationProblem] {
+        let finished = shoot.status?.kubernetesVersion
+        let forbidden = accepted.map { problems(changing: $0, to: shoot.spec, finished: finished) } ?? []
+        guard shoot.spec.provider.type == .aws, let made = made ?? shoot.status?.infrastructure else {
+            return forbidden
+        }
+        return forbidden + AWSInfrastructure.problems(changing: made, to: shoot.spec)
     }
 
     /// What forbids that a shoot is stored in the place of what is there.

@@ -10,6 +10,11 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
 
     /// Every problem of a shoot that is to run at AWS.
     package static func problems(_ spec: Shoot.Spec) -> [ConfigurationProblem] {
+        problems(ofForm: spec) + problems(ofPlace: spec)
+    }
+
+    /// What must not be used at all: texts that are no names, and fields that nobody knows.
+    package static func problems(ofForm spec: Shoot.Spec) -> [ConfigurationProblem] {
         let path = "spec.provider.infrastructure"
         guard case .object(let fields)? = spec.provider.infrastructure else {
             return [ConfigurationProblem(path, "is missing")]
@@ -28,12 +33,34 @@ package struct AWSInfrastructure: Codable, Hashable, Sendable {
         }
         let isSecret = fields["credentials"]?.text.map(NodeName.isValid) ?? false
         problems.require(isSecret, "\(path).credentials", "is no Secret's name")
+        problems.require(spec.region.map(isZone) ?? false, "spec.region", "is no region")
+        return problems
+    }
+
+    /// The lengths of a VPC's prefix whose eighths can be subnets, in bits (Amazon VPC User Guide, "Subnet CIDR blocks":
+    /// both have a /16 to a /28).
+    private static let networkLengths = 16...25
+
+    /// What AWS would refuse, or nodes could not live with.
+    private static func problems(ofPlace spec: Shoot.Spec) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
         problems.require(
             spec.networking.type != .routed,
             "spec.networking.type",
             "routed is for nodes that see one another without a router, which AWS does not give: take overlay or none"
         )
-        problems.require(spec.region.map(isZone) ?? false, "spec.region", "is no region")
+        let nodes = spec.networking.nodes
+        problems.require(
+            IPPrefix(nodes).map { networkLengths.contains($0.length) } ?? true,
+            "spec.networking.nodes",
+            "\(nodes) is not a /16 to a /25: at AWS it is the VPC's range, and a subnet is an eighth of it"
+        )
+        guard let region = spec.region, isZone(region) else { return problems }
+        for (index, zone) in (spec.provider.infrastructure?["zones"]?.items ?? []).enumerated() {
+            // A zone's name begins with its region's, that of a local zone as well.
+            guard let name = zone.text, isZone(name), !name.hasPrefix(region) else { continue }
+            problems.add("spec.provider.infrastructure.zones[\(index)]", "\(name) is not in the region \(region)")
+        }
         return problems
     }
 
@@ -104,6 +131,21 @@ package enum TerraformConfiguration {
         ]
     }
 
+    /// What the launch template and the scaling group of a pool are called, where they are made new.
+    ///
+    /// Both names are one account's and region's own. No shoot's or pool's name has a dot, so no two pools of any two
+    /// shoots share one; a piece of the identity tells shoots of the same name in two gardens apart.
+    ///
+    /// - Parameters:
+    ///   - cluster: the shoot's technical ID, of at most 40 bytes.
+    ///   - identity: a UID.
+    ///   - pool: the pool's name, of at most 15 bytes.
+    /// - Returns: at most 65 of a-z, 0-9, hyphens and dots. A launch template takes 3 to 128 of these (EC2 API
+    ///   Reference, "CreateLaunchTemplate"), a scaling group up to 255.
+    package static func groupName(_ cluster: String, identity: String, pool: String) -> String {
+        "\(cluster).\(identity.prefix(8)).\(pool)"
+    }
+
     /// The machines' values.
     package static func machines(
         _ cluster: ClusterFacts,
@@ -113,10 +155,14 @@ package enum TerraformConfiguration {
         pools: [String: JSONValue],
         isSimulated: Bool
     ) -> JSONValue {
-        [
+        let named = pools.map { pool, values in
+            (pool, values.merging(["name": .string(groupName(cluster.id, identity: identity, pool: pool))]))
+        }
+        return [
             "name": .string(cluster.id), "identity": .string(identity),
             "region": .string(cluster.spec.region ?? ""), "subnets": subnets,
-            "securityGroup": securityGroup, "pools": .object(pools), "simulated": .bool(isSimulated),
+            "securityGroup": securityGroup, "pools": .object(Dictionary(uniqueKeysWithValues: named)),
+            "simulated": .bool(isSimulated),
         ]
     }
 }
@@ -130,8 +176,9 @@ package enum CloudFailure {
         ("SignatureDoesNotMatch", .unauthenticated), ("No valid credential sources", .unauthenticated),
         ("RequestLimitExceeded", .rateLimit), ("Throttling", .rateLimit), ("InsufficientInstanceCapacity", .depleted),
         ("InsufficientFreeAddresses", .depleted), ("LimitExceeded", .quota), ("QuotaExceeded", .quota),
-        ("DependencyViolation", .dependencies), ("InvalidAMIID", .configuration),
-        ("InvalidParameterValue", .configuration),
+        ("DependencyViolation", .dependencies), ("AlreadyExists", .dependencies), ("InvalidAMIID", .configuration),
+        ("InvalidParameterValue", .configuration), ("InvalidVpc.Range", .configuration),
+        ("InvalidSubnet.Range", .configuration), ("nvalid AWS Region", .configuration),
         ("Unsupported: ", .configuration),
     ]
 

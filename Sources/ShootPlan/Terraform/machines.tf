@@ -13,6 +13,7 @@ variable "securityGroup" { type = string }
 variable "simulated" { type = bool }
 variable "pools" {
   type = map(object({
+    name        = string
     minimum     = number
     maximum     = number
     machineType = string
@@ -41,7 +42,7 @@ locals {
 
 resource "aws_launch_template" "pool" {
   for_each               = var.pools
-  name                   = "${var.name}-${each.key}"
+  name                   = each.value.name
   image_id               = each.value.image
   instance_type          = each.value.machineType
   user_data              = each.value.userData
@@ -60,10 +61,12 @@ resource "aws_launch_template" "pool" {
     http_tokens                 = "required"
     http_put_response_hop_limit = 1
   }
+  # What an earlier release made keeps the name that it has: with another one it would be made anew.
+  lifecycle { ignore_changes = [name] }
 }
 resource "aws_autoscaling_group" "pool" {
   for_each                  = var.pools
-  name                      = "${var.name}-${each.key}"
+  name                      = each.value.name
   min_size                  = each.value.minimum
   max_size                  = each.value.maximum
   vpc_zone_identifier       = var.subnets
@@ -83,6 +86,7 @@ resource "aws_autoscaling_group" "pool" {
       propagate_at_launch = true
     }
   }
+  lifecycle { ignore_changes = [name] }
 }
 
 # What a run made that was killed before it could write that down is taken over instead of being made a second time.
@@ -94,9 +98,14 @@ data "aws_resourcegroupstaggingapi_resources" "templates" {
   }
 }
 data "aws_autoscaling_groups" "there" {
+  for_each = var.pools
   filter {
     name   = "tag:${local.identity}"
     values = [var.identity]
+  }
+  filter {
+    name   = "tag:tendril.dev/pool"
+    values = [each.key]
   }
 }
 import {
@@ -109,12 +118,9 @@ import {
   id = each.value
 }
 import {
-  for_each = {
-    for name in data.aws_autoscaling_groups.there.names : trimprefix(name, "${var.name}-") => name
-    if contains(keys(var.pools), trimprefix(name, "${var.name}-"))
-  }
-  to = aws_autoscaling_group.pool[each.key]
-  id = each.value
+  for_each = { for pool, found in data.aws_autoscaling_groups.there : pool => one(found.names) if length(found.names) > 0 }
+  to       = aws_autoscaling_group.pool[each.key]
+  id       = each.value
 }
 
 # The Nodes of machines that are gone are removed by this.

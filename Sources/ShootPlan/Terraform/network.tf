@@ -93,13 +93,17 @@ import {
   to       = aws_subnet.nodes[each.key]
   id       = each.value
 }
-import {
-  for_each = toset([
+locals {
+  gateways = sort([
     for found in data.aws_resourcegroupstaggingapi_resources.gateways.resource_tag_mapping_list :
     reverse(split("/", found.resource_arn))[0]
   ])
-  to = aws_internet_gateway.shoot
-  id = each.value
+}
+# Tags show late what there is: there may be two of them, and no plan takes both over for one resource.
+import {
+  for_each = toset(slice(local.gateways, 0, min(length(local.gateways), 1)))
+  to       = aws_internet_gateway.shoot
+  id       = each.value
 }
 
 output "vpc" { value = aws_vpc.shoot.id }

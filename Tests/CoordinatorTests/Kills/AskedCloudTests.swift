@@ -226,6 +226,25 @@ struct AskedCloudTests {
         #expect(Array(runs.prefix(2)) == Self.network, "\(runs)")
     }
 
+    @Test("what cannot be at AWS is refused before Terraform runs, with its field", arguments: [true, false])
+    func refused(_ isMade: Bool) async throws {
+        var world = try await isMade ? Self.made.value : Self.begin()
+        let moved: JSONValue = ["provider": ["infrastructure": ["zones": ["eu-central-1b", "eu-central-1a"]]]]
+        let large: JSONValue = ["networking": ["nodes": "172.16.0.0/12"]]
+        let reason =
+            isMade
+            ? "spec.provider.infrastructure.zones: zones can be added at the end, and neither removed nor moved"
+            : "spec.networking.nodes: 172.16.0.0/12 is not a /16 to a /25"
+        world.change(["spec": isMade ? moved : large])
+        // Terraform would fail there.
+        let settings = Self.settings(in: "/nowhere")
+        let outcome = try await Life.run(WorldServer(world), with: settings, enduring: ["cannot reconcile"]) {
+            $0.shootDocument?["status"]?["lastOperation"]?["description"]?.text?.contains(reason) == true
+        }
+        #expect(outcome.isDone && outcome.complaints == [], "\(outcome)")
+        #expect(!outcome.tasks.contains(TaskName.infrastructure), "\(outcome)")
+    }
+
     @Test("the key for a cloud does not go into a namespace that somebody else has made")
     func foreignNamespace() async throws {
         var world = try Self.begin()

@@ -74,6 +74,19 @@ struct RefusedTests {
         #expect(status?["lastOperation"]?["description"]?.text?.contains("skips a minor release") == true)
     }
 
+    @Test("Two taints of one key and effect, with which no machine could become a node, are refused")
+    func taints() async throws {
+        var world = try await Wish.patchRelease.asked()
+        let pool = try #require(world.shootDocument?["spec"]?["workers"]?.items.first)
+        let taint: JSONValue = ["key": "a", "effect": "NoSchedule"]
+        world.change(["spec": ["workers": [pool.merging(["taints": [taint, taint]])]]])
+        let outcome = try await Life.run(WorldServer(world), enduring: Self.refusal) {
+            $0.shootDocument?["status"]?["lastOperation"]?["description"]?.text?
+                .contains("spec.workers[0].taints[1]: a:NoSchedule is there twice") == true
+        }
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+    }
+
     @Test("What was accepted before a rule became stricter is not refused", arguments: [Wish.patchRelease, .sleep])
     func stricter(_ wish: Wish) async throws {
         var world = try await wish.asked()

@@ -72,6 +72,7 @@ YAML
   cloud_coordinator
   until_ok 200 eval "aws 'assert len(groups.describe_auto_scaling_groups()[\"AutoScalingGroups\"]) == 1'" || fail "no group: $(cloud_shoot lastOperation)"
   [[ $(vpcs) == 1 ]] || fail "$(vpcs) networks"
+  [[ $(aws "print(groups.describe_auto_scaling_groups()['AutoScalingGroups'][0]['AutoScalingGroupName'])") =~ ^shoot--demo--cloud\.[0-9a-f]{8}\.worker$ ]] || fail "another name"
   cloud_user_data >"$RIG/cloud/userdata"
   MACHINE_FILES=$RIG/worker-files "$HERE/machine.sh" up ip-250-60 60 "$RIG/cloud/userdata"
   until_ok 200 eval '[[ $(cloud_shoot lastOperation.state) == Succeeded ]]' || fail "$(cloud_shoot lastOperation)"
@@ -94,10 +95,10 @@ YAML
 cloud_kubectl() { k -n demo get secret cloud.kubeconfig -o jsonpath='{.data.kubeconfig}' | base64 -d >"$WORK/cloud.kubeconfig"; kubectl_at op "$WORK/cloud.kubeconfig" "$@"; }
 cloud_settled() { succeeded cloud; }
 # cloud_user_data: what machines of the pool `worker` start with
-cloud_user_data() { aws "template = next(t for t in ec2.describe_launch_templates()['LaunchTemplates'] if t['LaunchTemplateName'].endswith('-worker'))['LaunchTemplateId']
+cloud_user_data() { aws "template = next(t for t in ec2.describe_launch_templates()['LaunchTemplates'] if t['LaunchTemplateName'].endswith('.worker'))['LaunchTemplateId']
 version = ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=['\$Latest'])['LaunchTemplateVersions'][0]
 print(base64.b64decode(version['LaunchTemplateData']['UserData']).decode(), end='')"; }
-cloud_group="group = next(g for g in groups.describe_auto_scaling_groups()['AutoScalingGroups'] if g['AutoScalingGroupName'].endswith('-worker'))
+cloud_group="group = next(g for g in groups.describe_auto_scaling_groups()['AutoScalingGroups'] if g['AutoScalingGroupName'].endswith('.worker'))
 there = [i['InstanceId'] for i in group['Instances']]"
 
 shoot_cloud_replace() { # at a scaling group a machine of the new type comes first, then just the old one ends
