@@ -122,7 +122,8 @@ struct ShootCommandTests {
         let result = try run("shoot delete one --confirm one", variables: ["GARDEN_KEEPS=1"])
         #expect(result.code == 69 && result.text.contains("not you (403)"), "\(result.text)")
         #expect(!result.text.contains("stays"), "\(result.text)")
-        #expect(result.shoot["metadata"]?["annotations"]?["confirmation.tendril.dev/deletion"] == nil, "\(result.shoot)")
+        let annotations = result.shoot["metadata"]?["annotations"]
+        #expect(annotations?["confirmation.tendril.dev/deletion"] == nil, "\(result.shoot)")
         let confirmation: JSONValue = ["confirmation.tendril.dev/deletion": "true"]
         let before: JSONValue = ["metadata": ["annotations": confirmation]]
         let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=1"])

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPModel
 import KubernetesClient
 import TestSupport
 import Testing
@@ -137,7 +138,8 @@ struct KubeconfigTests {
 
     @Test("A token's file counts before a token, as client-go has it, and what is empty is not there")
     func precedence() throws {
-        guard case .tokenFile(let path) = try parsed(user: "token: x, tokenFile: token").security.credential else {
+        let somebody = try parsed(user: "token: x, tokenFile: token")
+        guard case .tokenFile(let path) = somebody.security.credential else {
             Issue.record("not the file's")
             return
         }

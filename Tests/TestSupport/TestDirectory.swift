@@ -29,7 +29,9 @@ package final class TestDirectory: Sendable {
     }
 
     /// What a file holds.
-    package func text(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+    package func text(_ name: String) throws -> String {
+        try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)
+    }
 
     /// Takes away what has this name.
     package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }

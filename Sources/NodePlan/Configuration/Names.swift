@@ -76,7 +76,8 @@ package enum ImageName {
             return false
         }
         return parts.allSatisfy { part in
-            !part.isEmpty && part.utf8.allSatisfy { $0.isLetter || $0.isDigit || [0x2E, 0x2D, 0x5F, 0x3A].contains($0) }
+            !part.isEmpty
+                && part.utf8.allSatisfy { $0.isLetter || $0.isDigit || [0x2E, 0x2D, 0x5F, 0x3A].contains($0) }
         }
     }
 }

@@ -64,6 +64,7 @@ struct IdentityStore {
     ///
     /// - Parameter now: the time of this look.
     /// - Returns: the identity before the change, when there was one.
+    /// - Throws: why the files cannot be read or used.
     mutating func refresh(at now: MonotonicTime) throws -> Identity? {
         let (files, role, ciphers) = (files, role, ciphers)
         let fresh = try changes.take(at: now) { try Identity(files, role: role, ciphers: ciphers) }
