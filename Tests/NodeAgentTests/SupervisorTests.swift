@@ -22,6 +22,8 @@ struct SupervisorTests {
         var asked: Set<String> = []
         /// What was told by the machine's NodeBootstrap.
         var bootstrap: [String] = []
+        /// Nobody answers, but the kubelet.
+        var isSilent = false
     }
 
     private let units: RecordedUnits
@@ -37,6 +39,7 @@ struct SupervisorTests {
             state.answer = { request in
                 api.withLock { api -> HTTPResponse? in
                     api.asked.insert(request.url)
+                    if api.isSilent, !request.url.hasSuffix("/healthz") { return nil }
                     if request.url.contains("/secrets/") { return nil }
                     if request.url.hasSuffix("/nodebootstraps/w1/status") {
                         api.bootstrap.append(String(decoding: request.body, as: UTF8.self))
@@ -202,6 +205,58 @@ struct SupervisorTests {
         #expect(failure?.cause == .waiting, "\(failure?.message ?? "none")")
         #expect(try machine.text("/etc/app/alone") == "2" && machine.text("/etc/app/tunnel") == tunnel)
         #expect(try machine.text("/etc/app/waited") == "1")
+    }
+
+    private func silence(_ isSilent: Bool) {
+        api.withLock { $0.isSilent = isSilent }
+        machine.server.state.withLock { $0.isReachable = !isSilent }
+    }
+
+    /// One that needs a Secret, and waits a second until all is well.
+    private static func generation(following text: String, _ number: Int) throws -> SignedConfiguration {
+        var spec = NodeConfiguration.Spec()
+        let key = NodeConfiguration.Content(secretRef: .init(name: "s", key: "k"))
+        spec.files = [
+            .init(path: "/etc/app/config", content: .init(inline: text)), .init(path: "/etc/app/key", content: key),
+        ]
+        spec.health = .init(holdSeconds: 0, timeoutSeconds: 1)
+        return try TestMachine.generation(number, spec)
+    }
+
+    @Test("A generation that cuts the network is taken back also where the agent stopped before it was judged")
+    func cutOff() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        let pending = try Self.generation(following: "cut", 2)
+        _ = try machine.generations.accept(pending)
+        silence(true)
+        let early = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(early?.cause == .noRoute && early?.message.contains("taken back") == false, "nothing has begun")
+        #expect(try machine.generations.pending() == pending)
+        silence(false)
+        _ = try await machine.generations.apply(pending) { _ in true }
+        #expect(try machine.text("/etc/app/config") == "cut")
+        silence(true)
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        let message = failure?.message ?? "none"
+        #expect(message.hasPrefix("generation 2 was taken back: no API server answers"), "\(message)")
+        #expect(try machine.text("/etc/app/config") == "old" && machine.generations.pending() == nil)
+        #expect(try machine.text("/etc/app/key") == "1")
+    }
+
+    @Test("What is in force is put back while nobody answers, and what could not be asked for is told")
+    func keptAlone() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        try machine.write("/etc/app/config", "tampered")
+        machine.server.state.withLock { $0.secrets = ["s": "2"] }
+        silence(true)
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .noRoute, "\(failure?.message ?? "none")")
+        #expect(try machine.text("/etc/app/config") == "old" && machine.text("/etc/app/key") == "1")
+        silence(false)
+        try await supervisor.reconcile()
+        #expect(try machine.text("/etc/app/key") == "2")
     }
 
     @Test("Why a generation was taken back is told also where bringing the last one back took several attempts")

@@ -55,6 +55,26 @@ package struct HealthHold: Sendable {
         return "the agent was stopped"
     }
 
+    /// Waits until the API server answers, whatever it says.
+    ///
+    /// - Parameter timeout: in seconds.
+    /// - Returns: why it did not answer in all of that time; `nil` where it has, or the task was cancelled.
+    func silence(timeout: Int) async -> String? {
+        let client = access.client.hasty(.seconds(5), triesAgain: false)
+        let deadline = Clock.now() + .seconds(UInt64(timeout))
+        while !Task.isCancelled {
+            do throws(APIError) {
+                _ = try await client.find(Node.self, context.identity.machine)
+                return nil
+            } catch {
+                guard error.isRetryable else { return nil }
+                if Clock.now() >= deadline { return "no API server answers: \(error)" }
+            }
+            try? await Task.sleep(.seconds(1))
+        }
+        return nil
+    }
+
     /// What is wrong now; `nil` where all is well.
     package func problem() async -> String? {
         if let problem = await LocalHealth.units(context.units, document.spec.supervisedUnits).first { return problem }

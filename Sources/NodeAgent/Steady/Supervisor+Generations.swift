@@ -52,19 +52,34 @@ extension Supervisor {
         follow(try generations.document(applied))
         try await withBudget(applied) { permit throws(AgentFailure) in
             // What was put out of order by somebody is put in order at once; a Secret changes for all machines.
-            let outcome = try await self.generations.apply(applied) { change in
+            let leave: @Sendable (Generations.Change) async -> Bool = { change in
                 change == .following ? await permit() : true
             }
-            switch outcome {
-            case .nothingToDo: break
-            case .deferred(let units):
-                await self.followAlone()
-                throw Self.waiting(applied, units)
-            case .changed(_, .following):
-                await self.tellFollowed()
-            case .changed:
-                await self.report.event("DriftRepaired", "what had changed was put back", isWarning: false)
+            do throws(AgentFailure) {
+                let outcome = try await self.generations.apply(applied, permit: leave)
+                try await self.tell(outcome, of: applied)
+            } catch {
+                guard error.isSilence else { throw error }
+                let outcome = try await self.generations.applyAlone(applied, permit: leave)
+                try await self.tell(outcome, of: applied)
+                // The rest is still to follow.
+                throw error
             }
+        }
+    }
+
+    /// Tells what was put back on the machine, and what waits.
+    private func tell(
+        _ outcome: Generations.Outcome,
+        of applied: SignedConfiguration
+    ) async throws(AgentFailure) {
+        switch outcome {
+        case .nothingToDo: break
+        case .deferred(let units):
+            await followAlone()
+            throw Self.waiting(applied, units)
+        case .changed(_, .following): await tellFollowed()
+        case .changed: await report.event("DriftRepaired", "what had changed was put back", isWarning: false)
         }
     }
 
@@ -106,6 +121,7 @@ extension Supervisor {
         defer { state.withLock { $0.isJudging = false } }
         let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
+        if !isFirst, let reason = try await silence(document) { throw try await rollBack(pending, reason) }
         let outcome: Generations.Outcome
         do throws(AgentFailure) {
             outcome = try await generations.apply(pending) { _ in if isFirst { true } else { await permit() } }
@@ -124,6 +140,19 @@ extension Supervisor {
         context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
         await tellApplied(pending, document)
     }
+
+    /// Why a generation that was begun, and not judged before the agent stopped or failed, cannot be carried on: what it
+    /// changed may be what keeps answers away.
+    ///
+    /// - Returns: `nil` where somebody answers, or nothing was changed yet.
+    private func silence(_ document: NodeConfiguration) async throws(AgentFailure) -> String? {
+        guard try load({ try !self.generations.isUntouched() }) else { return nil }
+        let hold = HealthHold(context, access, document, begunAt: nil)
+        return await hold.silence(timeout: Self.timeout(document))
+    }
+
+    /// How long it may take until all is well, in seconds.
+    private static func timeout(_ document: NodeConfiguration) -> Int { document.spec.health?.timeoutSeconds ?? 300 }
 
     /// Has the certificates issued by the CAs that are to issue them, if the generation names any.
     private func moveCertificates(
@@ -149,9 +178,9 @@ extension Supervisor {
     private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
         let begunAt = try load { try self.generations.begunAt() }
         let hold = HealthHold(context, access, document, begunAt: begunAt)
-        let health = document.spec.health
         state.withLock { $0.isJudging = true }
-        return await hold.wait(hold: isFirst ? 0 : health?.holdSeconds ?? 30, timeout: health?.timeoutSeconds ?? 300)
+        let length = isFirst ? 0 : document.spec.health?.holdSeconds ?? 30
+        return await hold.wait(hold: length, timeout: Self.timeout(document))
     }
 
     /// Brings the last generation back as a whole; the failure that is to be shown from then on.
