@@ -1,6 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
-internal import LinuxSystem
+package import LinuxSystem
 internal import NodePlan
 internal import TendrilCore
 
@@ -25,8 +25,8 @@ package struct Generations: Sendable {
     package func pending() throws -> SignedConfiguration? { try onItsWay()?.configuration }
     package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
 
-    /// When the kubelet was started last for what is on its way, in seconds since 1970; `nil` where it was not.
-    package func begunAt() throws -> UInt64? { try onItsWay()?.begunAt }
+    /// When the kubelet was started last for what is on its way; `nil` where it was not.
+    package func kubeletStart() throws -> Moment? { try onItsWay()?.kubeletStart }
 
     /// What is on its way, with what is kept of it; `nil` where there is nothing but what is in force.
     func onItsWay() throws -> PendingGeneration? {
@@ -81,7 +81,7 @@ package struct Generations: Sendable {
                 configuration: new,
                 authority: older?.authority ?? Data(access.authority),
                 isBegun: older.map { $0.isBegun ?? true } ?? false,
-                begunAt: older?.begunAt
+                kubeletStart: older?.kubeletStart
             )
             try store.save(pending, AgentPaths.pending)
             return true
@@ -103,7 +103,7 @@ package struct Generations: Sendable {
         guard let before = try onItsWay(), before.configuration.checksum == configuration.checksum else { return }
         var pending = before
         pending.isBegun = true
-        if startsKubelet { pending.begunAt = Clock.unixTime() }
+        if startsKubelet { pending.kubeletStart = Moment.now() }
         if pending != before { try store.save(pending, AgentPaths.pending) }
     }
 

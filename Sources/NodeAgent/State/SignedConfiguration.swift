@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import LinuxSystem
 
 /// A generation with what proves it.
 package struct SignedConfiguration: Codable, Hashable, Sendable {
@@ -23,8 +24,8 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     package var authority: Data?
     /// Whether the machine is no longer as the generation in force wants it.
     package var isBegun: Bool?
-    /// When its kubelet was started last, in seconds since 1970; `nil` where it was not.
-    package var begunAt: UInt64?
+    /// When its kubelet was started last; `nil` where it was not.
+    package var kubeletStart: Moment?
 }
 
 /// A generation that was taken back.

@@ -1,6 +1,6 @@
 internal import ClusterModel
 internal import KubernetesClient
-internal import LinuxSystem
+package import LinuxSystem
 package import NodePlan
 internal import TendrilCore
 
@@ -9,8 +9,8 @@ package struct HealthHold: Sendable {
     private let context: AgentContext
     private let access: ClusterAccess
     private let document: NodeConfiguration
-    /// When its kubelet was started, in seconds since 1970: what the Node said before says nothing of that one.
-    private let begunAt: UInt64
+    /// When its kubelet was started: what the Node said before says nothing of that one.
+    private let kubeletStart: Moment?
 
     /// Looks at what a document wants.
     ///
@@ -18,16 +18,16 @@ package struct HealthHold: Sendable {
     ///   - context: of the agent.
     ///   - access: of the machine.
     ///   - document: what is to be well.
-    ///   - begunAt: when its kubelet was started, in seconds since 1970; `nil` where that runs for longer, and tells only
-    ///     every few minutes that all is as it was.
+    ///   - kubeletStart: when its kubelet was started; `nil` where that runs for longer, and tells only every few
+    ///     minutes that all is as it was.
     package init(
         _ context: AgentContext,
         _ access: ClusterAccess,
         _ document: NodeConfiguration,
-        begunAt: UInt64?
+        kubeletStart: Moment?
     ) {
         (self.context, self.access, self.document) = (context, access, document)
-        self.begunAt = begunAt ?? 0
+        self.kubeletStart = kubeletStart
     }
 
     /// Waits until all was well for `hold` seconds without a break.
@@ -85,7 +85,9 @@ package struct HealthHold: Sendable {
                 return "there is no Node \(context.identity.machine)"
             }
             guard node.isReady else { return "the Node is not Ready" }
-            return node.isReady(since: begunAt) ? nil : "the kubelet was not heard of since it was started"
+            // Each time anew, for the clock may be set while it is waited for.
+            let isHeard = node.isReady(since: kubeletStart?.earliest() ?? 0)
+            return isHeard ? nil : "the kubelet was not heard of since it was started"
         } catch {
             return "\(error)"
         }

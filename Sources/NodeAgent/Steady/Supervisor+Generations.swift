@@ -141,13 +141,14 @@ extension Supervisor {
         await tellApplied(pending, document)
     }
 
-    /// Why a generation that was begun, and not judged before the agent stopped or failed, cannot be carried on: what it
-    /// changed may be what keeps answers away.
+    /// Why a generation cannot be carried on that has begun, and was not judged before the agent stopped or failed.
+    ///
+    /// What it changed may be what keeps answers away.
     ///
     /// - Returns: `nil` where somebody answers, or nothing was changed yet.
     private func silence(_ document: NodeConfiguration) async throws(AgentFailure) -> String? {
         guard try load({ try !self.generations.isUntouched() }) else { return nil }
-        let hold = HealthHold(context, access, document, begunAt: nil)
+        let hold = HealthHold(context, access, document, kubeletStart: nil)
         return await hold.silence(timeout: Self.timeout(document))
     }
 
@@ -176,8 +177,8 @@ extension Supervisor {
 
     /// Waits until a generation has proven itself; what is wrong where it does not.
     private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
-        let begunAt = try load { try self.generations.begunAt() }
-        let hold = HealthHold(context, access, document, begunAt: begunAt)
+        let start = try load { try self.generations.kubeletStart() }
+        let hold = HealthHold(context, access, document, kubeletStart: start)
         state.withLock { $0.isJudging = true }
         let length = isFirst ? 0 : document.spec.health?.holdSeconds ?? 30
         return await hold.wait(hold: length, timeout: Self.timeout(document))
