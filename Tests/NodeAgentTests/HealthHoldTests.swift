@@ -48,7 +48,7 @@ struct HealthHoldTests {
             heard.withLock { $0 = time }
             let hold = HealthHold(machine.context, machine.access, document, kubeletStart: start)
             let problem = await hold.problem()
-            #expect((problem == nil) == isWell, "\(start?.unixTime ?? 0): \(problem ?? "well")")
+            #expect((problem == nil) == isWell, "\(start?.unixTime ?? 0): \(problem?.reason ?? "well")")
         }
     }
 

@@ -63,8 +63,11 @@ struct RunningUnits: UnitControl {
 final class RecordedUnits: UnitControl {
     let done = Guarded<[String]>([])
     let failed = Guarded<Set<String>>([])
+    /// systemd does not answer.
+    let isHung = Guarded(false)
 
     func observe(_ units: [String]) throws -> [String: UnitReport] {
+        if isHung.withLock({ $0 }) { throw AgentFailure(.systemd, "systemd does not answer") }
         var reports = try RunningUnits().observe(units)
         for unit in failed.withLock({ $0 }) where reports[unit] != nil {
             reports[unit] = UnitReport(load: "loaded", active: "failed", sub: "failed", file: "enabled")

@@ -68,10 +68,10 @@ package struct Generations: Sendable {
             let newest = try older?.configuration ?? applied()
             if newest?.checksum == new.checksum { return older != nil }
             let kept = try rejections()
-            if let rejection = kept.first(where: { $0.checksum == new.checksum }) {
-                throw Self.takenBack(new.generation, rejection.reason)
-            }
-            if let newest, new.generation <= max(newest.generation, kept.map(\.generation).max() ?? 0) {
+            let own = kept.first { $0.checksum == new.checksum }
+            if let own, own.isOpen != true { throw Self.takenBack(new.generation, own.reason) }
+            let others = kept.filter { $0.checksum != new.checksum }.map(\.generation)
+            if let newest, new.generation <= max(newest.generation, others.max() ?? 0) {
                 throw AgentFailure(
                     .outdated,
                     "generation \(new.generation) is not newer than \(newest.generation), which is here already"
@@ -81,7 +81,8 @@ package struct Generations: Sendable {
                 configuration: new,
                 authority: older?.authority ?? Data(access.authority),
                 isBegun: older.map { $0.isBegun ?? true } ?? false,
-                kubeletStart: older?.kubeletStart
+                kubeletStart: older?.kubeletStart,
+                isSecondTry: own == nil ? nil : true
             )
             try store.save(pending, AgentPaths.pending)
             return true
@@ -115,12 +116,33 @@ package struct Generations: Sendable {
         }
     }
 
-    /// Notes that a generation is not to be tried again, before the last one is brought back.
-    func reject(_ configuration: SignedConfiguration, _ reason: String) throws(AgentFailure) {
+    /// Why the generation on its way is being taken back; `nil` where it is not.
+    func rejection(of pending: SignedConfiguration) throws -> Rejection? {
+        let rejection = try rejections().first { $0.checksum == pending.checksum }
+        let isOfFirstTry = try rejection?.isOpen == true && isSecondTry()
+        return isOfFirstTry ? nil : rejection
+    }
+
+    private func isSecondTry() throws -> Bool { try onItsWay()?.isSecondTry == true }
+
+    /// Notes that the generation on its way is not to be tried again, before the last one is brought back.
+    ///
+    /// - Parameters:
+    ///   - configuration: is on its way.
+    ///   - reason: in words.
+    ///   - isOpen: whether it may be tried once more after all; that has to be its first try.
+    /// - Throws: `AgentFailure`; nothing is to be brought back then.
+    func reject(_ configuration: SignedConfiguration, _ reason: String, isOpen: Bool) throws(AgentFailure) {
         try attempt("keep the reason of a roll-back") {
             var list = try rejections().filter { $0.checksum != configuration.checksum }
+            let mayFollow = try isOpen && !isSecondTry()
             list.append(
-                Rejection(checksum: configuration.checksum, generation: configuration.generation, reason: reason)
+                Rejection(
+                    checksum: configuration.checksum,
+                    generation: configuration.generation,
+                    reason: reason,
+                    isOpen: mayFollow ? true : nil
+                )
             )
             try store.save(Array(list.suffix(16)), AgentPaths.rejected)
         }

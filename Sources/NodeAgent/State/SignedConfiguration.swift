@@ -26,6 +26,8 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     package var isBegun: Bool?
     /// When its kubelet was started last; `nil` where it was not.
     package var kubeletStart: Moment?
+    /// Whether it was taken back once, when nobody could say that it was bad.
+    package var isSecondTry: Bool?
 }
 
 /// A generation that was taken back.
@@ -33,4 +35,6 @@ package struct Rejection: Codable, Hashable, Sendable {
     package var checksum: String
     package var generation: Int
     package var reason: String
+    /// Whether it may be tried once more: it was not seen to be bad, but nobody answered.
+    package var isOpen: Bool?
 }

@@ -30,9 +30,8 @@ extension Supervisor {
 
     private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
         // It was being taken back when the agent stopped, or that has failed.
-        let rejections = try load { try self.generations.rejections() }
-        if let rejection = rejections.first(where: { $0.checksum == pending.checksum }) {
-            throw try await rollBack(pending, rejection.reason)
+        if let rejection = try load({ try self.generations.rejection(of: pending) }) {
+            throw try await rollBack(pending, rejection.reason, isOpen: rejection.isOpen == true)
         }
         do throws(AgentFailure) {
             try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
@@ -121,19 +120,23 @@ extension Supervisor {
         defer { state.withLock { $0.isJudging = false } }
         let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
-        if !isFirst, let reason = try await silence(document) { throw try await rollBack(pending, reason) }
+        if !isFirst, let reason = try await silence(document) {
+            throw try await rollBack(pending, reason, isOpen: true)
+        }
         let outcome: Generations.Outcome
         do throws(AgentFailure) {
             outcome = try await generations.apply(pending) { _ in if isFirst { true } else { await permit() } }
         } catch {
             guard error.cause == .unit, !isFirst else { throw error }
-            throw try await rollBack(pending, error.message)
+            throw try await rollBack(pending, error.message, isOpen: false)
         }
         if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
         try await moveCertificates(pending, document) { if isFirst { true } else { await permit() } }
-        if let reason = try await judge(document, isFirst: isFirst) {
-            if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
-            throw try await rollBack(pending, reason)
+        if let problem = try await judge(document, isFirst: isFirst) {
+            // Who cannot be asked says nothing of the generation, and could not take it back.
+            if problem.silence == .systemd { throw AgentFailure(.systemd, problem.reason) }
+            if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, problem.reason) }
+            throw try await rollBack(pending, problem.reason, isOpen: problem.silence == .api)
         }
         try generations.promote(pending)
         follow(document)
@@ -176,7 +179,10 @@ extension Supervisor {
     }
 
     /// Waits until a generation has proven itself; what is wrong where it does not.
-    private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
+    private func judge(
+        _ document: NodeConfiguration,
+        isFirst: Bool
+    ) async throws(AgentFailure) -> HealthHold.Problem? {
         let start = try load { try self.generations.kubeletStart() }
         let hold = HealthHold(context, access, document, kubeletStart: start)
         state.withLock { $0.isJudging = true }
@@ -185,13 +191,21 @@ extension Supervisor {
     }
 
     /// Brings the last generation back as a whole; the failure that is to be shown from then on.
-    private func rollBack(_ pending: SignedConfiguration, _ reason: String) async throws(AgentFailure) -> AgentFailure {
+    ///
+    /// Where that `isOpen` the generation was not seen to be bad: it is tried once more when the API server says again that
+    /// it is wanted.
+    private func rollBack(
+        _ pending: SignedConfiguration,
+        _ reason: String,
+        isOpen: Bool
+    ) async throws(AgentFailure) -> AgentFailure {
         context.logger.error("taken back", metadata: ["generation": "\(pending.generation)", "reason": "\(reason)"])
-        try generations.reject(pending, reason)
+        try generations.reject(pending, reason, isOpen: isOpen)
         if let applied = try load({ try self.generations.applied() }) {
             // Back to what worked: nobody is asked for leave, for what is there now does not work.
             try await generations.restore(applied)
         }
+        if isOpen { state.withLock { ($0.wanted, $0.isUnread) = (nil, $0.pointer != nil) } }
         try generations.dropPending()
         let failure = Generations.takenBack(pending.generation, reason)
         await report.event("GenerationRolledBack", failure.message, isWarning: true)
