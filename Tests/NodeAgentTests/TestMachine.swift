@@ -143,6 +143,19 @@ final class TestMachine {
         generations = Generations(context, access)
     }
 
+    /// The agent starts anew, with other user data.
+    func told(_ change: (inout AgentConfiguration) -> Void) throws -> AgentContext {
+        var configuration = context.configuration
+        change(&configuration)
+        return try AgentContext(
+            configuration,
+            transport: server,
+            logger: context.logger,
+            root: directory.path,
+            units: context.units
+        )
+    }
+
     /// A fresh certificate of the tunnel's client, where the agent keeps it.
     func renewTunnel() throws -> String {
         let pem = try Self.certificate(issuer, SubjectName(user: "w1"))

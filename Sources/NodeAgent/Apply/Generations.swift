@@ -41,7 +41,7 @@ package struct Generations: Sendable {
         guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
             try applied()?.checksum == pending.configuration.checksum
         else { return }
-        try store.remove(AgentPaths.pending)
+        try settle()
     }
 
     /// Whether nothing was changed on the machine yet for what is on its way.
@@ -112,8 +112,14 @@ package struct Generations: Sendable {
     package func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
         try attempt("keep generation \(configuration.generation)") {
             try store.save(configuration, AgentPaths.applied)
-            try store.remove(AgentPaths.pending)
+            try settle()
         }
+    }
+
+    /// What is left to do once a generation is in force.
+    private func settle() throws {
+        try context.noteBeliefs()
+        try store.remove(AgentPaths.pending)
     }
 
     /// Why the generation on its way is being taken back; `nil` where it is not.

@@ -20,6 +20,8 @@ package enum AgentPaths {
     package static let pending = "/var/lib/tendril/pending.json"
     /// The generations that were taken back.
     package static let rejected = "/var/lib/tendril/rejected.json"
+    /// Whom the user data had the machine believe when the generation in force was taken.
+    package static let beliefs = "/var/lib/tendril/beliefs.json"
     /// What was there before us.
     package static let originals = "/var/lib/tendril/originals"
     /// What was taken out of images and is not in its place yet.
