@@ -59,7 +59,7 @@ struct RejoinTests {
         #expect(try machine.text(AgentConfiguration.tokenPath) != nil)
     }
 
-    @Test("A CA that a generation brought stays where it leads to the API server, nobody answers, or nothing new was said")
+    @Test("A CA that a generation brought stays where it leads to the API server, nobody answers, or nothing is new")
     func kept() async throws {
         let new = try Self.authority("second")
         let leading = try await Self.left(behind: new)
