@@ -26,6 +26,8 @@ package enum AgentPaths {
     package static let originals = "/var/lib/tendril/originals"
     /// What was taken out of images and is not in its place yet.
     package static let downloads = "/var/lib/tendril/download"
+    /// The name of the image that is or may be in containerd for a file that is taken out of it.
+    package static let pulled = "/var/lib/tendril/pulled"
     /// What `status` shows.
     package static let status = "/run/tendril/agent.json"
 
