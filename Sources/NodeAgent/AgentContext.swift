@@ -18,6 +18,7 @@ package struct AgentContext: Sendable {
     package let transport: any HTTPTransport
     package let logger: Logger
     package let service: ServiceManager
+    package let renewals = Renewals()
 
     /// Makes a context.
     ///

@@ -131,9 +131,13 @@ final class TestMachine {
         return ClusterAccess(client: client, authority: authority, identity: identity)
     }
 
-    private static func certificate(_ issuer: RequestAuthority, _ subject: SubjectName) throws -> [UInt8] {
+    private static func certificate(
+        _ issuer: RequestAuthority,
+        _ subject: SubjectName,
+        lifetime: UInt64 = 86_400
+    ) throws -> [UInt8] {
         let key = try KeyPair()
-        return try issuer.issue(key, subject: subject, usages: [.client], lifetime: 86_400) + (try key.pem().copied)
+        return try issuer.issue(key, subject: subject, usages: [.client], lifetime: lifetime) + (try key.pem().copied)
     }
 
     /// The agent starts anew, with a CA bundle that stands in its file.
@@ -157,8 +161,8 @@ final class TestMachine {
     }
 
     /// A fresh certificate of the tunnel's client, where the agent keeps it.
-    func renewTunnel() throws -> String {
-        let pem = try Self.certificate(issuer, SubjectName(user: "w1"))
+    func renewTunnel(lifetime: UInt64 = 86_400) throws -> String {
+        let pem = try Self.certificate(issuer, SubjectName(user: "w1"), lifetime: lifetime)
         try write(AgentPaths.tunnel, pem)
         return String(decoding: pem, as: UTF8.self)
     }

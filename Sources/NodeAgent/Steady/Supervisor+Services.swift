@@ -78,7 +78,9 @@ extension Supervisor {
     func renewCertificate() async {
         let share = 0.7 + Double(Digest.sha256(Array(context.identity.machine.utf8))[0]) / 2560
         let now = Clock.unixTime()
-        guard now >= access.identity.facts.moment(at: share) else { return }
+        guard now >= access.identity.facts.moment(at: share), !context.renewals.isRecent(AgentPaths.identity) else {
+            return
+        }
         do throws(AgentFailure) {
             try await access.renew(context)
         } catch {
