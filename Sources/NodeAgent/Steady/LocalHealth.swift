@@ -16,8 +16,12 @@ enum LocalHealth {
         }
     }
 
-    /// What is wrong with units that are to be started; none where all are well.
+    /// What is wrong with units that are to be started.
     ///
+    /// - Parameters:
+    ///   - units: the machine's systemd.
+    ///   - names: of the units.
+    /// - Returns: a line for each that is not well.
     /// - Throws: `AgentFailure` where systemd does not say.
     static func units(_ units: any UnitControl, _ names: [String]) async throws(AgentFailure) -> [String] {
         let reports = try await attempting("look at units") {

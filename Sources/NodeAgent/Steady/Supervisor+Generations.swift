@@ -148,7 +148,9 @@ extension Supervisor {
     ///
     /// What it changed may be what keeps answers away.
     ///
+    /// - Parameter document: of that generation.
     /// - Returns: `nil` where somebody answers, or nothing was changed yet.
+    /// - Throws: `AgentFailure` where the state cannot be read.
     private func silence(_ document: NodeConfiguration) async throws(AgentFailure) -> String? {
         guard try load({ try !self.generations.isUntouched() }) else { return nil }
         let hold = HealthHold(context, access, document, kubeletStart: nil)
