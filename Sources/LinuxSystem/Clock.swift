@@ -11,6 +11,13 @@ package enum Clock {
         return MonotonicTime(nanoseconds: UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec))
     }
 
+    /// Nanoseconds since the machine's boot, time asleep among them.
+    static func sinceBoot() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
     /// Seconds since 1970.
     package static func unixTime() -> UInt64 {
         var time = timespec()

@@ -18,6 +18,7 @@ package struct AgentContext: Sendable {
     package let transport: any HTTPTransport
     package let logger: Logger
     package let service: ServiceManager
+    package let renewals = Renewals()
 
     /// Makes a context.
     ///
@@ -81,11 +82,22 @@ package struct AgentContext: Sendable {
     }
 
     /// The keys that sign configurations: those that the generation in force names, else those of the user data.
+    ///
+    /// Those of user data that was written anew since then are believed in any case.
     package func verifyingKeys() throws(TLSError) -> [VerifyingKey] {
-        try (namedKeys ?? configuration.configurationKeys).map { text throws(TLSError) in
-            try VerifyingKey([UInt8](base64: text) ?? [])
-        }
+        let told = configuration.configurationKeys
+        let keys = namedKeys.map { named in isToldAnew ? named + told : named } ?? told
+        return try keys.map { text throws(TLSError) in try VerifyingKey([UInt8](base64: text) ?? []) }
     }
+
+    /// Whether the user data has the machine believe others than when the generation in force was taken.
+    var isToldAnew: Bool {
+        let before = try? store.load(Beliefs.self, AgentPaths.beliefs)
+        return before.map { $0 != Beliefs(configuration) } ?? false
+    }
+
+    /// Notes whom the user data has the machine believe.
+    func noteBeliefs() throws { try store.save(Beliefs(configuration), AgentPaths.beliefs) }
 
     private var namedKeys: [String]? {
         guard let applied = try? store.load(SignedConfiguration.self, AgentPaths.applied) else { return nil }

@@ -58,6 +58,9 @@ package struct AgentFailure: Error, Hashable, Sendable, CustomStringConvertible 
         [.noDesiredState, .forged, .outdated, .foreignPool, .badDesiredState].contains(cause)
     }
 
+    /// Whether the API server gave no answer, or none that helps.
+    var isSilence: Bool { [.noRoute, .untrusted, .api].contains(cause) }
+
     /// How the end of a fault can be noticed without trying everything again.
     package enum Probe: Sendable {
         case none

@@ -127,8 +127,8 @@ struct ShootCommandTests {
         let confirmation: JSONValue = ["confirmation.tendril.dev/deletion": "true"]
         let before: JSONValue = ["metadata": ["annotations": confirmation]]
         let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=1"])
-        let annotations = confirmed.shoot["metadata"]?["annotations"]
-        #expect(confirmed.code == 69 && annotations?["confirmation.tendril.dev/deletion"] == "true")
+        let kept = confirmed.shoot["metadata"]?["annotations"]
+        #expect(confirmed.code == 69 && kept?["confirmation.tendril.dev/deletion"] == "true")
     }
 
     @Test("say that machines and links are missing where none ever came", arguments: ["node status", "vpn status"])

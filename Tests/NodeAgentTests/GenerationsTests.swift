@@ -1,9 +1,11 @@
 import ClusterModel
+import HTTPModel
 import KubernetesClient
 import LinuxSystem
 import NodeAgent
 import NodePlan
 import TLSEngine
+import TendrilCore
 import Testing
 
 @Suite("Generations on their way")
@@ -195,6 +197,36 @@ struct GenerationsTests {
         try await machine.bring(try Self.generation(1, authority: right, []))
         try KubeletCredentials.write(machine.context, machine.access)
         #expect(try machine.context.files.read(KubeletPaths.authority) == right)
+    }
+
+    // MARK: - Renewing
+
+    @Test("A certificate that is due as soon as it has come, by a clock that is off, is not renewed in every pass")
+    func renewals() async throws {
+        let asked = Guarded(0)
+        machine.server.state.withLock { state in
+            state.answer = { request in
+                if request.url.contains("/certificatesigningrequests") { asked.withLock { $0 += 1 } }
+                return nil
+            }
+        }
+        _ = try machine.renewTunnel(lifetime: 60)
+        let generation = try Self.generation(1, [], tunnel: "/etc/app/tunnel")
+        try await machine.bring(generation)
+        let before = asked.withLock { $0 }
+        #expect(before > 0, "it is due")
+        machine.context.renewals.note(AgentPaths.tunnel)
+        _ = try await generations.apply(generation) { _ in true }
+        #expect(asked.withLock { $0 } == before)
+    }
+
+    @Test("A certificate is not renewed within an hour of the last time")
+    func renewalPause() {
+        let renewals = Renewals()
+        func time(_ seconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
+        renewals.note("/a", at: time(100))
+        #expect(renewals.isRecent("/a", at: time(100)) && renewals.isRecent("/a", at: time(3699)))
+        #expect(!renewals.isRecent("/a", at: time(3700)) && !renewals.isRecent("/b", at: time(100)))
     }
 
     // MARK: - Waiting

@@ -23,23 +23,32 @@ struct HealthHoldTests {
 
     @Test("What a Node said before its kubelet was started does not count, where that was started")
     func staleReady() async throws {
-        let heard: UInt64 = 1_790_000_000
+        let heard = Guarded<UInt64>(0)
         machine.server.state.withLock { state in
             state.answer = { request in
                 guard request.url.hasSuffix("/nodes/w1") else { return HTTPResponse(status: 200) }
                 var ready = Condition("Ready", status: "True")
-                ready.lastHeartbeatTime = KubernetesTime.text(seconds: heard)
+                ready.lastHeartbeatTime = KubernetesTime.text(seconds: heard.withLock { $0 })
                 return HTTPResponse(status: 200, body: TestMachine.node(conditions: [ready]))
             }
         }
         var spec = NodeConfiguration.Spec()
         spec.kubelet = .init(version: "1.20.2")
         let document = NodeConfiguration(pool: "worker", generation: 1, spec: spec)
-        let cases: [(UInt64?, Bool)] = [(nil, true), (heard - 1, true), (heard, true), (heard + 1, false)]
-        for (begunAt, isWell) in cases {
-            let hold = HealthHold(machine.context, machine.access, document, begunAt: begunAt)
+        let now = Moment.now()
+        let before = now.unixTime - 1000
+        func moment(_ unixTime: UInt64) -> Moment { Moment(unixTime: unixTime, boot: now.boot, nanoseconds: .max) }
+        let cases: [(UInt64, Moment?, Bool)] = [
+            (before, nil, true), (before, moment(before - 1), true), (before, moment(before), true),
+            (before, moment(before + 1), false),
+            // The clock was two hours ahead then, and was set back since.
+            (now.unixTime + 60, moment(now.unixTime + 7200), true),
+        ]
+        for (time, start, isWell) in cases {
+            heard.withLock { $0 = time }
+            let hold = HealthHold(machine.context, machine.access, document, kubeletStart: start)
             let problem = await hold.problem()
-            #expect((problem == nil) == isWell, "\(begunAt ?? 0): \(problem ?? "well")")
+            #expect((problem == nil) == isWell, "\(start?.unixTime ?? 0): \(problem?.reason ?? "well")")
         }
     }
 
@@ -50,16 +59,16 @@ struct HealthHoldTests {
         let harmless = try Self.generation(2, "new")
         _ = try generations.accept(harmless)
         _ = try await generations.apply(harmless) { _ in true }
-        #expect(try generations.begunAt() == nil && !generations.isUntouched())
+        #expect(try generations.kubeletStart() == nil && !generations.isUntouched())
         let other = try Self.generation(3, "new", ["--v=2"])
         _ = try generations.accept(other)
-        #expect(try generations.begunAt() == nil)
+        #expect(try generations.kubeletStart() == nil)
         _ = try await generations.apply(other) { _ in true }
-        #expect(try generations.begunAt() != nil)
+        #expect(try generations.kubeletStart() != nil)
         try machine.restart(believing: machine.authority)
-        #expect(try machine.generations.begunAt() == generations.begunAt())
+        #expect(try machine.generations.kubeletStart() == generations.kubeletStart())
         let last = try Self.generation(4, "last", ["--v=2"])
         _ = try machine.generations.accept(last)
-        #expect(try machine.generations.begunAt() != nil, "what takes its place is judged by the same kubelet")
+        #expect(try machine.generations.kubeletStart() != nil, "what takes its place is judged by the same kubelet")
     }
 }

@@ -1,6 +1,9 @@
 import ClusterModel
+import FoundationEssentials
 import NodeAgent
 import NodePlan
+import TLSEngine
+import TendrilCore
 import Testing
 
 @Suite("A machine that rejoins")
@@ -19,5 +22,96 @@ struct RejoinTests {
         #expect(try machine.text(AgentConfiguration.tokenPath) == nil)
         #expect(try machine.text(KubeletPaths.bootstrapKubeconfig) != nil)
         #expect(try machine.generations.applied() == applied)
+    }
+
+    private static let token = "abcdef.0123456789abcdef"
+
+    /// A node whose API server shows the certificate of another CA than it believes, and which was given a token.
+    private static func left(behind authority: [UInt8]) async throws -> TestMachine {
+        let machine = try TestMachine()
+        try await machine.bring(try TestMachine.generation(1, .init()))
+        try machine.write(AgentPaths.identity, machine.access.identity.certificate)
+        try machine.write(AgentConfiguration.tokenPath, token)
+        machine.server.state.withLock { $0.authorities = [authority] }
+        return machine
+    }
+
+    private static func authority(_ name: String) throws -> [UInt8] {
+        try CertificateIssuer(name: name, days: 1).authorityPEM()
+    }
+
+    /// How far it comes with a CA bundle in its user data: with a token it comes to where it shows that.
+    private static func phase(_ machine: TestMachine, told bundle: [UInt8]) async throws -> BootstrapPhase {
+        let context = try machine.told { $0.certificateAuthority = String(decoding: bundle, as: UTF8.self) }
+        let bootstrap = try Bootstrap(context)
+        _ = try? await bootstrap.run()
+        return bootstrap.state.phase
+    }
+
+    @Test("New user data is believed instead of a CA that was exchanged while the machine was off")
+    func exchanged() async throws {
+        let new = try Self.authority("second")
+        let machine = try await Self.left(behind: new)
+        let phase = try await Self.phase(machine, told: new)
+        #expect(phase == .authenticate)
+        #expect(try machine.context.files.read(AgentPaths.authority) == new)
+        #expect(try machine.text(AgentPaths.identity) == nil, "the former CA's cluster issued it")
+        #expect(try machine.text(AgentConfiguration.tokenPath) != nil)
+    }
+
+    @Test("A CA that a generation brought stays where it leads to the API server, nobody answers, or nothing is new")
+    func kept() async throws {
+        let new = try Self.authority("second")
+        let leading = try await Self.left(behind: new)
+        let first = leading.authority
+        leading.server.state.withLock { _ = $0.authorities.insert(first) }
+        let silent = try await Self.left(behind: new)
+        silent.server.state.withLock { $0.isReachable = false }
+        for machine in [leading, silent] {
+            let phase = try await Self.phase(machine, told: new)
+            #expect(phase == .done)
+            #expect(try machine.context.files.read(AgentPaths.authority) == machine.authority)
+        }
+        // As of the day on which it joined: another CA has come since, and this one may be worth nothing any more.
+        let old = try await Self.left(behind: new)
+        let brought = try Self.authority("third")
+        try old.restart(believing: brought)
+        let joined = old.authority
+        old.server.state.withLock { $0.authorities = [joined] }
+        let phase = try await Self.phase(old, told: joined)
+        #expect(phase == .done)
+        #expect(try old.context.files.read(AgentPaths.authority) == brought)
+    }
+
+    @Test("A machine that never was a node asks again where its CA is none that the user data pins")
+    func pins() async throws {
+        for isPinned in [true, false] {
+            let machine = try TestMachine()
+            try machine.write(AgentConfiguration.tokenPath, Self.token)
+            let digest = try CertificateFacts(pem: machine.authority, "CA").keyDigest
+            let pin = "sha256:" + (isPinned ? Hex.text(digest) : String(repeating: "0", count: 64))
+            let context = try machine.told { ($0.certificateAuthority, $0.certificateAuthorityPins) = (nil, [pin]) }
+            let bootstrap = try Bootstrap(context)
+            _ = try? await bootstrap.run()
+            #expect(bootstrap.state.phase == (isPinned ? .authenticate : .trust))
+        }
+    }
+
+    @Test("The keys of new user data are believed beside those of the generation in force, until the next one")
+    func keys() async throws {
+        func key(_ byte: UInt8) -> String { Data(repeating: byte, count: 32).base64EncodedString() }
+        let machine = try TestMachine()
+        var spec = NodeConfiguration.Spec()
+        spec.configurationKeys = [key(2)]
+        try await machine.bring(try TestMachine.generation(1, spec))
+        func believed(_ context: AgentContext) throws -> [UInt8?] { try context.verifyingKeys().map(\.bytes.first) }
+        #expect(try believed(machine.context) == [2])
+        let context = try machine.told { $0.configurationKeys = [key(3)] }
+        #expect(try believed(context) == [2, 3])
+        let next = try TestMachine.generation(2, spec)
+        let generations = Generations(context, machine.access)
+        _ = try generations.accept(next)
+        try generations.promote(next)
+        #expect(try believed(context) == [2])
     }
 }

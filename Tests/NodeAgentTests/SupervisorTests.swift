@@ -22,6 +22,10 @@ struct SupervisorTests {
         var asked: Set<String> = []
         /// What was told by the machine's NodeBootstrap.
         var bootstrap: [String] = []
+        /// Nobody answers, but the kubelet.
+        var isSilent = false
+        /// With the next look at the kubelet systemd falls silent.
+        var hangsSystemd = false
     }
 
     private let units: RecordedUnits
@@ -33,10 +37,12 @@ struct SupervisorTests {
         units = RecordedUnits()
         machine = try TestMachine(units: units)
         supervisor = Supervisor(machine.context, machine.access, try Bootstrap(machine.context))
-        machine.server.state.withLock { [api] state in
+        machine.server.state.withLock { [api, units] state in
             state.answer = { request in
                 api.withLock { api -> HTTPResponse? in
                     api.asked.insert(request.url)
+                    if api.hangsSystemd, request.url.hasSuffix("/healthz") { units.isHung.withLock { $0 = true } }
+                    if api.isSilent, !request.url.hasSuffix("/healthz") { return nil }
                     if request.url.contains("/secrets/") { return nil }
                     if request.url.hasSuffix("/nodebootstraps/w1/status") {
                         api.bootstrap.append(String(decoding: request.body, as: UTF8.self))
@@ -202,6 +208,136 @@ struct SupervisorTests {
         #expect(failure?.cause == .waiting, "\(failure?.message ?? "none")")
         #expect(try machine.text("/etc/app/alone") == "2" && machine.text("/etc/app/tunnel") == tunnel)
         #expect(try machine.text("/etc/app/waited") == "1")
+    }
+
+    private func silence(_ isSilent: Bool) {
+        api.withLock { $0.isSilent = isSilent }
+        machine.server.state.withLock { $0.isReachable = !isSilent }
+    }
+
+    /// One that needs a Secret, and waits a second until all is well.
+    private static func generation(following text: String, _ number: Int) throws -> SignedConfiguration {
+        var spec = NodeConfiguration.Spec()
+        let key = NodeConfiguration.Content(secretRef: .init(name: "s", key: "k"))
+        spec.files = [
+            .init(path: "/etc/app/config", content: .init(inline: text)), .init(path: "/etc/app/key", content: key),
+        ]
+        spec.health = .init(holdSeconds: 0, timeoutSeconds: 1)
+        return try TestMachine.generation(number, spec)
+    }
+
+    @Test("A generation that cuts the network is taken back also where the agent stopped before it was judged")
+    func cutOff() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        let pending = try Self.generation(following: "cut", 2)
+        _ = try machine.generations.accept(pending)
+        silence(true)
+        let early = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(early?.cause == .noRoute && early?.message.contains("taken back") == false, "nothing has begun")
+        #expect(try machine.generations.pending() == pending)
+        silence(false)
+        _ = try await machine.generations.apply(pending) { _ in true }
+        #expect(try machine.text("/etc/app/config") == "cut")
+        silence(true)
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        let message = failure?.message ?? "none"
+        #expect(message.hasPrefix("generation 2 was taken back: no API server answers"), "\(message)")
+        #expect(try machine.text("/etc/app/config") == "old" && machine.generations.pending() == nil)
+        #expect(try machine.text("/etc/app/key") == "1")
+    }
+
+    @Test("What could not be judged for want of an answer is tried once more, and no more than that")
+    func openRejection() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        let pending = try Self.generation(following: "cut", 2)
+        for isFirst in [true, false] {
+            #expect(try machine.generations.accept(pending))
+            _ = try await machine.generations.apply(pending) { _ in true }
+            silence(true)
+            let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+            #expect(failure?.message.hasPrefix("generation 2 was taken back") == true)
+            #expect(try machine.generations.rejections().map { $0.isOpen == true } == [isFirst])
+            #expect(try machine.text("/etc/app/config") == "old" && machine.generations.pending() == nil)
+            silence(false)
+        }
+        let last = #expect(throws: AgentFailure.self) { try machine.generations.accept(pending) }
+        #expect(last?.cause == .badDesiredState)
+    }
+
+    @Test("A second try that is well comes into force, also over a stop")
+    func secondTry() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        let pending = try Self.generation(following: "new", 2)
+        let rejection: JSONValue = [
+            "checksum": .string(pending.checksum), "generation": 2, "reason": "no API server answers", "isOpen": true,
+        ]
+        _ = try machine.generations.accept(pending)
+        try machine.write(AgentPaths.rejected, try CanonicalJSON.text([rejection]))
+        // It was being taken back when the agent stopped.
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.message.hasPrefix("generation 2 was taken back") == true)
+        #expect(try machine.generations.rejections().map { $0.isOpen == true } == [true])
+        #expect(try machine.generations.accept(pending))
+        try machine.restart(believing: machine.authority)
+        try await supervisor.reconcile()
+        #expect(try machine.generations.applied() == pending && machine.text("/etc/app/config") == "new")
+    }
+
+    /// One with a kubelet, which waits a second until all is well.
+    private static func hasty(_ number: Int, _ text: String) throws -> SignedConfiguration {
+        var spec = NodeConfiguration.Spec()
+        spec.kubelet = .init(version: "1.20.2")
+        spec.files = [.init(path: "/etc/app/config", content: .init(inline: text))]
+        spec.health = .init(holdSeconds: 0, timeoutSeconds: 1)
+        return try TestMachine.generation(number, spec)
+    }
+
+    @Test("A judge whom no API server answers takes a generation back, and leaves it open whether it was bad")
+    func silentAPI() async throws {
+        try await machine.bring(try Self.hasty(1, "old"))
+        _ = try machine.generations.accept(try Self.hasty(2, "new"))
+        silence(true)
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.message.hasPrefix("generation 2 was taken back") == true, "\(failure?.message ?? "none")")
+        #expect(try machine.generations.rejections().map { $0.isOpen == true } == [true])
+        silence(false)
+        // There is no Node: that is seen.
+        _ = try machine.generations.accept(try Self.hasty(3, "new"))
+        await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(try machine.generations.rejections().map { $0.isOpen == true } == [true, false])
+    }
+
+    @Test("A systemd that falls silent while a generation is judged is waited for")
+    func silentSystemd() async throws {
+        try await machine.bring(try Self.hasty(1, "old"))
+        _ = try machine.generations.accept(try Self.hasty(2, "new"))
+        api.withLock { $0.hangsSystemd = true }
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .systemd, "\(failure?.message ?? "none")")
+        #expect(try machine.generations.rejections().isEmpty && machine.generations.pending()?.generation == 2)
+        api.withLock { $0.hangsSystemd = false }
+        units.isHung.withLock { $0 = false }
+        answer([Condition("Ready", status: "True")])
+        try await supervisor.reconcile()
+        #expect(try machine.generations.applied()?.generation == 2 && machine.text("/etc/app/config") == "new")
+    }
+
+    @Test("What is in force is put back while nobody answers, and what could not be asked for is told")
+    func keptAlone() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        try machine.write("/etc/app/config", "tampered")
+        machine.server.state.withLock { $0.secrets = ["s": "2"] }
+        silence(true)
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .noRoute, "\(failure?.message ?? "none")")
+        #expect(try machine.text("/etc/app/config") == "old" && machine.text("/etc/app/key") == "1")
+        silence(false)
+        try await supervisor.reconcile()
+        #expect(try machine.text("/etc/app/key") == "2")
     }
 
     @Test("Why a generation was taken back is told also where bringing the last one back took several attempts")

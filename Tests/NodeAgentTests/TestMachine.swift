@@ -63,8 +63,11 @@ struct RunningUnits: UnitControl {
 final class RecordedUnits: UnitControl {
     let done = Guarded<[String]>([])
     let failed = Guarded<Set<String>>([])
+    /// systemd does not answer.
+    let isHung = Guarded(false)
 
     func observe(_ units: [String]) throws -> [String: UnitReport] {
+        if isHung.withLock({ $0 }) { throw AgentFailure(.systemd, "systemd does not answer") }
         var reports = try RunningUnits().observe(units)
         for unit in failed.withLock({ $0 }) where reports[unit] != nil {
             reports[unit] = UnitReport(load: "loaded", active: "failed", sub: "failed", file: "enabled")
@@ -128,9 +131,13 @@ final class TestMachine {
         return ClusterAccess(client: client, authority: authority, identity: identity)
     }
 
-    private static func certificate(_ issuer: RequestAuthority, _ subject: SubjectName) throws -> [UInt8] {
+    private static func certificate(
+        _ issuer: RequestAuthority,
+        _ subject: SubjectName,
+        lifetime: UInt64 = 86_400
+    ) throws -> [UInt8] {
         let key = try KeyPair()
-        return try issuer.issue(key, subject: subject, usages: [.client], lifetime: 86_400) + (try key.pem().copied)
+        return try issuer.issue(key, subject: subject, usages: [.client], lifetime: lifetime) + (try key.pem().copied)
     }
 
     /// The agent starts anew, with a CA bundle that stands in its file.
@@ -140,9 +147,22 @@ final class TestMachine {
         generations = Generations(context, access)
     }
 
+    /// The agent starts anew, with other user data.
+    func told(_ change: (inout AgentConfiguration) -> Void) throws -> AgentContext {
+        var configuration = context.configuration
+        change(&configuration)
+        return try AgentContext(
+            configuration,
+            transport: server,
+            logger: context.logger,
+            root: directory.path,
+            units: context.units
+        )
+    }
+
     /// A fresh certificate of the tunnel's client, where the agent keeps it.
-    func renewTunnel() throws -> String {
-        let pem = try Self.certificate(issuer, SubjectName(user: "w1"))
+    func renewTunnel(lifetime: UInt64 = 86_400) throws -> String {
+        let pem = try Self.certificate(issuer, SubjectName(user: "w1"), lifetime: lifetime)
         try write(AgentPaths.tunnel, pem)
         return String(decoding: pem, as: UTF8.self)
     }

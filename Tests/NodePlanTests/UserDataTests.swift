@@ -1,6 +1,8 @@
 import FoundationEssentials
+import LinuxSystem
 import NodePlan
 import StrictYAML
+import TLSEngine
 import TendrilCore
 import TestSupport
 import Testing
@@ -66,6 +68,52 @@ struct UserDataTests {
             #expect(script.contains("\nprogram=\(directory)/tendril-agent\n"))
             #expect(script.contains("\"$mount/usr/bin/tendril-agent\""), "where it is in the image")
         }
+    }
+
+    /// A program in the place of containerd's client, for the directory in which it stands.
+    private static let client = """
+        #!/bin/sh
+        cd "${0%/*}"
+        case "$4" in
+        mount) echo x >>mounts; mkdir -p "$6/usr/bin"; [ ! -e image ] || cp image "$6/usr/bin/tendril-agent" ;;
+        unmount) rm -r "$6/usr" mounts ;;
+        esac
+        """
+
+    /// What is in an image in the program's place, and whether that is the one that is wanted.
+    static let images: [(content: String?, isWanted: Bool)] = [("program", true), (nil, false), ("another", false)]
+
+    @Test("What fetches the program leaves no mount, however it ends", arguments: images)
+    func fetching(image: (content: String?, isWanted: Bool)) throws {
+        let directory = try TestDirectory()
+        let files = try ConfinedFiles(root: directory.path)
+        func write(_ path: String, _ text: String) throws {
+            try files.makeDirectories(for: path)
+            try DurableFile.write(Array(text.utf8), to: directory.path + path, mode: 0o755)
+        }
+        var configuration = try Self.configuration()
+        configuration.program = .init(image: "a/b", sha256: Digest.hex(Array("program".utf8)))
+        let rendered = try Self.files(UserData.render(configuration, as: .cloudConfig, unit: AgentUnit.text))
+        try write("/program", try #require(rendered["/etc/tendril/program"]))
+        let script = try #require(rendered["/etc/tendril/fetch-program"])
+            .replacing("</etc/tendril/program", with: "<\(directory.path)/program")
+            .replacing("program=/usr/bin/", with: "program=\(directory.path)/bin/")
+        try write("/fetch", script)
+        try write("/fake/ctr", Self.client + "\n")
+        try write("/fake/systemctl", "#!/bin/sh\n")
+        if let content = image.content { try write("/fake/image", content) }
+        try files.makeDirectories(for: "/tmp/x")
+        let outcome = try ChildProcess.run(
+            "/bin/sh",
+            [directory.path + "/fetch"],
+            environment: ["PATH=\(directory.path)/fake:/usr/bin:/bin", "TMPDIR=\(directory.path)/tmp"],
+            timeout: .seconds(30)
+        )
+        #expect(outcome.isSuccess == image.isWanted, "\(outcome.output)")
+        #expect(try files.list("/tmp").isEmpty && files.kind("/fake/mounts") == .absent)
+        let program = try files.read("/bin/tendril-agent").map { String(decoding: $0, as: UTF8.self) }
+        #expect(program == (image.isWanted ? "program" : nil))
+        withExtendedLifetime(directory) {}
     }
 
     @Test("A program of the machine's image is run from there", arguments: UserData.Format.allCases)

@@ -43,8 +43,7 @@ extension Generations {
     ) async throws(AgentFailure) -> Outcome {
         let spec = try document(configuration).spec
         let plan = try await plan(configuration)
-        let isFollowing = !plan.written.isEmpty && plan.written.isSubset(of: spec.followedPaths)
-        let change: Change = isFollowing ? .following : .other
+        let change = Self.change(plan, of: spec)
         let images = ImageFiles(context)
         do {
             // Before anything is changed: what cannot be had keeps nothing half done. Also before leave is taken, for others
@@ -62,27 +61,45 @@ extension Generations {
         return .changed(units: plan.disrupted, change)
     }
 
+    /// Makes the machine as the generation in force wants it, as far as that needs nobody's answer.
+    ///
+    /// What can be had from nowhere stays as it stands on the machine; later passes bring it.
+    ///
+    /// - Parameters:
+    ///   - configuration: is in force.
+    ///   - permit: as above.
+    /// - Returns: what it came to.
+    /// - Throws: `AgentFailure`; it can be tried again.
+    package func applyAlone(
+        _ configuration: SignedConfiguration,
+        permit: (Change) async -> Bool
+    ) async throws(AgentFailure) -> Outcome {
+        let spec = try document(configuration).spec
+        let plan = try await planAlone(configuration)
+        let change = Self.change(plan, of: spec)
+        if !plan.disrupted.isEmpty, !(await permit(change)) { return .deferred(units: plan.disrupted) }
+        guard !plan.isEmpty else { return .nothingToDo }
+        try await carryOut(plan, of: configuration)
+        return .changed(units: plan.disrupted, change)
+    }
+
     /// Brings the generation in force back as a whole, also where nobody answers.
     ///
     /// What can be had from nowhere stays as it stands on the machine; later passes bring it.
     ///
     /// - Throws: `AgentFailure`; it can be tried again.
     package func restore(_ configuration: SignedConfiguration) async throws(AgentFailure) {
-        var document = try document(configuration)
-        let plan: Plan
-        do {
+        let named = try document(configuration).spec.certificateAuthority
+        try attempt("believe what generation \(configuration.generation) was reached by") {
             // It was proven when it was adopted, and may be what the API server is reached by.
-            let authority = try onItsWay()?.authority ?? document.spec.certificateAuthority.map { Data($0.utf8) }
+            let authority = try onItsWay()?.authority ?? named.map { Data($0.utf8) }
             if let authority { try access.believe(Array(authority), context) }
-            let client = access.client.hasty(.seconds(5), triesAgain: false)
-            let contents = try await ForeignContents(context, client).fetchOrKeep(&document.spec)
-            let whole = try await self.plan(document, contents)
-            let images = ImageFiles(context)
-            plan = try await Blocking.run("fetch") { images.obtainable(of: whole) }
-        } catch {
-            throw AgentFailure(error, doing: "bring back generation \(configuration.generation)")
         }
-        try await carryOut(plan, of: configuration)
+        try await carryOut(try await planAlone(configuration), of: configuration)
+    }
+
+    private static func change(_ plan: Plan, of spec: NodeConfiguration.Spec) -> Change {
+        !plan.written.isEmpty && plan.written.isSubset(of: spec.followedPaths) ? .following : .other
     }
 
     private func carryOut(_ plan: Plan, of configuration: SignedConfiguration) async throws(AgentFailure) {
@@ -148,6 +165,21 @@ extension Generations {
         let issuer = isPending ? document.spec.certificateIssuers?.agent : nil
         let contents = try await ForeignContents(context, access.client).fetch(document.spec, issuer: issuer)
         return try await plan(document, contents)
+    }
+
+    /// The way to a configuration as far as it goes where nobody answers.
+    private func planAlone(_ configuration: SignedConfiguration) async throws(AgentFailure) -> Plan {
+        var document = try document(configuration)
+        let contents: [String: [UInt8]]
+        do {
+            let client = access.client.hasty(.seconds(5), triesAgain: false)
+            contents = try await ForeignContents(context, client).fetchOrKeep(&document.spec)
+        } catch {
+            throw AgentFailure(error, doing: "read what stands on the machine")
+        }
+        let whole = try await plan(document, contents)
+        let images = ImageFiles(context)
+        return try await attempting("fetch") { try await Blocking.run("fetch") { images.obtainable(of: whole) } }
     }
 
     private func plan(

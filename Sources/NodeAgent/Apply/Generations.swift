@@ -1,6 +1,6 @@
 internal import ClusterModel
 internal import FoundationEssentials
-internal import LinuxSystem
+package import LinuxSystem
 internal import NodePlan
 internal import TendrilCore
 
@@ -25,8 +25,8 @@ package struct Generations: Sendable {
     package func pending() throws -> SignedConfiguration? { try onItsWay()?.configuration }
     package func rejections() throws -> [Rejection] { try store.load([Rejection].self, AgentPaths.rejected) ?? [] }
 
-    /// When the kubelet was started last for what is on its way, in seconds since 1970; `nil` where it was not.
-    package func begunAt() throws -> UInt64? { try onItsWay()?.begunAt }
+    /// When the kubelet was started last for what is on its way; `nil` where it was not.
+    package func kubeletStart() throws -> Moment? { try onItsWay()?.kubeletStart }
 
     /// What is on its way, with what is kept of it; `nil` where there is nothing but what is in force.
     func onItsWay() throws -> PendingGeneration? {
@@ -41,7 +41,7 @@ package struct Generations: Sendable {
         guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
             try applied()?.checksum == pending.configuration.checksum
         else { return }
-        try store.remove(AgentPaths.pending)
+        try settle()
     }
 
     /// Whether nothing was changed on the machine yet for what is on its way.
@@ -68,10 +68,10 @@ package struct Generations: Sendable {
             let newest = try older?.configuration ?? applied()
             if newest?.checksum == new.checksum { return older != nil }
             let kept = try rejections()
-            if let rejection = kept.first(where: { $0.checksum == new.checksum }) {
-                throw Self.takenBack(new.generation, rejection.reason)
-            }
-            if let newest, new.generation <= max(newest.generation, kept.map(\.generation).max() ?? 0) {
+            let own = kept.first { $0.checksum == new.checksum }
+            if let own, own.isOpen != true { throw Self.takenBack(new.generation, own.reason) }
+            let others = kept.filter { $0.checksum != new.checksum }.map(\.generation)
+            if let newest, new.generation <= max(newest.generation, others.max() ?? 0) {
                 throw AgentFailure(
                     .outdated,
                     "generation \(new.generation) is not newer than \(newest.generation), which is here already"
@@ -81,7 +81,8 @@ package struct Generations: Sendable {
                 configuration: new,
                 authority: older?.authority ?? Data(access.authority),
                 isBegun: older.map { $0.isBegun ?? true } ?? false,
-                begunAt: older?.begunAt
+                kubeletStart: older?.kubeletStart,
+                isSecondTry: own == nil ? nil : true
             )
             try store.save(pending, AgentPaths.pending)
             return true
@@ -103,7 +104,7 @@ package struct Generations: Sendable {
         guard let before = try onItsWay(), before.configuration.checksum == configuration.checksum else { return }
         var pending = before
         pending.isBegun = true
-        if startsKubelet { pending.begunAt = Clock.unixTime() }
+        if startsKubelet { pending.kubeletStart = Moment.now() }
         if pending != before { try store.save(pending, AgentPaths.pending) }
     }
 
@@ -111,16 +112,43 @@ package struct Generations: Sendable {
     package func promote(_ configuration: SignedConfiguration) throws(AgentFailure) {
         try attempt("keep generation \(configuration.generation)") {
             try store.save(configuration, AgentPaths.applied)
-            try store.remove(AgentPaths.pending)
+            try settle()
         }
     }
 
-    /// Notes that a generation is not to be tried again, before the last one is brought back.
-    func reject(_ configuration: SignedConfiguration, _ reason: String) throws(AgentFailure) {
+    /// What is left to do once a generation is in force.
+    private func settle() throws {
+        try context.noteBeliefs()
+        try store.remove(AgentPaths.pending)
+    }
+
+    /// Why the generation on its way is being taken back; `nil` where it is not.
+    func rejection(of pending: SignedConfiguration) throws -> Rejection? {
+        let rejection = try rejections().first { $0.checksum == pending.checksum }
+        let isOfFirstTry = try rejection?.isOpen == true && isSecondTry()
+        return isOfFirstTry ? nil : rejection
+    }
+
+    private func isSecondTry() throws -> Bool { try onItsWay()?.isSecondTry == true }
+
+    /// Notes that the generation on its way is not to be tried again, before the last one is brought back.
+    ///
+    /// - Parameters:
+    ///   - configuration: is on its way.
+    ///   - reason: in words.
+    ///   - isOpen: whether it may be tried once more after all; that has to be its first try.
+    /// - Throws: `AgentFailure`; nothing is to be brought back then.
+    func reject(_ configuration: SignedConfiguration, _ reason: String, isOpen: Bool) throws(AgentFailure) {
         try attempt("keep the reason of a roll-back") {
             var list = try rejections().filter { $0.checksum != configuration.checksum }
+            let mayFollow = try isOpen && !isSecondTry()
             list.append(
-                Rejection(checksum: configuration.checksum, generation: configuration.generation, reason: reason)
+                Rejection(
+                    checksum: configuration.checksum,
+                    generation: configuration.generation,
+                    reason: reason,
+                    isOpen: mayFollow ? true : nil
+                )
             )
             try store.save(Array(list.suffix(16)), AgentPaths.rejected)
         }

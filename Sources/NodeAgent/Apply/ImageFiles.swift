@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import LinuxSystem
 internal import Logging
-internal import NodePlan
+package import NodePlan
 internal import TLSEngine
 internal import TendrilCore
 
@@ -16,8 +16,12 @@ package struct ImageFiles: Sendable {
     private static let workspace = "\(AgentPaths.downloads)/image"
 
     private let context: AgentContext
+    private let program: String
 
-    init(_ context: AgentContext) { self.context = context }
+    /// Takes files out of images by `client`, which is containerd's.
+    package init(_ context: AgentContext, client: String = Self.client) {
+        (self.context, program) = (context, client)
+    }
 
     /// Brings every file that a plan takes from an image to the download directory.
     func fetch(for plan: Plan) throws(AgentFailure) {
@@ -43,12 +47,20 @@ package struct ImageFiles: Sendable {
         return plan
     }
 
-    /// Removes what was downloaded.
-    func tidy() {
+    /// Removes what was downloaded, and what a stop left in containerd.
+    package func tidy() {
+        do throws(AgentFailure) {
+            try removePulled()
+        } catch {
+            context.logger.warning("an image stays in containerd", metadata: ["reason": "\(error)"])
+        }
         FileTree.removeContents(of: AgentPaths.downloads)
     }
 
-    private func fetch(_ image: NodeConfiguration.ImageFile) throws(AgentFailure) {
+    /// Brings one file to the download directory.
+    ///
+    /// - Throws: `AgentFailure`; whatever keeps it from that, the image does not stay.
+    package func fetch(_ image: NodeConfiguration.ImageFile) throws(AgentFailure) {
         let target = AgentPaths.download(image.sha256)
         let doing = "take \(image.path) out of \(image.reference)"
         try attempt(doing) {
@@ -70,12 +82,25 @@ package struct ImageFiles: Sendable {
 
     /// Pulls an image and leaves it as files, in the OCI image layout.
     private func pull(_ reference: String) throws(AgentFailure) {
-        guard Program.exists(Self.client) else { throw AgentFailure(.missingProgram, "\(Self.client) is missing") }
+        guard Program.exists(program) else { throw AgentFailure(.missingProgram, "\(program) is missing") }
+        try removePulled()
+        try attempt("note the image \(reference)") {
+            try context.files.replace(AgentPaths.pulled, Array(reference.utf8), mode: 0o600)
+        }
+        // The kubelet, which makes room on a full disk, does not see this namespace; `tidy` tries again what fails here.
+        defer { try? removePulled() }
         try ctr(["content", "fetch", "--hosts-dir", "/etc/containerd/certs.d", reference])
         let archive = "\(Self.workspace)/image.tar"
         try ctr(["images", "export", archive, reference])
         try run("/usr/bin/tar", ["-x", "-C", Self.workspace, "-f", archive])
-        try ctr(["images", "remove", reference])
+    }
+
+    /// Removes the image that was pulled last from containerd, if it may still be there.
+    private func removePulled() throws(AgentFailure) {
+        guard let name = try attempt("read which image was pulled", { try context.files.read(AgentPaths.pulled) })
+        else { return }
+        try ctr(["images", "remove", String(decoding: name, as: UTF8.self)], timeout: .seconds(30))
+        try attempt("forget an image") { try context.files.remove(AgentPaths.pulled) }
     }
 
     /// Looks for the file in the layers, the uppermost first; where it then is.
@@ -138,11 +163,15 @@ package struct ImageFiles: Sendable {
         #endif
     }
 
-    private func ctr(_ arguments: [String]) throws(AgentFailure) {
-        try run(Self.client, ["--namespace", Self.namespace] + arguments)
+    private func ctr(_ arguments: [String], timeout: Nanoseconds = .seconds(600)) throws(AgentFailure) {
+        try run(program, ["--namespace", Self.namespace] + arguments, timeout: timeout)
     }
 
-    private func run(_ program: String, _ arguments: [String]) throws(AgentFailure) {
+    private func run(
+        _ program: String,
+        _ arguments: [String],
+        timeout: Nanoseconds = .seconds(600)
+    ) throws(AgentFailure) {
         var environment = ChildProcess.environment
         if let proxy = context.configuration.proxy {
             environment.append("HTTPS_PROXY=\(proxy.url)")
@@ -150,7 +179,7 @@ package struct ImageFiles: Sendable {
         }
         let outcome: ChildProcess.Outcome
         do {
-            outcome = try ChildProcess.run(program, arguments, environment: environment, timeout: .seconds(600))
+            outcome = try ChildProcess.run(program, arguments, environment: environment, timeout: timeout)
         } catch {
             throw AgentFailure(.image, "\(error)")
         }

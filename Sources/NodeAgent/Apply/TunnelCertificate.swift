@@ -14,11 +14,11 @@ struct TunnelCertificate: Sendable {
 
     /// Whether one is kept whose time to be renewed has come.
     var isDue: Bool {
-        guard let facts = kept()?.facts else { return false }
+        guard let facts = kept()?.facts, !context.renewals.isRecent(AgentPaths.tunnel) else { return false }
         return Clock.unixTime() >= facts.moment(at: Self.share)
     }
 
-    /// Certificate and key in PEM: what is kept while it is good, else a new one.
+    /// Certificate and key in PEM: what is kept while it is good or fresh, else a new one.
     ///
     /// - Parameter issuer: the key identifier of the CA that has to have issued it; `nil` for any.
     /// - Returns: certificate and key.
@@ -26,11 +26,14 @@ struct TunnelCertificate: Sendable {
     func current(issuer: String?) async throws(AgentFailure) -> [UInt8] {
         let now = Clock.unixTime()
         let kept = kept()
-        if let kept, kept.facts.start <= now, now < kept.facts.moment(at: Self.share), kept.facts.isIssued(by: issuer) {
-            return kept.pem
+        if let kept, kept.facts.isIssued(by: issuer) {
+            let isGood = kept.facts.start <= now && now < kept.facts.moment(at: Self.share)
+            if isGood || context.renewals.isRecent(AgentPaths.tunnel) { return kept.pem }
         }
         do throws(AgentFailure) {
-            return try await IdentityRequest(context, client, for: .tunnel(context.identity)).obtain()
+            let pem = try await IdentityRequest(context, client, for: .tunnel(context.identity)).obtain()
+            context.renewals.note(AgentPaths.tunnel)
+            return pem
         } catch {
             // An old one that is still valid serves while a new one cannot be had.
             if let kept, now < kept.facts.expiry { return kept.pem }

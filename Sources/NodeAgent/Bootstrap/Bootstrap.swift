@@ -87,6 +87,7 @@ package final class Bootstrap: Sendable {
             return nil
         }
         try? context.applier.tidy()
+        if (try? context.files.kind(AgentPaths.beliefs)) == .absent { try? context.noteBeliefs() }
         progress.withLock { ($0.phase, $0.error, $0.cause) = (.done, nil, nil) }
         let client = context.client(trust: authority, as: identity.credential)
         reporter.use(client)
@@ -157,16 +158,32 @@ package final class Bootstrap: Sendable {
     private func trust() async throws(AgentFailure) -> [UInt8] {
         let kept = try? context.files.read(AgentPaths.authority)
         // A signed configuration may have brought another CA since the user data was written.
-        if let kept, wasNode { return kept }
+        if let kept, wasNode, !(await isSuperseded(kept)) { return kept }
         if let bundle = context.configuration.certificateAuthority { return try keepAuthority(Array(bundle.utf8)) }
-        if let kept { return kept }
+        let pins = context.configuration.certificateAuthorityPins ?? []
+        if let kept, !wasNode, let facts = try? CertificateFacts.bundle(kept, "CA bundle"),
+            ClusterInfo.isPinned(facts, by: pins)
+        {
+            return kept
+        }
         let token = try token()
         let open = context.client(context.security(.unproven, .none))
         let map = try await attempting("fetch cluster-info") {
             try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
         }
-        let pins = context.configuration.certificateAuthorityPins ?? []
         return try keepAuthority(try ClusterInfo.authority(map, token: token, pins: pins))
+    }
+
+    /// Whether user data that was written anew is to be believed instead of a CA bundle that leads to no API server.
+    private func isSuperseded(_ authority: [UInt8]) async -> Bool {
+        guard context.isToldAnew, (try? context.files.kind(tokenPath)) != .absent else { return false }
+        do throws(APIError) {
+            _ = try await context.client(context.security(.bundle(authority), .none)).raw("/version")
+        } catch {
+            // Where nobody answers there is nothing to go by.
+            if case .transfer(let transfer) = error { return transfer.kind == .untrusted }
+        }
+        return false
     }
 
     private func keepAuthority(_ bundle: [UInt8]) throws(AgentFailure) -> [UInt8] {
@@ -175,6 +192,8 @@ package final class Bootstrap: Sendable {
         }
         try attempt("keep the CA") {
             if try context.files.read(AgentPaths.authority) != bundle {
+                // It was issued by those who were believed before.
+                try context.files.remove(AgentPaths.identity)
                 try context.files.replace(AgentPaths.authority, bundle, mode: 0o600)
             }
         }

@@ -33,11 +33,15 @@ package enum ClusterInfo {
             let bundle = [UInt8](base64: encoded),
             let facts = try? CertificateFacts.bundle(bundle, "CA of cluster-info")
         else { throw AgentFailure(.untrusted, "cluster-info holds no CA") }
-        // Every certificate that will be believed has to be pinned, not just one beside it.
-        guard !facts.isEmpty, facts.allSatisfy({ pins.contains("sha256:" + Hex.text($0.keyDigest)) }) else {
+        guard isPinned(facts, by: pins) else {
             throw AgentFailure(.wrongPin, "the CA of cluster-info is not the one that certificateAuthorityPins names")
         }
         return bundle
+    }
+
+    /// Whether every certificate that will be believed is pinned, not just one beside it; none is not enough.
+    static func isPinned(_ facts: [CertificateFacts], by pins: [String]) -> Bool {
+        !facts.isEmpty && facts.allSatisfy({ pins.contains("sha256:" + Hex.text($0.keyDigest)) })
     }
 
     /// Checks a detached JWS (RFC 7515 appendix F) with HS256.

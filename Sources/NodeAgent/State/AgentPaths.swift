@@ -20,10 +20,14 @@ package enum AgentPaths {
     package static let pending = "/var/lib/tendril/pending.json"
     /// The generations that were taken back.
     package static let rejected = "/var/lib/tendril/rejected.json"
+    /// Whom the user data had the machine believe when the generation in force was taken.
+    package static let beliefs = "/var/lib/tendril/beliefs.json"
     /// What was there before us.
     package static let originals = "/var/lib/tendril/originals"
     /// What was taken out of images and is not in its place yet.
     package static let downloads = "/var/lib/tendril/download"
+    /// The name of the image that is or may be in containerd for a file that is taken out of it.
+    package static let pulled = "/var/lib/tendril/pulled"
     /// What `status` shows.
     package static let status = "/run/tendril/agent.json"
 

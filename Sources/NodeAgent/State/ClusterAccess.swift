@@ -31,6 +31,7 @@ package final class ClusterAccess: Sendable {
     func renew(_ context: AgentContext) async throws(AgentFailure) {
         let renewed = try await IdentityRequest.agent(context, client)
         change(context) { $0.identity = renewed }
+        context.renewals.note(AgentPaths.identity)
         context.logger.notice(
             "certificate renewed",
             metadata: ["expiry": "\(KubernetesTime.text(seconds: renewed.facts.expiry))"]

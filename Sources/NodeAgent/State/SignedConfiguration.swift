@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import LinuxSystem
 
 /// A generation with what proves it.
 package struct SignedConfiguration: Codable, Hashable, Sendable {
@@ -23,8 +24,10 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     package var authority: Data?
     /// Whether the machine is no longer as the generation in force wants it.
     package var isBegun: Bool?
-    /// When its kubelet was started last, in seconds since 1970; `nil` where it was not.
-    package var begunAt: UInt64?
+    /// When its kubelet was started last; `nil` where it was not.
+    package var kubeletStart: Moment?
+    /// Whether it was taken back once, when nobody could say that it was bad.
+    package var isSecondTry: Bool?
 }
 
 /// A generation that was taken back.
@@ -32,4 +35,6 @@ package struct Rejection: Codable, Hashable, Sendable {
     package var checksum: String
     package var generation: Int
     package var reason: String
+    /// Whether it may be tried once more: it was not seen to be bad, but nobody answered.
+    package var isOpen: Bool?
 }

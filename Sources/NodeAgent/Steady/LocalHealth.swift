@@ -16,16 +16,20 @@ enum LocalHealth {
         }
     }
 
-    /// What is wrong with units that are to be started; none where all are well.
-    static func units(_ units: any UnitControl, _ names: [String]) async -> [String] {
-        do {
-            let reports = try await Blocking.run("units") { try units.observe(names) }
-            return names.compactMap { name in
-                guard let report = reports[name] else { return "\(name) is not known to systemd" }
-                return report.active == "active" ? nil : "\(name) is \(report.active) (\(report.sub))"
-            }
-        } catch {
-            return ["\(error)"]
+    /// What is wrong with units that are to be started.
+    ///
+    /// - Parameters:
+    ///   - units: the machine's systemd.
+    ///   - names: of the units.
+    /// - Returns: a line for each that is not well.
+    /// - Throws: `AgentFailure` where systemd does not say.
+    static func units(_ units: any UnitControl, _ names: [String]) async throws(AgentFailure) -> [String] {
+        let reports = try await attempting("look at units") {
+            try await Blocking.run("units") { try units.observe(names) }
+        }
+        return names.compactMap { name in
+            guard let report = reports[name] else { return "\(name) is not known to systemd" }
+            return report.active == "active" ? nil : "\(name) is \(report.active) (\(report.sub))"
         }
     }
 }

@@ -30,9 +30,8 @@ extension Supervisor {
 
     private func bringIntoForce(_ pending: SignedConfiguration) async throws(AgentFailure) {
         // It was being taken back when the agent stopped, or that has failed.
-        let rejections = try load { try self.generations.rejections() }
-        if let rejection = rejections.first(where: { $0.checksum == pending.checksum }) {
-            throw try await rollBack(pending, rejection.reason)
+        if let rejection = try load({ try self.generations.rejection(of: pending) }) {
+            throw try await rollBack(pending, rejection.reason, isOpen: rejection.isOpen == true)
         }
         do throws(AgentFailure) {
             try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
@@ -52,19 +51,34 @@ extension Supervisor {
         follow(try generations.document(applied))
         try await withBudget(applied) { permit throws(AgentFailure) in
             // What was put out of order by somebody is put in order at once; a Secret changes for all machines.
-            let outcome = try await self.generations.apply(applied) { change in
+            let leave: @Sendable (Generations.Change) async -> Bool = { change in
                 change == .following ? await permit() : true
             }
-            switch outcome {
-            case .nothingToDo: break
-            case .deferred(let units):
-                await self.followAlone()
-                throw Self.waiting(applied, units)
-            case .changed(_, .following):
-                await self.tellFollowed()
-            case .changed:
-                await self.report.event("DriftRepaired", "what had changed was put back", isWarning: false)
+            do throws(AgentFailure) {
+                let outcome = try await self.generations.apply(applied, permit: leave)
+                try await self.tell(outcome, of: applied)
+            } catch {
+                guard error.isSilence else { throw error }
+                let outcome = try await self.generations.applyAlone(applied, permit: leave)
+                try await self.tell(outcome, of: applied)
+                // The rest is still to follow.
+                throw error
             }
+        }
+    }
+
+    /// Tells what was put back on the machine, and what waits.
+    private func tell(
+        _ outcome: Generations.Outcome,
+        of applied: SignedConfiguration
+    ) async throws(AgentFailure) {
+        switch outcome {
+        case .nothingToDo: break
+        case .deferred(let units):
+            await followAlone()
+            throw Self.waiting(applied, units)
+        case .changed(_, .following): await tellFollowed()
+        case .changed: await report.event("DriftRepaired", "what had changed was put back", isWarning: false)
         }
     }
 
@@ -105,24 +119,45 @@ extension Supervisor {
         defer { state.withLock { $0.isJudging = false } }
         let document = try generations.document(pending)
         let isFirst = try load({ try self.generations.applied() }) == nil
+        if !isFirst, let reason = try await silence(document) {
+            throw try await rollBack(pending, reason, isOpen: true)
+        }
         let outcome: Generations.Outcome
         do throws(AgentFailure) {
             outcome = try await generations.apply(pending) { _ in if isFirst { true } else { await permit() } }
         } catch {
             guard error.cause == .unit, !isFirst else { throw error }
-            throw try await rollBack(pending, error.message)
+            throw try await rollBack(pending, error.message, isOpen: false)
         }
         if case .deferred(let units) = outcome { throw Self.waiting(pending, units) }
         try await moveCertificates(pending, document) { if isFirst { true } else { await permit() } }
-        if let reason = try await judge(document, isFirst: isFirst) {
-            if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, reason) }
-            throw try await rollBack(pending, reason)
+        if let problem = try await judge(document, isFirst: isFirst) {
+            // Who cannot be asked says nothing of the generation, and could not take it back.
+            if problem.silence == .systemd { throw AgentFailure(.systemd, problem.reason) }
+            if isFirst || Task.isCancelled { throw AgentFailure(.unhealthy, problem.reason) }
+            throw try await rollBack(pending, problem.reason, isOpen: problem.silence == .api)
         }
         try generations.promote(pending)
         follow(document)
         context.logger.notice("in force", metadata: ["generation": "\(pending.generation)"])
         await tellApplied(pending, document)
     }
+
+    /// Why a generation cannot be carried on that has begun, and was not judged before the agent stopped or failed.
+    ///
+    /// What it changed may be what keeps answers away.
+    ///
+    /// - Parameter document: of that generation.
+    /// - Returns: `nil` where somebody answers, or nothing was changed yet.
+    /// - Throws: `AgentFailure` where the state cannot be read.
+    private func silence(_ document: NodeConfiguration) async throws(AgentFailure) -> String? {
+        guard try load({ try !self.generations.isUntouched() }) else { return nil }
+        let hold = HealthHold(context, access, document, kubeletStart: nil)
+        return await hold.silence(timeout: Self.timeout(document))
+    }
+
+    /// How long it may take until all is well, in seconds.
+    private static func timeout(_ document: NodeConfiguration) -> Int { document.spec.health?.timeoutSeconds ?? 300 }
 
     /// Has the certificates issued by the CAs that are to issue them, if the generation names any.
     private func moveCertificates(
@@ -145,22 +180,33 @@ extension Supervisor {
     }
 
     /// Waits until a generation has proven itself; what is wrong where it does not.
-    private func judge(_ document: NodeConfiguration, isFirst: Bool) async throws(AgentFailure) -> String? {
-        let begunAt = try load { try self.generations.begunAt() }
-        let hold = HealthHold(context, access, document, begunAt: begunAt)
-        let health = document.spec.health
+    private func judge(
+        _ document: NodeConfiguration,
+        isFirst: Bool
+    ) async throws(AgentFailure) -> HealthHold.Problem? {
+        let start = try load { try self.generations.kubeletStart() }
+        let hold = HealthHold(context, access, document, kubeletStart: start)
         state.withLock { $0.isJudging = true }
-        return await hold.wait(hold: isFirst ? 0 : health?.holdSeconds ?? 30, timeout: health?.timeoutSeconds ?? 300)
+        let length = isFirst ? 0 : document.spec.health?.holdSeconds ?? 30
+        return await hold.wait(hold: length, timeout: Self.timeout(document))
     }
 
     /// Brings the last generation back as a whole; the failure that is to be shown from then on.
-    private func rollBack(_ pending: SignedConfiguration, _ reason: String) async throws(AgentFailure) -> AgentFailure {
+    ///
+    /// Where that `isOpen` the generation was not seen to be bad: it is tried once more when the API server says again that
+    /// it is wanted.
+    private func rollBack(
+        _ pending: SignedConfiguration,
+        _ reason: String,
+        isOpen: Bool
+    ) async throws(AgentFailure) -> AgentFailure {
         context.logger.error("taken back", metadata: ["generation": "\(pending.generation)", "reason": "\(reason)"])
-        try generations.reject(pending, reason)
+        try generations.reject(pending, reason, isOpen: isOpen)
         if let applied = try load({ try self.generations.applied() }) {
             // Back to what worked: nobody is asked for leave, for what is there now does not work.
             try await generations.restore(applied)
         }
+        if isOpen { state.withLock { ($0.wanted, $0.isUnread) = (nil, $0.pointer != nil) } }
         try generations.dropPending()
         let failure = Generations.takenBack(pending.generation, reason)
         await report.event("GenerationRolledBack", failure.message, isWarning: true)

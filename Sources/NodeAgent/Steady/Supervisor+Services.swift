@@ -78,7 +78,9 @@ extension Supervisor {
     func renewCertificate() async {
         let share = 0.7 + Double(Digest.sha256(Array(context.identity.machine.utf8))[0]) / 2560
         let now = Clock.unixTime()
-        guard now >= access.identity.facts.moment(at: share) else { return }
+        guard now >= access.identity.facts.moment(at: share), !context.renewals.isRecent(AgentPaths.identity) else {
+            return
+        }
         do throws(AgentFailure) {
             try await access.renew(context)
         } catch {
@@ -113,7 +115,12 @@ extension Supervisor {
         await act(kubelet, KubeletPaths.unit, problem ?? "")
         // While the machine is on its way from one to the other, units that only one of them wants may well be gone.
         let units = spec.supervisedUnits.filter { unit in specs.allSatisfy { $0.supervisedUnits.contains(unit) } }
-        let failing = await LocalHealth.units(context.units, units)
+        let failing: [String]
+        do throws(AgentFailure) {
+            failing = try await LocalHealth.units(context.units, units)
+        } catch {
+            failing = [error.message]
+        }
         let runtimeProblem = failing.first { $0.hasPrefix(spec.runtimeUnit) }
         let runtime = state.withLock { $0.runtime.observe(isHealthy: runtimeProblem == nil, at: now) }
         await act(runtime, spec.runtimeUnit, runtimeProblem ?? "")

@@ -237,10 +237,11 @@ private struct FetchProgram {
         *)
           ctr -n tendril images pull --hosts-dir /etc/containerd/certs.d "$source" >/dev/null
           mount=$(mktemp -d)
+          # However it ends: it is run again until it succeeds.
+          trap 'ctr -n tendril images unmount --rm "$mount" >/dev/null || :; rmdir "$mount" || :' EXIT
+          trap 'exit 1' HUP INT TERM
           ctr -n tendril images mount "$source" "$mount" >/dev/null
           cp "$mount\(UserDataConfiguration.Program.path)" "$new"
-          ctr -n tendril images unmount --rm "$mount" >/dev/null
-          rmdir "$mount"
           ;;
         esac
         echo "$sha256  $new" | sha256sum -c --quiet -
