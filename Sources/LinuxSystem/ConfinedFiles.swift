@@ -171,17 +171,10 @@ package final class ConfinedFiles: Sendable {
         }
     }
 
-    /// Removes what is left of a new content that never came into its place, or of a directory on the way there.
+    /// Removes what is left of a new content that never came into its place.
     package func removeTemporary(for path: String) throws(SystemError) {
-        var part = path
-        while !Self.relative(part).isEmpty {
-            if let place = try parent(of: part, "tidy \(path)") {
-                unlinkat(place.directory.rawValue, Self.temporary(place.name), 0)
-                unlinkat(place.directory.rawValue, Self.temporary(place.name), AT_REMOVEDIR)
-                return
-            }
-            part = String(part[..<(part.lastIndex(of: "/") ?? part.startIndex)])
-        }
+        guard let place = try parent(of: path, "tidy \(path)") else { return }
+        unlinkat(place.directory.rawValue, Self.temporary(place.name), 0)
     }
 
     /// Makes what happened to names beside a path durable.
@@ -206,29 +199,17 @@ package final class ConfinedFiles: Sendable {
             guard let place = try parent(of: made, "make \(made)") else {
                 throw SystemError("make \(made)", code: ENOENT)
             }
-            try make(place, mode: mode, "make the directory \(made)")
+            let attempt = "make the directory \(made)"
+            if mkdirat(place.directory.rawValue, place.name, mode) == 0 {
+                // Whatever the umask is.
+                let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+                let own = try OwnedDescriptor(tendril_open_at(place.directory.rawValue, place.name, flags, 0), attempt)
+                guard fchmod(own.rawValue, mode) == 0 else { throw SystemError(attempt, code: errno) }
+            } else if errno != EEXIST {
+                throw SystemError(attempt, code: errno)
+            }
             try syncDirectory(of: made)
         }
-    }
-
-    /// Makes a directory, under another name until its mode is right.
-    ///
-    /// Until then that is what the umask makes of it, and a stop must not leave it so.
-    private func make(_ place: borrowing Place, mode: UInt32, _ attempt: String) throws(SystemError) {
-        let (directory, temporary) = (place.directory.rawValue, Self.temporary(place.name))
-        unlinkat(directory, temporary, 0)
-        guard mkdirat(directory, temporary, mode) == 0 || errno == EEXIST else {
-            throw SystemError(attempt, code: errno)
-        }
-        let result = tendril_open_at(directory, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
-        // Another thread makes the same, and was faster.
-        if result == -ENOENT { return }
-        let own = try OwnedDescriptor(result, attempt)
-        guard fchmod(own.rawValue, mode) == 0 else { throw SystemError(attempt, code: errno) }
-        guard renameat(directory, temporary, directory, place.name) != 0 else { return }
-        let code = errno
-        unlinkat(directory, temporary, AT_REMOVEDIR)
-        guard [ENOENT, EEXIST, ENOTEMPTY].contains(code) else { throw SystemError(attempt, code: code) }
     }
 
     /// The names in a directory; none where it does not exist.

@@ -68,18 +68,6 @@ struct ConfinedFilesTests {
         #expect(try place.files.read("/x/y") == nil)
     }
 
-    @Test("A directory whose making was stopped is made anew with its mode, or tidied away")
-    func stoppedDirectory() throws {
-        let place = try Place()
-        for name in ["wanted", "given-up"] { mkdir(place.path + "/.\(name).tendril-new", 0o700) }
-        try place.put("/wanted/file", "text")
-        var status = stat()
-        #expect(lstat(place.path + "/wanted", &status) == 0 && status.st_mode & 0o7777 == 0o755)
-        #expect(try place.files.read("/wanted/file") == Array("text".utf8))
-        try place.files.removeTemporary(for: "/given-up/deep/file")
-        #expect(try place.files.list("/") == ["wanted"])
-    }
-
     @Test("are not reached through links, at the end or on the way")
     func links() throws {
         let place = try Place()
