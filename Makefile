@@ -67,11 +67,11 @@ lint: setup
 	Tests/Rig/check-links.py
 	Tests/Rig/mutations.py --check
 
-# Thread and address sanitizer; each has a build directory of its own.
+# Thread and address sanitizer; each has a build directory of its own. One test at a time: they are so slow that others would not get on.
 sanitize: build
 	for kind in thread address; do \
 		export ASAN_OPTIONS=detect_leaks=0; \
-		swift test --sanitize=$$kind --scratch-path .build/$$kind --skip IntegrationTests --skip AllocationTests --skip IdleStreamTests && \
+		swift test --sanitize=$$kind --scratch-path .build/$$kind --no-parallel --skip IntegrationTests --skip AllocationTests --skip IdleStreamTests && \
 		swift build --sanitize=$$kind --scratch-path .build/$$kind --product tendril-vpn && \
 		Tests/Rig/sanitize.sh .build/$$kind/debug/tendril-vpn $(BIN)/tendril-bench || exit 1; \
 	done

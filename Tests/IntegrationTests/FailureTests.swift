@@ -259,16 +259,20 @@ struct FailureTests {
     func nameElsewhere() throws {
         let lab = try Lab()
         let pki = try makeCertificates(lab)
-        let (resolver, hosts) = ("\(lab.directory)/resolv.conf", "\(lab.directory)/hosts")
+        let resolver = "\(lab.directory)/resolv.conf"
         // Nobody answers there.
         try "nameserver 127.0.0.1\n".write(toFile: resolver, atomically: true, encoding: .utf8)
-        try "127.0.0.1 localhost\n10.2.0.10 good.test\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+        // Each knows one name that the other does not know.
+        func hosts(_ name: String) throws -> [String: String] {
+            let file = "\(lab.directory)/hosts-\(name)"
+            try "127.0.0.1 localhost\n10.2.0.10 \(name)\n".write(toFile: file, atomically: true, encoding: .utf8)
+            return ["/etc/resolv.conf": resolver, "/etc/hosts": file]
+        }
         try lab.shell("seed", "ip addr add 192.0.2.3/24 dev wan")
         let more = ["--listen", ":8132", "--metrics", "10.1.0.1:8133"]
         _ = try lab.startStreams("seed", "server", more, pki: pki, file: "s1")
         for (name, server, files) in [
-            ("c1", "192.0.2.3:8132", ["/etc/resolv.conf": resolver, "/etc/hosts": hosts]),
-            ("c2", "192.0.2.1:8132", ["/etc/resolv.conf": resolver]),
+            ("c1", "192.0.2.3:8132", try hosts("good.test")), ("c2", "192.0.2.1:8132", try hosts("fine.test")),
         ] {
             let more = ["--server", server]
             _ = try lab.startStreams("shoot", "client", more, pki: pki, file: name, socket: name, hiding: files)
@@ -276,7 +280,7 @@ struct FailureTests {
         try startEchoes(lab)
         try lab.waitUntil("both clients are linked") { (try? lab.liveLinks("server")) == 2 }
         try lab.waitUntil("a stream is opened") { (try? EgressSocket(lab.egress, Self.target)) != nil }
-        for _ in 0..<20 { try EgressSocket(lab.egress, "good.test:7").exchange([1, 2, 3]) }
+        for name in ["good.test", "fine.test"] { try EgressSocket(lab.egress, "\(name):7").exchange([1, 2, 3]) }
         #expect(try lab.metric("tendril_vpn_stream_failovers_total") > 0)
         // Where nobody knows a name that is the answer.
         let line = EgressSocket.answer(lab.egress, "bad.test:7")

@@ -42,7 +42,7 @@ struct HealthHoldTests {
             (before, nil, true), (before, moment(before - 1), true), (before, moment(before), true),
             (before, moment(before + 1), false),
             // The clock was two hours ahead then, and was set back since.
-            (now.unixTime + 60, moment(now.unixTime + 7200), true),
+            (now.unixTime + 3600, moment(now.unixTime + 7200), true),
         ]
         for (time, start, isWell) in cases {
             heard.withLock { $0 = time }

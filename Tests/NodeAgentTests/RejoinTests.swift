@@ -1,5 +1,6 @@
 import ClusterModel
 import FoundationEssentials
+import LinuxSystem
 import NodeAgent
 import NodePlan
 import TLSEngine

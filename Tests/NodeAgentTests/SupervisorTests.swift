@@ -286,12 +286,12 @@ struct SupervisorTests {
         #expect(try machine.generations.applied() == pending && machine.text("/etc/app/config") == "new")
     }
 
-    /// One with a kubelet, which waits a second until all is well.
-    private static func hasty(_ number: Int, _ text: String) throws -> SignedConfiguration {
+    /// One with a kubelet, which waits so many seconds until all is well.
+    private static func hasty(_ number: Int, _ text: String, timeout: Int = 1) throws -> SignedConfiguration {
         var spec = NodeConfiguration.Spec()
         spec.kubelet = .init(version: "1.20.2")
         spec.files = [.init(path: "/etc/app/config", content: .init(inline: text))]
-        spec.health = .init(holdSeconds: 0, timeoutSeconds: 1)
+        spec.health = .init(holdSeconds: 0, timeoutSeconds: timeout)
         return try TestMachine.generation(number, spec)
     }
 
@@ -313,7 +313,7 @@ struct SupervisorTests {
     @Test("A systemd that falls silent while a generation is judged is waited for")
     func silentSystemd() async throws {
         try await machine.bring(try Self.hasty(1, "old"))
-        _ = try machine.generations.accept(try Self.hasty(2, "new"))
+        _ = try machine.generations.accept(try Self.hasty(2, "new", timeout: 300))
         api.withLock { $0.hangsSystemd = true }
         let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
         #expect(failure?.cause == .systemd, "\(failure?.message ?? "none")")
