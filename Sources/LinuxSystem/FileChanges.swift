@@ -2,11 +2,11 @@ package import TendrilCore
 
 /// Tells when files that belong together are to be read again.
 ///
-/// That is when they have changed and look the same twice. Files that were read and cannot be used are left alone until
-/// they change; files that could not even be read may be readable with no change to them: they are tried again later.
+/// That is when they have changed and look the same twice, and some time after they could not be read or used: what was
+/// missing for that may be there with no change to them, such as a descriptor, or a file that one of them names.
 package struct FileChanges: Sendable {
-    /// How long files that could not be read are left alone.
-    package static let pause = Nanoseconds.seconds(10)
+    /// How long files that could not be read or used are left alone.
+    package static let pause = Nanoseconds.seconds(60)
 
     private let paths: [String]
     /// The files that were read last; `nil` where they are to be read whatever they look like.
@@ -26,7 +26,7 @@ package struct FileChanges: Sendable {
     ///
     /// - Parameters:
     ///   - now: the time of this look; looks are to be seconds apart.
-    ///   - load: reads the files, and throws `SystemError` where that fails.
+    ///   - load: reads the files.
     /// - Returns: what was read; `nil` where nothing is due.
     /// - Throws: what `load` throws.
     package mutating func take<Content>(at now: MonotonicTime, _ load: () throws -> Content) throws -> Content? {
@@ -37,7 +37,7 @@ package struct FileChanges: Sendable {
         do {
             return try load()
         } catch {
-            if error is SystemError { again = now + Self.pause }
+            again = now + Self.pause
             throw error
         }
     }

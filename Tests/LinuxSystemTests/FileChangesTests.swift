@@ -37,43 +37,26 @@ struct FileChangesTests {
         #expect(try look(120) == nil)
     }
 
-    @Test("are left alone until they change where they cannot be used")
+    @Test("are tried again a minute later, or once they change, where they could not be read or used")
     func unusable() throws {
         var changes = FileChanges([path])
         var count = 0
-        func look(_ second: UInt64) throws {
-            _ = try changes.take(at: time(second)) {
+        func look(_ second: UInt64, fails: Bool = true) throws -> Bool? {
+            try changes.take(at: time(second)) {
                 count += 1
-                throw Unusable()
+                if fails { throw Unusable() }
+                return true
             }
         }
         changes.forget()
         #expect(throws: Unusable.self) { try look(0) }
-        for second in 1...100 as ClosedRange<UInt64> { try look(second) }
-        #expect(count == 1)
+        for second in 1...59 as ClosedRange<UInt64> { #expect(try look(second) == nil) }
+        #expect(throws: Unusable.self) { try look(60) }
         try directory.write("a", "22")
-        try look(101)
-        #expect(throws: Unusable.self) { try look(102) }
-        #expect(count == 2)
-    }
-
-    @Test("are tried again with no change to them where they could not be read")
-    func unreadable() throws {
-        var changes = FileChanges([path])
-        changes.forget()
-        var count = 0
-        func look(_ second: UInt64, fails: Bool) throws -> Bool? {
-            try changes.take(at: time(second)) {
-                count += 1
-                if fails { throw SystemError("read \(path)", code: 24) }
-                return true
-            }
-        }
-        #expect(throws: SystemError.self) { try look(0, fails: true) }
-        for second in 1...9 as ClosedRange<UInt64> { #expect(try look(second, fails: true) == nil) }
-        #expect(throws: SystemError.self) { try look(10, fails: true) }
-        #expect(try look(20, fails: false) == true)
-        #expect(try look(60, fails: false) == nil)
-        #expect(count == 3)
+        #expect(try look(61) == nil)
+        #expect(throws: Unusable.self) { try look(62) }
+        #expect(try look(122, fails: false) == true, "with no change to them")
+        #expect(try look(300) == nil)
+        #expect(count == 4)
     }
 }
