@@ -72,7 +72,7 @@ MUTATIONS = [
     ("Sources/ClusterModel/Shoots/ShootStatus.swift", "lastErrors?.contains { $0.task == TaskError.preparation } == false", "true", "ShootAdmissionTests"),
     ("Sources/Coordinator/Service/CoordinatorEnvironment.swift", "since: before, made: made)", "since: nil, made: [:])", "AskedCloudTests"),
     ("Sources/ShootPlan/Rules/PoolRules.swift", "check(seen.insert(taint.mark).inserted, field,", "check(true, field,", "ShootRulesTests"),
-    ("Sources/NodePlan/Configuration/NodeConfigurationRules.swift", "problems += repeated((kubelet.taints ?? []).map(\\.mark), \"spec.kubelet.taints\", \"taint\")", "",
+    ("Sources/NodePlan/Configuration/NodeConfigurationRules.swift", " + repeated(taints.map(\\.mark), \"spec.kubelet.taints\", \"taint\")", "",
      "RulesTests"),
     ("Sources/Coordinator/Providers/Terraform.swift", "return isLeft && work.isEnding() ? .interrupt", "return isLeft ? .interrupt", "TerraformTests"),
     ("Sources/LinuxSystem/ChildProcess.swift", "kill(-pid, SIGINT)", "kill(-pid, SIGKILL)", "ChildProcessTests"),
