@@ -33,7 +33,7 @@ package struct Generations: Sendable {
         guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
             try applied()?.checksum != pending.configuration.checksum
         else { return nil }
-        return pending
+        return pending.migrated()
     }
 
     /// Removes what a stop left while a generation was put into force: it is no longer on its way.
