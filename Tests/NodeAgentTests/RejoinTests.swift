@@ -200,8 +200,17 @@ struct RejoinTests {
         #expect(try believed(machine.context) == [2])
         let context = try machine.told { $0.configurationKeys = [key(3)] }
         #expect(try believed(context) == [2, 3])
-        let next = try TestMachine.generation(2, spec)
         let generations = Generations(context, machine.access)
+        // One that was on its way already when the user data was written comes into force, with a stop in between.
+        let early = try TestMachine.generation(2, spec)
+        _ = try machine.generations.accept(early)
+        let pending = try #require(try machine.text(AgentPaths.pending))
+        try generations.promote(early)
+        #expect(try believed(context) == [2, 3])
+        try machine.write(AgentPaths.pending, pending)
+        try generations.tidy()
+        #expect(try believed(context) == [2, 3])
+        let next = try TestMachine.generation(3, spec)
         _ = try generations.accept(next)
         try generations.promote(next)
         #expect(try believed(context) == [2])

@@ -179,6 +179,8 @@ MUTATIONS = [
     ("Sources/NodeAgent/Bootstrap/Bootstrap.swift", "if isSuperseding { try context.files.remove(AgentPaths.identity) }", "",
      "RejoinTests"),
     ("Sources/NodeAgent/AgentContext.swift", "isToldAnew ? named + told : named", "named + told", "RejoinTests"),
+    ("Sources/NodeAgent/Apply/Generations.swift", "AgentPaths.pending)?.beliefs",
+     "AgentPaths.pending).map { _ in Beliefs(context.configuration) }", "RejoinTests"),
     ("Sources/NodeAgent/State/ClusterAccess.swift", "if authority != self.authority {", "if false {", "GenerationsTests"),
     ("Sources/NodeAgent/Operate/FileTree.swift", "if left.contains(path) { continue }", "", "FileTreeTests"),
     ("Sources/NodeAgent/Operate/FileTree.swift", "O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC",

@@ -28,6 +28,8 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     package var kubeletStart: Moment?
     /// Whether it was taken back once, when nobody could say that it was bad.
     package var isSecondTry: Bool?
+    /// Whom the user data had the machine believe when it was taken; `nil` where that is not known.
+    var beliefs: Beliefs?
     /// As earlier releases kept `kubeletStart`: in seconds since 1970.
     var begunAt: UInt64?
 
