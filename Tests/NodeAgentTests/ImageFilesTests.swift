@@ -67,7 +67,7 @@ struct ImageFilesTests {
         #expect(try machine.text(AgentPaths.pulled) == nil && asked().last == "tendril images remove")
     }
 
-    @Test("What a kill left in containerd is removed where nothing more is taken out of images, and no download with it")
+    @Test("What a kill left in containerd is removed where nothing more is pulled, and no download with it")
     func killed() throws {
         images.removeLeft()
         #expect(try asked().isEmpty, "nothing was left")
