@@ -55,6 +55,17 @@ struct ConfigurationReaderTests {
         #expect(cause(try secret(bomb, signers: [key])) == .badDesiredState)
     }
 
+    @Test("are refused with a taint twice")
+    func repeatedTaint() throws {
+        let taint = #"{"effect":"NoSchedule","key":"a"}"#
+        func document(_ taints: String) -> String {
+            let spec = #"{"kubelet":{"taints":[\#(taints)],"version":"1.20.2"}}"#
+            return Self.document.split(separator: "{}").joined(separator: spec)
+        }
+        #expect(cause(try secret(document(taint), signers: [key])) == nil)
+        #expect(cause(try secret(document("\(taint),\(taint)"), signers: [key])) == .badDesiredState)
+    }
+
     private func secret(_ document: String, signers: [SigningKey]) throws -> KubernetesSecret {
         let bytes = Array(document.utf8)
         let signatures = try signers.map { Data(try $0.sign(bytes)).base64EncodedString() }.joined(separator: "\n")

@@ -105,6 +105,27 @@ struct GenerationsTests {
         #expect(try generations.pending()?.generation == 3 && !generations.isUntouched())
     }
 
+    @Test("What an earlier release took is put back and brought back, also where it has a taint twice")
+    func repeatedTaint() async throws {
+        let taint = Node.Taint(key: "a", effect: "NoSchedule")
+        var spec = NodeConfiguration.Spec()
+        spec.kubelet = .init(version: "1.20.2")
+        spec.kubelet?.taints = [taint, Node.Taint(key: "a", value: "b", effect: "NoSchedule")]
+        spec.files = [Self.file("/etc/app/config", "good")]
+        let old = try TestMachine.generation(1, spec)
+        try machine.write(AgentPaths.applied, try CanonicalJSON.bytes(old))
+        _ = try await generations.apply(old) { _ in true }
+        #expect(try machine.text("/etc/app/config") == "good")
+        let new = try Self.generation(2, [Self.file("/etc/app/config", "bad")])
+        _ = try generations.accept(new)
+        _ = try await generations.apply(new) { _ in true }
+        #expect(try machine.text("/etc/app/config") == "bad")
+        try await generations.restore(old)
+        #expect(try machine.text("/etc/app/config") == "good")
+        let reader = ConfigurationReader(keys: [], pool: "worker")
+        #expect(try reader.read(Array(old.document), old.name).spec.kubelet?.taints == [taint])
+    }
+
     @Test("A stop in the middle of putting a generation into force leaves it in force, and nothing on its way")
     func stoppedPromotion() async throws {
         try await machine.bring(try Self.generation(1, []))

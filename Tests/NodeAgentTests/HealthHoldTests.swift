@@ -71,4 +71,16 @@ struct HealthHoldTests {
         _ = try machine.generations.accept(last)
         #expect(try machine.generations.kubeletStart() != nil, "what takes its place is judged by the same kubelet")
     }
+
+    @Test("When the kubelet was started is read as an earlier release kept it")
+    func keptEarlier() async throws {
+        try await machine.bring(try Self.generation(1, "old"))
+        let pending = String(decoding: try CanonicalJSON.bytes(try Self.generation(2, "new")), as: UTF8.self)
+        let start = Moment.now().unixTime - 1000
+        try machine.write(AgentPaths.pending, "{\"begunAt\":\(start),\"configuration\":\(pending),\"isBegun\":true}")
+        #expect(try machine.generations.kubeletStart()?.earliest() == start)
+        _ = try machine.generations.accept(try Self.generation(3, "last"))
+        #expect(try machine.generations.kubeletStart()?.earliest() == start)
+        #expect(try machine.text(AgentPaths.pending)?.contains("begunAt") == false)
+    }
 }

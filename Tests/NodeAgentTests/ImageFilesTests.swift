@@ -66,4 +66,16 @@ struct ImageFilesTests {
         images.tidy()
         #expect(try machine.text(AgentPaths.pulled) == nil && asked().last == "tendril images remove")
     }
+
+    @Test("What a kill left in containerd is removed where nothing more is pulled, and no download with it")
+    func killed() throws {
+        images.removeLeft()
+        #expect(try asked().isEmpty, "nothing was left")
+        try machine.write(AgentPaths.pulled, Self.image.reference)
+        let download = AgentPaths.download(Self.image.sha256)
+        try machine.write(download, "taken out")
+        images.removeLeft()
+        #expect(try machine.text(AgentPaths.pulled) == nil && asked() == ["tendril images remove"])
+        #expect(try machine.text(download) == "taken out")
+    }
 }

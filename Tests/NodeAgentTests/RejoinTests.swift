@@ -1,5 +1,6 @@
 import ClusterModel
 import FoundationEssentials
+import HTTPModel
 import LinuxSystem
 import NodeAgent
 import NodePlan
@@ -98,6 +99,96 @@ struct RejoinTests {
         }
     }
 
+    /// A machine that has an identity and was never a node: its generation names another CA than the user data.
+    private struct FirstJoin {
+        let machine: TestMachine
+        let context: AgentContext
+        let brought: [UInt8]
+
+        init(isPinned: Bool) throws {
+            machine = try TestMachine()
+            brought = try RejoinTests.authority("second")
+            let key = try SigningKey()
+            let believed = Data(try key.verifyingKey().bytes).base64EncodedString()
+            let pin = "sha256:" + Hex.text(try CertificateFacts(pem: machine.authority, "CA").keyDigest)
+            context = try machine.told { configuration in
+                configuration.configurationKeys = [believed]
+                guard isPinned else { return }
+                (configuration.certificateAuthority, configuration.certificateAuthorityPins) = (nil, [pin])
+            }
+            try machine.write(AgentPaths.identity, machine.access.identity.certificate)
+            try machine.write(AgentConfiguration.tokenPath, RejoinTests.token)
+            try publish(by: key)
+        }
+
+        private func publish(by key: SigningKey) throws {
+            var spec = NodeConfiguration.Spec()
+            spec.certificateAuthority = String(decoding: brought, as: UTF8.self)
+            spec.files = [.init(path: "/etc/app/config", content: .init(inline: "new"))]
+            let generation = try TestMachine.generation(1, spec)
+            let document = Array(generation.document)
+            let signature = Data(try key.sign(document)).base64EncodedString()
+            let secret = KubernetesSecret(
+                ObjectMetadata(name: generation.name),
+                data: [TendrilAPI.documentKey: document, TendrilAPI.signatureKey: Array(signature.utf8)]
+            )
+            let name = TendrilAPI.pointer(pool: "worker")
+            let pointer = ConfigMap(ObjectMetadata(name: name), data: [TendrilAPI.pointerKey: generation.name])
+            let answers = [
+                "/configmaps/\(name)": try CanonicalJSON.bytes(pointer),
+                "/secrets/\(generation.name)": try CanonicalJSON.bytes(secret),
+            ]
+            machine.server.state.withLock { state in
+                state.answer = { request in
+                    answers.first { request.url.hasSuffix($0.key) }.map { HTTPResponse(status: 200, body: $0.value) }
+                }
+            }
+        }
+
+        /// An attempt to join; the phase in which it fails, or is stopped waiting for the kubelet.
+        func attempt() async throws -> BootstrapPhase {
+            // How far an earlier one came is not to be taken for how far this one comes.
+            try context.files.remove(AgentPaths.progress)
+            let bootstrap = try Bootstrap(context)
+            let joining = Task { try await bootstrap.run() }
+            while bootstrap.state.phase != .kubelet, bootstrap.state.attempts == 0 {
+                try await Task.sleep(nanoseconds: 1_000_000)
+            }
+            joining.cancel()
+            _ = await joining.result
+            return bootstrap.state.phase
+        }
+    }
+
+    @Test(
+        "A first join that was stopped or failed goes on with its identity, whatever CA its generation brought",
+        .timeLimit(.minutes(5)),
+        arguments: [false, true]
+    )
+    func stopped(isPinned: Bool) async throws {
+        let join = try FirstJoin(isPinned: isPinned)
+        let machine = join.machine
+        let identity = try machine.text(AgentPaths.identity)
+        let brought = join.brought
+        machine.server.state.withLock { _ = $0.authorities.insert(brought) }
+        #expect(try await join.attempt() == .kubelet)
+        // From now on that of the user data leads nowhere.
+        machine.server.state.withLock { $0.authorities = [brought] }
+        let published = machine.server.state.withLock { $0.answer }
+        for hasToken in [true, false] {
+            // A stop after the token was removed, and before the generation was seen to be good.
+            if !hasToken { try machine.context.files.remove(AgentConfiguration.tokenPath) }
+            // Nothing is wanted any more: it fails.
+            machine.server.state.withLock { $0.answer = nil }
+            #expect(try await join.attempt() == .desiredState)
+            machine.server.state.withLock { $0.answer = published }
+            #expect(try await join.attempt() == .kubelet)
+            #expect(try machine.text(AgentPaths.identity) == identity && identity != nil)
+            #expect(try machine.context.files.read(AgentPaths.authority) == brought)
+        }
+        #expect(try machine.text("/etc/app/config") == "new" && machine.generations.applied() == nil)
+    }
+
     @Test("The keys of new user data are believed beside those of the generation in force, until the next one")
     func keys() async throws {
         func key(_ byte: UInt8) -> String { Data(repeating: byte, count: 32).base64EncodedString() }
@@ -109,8 +200,17 @@ struct RejoinTests {
         #expect(try believed(machine.context) == [2])
         let context = try machine.told { $0.configurationKeys = [key(3)] }
         #expect(try believed(context) == [2, 3])
-        let next = try TestMachine.generation(2, spec)
         let generations = Generations(context, machine.access)
+        // One that was on its way already when the user data was written comes into force, with a stop in between.
+        let early = try TestMachine.generation(2, spec)
+        _ = try machine.generations.accept(early)
+        let pending = try #require(try machine.text(AgentPaths.pending))
+        try generations.promote(early)
+        #expect(try believed(context) == [2, 3])
+        try machine.write(AgentPaths.pending, pending)
+        try generations.tidy()
+        #expect(try believed(context) == [2, 3])
+        let next = try TestMachine.generation(3, spec)
         _ = try generations.accept(next)
         try generations.promote(next)
         #expect(try believed(context) == [2])

@@ -340,6 +340,20 @@ struct SupervisorTests {
         #expect(try machine.text("/etc/app/key") == "2")
     }
 
+    @Test("What is in force is put back while nobody answers, also where another waits that has changed nothing yet")
+    func keptMeanwhile() async throws {
+        machine.server.state.withLock { $0.secrets = ["s": "1"] }
+        try await machine.bring(try Self.generation(following: "old", 1))
+        let pending = try Self.generation(following: "new", 2)
+        _ = try machine.generations.accept(pending)
+        try machine.write("/etc/app/config", "tampered")
+        silence(true)
+        let failure = await #expect(throws: AgentFailure.self) { try await supervisor.reconcile() }
+        #expect(failure?.cause == .noRoute, "\(failure?.message ?? "none")")
+        #expect(try machine.text("/etc/app/config") == "old" && machine.text("/etc/app/key") == "1")
+        #expect(try machine.generations.pending() == pending && machine.generations.isUntouched())
+    }
+
     @Test("Why a generation was taken back is told also where bringing the last one back took several attempts")
     func reasonKept() async throws {
         try await machine.bring(try Self.generation(1, "old"))

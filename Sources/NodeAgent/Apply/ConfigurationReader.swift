@@ -31,7 +31,7 @@ package struct ConfigurationReader: Sendable {
         guard signatures.prove(document, by: keys) else {
             throw AgentFailure(.forged, "the configuration in \(name) is signed by none of the keys that are believed")
         }
-        let configuration = try read(document, name)
+        let configuration = try decode(document, name, judge: NodeConfigurationRules.problems)
         guard configuration.metadata.pool == pool else {
             throw AgentFailure(
                 .foreignPool,
@@ -47,14 +47,22 @@ package struct ConfigurationReader: Sendable {
         )
     }
 
-    /// Reads a document that was proven.
+    /// Reads a document that was proven and taken, maybe by an earlier release.
     package func read(_ document: [UInt8], _ name: String) throws(AgentFailure) -> NodeConfiguration {
+        var configuration = try decode(document, name, judge: NodeConfigurationRules.problemsOfTaken)
+        if let taints = configuration.spec.kubelet?.taints {
+            configuration.spec.kubelet?.taints = Node.Taint.distinct(taints)
+        }
+        return configuration
+    }
+
+    private func decode(
+        _ document: [UInt8],
+        _ name: String,
+        judge: (NodeConfiguration) -> [ConfigurationProblem]
+    ) throws(AgentFailure) -> NodeConfiguration {
         do throws(ConfigurationError) {
-            return try StrictDecoder.decode(
-                NodeConfiguration.self,
-                from: document,
-                judge: NodeConfigurationRules.problems
-            )
+            return try StrictDecoder.decode(NodeConfiguration.self, from: document, judge: judge)
         } catch {
             throw AgentFailure(.badDesiredState, "the configuration in \(name): \(error)")
         }

@@ -33,7 +33,7 @@ package struct Generations: Sendable {
         guard let pending = try store.load(PendingGeneration.self, AgentPaths.pending),
             try applied()?.checksum != pending.configuration.checksum
         else { return nil }
-        return pending
+        return pending.migrated()
     }
 
     /// Removes what a stop left while a generation was put into force: it is no longer on its way.
@@ -82,7 +82,8 @@ package struct Generations: Sendable {
                 authority: older?.authority ?? Data(access.authority),
                 isBegun: older.map { $0.isBegun ?? true } ?? false,
                 kubeletStart: older?.kubeletStart,
-                isSecondTry: own == nil ? nil : true
+                isSecondTry: own == nil ? nil : true,
+                beliefs: Beliefs(context.configuration)
             )
             try store.save(pending, AgentPaths.pending)
             return true
@@ -118,7 +119,9 @@ package struct Generations: Sendable {
 
     /// What is left to do once a generation is in force.
     private func settle() throws {
-        try context.noteBeliefs()
+        // User data that was written since then is new to it.
+        let beliefs = try store.load(PendingGeneration.self, AgentPaths.pending)?.beliefs
+        if let beliefs { try store.save(beliefs, AgentPaths.beliefs) }
         try store.remove(AgentPaths.pending)
     }
 

@@ -49,12 +49,17 @@ package struct ImageFiles: Sendable {
 
     /// Removes what was downloaded, and what a stop left in containerd.
     package func tidy() {
+        removeLeft()
+        FileTree.removeContents(of: AgentPaths.downloads)
+    }
+
+    /// Removes what a stop left in containerd; what was downloaded stays for what it is for.
+    package func removeLeft() {
         do throws(AgentFailure) {
             try removePulled()
         } catch {
             context.logger.warning("an image stays in containerd", metadata: ["reason": "\(error)"])
         }
-        FileTree.removeContents(of: AgentPaths.downloads)
     }
 
     /// Brings one file to the download directory.

@@ -157,11 +157,18 @@ package final class Bootstrap: Sendable {
 
     private func trust() async throws(AgentFailure) -> [UInt8] {
         let kept = try? context.files.read(AgentPaths.authority)
-        // A signed configuration may have brought another CA since the user data was written.
-        if let kept, wasNode, !(await isSuperseded(kept)) { return kept }
-        if let bundle = context.configuration.certificateAuthority { return try keepAuthority(Array(bundle.utf8)) }
+        var isSuperseded = false
+        // A signed configuration may have brought another CA since the user data was written, also to a machine with an
+        // identity that did not become a node yet.
+        if let kept, wasNode || keptIdentity() != nil {
+            isSuperseded = await self.isSuperseded(kept)
+            if !isSuperseded { return kept }
+        }
+        if let bundle = context.configuration.certificateAuthority {
+            return try keepAuthority(Array(bundle.utf8), isSuperseding: isSuperseded)
+        }
         let pins = context.configuration.certificateAuthorityPins ?? []
-        if let kept, !wasNode, let facts = try? CertificateFacts.bundle(kept, "CA bundle"),
+        if let kept, !isSuperseded, let facts = try? CertificateFacts.bundle(kept, "CA bundle"),
             ClusterInfo.isPinned(facts, by: pins)
         {
             return kept
@@ -171,7 +178,8 @@ package final class Bootstrap: Sendable {
         let map = try await attempting("fetch cluster-info") {
             try await open.get(ConfigMap.self, ClusterInfo.name, namespace: ClusterInfo.namespace)
         }
-        return try keepAuthority(try ClusterInfo.authority(map, token: token, pins: pins))
+        let bundle = try ClusterInfo.authority(map, token: token, pins: pins)
+        return try keepAuthority(bundle, isSuperseding: isSuperseded)
     }
 
     /// Whether user data that was written anew is to be believed instead of a CA bundle that leads to no API server.
@@ -186,14 +194,21 @@ package final class Bootstrap: Sendable {
         return false
     }
 
-    private func keepAuthority(_ bundle: [UInt8]) throws(AgentFailure) -> [UInt8] {
+    /// Keeps a CA bundle.
+    ///
+    /// - Parameters:
+    ///   - bundle: in PEM.
+    ///   - isSuperseding: whether the one that was kept leads nowhere any more: the identity that came by it goes, too.
+    /// - Returns: the bundle.
+    /// - Throws: `AgentFailure` where it cannot be read or kept.
+    private func keepAuthority(_ bundle: [UInt8], isSuperseding: Bool) throws(AgentFailure) -> [UInt8] {
         guard let facts = try? CertificateFacts.bundle(bundle, "CA bundle"), !facts.isEmpty else {
             throw AgentFailure(.invalidConfiguration, "certificateAuthority cannot be read")
         }
         try attempt("keep the CA") {
             if try context.files.read(AgentPaths.authority) != bundle {
-                // It was issued by those who were believed before.
-                try context.files.remove(AgentPaths.identity)
+                // First: who stops in between still sees that the other bundle leads nowhere.
+                if isSuperseding { try context.files.remove(AgentPaths.identity) }
                 try context.files.replace(AgentPaths.authority, bundle, mode: 0o600)
             }
         }

@@ -28,6 +28,21 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     package var kubeletStart: Moment?
     /// Whether it was taken back once, when nobody could say that it was bad.
     package var isSecondTry: Bool?
+    /// Whom the user data had the machine believe when it was taken; `nil` where that is not known.
+    var beliefs: Beliefs?
+    /// As earlier releases kept `kubeletStart`: in seconds since 1970.
+    var begunAt: UInt64?
+
+    /// The same as this release keeps it.
+    ///
+    /// - Parameter now: not before the kubelet was started.
+    func migrated(at now: Moment = .now()) -> Self {
+        guard let begunAt else { return self }
+        var pending = self
+        pending.begunAt = nil
+        pending.kubeletStart = Moment(unixTime: begunAt, boot: now.boot, nanoseconds: now.nanoseconds)
+        return pending
+    }
 }
 
 /// A generation that was taken back.

@@ -36,6 +36,7 @@ extension Supervisor {
         do throws(AgentFailure) {
             try await withBudget(pending) { permit throws(AgentFailure) in try await self.prove(pending, permit) }
         } catch {
+            if error.isSilence { try await keepMeanwhile() }
             await followAlone()
             throw error
         }
@@ -46,25 +47,46 @@ extension Supervisor {
         if !(await generations.follow()).isEmpty { await tellFollowed() }
     }
 
+    /// Puts back what has changed on the machine while a generation that has changed nothing yet waits for an answer.
+    private func keepMeanwhile() async throws(AgentFailure) {
+        guard try load({ try self.generations.isUntouched() }) else { return }
+        guard let applied = try load({ try self.generations.applied() }) else { return }
+        try await withBudget(applied) { permit throws(AgentFailure) in
+            try await self.keepAlone(applied, permit: Self.leave(permit))
+        }
+    }
+
     /// Puts back what has changed on the machine, and follows what has changed in Secrets.
     private func keep(_ applied: SignedConfiguration) async throws(AgentFailure) {
         follow(try generations.document(applied))
         try await withBudget(applied) { permit throws(AgentFailure) in
-            // What was put out of order by somebody is put in order at once; a Secret changes for all machines.
-            let leave: @Sendable (Generations.Change) async -> Bool = { change in
-                change == .following ? await permit() : true
-            }
+            let leave = Self.leave(permit)
             do throws(AgentFailure) {
                 let outcome = try await self.generations.apply(applied, permit: leave)
                 try await self.tell(outcome, of: applied)
             } catch {
                 guard error.isSilence else { throw error }
-                let outcome = try await self.generations.applyAlone(applied, permit: leave)
-                try await self.tell(outcome, of: applied)
+                try await self.keepAlone(applied, permit: leave)
                 // The rest is still to follow.
                 throw error
             }
         }
+    }
+
+    /// Puts back what has changed on the machine, as far as that needs nobody's answer.
+    private func keepAlone(
+        _ applied: SignedConfiguration,
+        permit: (Generations.Change) async -> Bool
+    ) async throws(AgentFailure) {
+        let outcome = try await generations.applyAlone(applied, permit: permit)
+        try await tell(outcome, of: applied)
+    }
+
+    /// What was put out of order by somebody is put in order at once; a Secret changes for all machines.
+    private static func leave(
+        _ permit: @escaping @Sendable () async -> Bool
+    ) -> @Sendable (Generations.Change) async -> Bool {
+        { change in change == .following ? await permit() : true }
     }
 
     /// Tells what was put back on the machine, and what waits.

@@ -86,6 +86,7 @@ package final class Supervisor: Sendable {
 
     private func reconcileForever() async {
         var backoff = Backoff(start: .seconds(2), limit: .seconds(60))
+        let images = ImageFiles(context)
         wake.yield()
         for await _ in wakes {
             do throws(AgentFailure) {
@@ -93,6 +94,8 @@ package final class Supervisor: Sendable {
                 backoff.reset()
                 state.withLock { $0.retryAt = nil }
                 await clearFailure()
+                // Between passes nothing is pulled, and after this one containerd runs.
+                try? await Blocking.run("tidy") { images.removeLeft() }
             } catch {
                 await note(error)
                 // Others give the budget back any moment.

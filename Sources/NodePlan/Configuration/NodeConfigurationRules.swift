@@ -9,8 +9,16 @@ package enum NodeConfigurationRules {
     package static let maximumUnits = 128
     package static let maximumFileBytes = 512 * 1024
 
-    /// Every problem of a configuration; none means that it may be applied.
+    /// Every problem of a configuration; none means that it may be taken.
     package static func problems(_ configuration: NodeConfiguration) -> [ConfigurationProblem] {
+        let taints = configuration.spec.kubelet?.taints ?? []
+        return problemsOfTaken(configuration) + repeated(taints.map(\.mark), "spec.kubelet.taints", "taint")
+    }
+
+    /// The problems of a configuration that was taken; none means that it may be applied.
+    ///
+    /// What earlier releases did not see as a problem is not among them, for it may be in force.
+    package static func problemsOfTaken(_ configuration: NodeConfiguration) -> [ConfigurationProblem] {
         var problems: [ConfigurationProblem] = []
         problems.require(
             configuration.apiVersion == NodeConfiguration.apiVersion,
@@ -185,7 +193,6 @@ package enum NodeConfigurationRules {
         {
             problems.add("spec.kubelet.taints[\(index)]", "is no taint")
         }
-        problems += repeated((kubelet.taints ?? []).map(\.mark), "spec.kubelet.taints", "taint")
         for name in (kubelet.environment ?? [:]).keys where !isVariable(name) {
             problems.add("spec.kubelet.environment.\(name)", "is no variable's name")
         }
