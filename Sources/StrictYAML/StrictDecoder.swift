@@ -55,7 +55,7 @@ package enum StrictDecoder {
             return entries.filter { !$0.value.isNull }.flatMap { entry in
                 let inner = path.isEmpty ? entry.key : "\(path).\(entry.key)"
                 guard let field = fields[entry.key] else {
-                    return [ConfigurationProblem(inner, "is no field (line \(entry.value.line))")]
+                    return [ConfigurationProblem(inner, "is no field (line \(entry.line))")]
                 }
                 return unknownKeys(entry.value, field, path: inner)
             }
@@ -94,7 +94,7 @@ package enum StrictDecoder {
             let near = NearKey.find(name, among: entries.map(\.key)),
             let entry = entries.first(where: { $0.key == near })
         else { return "is missing" }
-        return "is missing; is \(near) (line \(entry.value.line)) meant to be it?"
+        return "is missing; is \(near) (line \(entry.line)) meant to be it?"
     }
 
     /// What is wrong with a value of the right kind that is none of those that are taken.
