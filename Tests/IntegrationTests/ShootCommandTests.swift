@@ -117,18 +117,27 @@ struct ShootCommandTests {
         #expect(result.code == 124 && !result.text.contains("paused"), "\(result.text)")
     }
 
-    @Test("that may not delete it leave it as it was, without a confirmation for the next")
-    func keptShoot() throws {
-        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_KEEPS=1"])
-        #expect(result.code == 69 && result.text.contains("not you (403)"), "\(result.text)")
-        #expect(!result.text.contains("stays"), "\(result.text)")
+    @Test(
+        "that cannot delete it leave it as it was, without a confirmation for the next, and say why",
+        arguments: [403, 500]
+    )
+    func keptShoot(_ status: Int) throws {
+        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_KEEPS=\(status)"])
+        #expect(result.code == 69 && result.text.hasSuffix("not you?[2J (\(status))\n"), "\(result.text)")
         let annotations = result.shoot["metadata"]?["annotations"]
         #expect(annotations?["confirmation.tendril.dev/deletion"] == nil, "\(result.shoot)")
         let confirmation: JSONValue = ["confirmation.tendril.dev/deletion": "true"]
         let before: JSONValue = ["metadata": ["annotations": confirmation]]
-        let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=1"])
+        let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=\(status)"])
         let kept = confirmed.shoot["metadata"]?["annotations"]
         #expect(confirmed.code == 69 && kept?["confirmation.tendril.dev/deletion"] == "true")
+    }
+
+    @Test("that are told of a failure leave the confirmation to one that is being deleted all the same")
+    func deletedAllTheSame() throws {
+        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_LIES=500"])
+        #expect(result.code == 69 && result.text.hasSuffix("(500)\n"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["annotations"]?["confirmation.tendril.dev/deletion"] == "true")
     }
 
     @Test("say that machines and links are missing where none ever came", arguments: ["node status", "vpn status"])
