@@ -119,7 +119,7 @@ struct CommandLineTests {
         Case(.tendril, "shoot get one \(garden)", 69, "error: could not reach https://127.0.0.1:1/"),
         Case(.tendril, "shoot delete one --confirm two", 64, "--confirm has to repeat the shoot's name, one"),
         Case(.tendril, "shoot delete one", 64, "--confirm"),
-        Case(.tendril, "shoot rotate one", 64, "--start", "--complete"),
+        Case(.tendril, "shoot rotate one", 64, "say --start or --complete"),
         Case(.tendril, "shoot hibernate", 64, "name"),
         Case(
             .tendril,
