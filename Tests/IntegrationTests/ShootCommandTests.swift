@@ -154,11 +154,15 @@ struct ShootCommandTests {
     func kubeconfigFile() throws {
         let directory = try TestDirectory()
         defer { withExtendedLifetime(directory) {} }
-        func code(_ file: String, _ more: String = "") throws -> Int {
-            try run("kubeconfig one --out \(directory.path)/\(file)\(more)", variables: ["GARDEN_OPENS=1"]).code
+        func code(_ file: String, _ more: String = "", server: String = "https://one:6443") throws -> Int {
+            let words = "kubeconfig one --out \(directory.path)/\(file)\(more)"
+            return try run(words, variables: ["GARDEN_OPENS=\(server)"]).code
         }
         #expect(try code("new") == 0)
         #expect(try code("new") == 0)
+        // The names in it are those of every shoot.
+        #expect(try code("new", server: "https://two:6443") == 71)
+        #expect(try directory.text("new").contains("https://one:6443"))
         try directory.write("empty", "")
         #expect(try code("empty") == 0)
         let others = "{kind: Config, contexts: [{name: a}, {name: b}]}"

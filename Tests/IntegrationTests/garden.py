@@ -7,7 +7,8 @@ directory of CAs holds the garden's, for this program alone. With GARDEN_REFUSES
 with an Event of that message. With GARDEN_GOES somebody else deletes the Shoot once it was changed; one that
 is being deleted is looked at so often, and then gone. With GARDEN_KEEPS it deletes nothing, and answers that status.
 With GARDEN_LIES it deletes, and answers that status nevertheless.
-With GARDEN_OPENS there is a kubeconfig of the Shoot; its API is the garden itself, with no object but that.
+With GARDEN_OPENS there is a kubeconfig of the Shoot; its API is the garden itself, with no object but that,
+or what GARDEN_OPENS says where that is a URL.
 """
 import base64
 import http.server
@@ -126,11 +127,14 @@ with tempfile.TemporaryDirectory() as directory:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     named = {"name": "a"}
 
-    def document(authority):
+    own = f"https://127.0.0.1:{server.server_port}"
+    opens = os.environ.get("GARDEN_OPENS", "")
+
+    def document(authority, address=own):
         return json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "a",
             "contexts": [{**named, "context": {"cluster": "a", "user": "a", "namespace": "demo"}}],
-            "clusters": [{**named, "cluster": {"server": f"https://127.0.0.1:{server.server_port}", **authority}}],
+            "clusters": [{**named, "cluster": {"server": address, **authority}}],
             "users": [{**named, "user": {"token": "x"}}],
         })
 
@@ -138,7 +142,7 @@ with tempfile.TemporaryDirectory() as directory:
         file.write(document({"certificate-authority": believed}))
     with open(believed, "rb") as file:
         inline = base64.b64encode(file.read()).decode()
-    state["kubeconfig"] = base64.b64encode(document({"certificate-authority-data": inline}).encode()).decode()
+    state["kubeconfig"] = base64.b64encode(document({"certificate-authority-data": inline}, opens if ":" in opens else own).encode()).decode()
     program = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": kubeconfig})
     try:
         code = program.wait(float(seconds))
