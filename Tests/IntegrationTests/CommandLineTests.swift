@@ -188,6 +188,7 @@ struct CommandLineTests {
         Case(.coordinator, "run --check --config @unknown", 78, "error: "),
         Case(.coordinator, "manifests bootstrap --server https://a:1", 64, "--server and --ca go together"),
         Case(.coordinator, "manifests token --pool A_ --token-file @token", 64, "--pool is no DNS label"),
+        Case(.coordinator, "manifests token --pool a --token-file -", 64, "--token-file must be a file"),
         Case(.coordinator, "manifests token --pool a --token-file @token --minutes 0", 64, "--minutes must be"),
         Case(.coordinator, "manifests token --pool a --token-file @token --allow-rejoin", 64, "needs --machine"),
         Case(.coordinator, "manifests token --pool a --token-file @token --name-prefix W_", 64, "--name-prefix is no"),
@@ -277,19 +278,25 @@ struct CommandLineTests {
         try manager.createSymbolicLink(atPath: link, withDestinationPath: kept)
         #expect(mkfifo(pipe, 0o600) == 0)
         let places = [
-            (kept, "is there already"), (link, "is no regular file"), (pipe, "is no regular file"),
+            (kept, "is there already; "), (link, "is no regular file"), (pipe, "is no regular file"),
             (files.directory, "is no regular file"),
         ]
         for (path, reason) in places {
+            let advice = path == kept ? "; to replace it: --force" : "; for a pipe leave --out out"
             let token = try Shipped.coordinator.run(["manifests", "token", "--pool", "a", "--token-file", path])
             #expect(token.code == 71 && token.output.contains("--token-file: \(path) \(reason)"), "\(token.output)")
+            #expect(token.output.contains("; name another one"), "\(token.output)")
             #expect(!token.output.contains("bootstrap.kubernetes.io/token"), "\(token.output)")
             let words = ["user-data", "--config", files.directory + "machine", "--out", path]
             let data = try Shipped.agent.run(words)
             #expect(data.code == 71 && data.output.contains("--out: \(path) \(reason)"), "\(data.output)")
+            #expect(data.output.contains(advice), "\(data.output)")
             #expect(try Shipped.agent.run(words + ["--force"]).code == (path == kept ? 0 : 71))
             try "kept".write(toFile: kept, atomically: false, encoding: .utf8)
         }
+        let printed = try Shipped.agent.run(["user-data", "--config", files.directory + "machine", "--out", "-"])
+        #expect(printed.code == 0 && printed.output.hasPrefix("#cloud-config"), "\(printed.output)")
+        #expect(!manager.fileExists(atPath: "-"))
         #expect(try manager.destinationOfSymbolicLink(atPath: link) == kept)
         #expect(try manager.attributesOfItem(atPath: pipe)[.type] as? FileAttributeType != .typeRegular)
     }
