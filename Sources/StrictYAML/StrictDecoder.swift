@@ -75,7 +75,8 @@ package enum StrictDecoder {
                 (context.codingPath + [key], missing(key.stringValue, node.piece(at: context.codingPath)))
             case .valueNotFound(_, let context): (context.codingPath, "is missing")
             case .typeMismatch(let type, let context): (context.codingPath, "is not \(words(for: type))")
-            case .dataCorrupted(let context): (context.codingPath, corrupted(node.piece(at: context.codingPath)))
+            case .dataCorrupted(let context):
+                (context.codingPath, corrupted(node.piece(at: context.codingPath), context.underlyingError))
             @unknown default: ([], "\(error)")
             }
         let text = path.reduce(into: "") { text, key in
@@ -98,9 +99,10 @@ package enum StrictDecoder {
     }
 
     /// What is wrong with a value of the right kind that is none of those that are taken.
-    private static func corrupted(_ node: YAMLNode?) -> String {
+    private static func corrupted(_ node: YAMLNode?, _ cause: (any Error)?) -> String {
         guard let node, case .scalar(let text, _) = node.content else { return "cannot be read" }
-        return "\(text) is no value that it can have (line \(node.line))"
+        let reason = (cause as? UnknownChoice)?.description ?? "is no value that it can have"
+        return "\(text) \(reason) (line \(node.line))"
     }
 
     private static func words(for type: Any.Type) -> String {

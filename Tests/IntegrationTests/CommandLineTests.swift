@@ -79,6 +79,10 @@ struct CommandLineTests {
         "budget": """
         {apiVersion: node.tendril.dev/v1alpha1, kind: NodeConfiguration, metadata: {pool: W_, generation: 1}, spec: {restartBudget: 11}}
         """,
+        "units": """
+        {apiVersion: node.tendril.dev/v1alpha1, kind: NodeConfiguration, metadata: {pool: w, generation: 1},
+        spec: {units: [{name: a.service, state: foo}]}}
+        """,
         "wide": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: here},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -206,6 +210,12 @@ struct CommandLineTests {
             78,
             "error: metadata.pool: is no DNS label",
             "error: spec.restartBudget: must be 1 to 10"
+        ),
+        Case(
+            .coordinator,
+            "manifests node-configuration --config @units --signing-key @missing",
+            78,
+            "error: spec.units[0].state: foo is none of started, stopped, untouched (line 2)"
         ),
         Case(.coordinator, "manifests webhook --namespace A_", 64, "--namespace: A_ is no DNS label"),
         Case(

@@ -55,10 +55,24 @@ struct YAMLParserTests {
 
     private enum Colour: String, Codable { case red }
 
+    /// Says what it can be.
+    private struct Size: Codable {
+        init(from decoder: any Decoder) throws {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "",
+                    underlyingError: UnknownChoice(choices: ["small", "large"])
+                )
+            )
+        }
+    }
+
     private struct Document: Codable {
         struct Inner: Codable {
             var pool: String
             var colour: Colour?
+            var sizes: [Size]?
         }
         var seed: String
         var inner: Inner?
@@ -73,6 +87,7 @@ struct YAMLParserTests {
             ("sed:\n\n  # a\n  a: x", "seed: is missing; is sed (line 1) meant to be it?"),
             ("seed: x\ninnner:\n\n  # a\n  pool: a", "innner: is no field (line 2)"),
             ("seed: x\ninner:\n  pool: a\n  colour: blue", "inner.colour: blue is no value that it can have (line 4)"),
+            ("seed: x\ninner:\n  pool: a\n  sizes: [huge]", "inner.sizes[0]: huge is none of small, large (line 4)"),
         ]
     )
     func misspelt(_ text: String, _ expected: String) {
