@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LinuxSystem
 internal import TendrilCore
 
 /// Ends a program with a message on standard error and a code that docs/operations.md lists.
@@ -25,8 +26,12 @@ package struct Failure: Error, CustomStringConvertible {
         code = exitCode
     }
 
-    /// Ends it for what is wrong with a file, which each line names.
+    /// Ends it for what is wrong with a file, which each line names; what a system call could not do names it by itself.
     package init(_ error: any Error, in file: String, exitCode: Code) {
+        guard !(error is SystemError) else {
+            self.init(error, exitCode: exitCode)
+            return
+        }
         let lines = "\(error)".split(separator: "\n").map { "\(file): \($0)" }
         self.init(lines.joined(separator: "\n"), exitCode: exitCode)
     }

@@ -59,10 +59,8 @@ extension WrittenFile<Shoot> {
             }
             let isNamed = !problems.contains { $0.path.hasPrefix("metadata.") }
             guard isNamed else { throw ConfigurationError(problems) }
-        } catch let error as YAMLError {
-            throw Failure(error, in: path, exitCode: .configuration)
         } catch {
-            throw Failure(error, exitCode: .configuration)
+            throw Failure(error, in: path, exitCode: .configuration)
         }
     }
 }

@@ -129,12 +129,13 @@ struct CommandLineTests {
             .tendril,
             "shoot plan --file @shoot \(garden)",
             78,
-            "error: spec.kubernetes.version: 1.19.0",
-            "error: spec.workers[0].minimum: 3 is more than the maximum 2",
-            "error: metadata.namespace: is other, and the project is default"
+            "shoot: spec.kubernetes.version: 1.19.0",
+            "shoot: spec.workers[0].minimum: 3 is more than the maximum 2",
+            "shoot: metadata.namespace: is other, and the project is default"
         ),
-        Case(.tendril, "shoot create --file @unknown \(garden)", 78, "error: spec.colour"),
-        Case(.tendril, "shoot create --file @missing \(garden)", 78, "missing"),
+        Case(.tendril, "shoot create --file @unknown \(garden)", 78, "unknown: spec.colour"),
+        Case(.tendril, "shoot create --file @missing \(garden)", 78, "error: could not open ", "missing: No such"),
+        Case(.tendril, "up --seed @missing --config @good \(garden)", 78, "error: could not open ", "missing: No such"),
         Case(.tendril, "kubeconfig one \(garden)", 69, "error: "),
         Case(.tendril, "vpn status one \(garden)", 69, "error: "),
         Case(.tendril, "node status one \(garden)", 69, "error: "),
