@@ -26,7 +26,7 @@ package struct Failure: Error, CustomStringConvertible {
         code = exitCode
     }
 
-    /// Ends it for what is wrong with a file, which each line names; what a system call could not do names it by itself.
+    /// Ends it for what is wrong with a file, which each line names; what a system call could not do names it already.
     package init(_ error: any Error, in file: String, exitCode: Code) {
         guard !(error is SystemError) else {
             self.init(error, exitCode: exitCode)

@@ -277,6 +277,7 @@ struct ShootCommandTests {
             ("kind: Shoot", "kind: Seed", "kind: is Seed; it has to be Shoot"),
             ("apiVersion: tendril.dev", "apiVersion: gardener.cloud", "apiVersion: is gardener.cloud/v1alpha1; it has"),
             ("kind: Shoot, ", "", "kind: is missing; it has to be Shoot"),
+            ("{name: one}", "{name: one, managedFields: [{manager: a}]}", "metadata.managedFields: leave it out"),
             ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
             ("type: local", "type: gcp", "spec.provider.type: gcp is none of local, aws (line 2)"),
             ("workers:", "workerz:", "spec.workers: is missing"), ("workers:", "workerz:", "spec.workerz: is no field"),
