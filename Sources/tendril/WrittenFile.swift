@@ -31,8 +31,9 @@ struct WrittenFile<Kind: KubernetesObject> {
         object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
     }
 
-    /// Refuses what is of another kind, or of another version of it, for it would be sent to where the file says; and what no
-    /// apply takes.
+    /// Refuses what no apply takes, and what is of another kind, or of another version of it.
+    ///
+    /// It would be sent to where the file says.
     private static func judge(_ node: YAMLNode, is definition: ResourceDefinition) throws(ConfigurationError) {
         let version = "\(definition.resource.group)/\(definition.resource.version)"
         let written = node.json
