@@ -1,4 +1,6 @@
 internal import Glibc
+internal import LinuxSystem
+internal import TendrilCore
 
 /// Ends a program with a message on standard error and a code that docs/operations.md lists.
 package struct Failure: Error, CustomStringConvertible {
@@ -24,8 +26,12 @@ package struct Failure: Error, CustomStringConvertible {
         code = exitCode
     }
 
-    /// Ends it for what is wrong with a file, which each line names.
+    /// Ends it for what is wrong with a file, which each line names; what a system call could not do names it already.
     package init(_ error: any Error, in file: String, exitCode: Code) {
+        guard !(error is SystemError) else {
+            self.init(error, exitCode: exitCode)
+            return
+        }
         let lines = "\(error)".split(separator: "\n").map { "\(file): \($0)" }
         self.init(lines.joined(separator: "\n"), exitCode: exitCode)
     }
@@ -33,10 +39,12 @@ package struct Failure: Error, CustomStringConvertible {
     /// Ends it in words that are there already.
     package init(_ text: String, exitCode: Code) { (description, code) = (text, exitCode) }
 
-    /// Writes each line of the message as an error of its own and ends the process.
+    /// Writes each line of the message as an error of its own, as far as it is printable, and ends the process.
+    ///
+    /// What others have written, such as an API server's answer, does nothing to a terminal.
     package func exit() -> Never {
         for line in description.split(separator: "\n") {
-            let text = Array("error: \(line)\n".utf8)
+            let text = Array("error: \(PrintableText.make(line.utf8))\n".utf8)
             _ = text.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
         }
         ProcessEnd.now(code.value)

@@ -55,7 +55,7 @@ package enum StrictDecoder {
             return entries.filter { !$0.value.isNull }.flatMap { entry in
                 let inner = path.isEmpty ? entry.key : "\(path).\(entry.key)"
                 guard let field = fields[entry.key] else {
-                    return [ConfigurationProblem(inner, "is no field (line \(entry.value.line))")]
+                    return [ConfigurationProblem(inner, "is no field (line \(entry.line))")]
                 }
                 return unknownKeys(entry.value, field, path: inner)
             }
@@ -75,7 +75,8 @@ package enum StrictDecoder {
                 (context.codingPath + [key], missing(key.stringValue, node.piece(at: context.codingPath)))
             case .valueNotFound(_, let context): (context.codingPath, "is missing")
             case .typeMismatch(let type, let context): (context.codingPath, "is not \(words(for: type))")
-            case .dataCorrupted(let context): (context.codingPath, corrupted(node.piece(at: context.codingPath)))
+            case .dataCorrupted(let context):
+                (context.codingPath, corrupted(node.piece(at: context.codingPath), context.underlyingError))
             @unknown default: ([], "\(error)")
             }
         let text = path.reduce(into: "") { text, key in
@@ -94,13 +95,14 @@ package enum StrictDecoder {
             let near = NearKey.find(name, among: entries.map(\.key)),
             let entry = entries.first(where: { $0.key == near })
         else { return "is missing" }
-        return "is missing; is \(near) (line \(entry.value.line)) meant to be it?"
+        return "is missing; is \(near) (line \(entry.line)) meant to be it?"
     }
 
     /// What is wrong with a value of the right kind that is none of those that are taken.
-    private static func corrupted(_ node: YAMLNode?) -> String {
+    private static func corrupted(_ node: YAMLNode?, _ cause: (any Error)?) -> String {
         guard let node, case .scalar(let text, _) = node.content else { return "cannot be read" }
-        return "\(text) is no value that it can have (line \(node.line))"
+        let reason = (cause as? UnknownChoice)?.description ?? "is no value that it can have"
+        return "\(text) \(reason) (line \(node.line))"
     }
 
     private static func words(for type: Any.Type) -> String {

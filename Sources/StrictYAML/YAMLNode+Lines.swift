@@ -25,7 +25,7 @@ extension YAMLNode {
         case .mapping(let entries):
             for entry in entries {
                 let inner = path.isEmpty ? entry.key : "\(path).\(entry.key)"
-                lines[inner] = entry.value.line
+                lines[inner] = entry.line
                 entry.value.note(&lines, at: inner)
             }
         }

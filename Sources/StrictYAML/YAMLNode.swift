@@ -12,6 +12,8 @@ package struct YAMLNode: Hashable, Sendable {
     /// A key and its value.
     package struct Entry: Hashable, Sendable {
         package let key: String
+        /// Where the key stands, counted from 1; the value of one may begin further down.
+        package let line: Int
         package let value: YAMLNode
     }
 

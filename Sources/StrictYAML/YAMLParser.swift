@@ -54,10 +54,10 @@ package enum YAMLParser {
         while reader.type != YAML_MAPPING_END_EVENT {
             try reader.refuseDecorations()
             guard reader.type == YAML_SCALAR_EVENT else { throw reader.error("a key is not a scalar") }
-            let key = reader.text
+            let (key, line) = (reader.text, reader.line)
             guard keys.insert(key).inserted else { throw reader.error("the key \(key) comes twice") }
             try reader.next()
-            entries.append(YAMLNode.Entry(key: key, value: try node(reader, depth: depth + 1)))
+            entries.append(YAMLNode.Entry(key: key, line: line, value: try node(reader, depth: depth + 1)))
             try reader.next()
         }
         return entries

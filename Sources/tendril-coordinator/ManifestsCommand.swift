@@ -90,7 +90,11 @@ struct TokenCommand: ParsableCommand {
     @Flag(name: .long, help: "Let the machine replace an identity that it has lost; needs --machine.")
     var allowRejoin = false
 
-    @Option(name: .long, help: "Where to write the token's text; there must be no file yet.", completion: .file())
+    @Option(
+        name: .long,
+        help: "Where to write the token's text; no file but an empty one is replaced.",
+        completion: .file()
+    )
     var tokenFile: String
 
     func validate() throws {
@@ -98,6 +102,7 @@ struct TokenCommand: ParsableCommand {
         guard machine.map(NodeName.isValid) ?? true else {
             throw ValidationError("--machine is no DNS name in lower case")
         }
+        guard tokenFile != "-" else { throw ValidationError("--token-file must be a file: the Secret is printed") }
         guard (1...10080).contains(minutes) else { throw ValidationError("--minutes must be 1 to 10080") }
         guard !allowRejoin || machine != nil else { throw ValidationError("--allow-rejoin needs --machine") }
         // Names that only begin with it have no letter in upper case either, no space, and no hyphen at their beginning.
@@ -118,7 +123,13 @@ struct TokenCommand: ParsableCommand {
                 lifetime: UInt64(minutes) * 60,
                 allowsRejoin: allowRejoin
             )
-            try SecretFile.write(Array((text + "\n").utf8), to: tokenFile, "--token-file")
+            try SecretFile.write(
+                Array((text + "\n").utf8),
+                to: tokenFile,
+                "--token-file",
+                orElse: "name another one, or remove it",
+                orNever: "name another one"
+            )
             try ManifestOutput.write([try CanonicalJSON.value(secret)])
         }
     }

@@ -40,12 +40,14 @@ struct RotateCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ChangeOptions
     @Flag(exclusivity: .exclusive)
-    var half: Half
+    var half: Half?
+
+    func validate() throws { _ = try wanted() }
 
     func run() async throws {
-        let (garden, name) = (try options.garden.garden(), options.name)
+        let (garden, name, half) = (try options.garden.garden(), options.name, try wanted())
         let shoot = try await garden.shoot(name)
-        if let reason = refusal(shoot) {
+        if let reason = refusal(shoot, half) {
             throw Failure("shoot \(name): \(reason)", exitCode: .configuration)
         }
         let (operation, goal): (ShootOperation, RotationPhase) =
@@ -56,7 +58,13 @@ struct RotateCommand: AsyncParsableCommand {
         try await follower.follow(asked, untilRotationIs: goal)
     }
 
-    private func refusal(_ shoot: Shoot) -> String? {
+    /// The half that was named, of which there is no default.
+    private func wanted() throws -> Half {
+        guard let half else { throw ValidationError("say --start or --complete") }
+        return half
+    }
+
+    private func refusal(_ shoot: Shoot, _ half: Half) -> String? {
         if shoot.isHibernated { return "it sleeps; wake it up first" }
         let look = "see how far: tendril shoot get \(shoot.name) --watch"
         if shoot.status?.restoration?.phase.isOver == false { return "a restoration is under way; \(look)" }

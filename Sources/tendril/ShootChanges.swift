@@ -85,7 +85,7 @@ struct DeleteCommand: AsyncParsableCommand {
         do throws(APIError) {
             _ = try await garden.client.delete(Shoot.self, name, namespace: garden.project)
         } catch {
-            let remark = await takeBack(before, error, garden)
+            let remark = await takeBack(before, garden)
             throw Failure("\(error)\(remark)", exitCode: .unavailable)
         }
         let follower = options.follower(garden)
@@ -93,14 +93,20 @@ struct DeleteCommand: AsyncParsableCommand {
         try await follower.followToTheEnd()
     }
 
-    /// Takes the confirmation back that a refused deletion leaves, for nobody after it would be asked; what is to be said of that.
+    /// Takes the confirmation back that a failed deletion leaves, for nobody after it would be asked; what is to be said of that.
     ///
-    /// Where nobody refused it the shoot is being deleted perhaps.
-    private func takeBack(_ before: Shoot, _ error: APIError, _ garden: Garden) async -> String {
+    /// The error does not tell whether the shoot is being deleted, which then is what was wanted: the garden does.
+    private func takeBack(_ before: Shoot, _ garden: Garden) async -> String {
         let wasConfirmed = before.metadata.annotations?[ShootAnnotation.confirmation] == "true"
-        guard !wasConfirmed, !before.isBeingDeleted, let code = error.code, code < 500 else { return "" }
-        guard (try? await setConfirmation(.null, garden)) == nil else { return "" }
-        return "; the annotation \(ShootAnnotation.confirmation)=true stays: the next deletion needs no confirmation"
+        guard !wasConfirmed, !before.isBeingDeleted else { return "" }
+        do {
+            guard let shoot = try await garden.findShoot(before.name), !shoot.isBeingDeleted else { return "" }
+            _ = try await setConfirmation(.null, garden)
+            return ""
+        } catch {
+            let annotation = "\(ShootAnnotation.confirmation)=true"
+            return "; the annotation \(annotation) may stay: then the next deletion needs no confirmation"
+        }
     }
 
     /// Says, or takes back, that the shoot is to be deleted.

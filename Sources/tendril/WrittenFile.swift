@@ -31,7 +31,9 @@ struct WrittenFile<Kind: KubernetesObject> {
         object = try StrictDecoder.decode(Kind.self, from: try CanonicalJSON.bytes(whole))
     }
 
-    /// Refuses what is of another kind, or of another version of it: it would be sent to where the file says.
+    /// Refuses what no apply takes, and what is of another kind, or of another version of it.
+    ///
+    /// It would be sent to where the file says.
     private static func judge(_ node: YAMLNode, is definition: ResourceDefinition) throws(ConfigurationError) {
         let version = "\(definition.resource.group)/\(definition.resource.version)"
         let written = node.json
@@ -41,6 +43,9 @@ struct WrittenFile<Kind: KubernetesObject> {
             guard given != .string(wanted) else { continue }
             let reason = given == .null ? "is missing" : given.text.map { "is \($0)" } ?? "is no text"
             problems.add(field, "\(reason); it has to be \(wanted)")
+        }
+        if let fields = written["metadata"]?["managedFields"], fields != .null {
+            problems.add("metadata.managedFields", "leave it out: an apply takes none")
         }
         guard problems.isEmpty else { throw ConfigurationError(node.locating(problems)) }
     }
@@ -59,10 +64,8 @@ extension WrittenFile<Shoot> {
             }
             let isNamed = !problems.contains { $0.path.hasPrefix("metadata.") }
             guard isNamed else { throw ConfigurationError(problems) }
-        } catch let error as YAMLError {
-            throw Failure(error, in: path, exitCode: .configuration)
         } catch {
-            throw Failure(error, exitCode: .configuration)
+            throw Failure(error, in: path, exitCode: .configuration)
         }
     }
 }

@@ -91,6 +91,22 @@ struct SchemaTests {
         #expect(limits == beyond)
     }
 
+    @Test("knows all metadata that an API server gives out, but for what no apply takes")
+    func metadata() throws {
+        let owner: JSONValue = [
+            "apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b", "controller": true,
+            "blockOwnerDeletion": false,
+        ]
+        let exported: JSONValue = [
+            "name": "one", "generateName": "o", "namespace": "demo", "uid": "c", "resourceVersion": "1",
+            "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "deletionGracePeriodSeconds": 0, "finalizers": ["a"], "labels": ["a": "b"], "annotations": ["a": "b"],
+            "ownerReferences": [owner],
+        ]
+        let problems = try Schema(of: ObjectMetadata.self, rules: [:]).problems(in: exported, withLimits: true)
+        #expect(problems.isEmpty, "\(problems.map(\.description))")
+    }
+
     @Test("every kind has a definition whose rules all have a field")
     func definitions() throws {
         for definition in [try Shoot.definition(), try Seed.definition(), try NodeBootstrap.definition()] {

@@ -79,6 +79,10 @@ struct CommandLineTests {
         "budget": """
         {apiVersion: node.tendril.dev/v1alpha1, kind: NodeConfiguration, metadata: {pool: W_, generation: 1}, spec: {restartBudget: 11}}
         """,
+        "units": """
+        {apiVersion: node.tendril.dev/v1alpha1, kind: NodeConfiguration, metadata: {pool: w, generation: 1},
+        spec: {units: [{name: a.service, state: foo}]}}
+        """,
         "wide": """
         {apiVersion: tendril.dev/v1alpha1, kind: Seed, metadata: {name: here},
         spec: {networks: {pods: 10.1.0.0/16, services: 10.2.0.0/16, nodes: 10.3.0.0/16},
@@ -119,18 +123,19 @@ struct CommandLineTests {
         Case(.tendril, "shoot get one \(garden)", 69, "error: could not reach https://127.0.0.1:1/"),
         Case(.tendril, "shoot delete one --confirm two", 64, "--confirm has to repeat the shoot's name, one"),
         Case(.tendril, "shoot delete one", 64, "--confirm"),
-        Case(.tendril, "shoot rotate one", 64, "--start", "--complete"),
+        Case(.tendril, "shoot rotate one", 64, "say --start or --complete"),
         Case(.tendril, "shoot hibernate", 64, "name"),
         Case(
             .tendril,
             "shoot plan --file @shoot \(garden)",
             78,
-            "error: spec.kubernetes.version: 1.19.0",
-            "error: spec.workers[0].minimum: 3 is more than the maximum 2",
-            "error: metadata.namespace: is other, and the project is default"
+            "shoot: spec.kubernetes.version: 1.19.0",
+            "shoot: spec.workers[0].minimum: 3 is more than the maximum 2",
+            "shoot: metadata.namespace: is other, and the project is default"
         ),
-        Case(.tendril, "shoot create --file @unknown \(garden)", 78, "error: spec.colour"),
-        Case(.tendril, "shoot create --file @missing \(garden)", 78, "missing"),
+        Case(.tendril, "shoot create --file @unknown \(garden)", 78, "unknown: spec.colour"),
+        Case(.tendril, "shoot create --file @missing \(garden)", 78, "error: could not open ", "missing: No such"),
+        Case(.tendril, "up --seed @missing --config @good \(garden)", 78, "error: could not open ", "missing: No such"),
         Case(.tendril, "kubeconfig one \(garden)", 69, "error: "),
         Case(.tendril, "vpn status one \(garden)", 69, "error: "),
         Case(.tendril, "node status one \(garden)", 69, "error: "),
@@ -188,6 +193,7 @@ struct CommandLineTests {
         Case(.coordinator, "run --check --config @unknown", 78, "error: "),
         Case(.coordinator, "manifests bootstrap --server https://a:1", 64, "--server and --ca go together"),
         Case(.coordinator, "manifests token --pool A_ --token-file @token", 64, "--pool is no DNS label"),
+        Case(.coordinator, "manifests token --pool a --token-file -", 64, "--token-file must be a file"),
         Case(.coordinator, "manifests token --pool a --token-file @token --minutes 0", 64, "--minutes must be"),
         Case(.coordinator, "manifests token --pool a --token-file @token --allow-rejoin", 64, "needs --machine"),
         Case(.coordinator, "manifests token --pool a --token-file @token --name-prefix W_", 64, "--name-prefix is no"),
@@ -205,6 +211,12 @@ struct CommandLineTests {
             78,
             "error: metadata.pool: is no DNS label",
             "error: spec.restartBudget: must be 1 to 10"
+        ),
+        Case(
+            .coordinator,
+            "manifests node-configuration --config @units --signing-key @missing",
+            78,
+            "error: spec.units[0].state: foo is none of started, stopped, untouched (line 2)"
         ),
         Case(.coordinator, "manifests webhook --namespace A_", 64, "--namespace: A_ is no DNS label"),
         Case(
@@ -277,19 +289,25 @@ struct CommandLineTests {
         try manager.createSymbolicLink(atPath: link, withDestinationPath: kept)
         #expect(mkfifo(pipe, 0o600) == 0)
         let places = [
-            (kept, "is there already"), (link, "is no regular file"), (pipe, "is no regular file"),
+            (kept, "is there already; "), (link, "is no regular file"), (pipe, "is no regular file"),
             (files.directory, "is no regular file"),
         ]
         for (path, reason) in places {
+            let advice = path == kept ? "; to replace it: --force" : "; for a pipe leave --out out"
             let token = try Shipped.coordinator.run(["manifests", "token", "--pool", "a", "--token-file", path])
             #expect(token.code == 71 && token.output.contains("--token-file: \(path) \(reason)"), "\(token.output)")
+            #expect(token.output.contains("; name another one"), "\(token.output)")
             #expect(!token.output.contains("bootstrap.kubernetes.io/token"), "\(token.output)")
             let words = ["user-data", "--config", files.directory + "machine", "--out", path]
             let data = try Shipped.agent.run(words)
             #expect(data.code == 71 && data.output.contains("--out: \(path) \(reason)"), "\(data.output)")
+            #expect(data.output.contains(advice), "\(data.output)")
             #expect(try Shipped.agent.run(words + ["--force"]).code == (path == kept ? 0 : 71))
             try "kept".write(toFile: kept, atomically: false, encoding: .utf8)
         }
+        let printed = try Shipped.agent.run(["user-data", "--config", files.directory + "machine", "--out", "-"])
+        #expect(printed.code == 0 && printed.output.hasPrefix("#cloud-config"), "\(printed.output)")
+        #expect(!manager.fileExists(atPath: "-"))
         #expect(try manager.destinationOfSymbolicLink(atPath: link) == kept)
         #expect(try manager.attributesOfItem(atPath: pipe)[.type] as? FileAttributeType != .typeRegular)
     }

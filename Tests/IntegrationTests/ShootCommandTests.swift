@@ -117,18 +117,27 @@ struct ShootCommandTests {
         #expect(result.code == 124 && !result.text.contains("paused"), "\(result.text)")
     }
 
-    @Test("that may not delete it leave it as it was, without a confirmation for the next")
-    func keptShoot() throws {
-        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_KEEPS=1"])
-        #expect(result.code == 69 && result.text.contains("not you (403)"), "\(result.text)")
-        #expect(!result.text.contains("stays"), "\(result.text)")
+    @Test(
+        "that cannot delete it leave it as it was, without a confirmation for the next, and say why",
+        arguments: [403, 500]
+    )
+    func keptShoot(_ status: Int) throws {
+        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_KEEPS=\(status)"])
+        #expect(result.code == 69 && result.text.hasSuffix("not you?[2J (\(status))\n"), "\(result.text)")
         let annotations = result.shoot["metadata"]?["annotations"]
         #expect(annotations?["confirmation.tendril.dev/deletion"] == nil, "\(result.shoot)")
         let confirmation: JSONValue = ["confirmation.tendril.dev/deletion": "true"]
         let before: JSONValue = ["metadata": ["annotations": confirmation]]
-        let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=1"])
+        let confirmed = try run("shoot delete one --confirm one", with: before, variables: ["GARDEN_KEEPS=\(status)"])
         let kept = confirmed.shoot["metadata"]?["annotations"]
         #expect(confirmed.code == 69 && kept?["confirmation.tendril.dev/deletion"] == "true")
+    }
+
+    @Test("that are told of a failure leave the confirmation to one that is being deleted all the same")
+    func deletedAllTheSame() throws {
+        let result = try run("shoot delete one --confirm one", variables: ["GARDEN_LIES=500"])
+        #expect(result.code == 69 && result.text.hasSuffix("(500)\n"), "\(result.text)")
+        #expect(result.shoot["metadata"]?["annotations"]?["confirmation.tendril.dev/deletion"] == "true")
     }
 
     @Test("say that machines and links are missing where none ever came", arguments: ["node status", "vpn status"])
@@ -145,11 +154,15 @@ struct ShootCommandTests {
     func kubeconfigFile() throws {
         let directory = try TestDirectory()
         defer { withExtendedLifetime(directory) {} }
-        func code(_ file: String, _ more: String = "") throws -> Int {
-            try run("kubeconfig one --out \(directory.path)/\(file)\(more)", variables: ["GARDEN_OPENS=1"]).code
+        func code(_ file: String, _ more: String = "", server: String = "https://one:6443") throws -> Int {
+            let words = "kubeconfig one --out \(directory.path)/\(file)\(more)"
+            return try run(words, variables: ["GARDEN_OPENS=\(server)"]).code
         }
         #expect(try code("new") == 0)
         #expect(try code("new") == 0)
+        // The names in it are those of every shoot.
+        #expect(try code("new", server: "https://two:6443") == 71)
+        #expect(try directory.text("new").contains("https://one:6443"))
         try directory.write("empty", "")
         #expect(try code("empty") == 0)
         let others = "{kind: Config, contexts: [{name: a}, {name: b}]}"
@@ -264,6 +277,7 @@ struct ShootCommandTests {
             ("kind: Shoot", "kind: Seed", "kind: is Seed; it has to be Shoot"),
             ("apiVersion: tendril.dev", "apiVersion: gardener.cloud", "apiVersion: is gardener.cloud/v1alpha1; it has"),
             ("kind: Shoot, ", "", "kind: is missing; it has to be Shoot"),
+            ("{name: one}", "{name: one, managedFields: [{manager: a}]}", "metadata.managedFields: leave it out"),
             ("type: local", "type: aws", "spec.provider.infrastructure: is missing"),
             ("type: local", "type: gcp", "spec.provider.type: gcp is none of local, aws (line 2)"),
             ("workers:", "workerz:", "spec.workers: is missing"), ("workers:", "workerz:", "spec.workerz: is no field"),

@@ -5,8 +5,10 @@ garden.py SECONDS SHOOT PROGRAM ARGUMENT...; SHOOT is JSON. Output and code are 
 line is the Shoot as it is then, or null. With GARDEN_STRANGER in the environment the program is to believe another CA, and this machine's
 directory of CAs holds the garden's, for this program alone. With GARDEN_REFUSES whatever is asked for by an annotation is refused at once,
 with an Event of that message. With GARDEN_GOES somebody else deletes the Shoot once it was changed; one that
-is being deleted is looked at so often, and then gone. With GARDEN_KEEPS it deletes nothing.
-With GARDEN_OPENS there is a kubeconfig of the Shoot; its API is the garden itself, with no object but that.
+is being deleted is looked at so often, and then gone. With GARDEN_KEEPS it deletes nothing, and answers that status.
+With GARDEN_LIES it deletes, and answers that status nevertheless.
+With GARDEN_OPENS there is a kubeconfig of the Shoot; its API is the garden itself, with no object but that,
+or what GARDEN_OPENS says where that is a URL.
 """
 import base64
 import http.server
@@ -54,6 +56,9 @@ class Garden(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def refuse(self, status):
+        self.answer(status, {"kind": "Status", "code": status, "message": "not you\x1b[2J"})
+
     def found(self):
         if state["shoot"] and self.path.split("?")[0].endswith("/namespaces/demo/shoots/one"):
             self.answer(200, state["shoot"])
@@ -91,8 +96,10 @@ class Garden(http.server.BaseHTTPRequestHandler):
     def do_DELETE(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if "GARDEN_KEEPS" in os.environ:
-            return self.answer(403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "not you"})
+            return self.refuse(int(os.environ["GARDEN_KEEPS"]))
         state["shoot"] = merged(state["shoot"], LEAVING)
+        if "GARDEN_LIES" in os.environ:
+            return self.refuse(int(os.environ["GARDEN_LIES"]))
         self.found()
 
 
@@ -120,11 +127,14 @@ with tempfile.TemporaryDirectory() as directory:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     named = {"name": "a"}
 
-    def document(authority):
+    own = f"https://127.0.0.1:{server.server_port}"
+    opens = os.environ.get("GARDEN_OPENS", "")
+
+    def document(authority, address=own):
         return json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "a",
             "contexts": [{**named, "context": {"cluster": "a", "user": "a", "namespace": "demo"}}],
-            "clusters": [{**named, "cluster": {"server": f"https://127.0.0.1:{server.server_port}", **authority}}],
+            "clusters": [{**named, "cluster": {"server": address, **authority}}],
             "users": [{**named, "user": {"token": "x"}}],
         })
 
@@ -132,7 +142,7 @@ with tempfile.TemporaryDirectory() as directory:
         file.write(document({"certificate-authority": believed}))
     with open(believed, "rb") as file:
         inline = base64.b64encode(file.read()).decode()
-    state["kubeconfig"] = base64.b64encode(document({"certificate-authority-data": inline}).encode()).decode()
+    state["kubeconfig"] = base64.b64encode(document({"certificate-authority-data": inline}, opens if ":" in opens else own).encode()).decode()
     program = subprocess.Popen(command, env={**os.environ, "KUBECONFIG": kubeconfig})
     try:
         code = program.wait(float(seconds))

@@ -56,6 +56,7 @@ completed() { "$work/root/usr/bin/kubectl_complete-tendril" "$@" | xargs; }
 [[ $(completed shoot h) == "hibernate :4" ]] || fail "kubectl tendril shoot h: $(completed shoot h)"
 [[ $(completed shoot get one --output "") == "json table yaml :4" ]] || fail "kubectl tendril … --output: $(completed shoot get one --output "")"
 [[ $(completed shoot create --file "") == ":0" ]] || fail "kubectl tendril … --file: $(completed shoot create --file "")"
+[[ $(completed shoot create --file Sour) == ":0" ]] || fail "kubectl tendril … --file Sour: $(completed shoot create --file Sour)"
 [[ $(completed nothing x) == ":4" ]] || fail "kubectl tendril nothing x: $(completed nothing x)"
 for name in tendril tendril-agent tendril-coordinator tendril-vpn; do
   [[ -x $work/root/usr/bin/$name ]] || fail "no $name"

@@ -13,7 +13,7 @@ struct YAMLParserTests {
             return
         }
         #expect(one.map(\.key) == ["a", "b", "c"] && two.map(\.key) == ["a", "b", "c"])
-        #expect(one[1].value.line == 3)
+        #expect(one[1].line == 2 && one[1].value.line == 3)
     }
 
     @Test(
@@ -43,18 +43,36 @@ struct YAMLParserTests {
 
     @Test("names the lines of problems, where there are such pieces")
     func lines() throws {
-        let node = try YAMLParser.parse(Array("a:\n  b:\n  - c: 1\n    d: 2\n".utf8))
-        let problems = ["a.b[0].d", "a.b[1]", "a.x"].map { ConfigurationProblem($0, "is wrong") }
-        let found = node.locating(problems).map(\.description)
-        #expect(found == ["a.b[0].d: is wrong (line 4)", "a.b[1]: is wrong", "a.x: is wrong"])
+        let node = try YAMLParser.parse(Array("a:\n\n  # what b is\n  b:\n  - c: 1\n    d: 2\n".utf8))
+        let problems = ["a", "a.b", "a.b[0]", "a.b[0].d", "a.b[1]", "a.x"].map { ConfigurationProblem($0, "is wrong") }
+        #expect(
+            node.locating(problems).map(\.description) == [
+                "a: is wrong (line 1)", "a.b: is wrong (line 4)", "a.b[0]: is wrong (line 5)",
+                "a.b[0].d: is wrong (line 6)", "a.b[1]: is wrong", "a.x: is wrong",
+            ]
+        )
     }
 
     private enum Colour: String, Codable { case red }
+
+    /// Says what it can be.
+    private struct Size: Codable {
+        init(from decoder: any Decoder) throws {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "",
+                    underlyingError: UnknownChoice(choices: ["small", "large"])
+                )
+            )
+        }
+    }
 
     private struct Document: Codable {
         struct Inner: Codable {
             var pool: String
             var colour: Colour?
+            var sizes: [Size]?
         }
         var seed: String
         var inner: Inner?
@@ -66,7 +84,10 @@ struct YAMLParserTests {
             ("sed: x", "seed: is missing; is sed (line 1) meant to be it?"), ("s: x", "seed: is missing"),
             ("seed: x\ninner: {poool: a}", "inner.pool: is missing; is poool (line 2) meant to be it?"),
             ("seed: x\ninner: {other: a}", "inner.pool: is missing"),
+            ("sed:\n\n  # a\n  a: x", "seed: is missing; is sed (line 1) meant to be it?"),
+            ("seed: x\ninnner:\n\n  # a\n  pool: a", "innner: is no field (line 2)"),
             ("seed: x\ninner:\n  pool: a\n  colour: blue", "inner.colour: blue is no value that it can have (line 4)"),
+            ("seed: x\ninner:\n  pool: a\n  sizes: [huge]", "inner.sizes[0]: huge is none of small, large (line 4)"),
         ]
     )
     func misspelt(_ text: String, _ expected: String) {

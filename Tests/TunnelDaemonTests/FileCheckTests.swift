@@ -70,6 +70,26 @@ struct FileCheckTests {
             let identity = try #require(TunnelIdentity(cluster: "a", role: .server, name: "server"))
             try directory.write("pki/server.key", try other.issue(identity, days: 1).key.text)
         }
-        #expect(problems.count == 1 && problems.first?.contains("does not belong to the certificate") == true)
+        let expected = "certificate: could not use the key; it does not belong to the certificate"
+        #expect(problems.count == 1 && problems.first?.hasPrefix(expected) == true, "\(problems)")
+    }
+
+    @Test("are refused where the certificate is the other side's")
+    func ofAnotherRole() throws {
+        let (_, problems) = try told { directory in
+            for kind in ["crt", "key"] {
+                try directory.write("pki/server.\(kind)", try directory.text("pki/client.\(kind)"))
+            }
+        }
+        let expected = "certificate: could not use the certificate: it is a client's"
+        #expect(problems.count == 1 && problems.first?.hasPrefix(expected) == true, "\(problems)")
+    }
+
+    @Test("are told with their settings where they hold no key")
+    func noKeys() throws {
+        let (_, problems) = try told { directory in
+            for name in ["server.key", "gate.key"] { try directory.write("pki/\(name)", "none") }
+        }
+        #expect(problems.map { $0.prefix { $0 != ":" } } == ["key", "gateKey"], "\(problems)")
     }
 }

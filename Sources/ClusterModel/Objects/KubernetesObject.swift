@@ -60,6 +60,7 @@ package struct ObjectMetadata: Codable, Hashable, Sendable {
     package var resourceVersion: String?
     package var creationTimestamp: String?
     package var deletionTimestamp: String?
+    package var deletionGracePeriodSeconds: Int?
     /// Grows with every change of what is wanted.
     package var generation: Int?
     package var finalizers: [String]?
@@ -85,6 +86,8 @@ package struct OwnerReference: Codable, Hashable, Sendable {
     package var kind: String
     package var name: String
     package var uid: String
+    package var controller: Bool?
+    package var blockOwnerDeletion: Bool?
 
     package init(apiVersion: String, kind: String, name: String, uid: String) {
         (self.apiVersion, self.kind, self.name, self.uid) = (apiVersion, kind, name, uid)

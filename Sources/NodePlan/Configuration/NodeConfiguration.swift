@@ -79,11 +79,25 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     }
 
     /// What a unit does once it is written.
-    package enum UnitState: String, Codable, Sendable {
+    package enum UnitState: String, CaseIterable, Codable, Sendable {
         case started
         case stopped
         /// Written and enabled as told, but neither started nor stopped.
         case untouched
+
+        package init(from decoder: any Decoder) throws {
+            guard let state = Self(rawValue: try decoder.singleValueContainer().decode(String.self)) else {
+                let cause = UnknownChoice(choices: Self.allCases.map(\.rawValue))
+                throw DecodingError.dataCorrupted(
+                    DecodingError.Context(
+                        codingPath: decoder.codingPath,
+                        debugDescription: cause.description,
+                        underlyingError: cause
+                    )
+                )
+            }
+            self = state
+        }
     }
 
     /// One systemd unit.

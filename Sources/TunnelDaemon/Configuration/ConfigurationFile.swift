@@ -59,7 +59,7 @@ private struct FileReader {
             guard !entry.value.isNull else { return }
             settings.values[setting] = setting.isList ? list(entry.value, entry.key) : scalar(entry.value, entry.key)
         } else {
-            problems.add(entry.key, "is no setting (line \(entry.value.line))")
+            problems.add(entry.key, "is no setting (line \(entry.line))")
         }
     }
 
@@ -99,7 +99,7 @@ private struct FileReader {
             case "name": client.name = scalar(entry.value, inner).first ?? client.name
             case "addresses": client.addresses = list(entry.value, inner)
             case "networks": client.networks = list(entry.value, inner)
-            default: problems.add(inner, "is no setting (line \(entry.value.line))")
+            default: problems.add(inner, "is no setting (line \(entry.line))")
             }
         }
         settings.clients.append(client)

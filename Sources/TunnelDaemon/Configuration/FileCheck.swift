@@ -33,16 +33,19 @@ struct FileCheck {
         let files = configuration.files
         let areRead = [
             readAuthorities(.ca, files.authorities), readChain(.certificate, files.certificate),
-            read(.key, files.key) != nil, read(.gateKey, files.gateKey) != nil,
+            read(.key, files.key) { _ = try KeyPair(pem: Secret($0)) },
+            read(.gateKey, files.gateKey) { _ = try GateKeys(file: $0) },
         ]
-        // What does not fit together is found by putting it together.
-        if !areRead.contains(false) { attempt("") { _ = try IdentityStore(configuration) } }
+        // What does not fit together is found by putting it together: the certificate with its role, or with the key.
+        if !areRead.contains(false) {
+            attempt(Setting.certificate.key) { _ = try IdentityStore(configuration) }
+        }
     }
 
     private mutating func judgeEgress(_ settings: VPNConfiguration.EgressOverTLS) {
         let areRead = [
             readAuthorities(.egressAuthority, settings.authority), readChain(.egressCertificate, settings.certificate),
-            read(.egressKey, settings.key) != nil,
+            read(.egressKey, settings.key) { _ = try KeyPair(pem: Secret($0)) },
         ]
         if !areRead.contains(false) {
             attempt(Setting.egressListen.key) { try SecureEgress.check(settings) }
@@ -87,6 +90,12 @@ struct FileCheck {
         return found.enumerated().map { index, facts in
             (found.count == 1 ? setting.key : "\(setting.key)[\(index)]", facts)
         }
+    }
+
+    /// Reads a file, and judges what it holds by itself.
+    private mutating func read(_ setting: Setting, _ path: String, _ judge: ([UInt8]) throws -> Void) -> Bool {
+        guard let bytes = read(setting, path) else { return false }
+        return attempt(setting.key, { try judge(bytes) }) != nil
     }
 
     private mutating func read(_ setting: Setting, _ path: String) -> [UInt8]? {
