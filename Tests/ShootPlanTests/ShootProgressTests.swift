@@ -126,13 +126,14 @@ struct ShootProgressTests {
             _ phase: RestorationPhase,
             _ state: ShootStatus.OperationState,
             _ type: ShootStatus.OperationType = .restore,
-            asleep: Bool = false
+            asleep: Bool = false,
+            isStopped: Bool? = nil
         ) throws -> Bool {
             let shoot = try shoot(state) {
                 pause(&$0)
                 $0.spec.hibernation.enabled = asleep
                 $0.status?.lastOperation?.type = type
-                $0.status?.restoration = .init(snapshot: "s", phase: phase, startTime: "a")
+                $0.status?.restoration = .init(snapshot: "s", phase: phase, startTime: "a", isStopped: isStopped)
             }
             #expect(shoot.isToPause && (shoot.pauseNotice != nil) == shoot.isPaused)
             return shoot.isPaused
@@ -141,8 +142,12 @@ struct ShootProgressTests {
             #expect(try !isPaused(.replacing, state) && !isPaused(.replacing, state, .reconcile, asleep: true))
             #expect(try isPaused(.completed, state) && isPaused(.starting, state, .hibernate, asleep: true))
             #expect(try isPaused(.starting, state) == [.error, .failed].contains(state))
-            #expect(try !isPaused(.starting, state, .reconcile) && !isPaused(.failed, state))
-            #expect(try isPaused(.failed, state, .reconcile) == (state != .processing))
+            #expect(try !isPaused(.starting, state, .reconcile) && !isPaused(.failed, state, isStopped: true))
+            #expect(try isPaused(.failed, state, .reconcile, isStopped: true) == (state != .processing))
+            // It has started since.
+            for type in ShootStatus.OperationType.allCases {
+                #expect(try isPaused(.failed, state, type) && isPaused(.failed, state, type, isStopped: false))
+            }
         }
     }
 

@@ -43,16 +43,19 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         package var completionTime: String?
         /// Why it failed.
         package var message: String?
+        /// Whether it has failed, and the control plane has yet to start with the data of before; `nil` where not.
+        package var isStopped: Bool?
 
         package init(
             snapshot: String,
             phase: RestorationPhase,
             startTime: String,
             completionTime: String? = nil,
-            message: String? = nil
+            message: String? = nil,
+            isStopped: Bool? = nil
         ) {
             (self.snapshot, self.phase, self.startTime) = (snapshot, phase, startTime)
-            (self.completionTime, self.message) = (completionTime, message)
+            (self.completionTime, self.message, self.isStopped) = (completionTime, message, isStopped)
         }
     }
 

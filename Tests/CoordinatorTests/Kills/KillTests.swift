@@ -203,4 +203,36 @@ struct KillTests {
             check(after, whole.world, comment)
         }
     }
+
+    @Test("in the middle by a pause, long after a restoration has failed: nothing more is done until it is resumed")
+    func pausedLongAfterFailure() async throws {
+        let wish = Wish.otherMachines
+        var start = try await wish.asked()
+        let failed: JSONValue = [
+            "snapshot": .string(World.broken), "phase": "Failed", "startTime": "2025-02-01T00:00:00Z",
+            "completionTime": "2025-02-01T00:01:00Z", "message": "no room",
+        ]
+        start.change(["status": ["restoration": failed]])
+        let whole = try await wish.granted(in: start)
+        let server = WorldServer(start, pausedAfter: whole.moments.count / 2)
+        let resuming = Task {
+            while !server.isPaused { try await Task.sleep(.milliseconds(1)) }
+            // What was under way ends.
+            try await Task.sleep(.milliseconds(500))
+            let (state, count) = (Self.state(server.world), server.moments.count)
+            try await Task.sleep(.milliseconds(500))
+            let isAtRest = server.moments.count == count && Self.state(server.world) == state
+            server.resume()
+            // What was begun was not brought to an end.
+            return isAtRest && state == ShootStatus.OperationState.processing.rawValue
+        }
+        let outcome = try await Life.run(server, enduring: Self.interrupted, until: wish.isDone)
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        resuming.cancel()
+        #expect(try await resuming.value)
+    }
+
+    private static func state(_ world: World) -> String? {
+        world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
+    }
 }
