@@ -68,6 +68,7 @@ MUTATIONS = [
     ("Sources/ShootPlan/Terraform/AWSInfrastructure.swift", "networkLengths.contains($0.length)", "$0.length > 0", "CloudTests"),
     ("Sources/ShootPlan/Terraform/AWSInfrastructure.swift", "isZone(name), !name.hasPrefix(region) else", "isZone(name), false else", "CloudTests"),
     ("Sources/ShootPlan/Rules/ShootRules.swift", "return forbidden + AWSInfrastructure.problems(changing: made, to: shoot.spec)", "return forbidden", "ShootAdmissionTests"),
+    ("Sources/ShootPlan/Rules/ShootAdmission.swift", "|| old.status?.seedName != nil", "", "ShootAdmissionTests"),
     ("Sources/ClusterModel/Shoots/Shoot.swift", "status?.restoration?.isStopped == true && ", "", "ShootProgressTests"),
     ("Sources/Coordinator/Shoots/ShootLoop+Flows.swift", "records.restoration?.passed()", "", "FailedRestorationTests"),
     ("Sources/ClusterModel/Shoots/ShootStatus.swift", "case .processing, .succeeded: return true", "case .processing, .succeeded: return false", "ShootAdmissionTests"),

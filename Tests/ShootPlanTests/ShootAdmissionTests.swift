@@ -201,6 +201,7 @@ struct ShootAdmissionTests {
                 "lastUpdateTime": "",
             ]
             return try self.shoot {
+                $0.spec.seedName = "here"
                 $0.metadata.finalizers = finalizers
                 $0.metadata.deletionTimestamp = isGoing ? "2026-01-01T00:00:00Z" : nil
             }.merging(["status": ["lastOperation": last]])
@@ -210,7 +211,7 @@ struct ShootAdmissionTests {
             for isGoing in [false, true] {
                 let told = try shoot([ours, theirs], isGoing: isGoing, .delete, .processing)
                 #expect(try review("UPDATE", try shoot(left, isGoing: isGoing), told)?.contains(ours) == true)
-                let never = try self.shoot { $0.metadata.finalizers = [ours] }
+                let never = try self.shoot { ($0.metadata.finalizers, $0.spec.seedName) = ([ours], "here") }
                 #expect(try review("UPDATE", try shoot(left, isGoing: isGoing), never)?.contains(ours) == true)
             }
             #expect(try review("UPDATE", try shoot(left), try shoot([ours])) == nil)
@@ -221,6 +222,25 @@ struct ShootAdmissionTests {
         let held = try shoot([ours, theirs], .reconcile)
         #expect(try review("UPDATE", try shoot([ours], .reconcile), held) == nil)
         #expect(try review("UPDATE", try shoot([]), try shoot([theirs], .reconcile)) == nil)
+    }
+
+    @Test("Our finalizer stays on one that a seed is named for or that one hosts; any other one its owner can let go")
+    func unplaced() throws {
+        let ours = ShootAnnotation.finalizer
+        for going in [nil, "2026-01-01T00:00:00Z"] as [String?] {
+            func shoot(_ finalizers: [String], named seed: String? = nil) throws -> JSONValue {
+                try self.shoot {
+                    ($0.metadata.finalizers, $0.metadata.deletionTimestamp) = (finalizers, going)
+                    $0.spec.seedName = seed
+                }
+            }
+            #expect(try review("UPDATE", try shoot([]), try shoot([ours])) == nil)
+            let hosted = try shoot([ours]).merging(["status": ["seedName": "here"]])
+            // Nor does it help to take the seed's name away as well.
+            for old in [hosted, try shoot([ours], named: "here")] {
+                #expect(try review("UPDATE", try shoot([]), old)?.contains(ours) == true)
+            }
+        }
     }
 
     @Test(

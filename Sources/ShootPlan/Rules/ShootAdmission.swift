@@ -60,7 +60,9 @@ package enum ShootAdmission {
         }
         let last = old.status?.lastOperation
         let isGone = old.isBeingDeleted && last?.type == .delete && last?.state == .succeeded
-        return isKept(old) && !isKept(new) && !isGone
+        // Of one that no seed was ever named for nothing was made, and no coordinator lets it go.
+        let isPlaced = old.spec.seedName != nil || old.status?.seedName != nil
+        return isPlaced && isKept(old) && !isKept(new) && !isGone
     }
 
     /// The answer to a request.
