@@ -122,9 +122,28 @@ struct ShootAdmissionTests {
         arguments: [
             (.processing, nil, true), (.error, "etcd", true), (.failed, "infrastructure", true),
             (.failed, ShootStatus.TaskError.preparation, false), (.error, nil, false), (.pending, nil, false),
+            (.failed, ShootStatus.TaskError.namespace, true),
         ] as [(ShootStatus.OperationState, String?, Bool)]
     )
     func underWay(_ state: ShootStatus.OperationState, _ failed: String?, _ isAccepted: Bool) throws {
+        try checkUnderWay(state, failed, isAccepted, observed: 3)
+    }
+
+    @Test(
+        "Of one of which nothing was ever made that holds as well, but where the namespace is somebody else's",
+        arguments: [(.processing, nil, true), (.error, "etcd", true), (.failed, "namespace", false)]
+            as [(ShootStatus.OperationState, String?, Bool)]
+    )
+    func underWayAtFirst(_ state: ShootStatus.OperationState, _ failed: String?, _ isAccepted: Bool) throws {
+        try checkUnderWay(state, failed, isAccepted, observed: nil)
+    }
+
+    private func checkUnderWay(
+        _ state: ShootStatus.OperationState,
+        _ failed: String?,
+        _ isAccepted: Bool,
+        observed: Int?
+    ) throws {
         func old(_ generation: Int) throws -> JSONValue {
             let operation: JSONValue = [
                 "type": "Reconcile", "state": .string(state.rawValue), "progress": 5, "description": "",
@@ -133,7 +152,7 @@ struct ShootAdmissionTests {
             let old = try shoot { shoot in
                 shoot.metadata.generation = 4
                 shoot.status = ShootStatus()
-                shoot.status?.observedGeneration = 3
+                shoot.status?.observedGeneration = observed
                 shoot.status?.lastErrors = failed.map {
                     [.init(task: $0, code: .unknown, description: "x", lastUpdateTime: "")]
                 }

@@ -85,6 +85,8 @@ package struct ShootStatus: Codable, Hashable, Sendable {
     package struct TaskError: Codable, Hashable, Sendable {
         /// Stands for a task where something kept all of them from beginning.
         package static let preparation = "prepare"
+        /// The task that comes before all others; where it fails from the beginning the namespace may be somebody else's.
+        package static let namespace = "namespace"
 
         package var task: String
         package var code: ErrorCode
@@ -161,9 +163,14 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         guard let last = lastOperation, last.generation == generation else { return false }
         switch last.state {
         case .processing, .succeeded: return true
-        case .error, .failed: return lastErrors?.contains { $0.task == TaskError.preparation } == false
+        case .error, .failed: return lastErrors?.contains(where: isBeforeAll) == false
         case .pending: return false
         }
+    }
+
+    /// Whether a failure kept everything from beginning.
+    private func isBeforeAll(_ error: TaskError) -> Bool {
+        error.task == TaskError.preparation || error.task == TaskError.namespace && observedGeneration == nil
     }
 }
 
