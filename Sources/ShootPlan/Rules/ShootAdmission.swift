@@ -4,6 +4,8 @@ package import TendrilCore
 
 /// Says at once, before a Shoot is stored, what its coordinator would say later (Kubernetes documentation, "Dynamic
 /// Admission Control", admission.k8s.io/v1).
+///
+/// That our finalizer stays is said nowhere else: later there is no Shoot of which it could be said.
 package enum ShootAdmission {
     /// What the API server asks.
     package struct Review: Codable, Sendable {
