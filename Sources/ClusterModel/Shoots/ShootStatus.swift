@@ -168,6 +168,11 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         }
     }
 
+    /// Whether something kept the last flow from beginning, which is tried again.
+    var couldNotBegin: Bool {
+        lastOperation?.state == .error && lastErrors?.contains { $0.task == TaskError.preparation } == true
+    }
+
     /// Whether a failure kept everything from beginning.
     private func isBeforeAll(_ error: TaskError) -> Bool {
         error.task == TaskError.preparation || error.task == TaskError.namespace && observedGeneration == nil

@@ -217,22 +217,20 @@ struct KillTests {
         let server = WorldServer(start, pausedAfter: whole.moments.count / 2)
         let resuming = Task {
             while !server.isPaused { try await Task.sleep(.milliseconds(1)) }
-            // What was under way ends.
-            try await Task.sleep(.milliseconds(500))
-            let (state, count) = (Self.state(server.world), server.moments.count)
-            try await Task.sleep(.milliseconds(500))
-            let isAtRest = server.moments.count == count && Self.state(server.world) == state
+            // What is under way ends.
+            var count = -1
+            while count != server.moments.count {
+                count = server.moments.count
+                try await Task.sleep(.milliseconds(500))
+            }
+            let state = server.world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
             server.resume()
-            // What was begun was not brought to an end.
-            return isAtRest && state == ShootStatus.OperationState.processing.rawValue
+            return state
         }
         let outcome = try await Life.run(server, enduring: Self.interrupted, until: wish.isDone)
         #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
         resuming.cancel()
-        #expect(try await resuming.value)
-    }
-
-    private static func state(_ world: World) -> String? {
-        world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
+        // What was begun was left as it was.
+        #expect(try await resuming.value == ShootStatus.OperationState.processing.rawValue)
     }
 }
