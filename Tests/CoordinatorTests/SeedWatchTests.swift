@@ -89,6 +89,16 @@ struct SeedWatchTests {
         environment.places.complete()
         try await watch.findOrphans(among: namespaces)
         #expect(count() == "tendril_coordinator_orphans 1")
+        // Whoever is not to write here, or no longer, leaves the number to who is.
+        api["/apis/tendril.dev/v1alpha1/seeds/here"] = [
+            "metadata": ["name": "here"], "spec": try CanonicalJSON.value(try Samples.seed),
+        ]
+        var pulse = SeedPulse()
+        let left = SeedWatch(environment.fenced(for: "seed"))
+        try await left.look(&pulse, at: MonotonicTime(nanoseconds: 0))
+        #expect(count() == "tendril_coordinator_orphans 0")
+        try await watch.findOrphans(among: namespaces)
+        #expect(count() == "tendril_coordinator_orphans 1")
         try await watch.findOrphans(among: [names[0]])
         #expect(count() == "tendril_coordinator_orphans 0")
     }

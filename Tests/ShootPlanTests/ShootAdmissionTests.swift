@@ -122,9 +122,28 @@ struct ShootAdmissionTests {
         arguments: [
             (.processing, nil, true), (.error, "etcd", true), (.failed, "infrastructure", true),
             (.failed, ShootStatus.TaskError.preparation, false), (.error, nil, false), (.pending, nil, false),
+            (.failed, ShootStatus.TaskError.namespace, true),
         ] as [(ShootStatus.OperationState, String?, Bool)]
     )
     func underWay(_ state: ShootStatus.OperationState, _ failed: String?, _ isAccepted: Bool) throws {
+        try checkUnderWay(state, failed, isAccepted, observed: 3)
+    }
+
+    @Test(
+        "Of one of which nothing was ever made that holds as well, but where the namespace is somebody else's",
+        arguments: [(.processing, nil, true), (.error, "etcd", true), (.failed, "namespace", false)]
+            as [(ShootStatus.OperationState, String?, Bool)]
+    )
+    func underWayAtFirst(_ state: ShootStatus.OperationState, _ failed: String?, _ isAccepted: Bool) throws {
+        try checkUnderWay(state, failed, isAccepted, observed: nil)
+    }
+
+    private func checkUnderWay(
+        _ state: ShootStatus.OperationState,
+        _ failed: String?,
+        _ isAccepted: Bool,
+        observed: Int?
+    ) throws {
         func old(_ generation: Int) throws -> JSONValue {
             let operation: JSONValue = [
                 "type": "Reconcile", "state": .string(state.rawValue), "progress": 5, "description": "",
@@ -133,7 +152,7 @@ struct ShootAdmissionTests {
             let old = try shoot { shoot in
                 shoot.metadata.generation = 4
                 shoot.status = ShootStatus()
-                shoot.status?.observedGeneration = 3
+                shoot.status?.observedGeneration = observed
                 shoot.status?.lastErrors = failed.map {
                     [.init(task: $0, code: .unknown, description: "x", lastUpdateTime: "")]
                 }
@@ -201,6 +220,7 @@ struct ShootAdmissionTests {
                 "lastUpdateTime": "",
             ]
             return try self.shoot {
+                $0.spec.seedName = "here"
                 $0.metadata.finalizers = finalizers
                 $0.metadata.deletionTimestamp = isGoing ? "2026-01-01T00:00:00Z" : nil
             }.merging(["status": ["lastOperation": last]])
@@ -210,7 +230,7 @@ struct ShootAdmissionTests {
             for isGoing in [false, true] {
                 let told = try shoot([ours, theirs], isGoing: isGoing, .delete, .processing)
                 #expect(try review("UPDATE", try shoot(left, isGoing: isGoing), told)?.contains(ours) == true)
-                let never = try self.shoot { $0.metadata.finalizers = [ours] }
+                let never = try self.shoot { ($0.metadata.finalizers, $0.spec.seedName) = ([ours], "here") }
                 #expect(try review("UPDATE", try shoot(left, isGoing: isGoing), never)?.contains(ours) == true)
             }
             #expect(try review("UPDATE", try shoot(left), try shoot([ours])) == nil)
@@ -221,6 +241,25 @@ struct ShootAdmissionTests {
         let held = try shoot([ours, theirs], .reconcile)
         #expect(try review("UPDATE", try shoot([ours], .reconcile), held) == nil)
         #expect(try review("UPDATE", try shoot([]), try shoot([theirs], .reconcile)) == nil)
+    }
+
+    @Test("Our finalizer stays on one that a seed is named for or that one hosts; any other one its owner can let go")
+    func unplaced() throws {
+        let ours = ShootAnnotation.finalizer
+        for going in [nil, "2026-01-01T00:00:00Z"] as [String?] {
+            func shoot(_ finalizers: [String], named seed: String? = nil) throws -> JSONValue {
+                try self.shoot {
+                    ($0.metadata.finalizers, $0.metadata.deletionTimestamp) = (finalizers, going)
+                    $0.spec.seedName = seed
+                }
+            }
+            #expect(try review("UPDATE", try shoot([]), try shoot([ours])) == nil)
+            let hosted = try shoot([ours]).merging(["status": ["seedName": "here"]])
+            // Nor does it help to take the seed's name away as well.
+            for old in [hosted, try shoot([ours], named: "here")] {
+                #expect(try review("UPDATE", try shoot([]), old)?.contains(ours) == true)
+            }
+        }
     }
 
     @Test(

@@ -126,13 +126,16 @@ struct ShootProgressTests {
             _ phase: RestorationPhase,
             _ state: ShootStatus.OperationState,
             _ type: ShootStatus.OperationType = .restore,
-            asleep: Bool = false
+            asleep: Bool = false,
+            isStopped: Bool? = nil,
+            failed: String = "kube-apiserver"
         ) throws -> Bool {
             let shoot = try shoot(state) {
                 pause(&$0)
                 $0.spec.hibernation.enabled = asleep
                 $0.status?.lastOperation?.type = type
-                $0.status?.restoration = .init(snapshot: "s", phase: phase, startTime: "a")
+                $0.status?.restoration = .init(snapshot: "s", phase: phase, startTime: "a", isStopped: isStopped)
+                $0.status?.lastErrors = [.init(task: failed, code: .api, description: "", lastUpdateTime: "")]
             }
             #expect(shoot.isToPause && (shoot.pauseNotice != nil) == shoot.isPaused)
             return shoot.isPaused
@@ -141,8 +144,16 @@ struct ShootProgressTests {
             #expect(try !isPaused(.replacing, state) && !isPaused(.replacing, state, .reconcile, asleep: true))
             #expect(try isPaused(.completed, state) && isPaused(.starting, state, .hibernate, asleep: true))
             #expect(try isPaused(.starting, state) == [.error, .failed].contains(state))
-            #expect(try !isPaused(.starting, state, .reconcile) && !isPaused(.failed, state))
-            #expect(try isPaused(.failed, state, .reconcile) == (state != .processing))
+            #expect(try !isPaused(.starting, state, .reconcile) && !isPaused(.failed, state, isStopped: true))
+            #expect(try isPaused(.failed, state, .reconcile, isStopped: true) == (state != .processing))
+            // What could not begin was no attempt, where it is tried again.
+            let isWithout = ![.processing, .error].contains(state)
+            #expect(try isPaused(.failed, state, .reconcile, isStopped: true, failed: "prepare") == isWithout)
+            // It has started since.
+            for (type, task) in ShootStatus.OperationType.allCases.flatMap({ [($0, "etcd"), ($0, "prepare")] }) {
+                #expect(try isPaused(.failed, state, type, failed: task))
+                #expect(try isPaused(.failed, state, type, isStopped: false, failed: task))
+            }
         }
     }
 

@@ -362,6 +362,11 @@ struct RestorationTests {
         failing.failed(at: 150, "no room")
         failing.replaced()
         #expect(failing.phase == .failed && failing.told.message == "no room" && failing.phase.isOver)
+        // The control plane is started again once.
+        #expect(failing.told.isStopped == true && restoration.told.isStopped == nil)
+        failing.passed()
+        failing.failed(at: 200, "late")
+        #expect(failing.phase == .failed && failing.told.isStopped == nil && failing.told.message == "no room")
     }
 
     @Test("is refused with the reason where it cannot be, and over a rotation of credentials above all")

@@ -221,8 +221,10 @@ package struct Shoot: KubernetesObject {
         case .starting:
             let hasFailed = last?.type == .restore && (last?.state == .error || last?.state == .failed)
             return !isHibernated && !hasFailed
-        // The next operation starts it with the data of before.
-        case .failed: return last?.type == .restore || last?.state == .processing
+        // The next flow starts it with the data of before; those after that are as all others.
+        case .failed:
+            let isUnderWay = last?.type == .restore || last?.state == .processing || status?.couldNotBegin == true
+            return status?.restoration?.isStopped == true && isUnderWay
         case .completed, nil: return false
         }
     }

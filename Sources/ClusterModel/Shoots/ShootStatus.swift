@@ -43,16 +43,19 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         package var completionTime: String?
         /// Why it failed.
         package var message: String?
+        /// Whether it has failed, and the control plane has yet to start with the data of before; `nil` where not.
+        package var isStopped: Bool?
 
         package init(
             snapshot: String,
             phase: RestorationPhase,
             startTime: String,
             completionTime: String? = nil,
-            message: String? = nil
+            message: String? = nil,
+            isStopped: Bool? = nil
         ) {
             (self.snapshot, self.phase, self.startTime) = (snapshot, phase, startTime)
-            (self.completionTime, self.message) = (completionTime, message)
+            (self.completionTime, self.message, self.isStopped) = (completionTime, message, isStopped)
         }
     }
 
@@ -82,6 +85,8 @@ package struct ShootStatus: Codable, Hashable, Sendable {
     package struct TaskError: Codable, Hashable, Sendable {
         /// Stands for a task where something kept all of them from beginning.
         package static let preparation = "prepare"
+        /// The task that comes before all others; where it fails from the beginning the namespace may be somebody else's.
+        package static let namespace = "namespace"
 
         package var task: String
         package var code: ErrorCode
@@ -158,9 +163,19 @@ package struct ShootStatus: Codable, Hashable, Sendable {
         guard let last = lastOperation, last.generation == generation else { return false }
         switch last.state {
         case .processing, .succeeded: return true
-        case .error, .failed: return lastErrors?.contains { $0.task == TaskError.preparation } == false
+        case .error, .failed: return lastErrors?.contains(where: isBeforeAll) == false
         case .pending: return false
         }
+    }
+
+    /// Whether something kept the last flow from beginning, which is tried again.
+    var couldNotBegin: Bool {
+        lastOperation?.state == .error && lastErrors?.contains { $0.task == TaskError.preparation } == true
+    }
+
+    /// Whether a failure kept everything from beginning.
+    private func isBeforeAll(_ error: TaskError) -> Bool {
+        error.task == TaskError.preparation || error.task == TaskError.namespace && observedGeneration == nil
     }
 }
 

@@ -39,6 +39,7 @@ enum StatusRules {
         "status.restoration.startTime": FieldRule("When it was begun."),
         "status.restoration.completionTime": FieldRule("When it ended."),
         "status.restoration.message": FieldRule("Why it failed."),
+        "status.restoration.isStopped": FieldRule("After Failed, until the control plane has started again."),
         "status.infrastructure": FieldRule("What the provider says of its resources."),
     ]) { _, own in own }
 

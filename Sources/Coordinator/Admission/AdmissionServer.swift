@@ -11,12 +11,13 @@ internal import TendrilCore
 
 /// Answers the API server's questions about Shoots over HTTPS.
 ///
-/// It only says earlier what the coordinator judges anyway: while it is away, nothing is lost but time.
+/// Of specs it only says earlier what the coordinator judges anyway: while it is away, nothing is lost but time. Nobody else keeps
+/// our finalizer from being taken away: whoever may patch a Shoot then has it go without its cluster.
 struct AdmissionServer: Sendable {
     /// The only path.
     static let path = "/validate-shoots"
-    /// A question holds a Shoot twice; one that is larger is left to the coordinator.
-    private static let bodyLimit = 1 << 20
+    /// In bytes; a question holds a Shoot twice, and etcd takes none of more than 1.5 MiB. One that is larger is not answered.
+    private static let bodyLimit = 4 << 20
 
     private let endpoint: HTTPEndpoint
 

@@ -1,7 +1,9 @@
+internal import ClusterModel
+
 /// The names of tasks, by which they are remembered.
 package enum TaskName {
     /// The shoot's namespace in the seed.
-    package static let namespace = "namespace"
+    package static let namespace = ShootStatus.TaskError.namespace
     /// What images of the control plane are pulled by.
     package static let pullSecrets = "pull-secrets"
     /// The addresses of the control plane.

@@ -35,7 +35,11 @@ package struct SeedWatch: Sendable {
         let seeds = try await garden.list(Seed.self).items
         let silent = pulse.silent(seeds, at: now).subtracting([environment.configuration.seed])
         environment.counts.saw(seeds, silent: silent)
-        guard environment.mayWrite() else { return }
+        guard environment.mayWrite() else {
+            // They are another process's to count by now.
+            _ = environment.counts.saw(orphans: [])
+            return
+        }
         if !silent.isEmpty { try await tell(silent, seeds) }
         let known = Set(seeds.map(\.name)).union([environment.configuration.seed])
         for shoot in environment.places.lost(among: known) { try await tellLost(shoot) }

@@ -64,7 +64,7 @@ package struct CoordinatorEnvironment: Sendable {
     }
 
     /// The same for what belongs to a key: it writes only as long as this process is the key's owner.
-    func fenced(for key: String) -> CoordinatorEnvironment {
+    package func fenced(for key: String) -> CoordinatorEnvironment {
         var copy = self
         let mayWrite: @Sendable () -> Bool = { [peers] in peers.mayAct(for: key) }
         copy.garden = garden.fenced(limit: Membership.requestLimit, mayWrite)

@@ -44,6 +44,7 @@ extension ShootLoop {
                 // All of the flow was done, so that this step is in force everywhere.
                 if type == .rotate { records.rotation?.reached(at: now) }
                 if type == .restore { records.restoration?.completed(at: now) }
+                records.restoration?.passed()
                 if hasAsked, shoot.spec.provider.type.isCloud, !shoot.isHibernated { records.lastLook = now }
             }
         )

@@ -189,7 +189,9 @@ package actor ShootLoop {
             do {
                 try judge(shoot, work, before: spec, records)
             } catch {
-                guard let spec, records[TaskName.access] != nil else { throw error }
+                // Where what was done is not known any more, the status says whether anything was.
+                let isMade = records[TaskName.access] != nil || shoot.status?.observedGeneration != nil
+                guard let spec, isMade else { throw error }
                 return await careOn(shoot, as: spec, after: error, store, records)
             }
             return try await advance(work, store, records, isKnown: isTold(shoot))

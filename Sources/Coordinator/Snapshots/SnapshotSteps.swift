@@ -44,7 +44,10 @@ package struct SnapshotSteps: Sendable {
         let key = "\(keys)\(name)\(SnapshotPlan.ending)"
         try await store.upload(file, as: key)
         // Others than Amazon's may take less than was sent.
-        let stored = try await store.size(of: key) ?? 0
+        guard let stored = try await store.size(of: key) else {
+            // It may be whole, and be listed later.
+            throw TextFailure("\(key): the store took \(size) bytes, and does not list them")
+        }
         guard stored == size else {
             // It would count as the newest one, and have those go that are whole.
             try? await store.delete(key)

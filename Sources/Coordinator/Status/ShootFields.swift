@@ -35,7 +35,7 @@ enum ShootFields {
         return [
             "snapshot": .string(told.snapshot), "phase": .string(told.phase.rawValue),
             "startTime": .string(told.startTime), "completionTime": text(told.completionTime),
-            "message": text(told.message),
+            "message": text(told.message), "isStopped": told.isStopped.map(JSONValue.bool) ?? .null,
         ]
     }
 

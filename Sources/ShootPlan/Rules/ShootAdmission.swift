@@ -4,6 +4,8 @@ package import TendrilCore
 
 /// Says at once, before a Shoot is stored, what its coordinator would say later (Kubernetes documentation, "Dynamic
 /// Admission Control", admission.k8s.io/v1).
+///
+/// That our finalizer stays is said nowhere else: later there is no Shoot of which it could be said.
 package enum ShootAdmission {
     /// What the API server asks.
     package struct Review: Codable, Sendable {
@@ -60,7 +62,9 @@ package enum ShootAdmission {
         }
         let last = old.status?.lastOperation
         let isGone = old.isBeingDeleted && last?.type == .delete && last?.state == .succeeded
-        return isKept(old) && !isKept(new) && !isGone
+        // Of one that no seed was ever named for nothing was made, and no coordinator lets it go.
+        let isPlaced = old.spec.seedName != nil || old.status?.seedName != nil
+        return isPlaced && isKept(old) && !isKept(new) && !isGone
     }
 
     /// The answer to a request.

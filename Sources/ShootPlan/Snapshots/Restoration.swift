@@ -13,6 +13,8 @@ package struct Restoration: Codable, Hashable, Sendable {
     package private(set) var completionTime: UInt64?
     /// Why it failed.
     package private(set) var message: String?
+    /// Whether it has failed, and the control plane has yet to start with the data of before; `nil` where not.
+    private var isStopped: Bool?
 
     /// Since when the data of before is out of use, at the earliest, in seconds since 1970; `nil` where nothing was restored before.
     private var parkTime: UInt64?
@@ -51,7 +53,7 @@ package struct Restoration: Codable, Hashable, Sendable {
         guard let start = KubernetesTime.seconds(told.startTime) else { return nil }
         (snapshot, self.size, startTime, phase) = (told.snapshot, size, start, told.phase)
         completionTime = told.completionTime.flatMap { KubernetesTime.seconds($0) }
-        message = told.message
+        (message, isStopped) = (told.message, told.isStopped)
         // Where it has put nothing in place the data of before is of an earlier one, however old.
         parkTime = [.starting, .completed].contains(phase) ? start : 0
     }
@@ -73,8 +75,12 @@ package struct Restoration: Codable, Hashable, Sendable {
 
     /// The data stays what it was, at a moment in seconds since 1970; why.
     package mutating func failed(at time: UInt64, _ reason: String) {
-        if phase == .replacing { (phase, completionTime, message) = (.failed, time, String(reason.prefix(1000))) }
+        guard phase == .replacing else { return }
+        (phase, completionTime, message, isStopped) = (.failed, time, String(reason.prefix(1000)), true)
     }
+
+    /// A whole flow was done since it failed, so that the control plane is as it is wanted.
+    package mutating func passed() { isStopped = nil }
 
     /// What the status says.
     package var told: ShootStatus.Restoration {
@@ -83,7 +89,8 @@ package struct Restoration: Codable, Hashable, Sendable {
             phase: phase,
             startTime: KubernetesTime.text(seconds: startTime),
             completionTime: completionTime.map { KubernetesTime.text(seconds: $0) },
-            message: message
+            message: message,
+            isStopped: isStopped
         )
     }
 

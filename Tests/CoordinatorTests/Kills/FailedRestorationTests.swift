@@ -21,6 +21,22 @@ struct FailedRestorationTests {
         #expect(after.shoot[Self.forgotten] != nil && Self.runs(after))
     }
 
+    @Test("has the control plane start with the data of before also where somebody pauses the shoot just then")
+    func paused() async throws {
+        let whole = try await Self.asked(enduring: "task failed") {
+            $0.change(["metadata": ["annotations": [ShootAnnotation.snapshot: .string(World.broken)]]])
+        } until: {
+            Self.hasGivenUp($0)
+        }
+        let stopped = whole.moments.map(\.world).first { Self.phase($0) == .failed && !Self.runs($0) }
+        var world = try #require(stopped)
+        #expect(world.shootDocument?["status"]?["restoration"]?["isStopped"] == .bool(true))
+        world.pause(true)
+        let after = try await Self.lived(in: world, until: Self.hasGivenUp).world
+        #expect(after.shootDocument?["status"]?["restoration"]?["isStopped"] == nil)
+        #expect(after.shoot[Self.forgotten] != nil)
+    }
+
     @Test("is not looked for where there is none, or while the shoot sleeps: that is refused, and nothing is touched")
     func refused() async throws {
         for (name, isAsleep) in [("20240101T000000Z", false), (World.broken, true)] {
@@ -200,7 +216,7 @@ struct FailedRestorationTests {
     }
 
     /// Whether a restoration has failed, and all else is done: the control plane is there to run.
-    private static func hasGivenUp(_ world: World) -> Bool {
+    @Sendable private static func hasGivenUp(_ world: World) -> Bool {
         phase(world) == .failed && runs(world)
             && world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
                 == ShootStatus.OperationState.succeeded.rawValue

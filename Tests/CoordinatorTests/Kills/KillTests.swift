@@ -203,4 +203,34 @@ struct KillTests {
             check(after, whole.world, comment)
         }
     }
+
+    @Test("in the middle by a pause, long after a restoration has failed: nothing more is done until it is resumed")
+    func pausedLongAfterFailure() async throws {
+        let wish = Wish.otherMachines
+        var start = try await wish.asked()
+        let failed: JSONValue = [
+            "snapshot": .string(World.broken), "phase": "Failed", "startTime": "2025-02-01T00:00:00Z",
+            "completionTime": "2025-02-01T00:01:00Z", "message": "no room",
+        ]
+        start.change(["status": ["restoration": failed]])
+        let whole = try await wish.granted(in: start)
+        let server = WorldServer(start, pausedAfter: whole.moments.count / 2)
+        let resuming = Task {
+            while !server.isPaused { try await Task.sleep(.milliseconds(1)) }
+            // What is under way ends.
+            var count = -1
+            while count != server.moments.count {
+                count = server.moments.count
+                try await Task.sleep(.milliseconds(500))
+            }
+            let state = server.world.shootDocument?["status"]?["lastOperation"]?["state"]?.text
+            server.resume()
+            return state
+        }
+        let outcome = try await Life.run(server, enduring: Self.interrupted, until: wish.isDone)
+        #expect(outcome.isDone && outcome.complaints.isEmpty, "\(outcome)")
+        resuming.cancel()
+        // What was begun was left as it was.
+        #expect(try await resuming.value == ShootStatus.OperationState.processing.rawValue)
+    }
 }
