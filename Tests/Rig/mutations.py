@@ -313,7 +313,7 @@ MUTATIONS = [
      "_ = NamespaceTask.isOwn(namespace, of: shoot)", "HostileTests"),
     ("Sources/Coordinator/Tasks/NamespaceTask.swift", "return uid.text != shoot.metadata.uid", "return uid.text == nil", "FaultyAPITests"),
     ("Sources/Coordinator/Tasks/NamespaceTask.swift", " && !isOfNamesake(namespace, of: shoot)\n", "\n", "HostileTests"),
-    ("Sources/ShootPlan/Rules/ShootAdmission.swift", "return isKept(old) &&", "return false && isKept(old) &&",
+    ("Sources/ShootPlan/Rules/ShootAdmission.swift", "return isPlaced && isKept(old) &&", "return false && isKept(old) &&",
      "ShootAdmissionTests"),
     ("Sources/ShootPlan/Rules/ShootAdmission.swift", "let last = old.status?.lastOperation", "let last = new.status?.lastOperation",
      "ShootAdmissionTests"),

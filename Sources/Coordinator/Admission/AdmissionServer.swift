@@ -16,7 +16,9 @@ internal import TendrilCore
 struct AdmissionServer: Sendable {
     /// The only path.
     static let path = "/validate-shoots"
-    /// In bytes; a question holds a Shoot twice, and etcd takes none of more than 1.5 MiB. One that is larger is not answered.
+    /// In bytes; a larger question is not answered.
+    ///
+    /// One holds a Shoot twice, of which etcd takes none of more than 1.5 MiB.
     private static let bodyLimit = 4 << 20
 
     private let endpoint: HTTPEndpoint

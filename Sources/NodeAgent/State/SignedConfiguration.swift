@@ -36,6 +36,7 @@ package struct PendingGeneration: Codable, Hashable, Sendable {
     /// The same as this release keeps it.
     ///
     /// - Parameter now: not before the kubelet was started.
+    /// - Returns: itself where there is nothing of an earlier release in it.
     func migrated(at now: Moment = .now()) -> Self {
         guard let begunAt else { return self }
         var pending = self
