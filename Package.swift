@@ -178,7 +178,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "tendril-vpn",
-            dependencies: ["TendrilCore", "TunnelDaemon", "CommandSupport", argumentParser],
+            dependencies: ["TendrilCore", "LinuxSystem", "TunnelDaemon", "CommandSupport", argumentParser],
             swiftSettings: common,
             linkerSettings: program
         ),

@@ -19,6 +19,11 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
     package init(_ path: String, _ reason: String) { self.init([ConfigurationProblem(path, reason)]) }
 
     package var description: String { problems.map(\.description).joined(separator: "\n") }
+
+    /// Does something; that it fails is a problem of a place, such as the flag or setting that names a file.
+    package static func naming<Value>(_ path: String, _ body: () throws -> Value) throws(ConfigurationError) -> Value {
+        do { return try body() } catch { throw ConfigurationError(path, "\(error)") }
+    }
 }
 
 extension [ConfigurationProblem] {

@@ -58,7 +58,7 @@ struct CommonOptions: ParsableArguments {
             AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305; may be given several times, the preferred first (default: all, in \
             this order).
             """,
-        completion: .list(["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"])
+        completion: .list(VPNConfiguration.cipherNames)
     )
     var cipher: [String] = []
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Glibc
+import LinuxSystem
 import TendrilCore
 import TunnelDaemon
 
@@ -39,7 +40,7 @@ struct StatusCommand: ParsableCommand {
         switch output {
         case .table:
             let lines = peer == nil ? 0 : report.log.count
-            print(StatusTable.text(report, lines: lines, at: UInt64(max(time(nil), 0))))
+            print(StatusTable.text(report, lines: lines, at: Clock.unixTime()))
         case .json: print(try report.json())
         }
         // The link that a peer answers over is live, though after a reconnect the peer may not know yet.

@@ -77,9 +77,11 @@ package struct ApproverService: Sendable {
         Privileges.forbidDumps()
         let logger = Logger(label: "tendril-approver") { LogOutput(label: $0, level: level, format: format) }
         changes = FileChanges([settings.kubeconfig])
-        let kubeconfig = try Self.using("--kubeconfig") { try Kubeconfig(path: settings.kubeconfig) }
-        let certificate = try Self.using("--ca-certificate") { try DurableFile.read(settings.caCertificate) }
-        let key = Secret(try Self.using("--ca-key") { try DurableFile.read(settings.caKey) })
+        let kubeconfig = try ConfigurationError.naming("--kubeconfig") { try Kubeconfig(path: settings.kubeconfig) }
+        let certificate = try ConfigurationError.naming("--ca-certificate") {
+            try DurableFile.read(settings.caCertificate)
+        }
+        let key = Secret(try ConfigurationError.naming("--ca-key") { try DurableFile.read(settings.caKey) })
         let authority = try RequestAuthority(certificate: certificate, key: key)
         let client = KubernetesClient(kubeconfig, transport: try HTTPTransfer(), program: "tendril-approver")
         let approver = Approver(
@@ -94,14 +96,6 @@ package struct ApproverService: Sendable {
         endpoint = try settings.metrics.flatMap { Endpoint($0) }.map { address in
             try HTTPEndpoint(address, metrics: { ApproverMetrics.text(approver.counts) })
         }
-    }
-
-    /// Does something with a file; that it fails is said of the flag that names it.
-    private static func using<Value>(
-        _ flag: String,
-        _ body: () throws -> Value
-    ) throws(ConfigurationError) -> Value {
-        do { return try body() } catch { throw ConfigurationError(flag, "\(error)") }
     }
 
     /// Judges until SIGTERM or SIGINT.

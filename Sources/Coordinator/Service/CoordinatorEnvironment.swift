@@ -82,9 +82,12 @@ package struct CoordinatorEnvironment: Sendable {
     ///   - made: what its provider has made, where that is known better than its status says it.
     /// - Returns: the problems.
     /// - Throws: `TaskFailure` where nobody here makes such machines.
-    func problems(_ shoot: Shoot, before: Shoot.Spec?, seed: Seed.Spec?, made: JSONValue? = nil) throws
-        -> [ConfigurationProblem]
-    {
+    func problems(
+        _ shoot: Shoot,
+        before: Shoot.Spec?,
+        seed: Seed.Spec?,
+        made: JSONValue? = nil
+    ) throws -> [ConfigurationProblem] {
         _ = try provider(shoot.spec.provider.type)
         let problems = ShootRules.problems(shoot, seed: seed, images: configuration.machineImages)
         let accepted = before.map { spec in

@@ -194,15 +194,9 @@ extension ShootLoop {
         return nil
     }
 
-    /// Whether nothing was ever made: the namespace comes first and goes last.
-    ///
-    /// One that was there before is not the shoot's.
-    func isUntouched(_ shoot: Shoot) async throws -> Bool {
-        let namespace = try await namespace(of: shoot)
-        return namespace.map { !NamespaceTask.isOwn($0, of: shoot) } ?? true
-    }
-
     /// The shoot's namespace in the seed, whosever it is; `nil` where there is none.
+    ///
+    /// It comes first and goes last: where there is none that is the shoot's, nothing was ever made.
     func namespace(of shoot: Shoot) async throws -> JSONValue? {
         guard let id = TechnicalID(project: shoot.namespace, name: shoot.name) else { return nil }
         return try await environment.seed.findDocument("/api/v1/namespaces/\(id)")
@@ -211,9 +205,9 @@ extension ShootLoop {
     /// A shoot that is to go, as it was accepted last.
     ///
     /// By that what was made for it is found, and not by a later wish that cannot be. Only the credentials may be newer.
-    func asMade(_ shoot: Shoot) async throws -> Shoot {
+    func asMade(_ shoot: Shoot, in namespace: JSONValue) async throws -> Shoot {
         // What is written down goes with the namespace; all else was taken away before.
-        let isGoing = try await namespace(of: shoot)?["metadata"]?["deletionTimestamp"] != nil
+        let isGoing = namespace["metadata"]?["deletionTimestamp"] != nil
         guard !isGoing, let id = TechnicalID(project: shoot.namespace, name: shoot.name),
             let made = try await FlowStore(seed: environment.seed, namespace: "\(id)").load(of: shoot).spec
         else { return shoot }

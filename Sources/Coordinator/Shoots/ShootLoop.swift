@@ -173,11 +173,13 @@ package actor ShootLoop {
         if shoot.isPaused, !shoot.isBeingDeleted { return nil }
         do {
             guard let shoot = try await adopted(shoot) else { return nil }
-            if shoot.isBeingDeleted, try await isUntouched(shoot) {
-                try await releaseUntouched(shoot)
-                return nil
+            if shoot.isBeingDeleted {
+                guard let namespace = try await namespace(of: shoot), NamespaceTask.isOwn(namespace, of: shoot) else {
+                    try await releaseUntouched(shoot)
+                    return nil
+                }
+                return try await delete(try await makeWork(try await asMade(shoot, in: namespace)))
             }
-            if shoot.isBeingDeleted { return try await delete(try await makeWork(try await asMade(shoot))) }
             let work = try await makeWork(shoot)
             let store = FlowStore(seed: environment.seed, namespace: work.namespace)
             let mayRemember = isIdle(shoot)

@@ -1,3 +1,4 @@
+import ClusterModel
 import TendrilCore
 
 /// What runs as pods.
@@ -11,9 +12,17 @@ extension ShootPreview {
 
     /// Compares what is rendered; parts to which the same happens share a line.
     mutating func comparePods(in place: RenderedShoot.Place, _ change: ShootChange) throws {
-        let (before, after) = (try change.before.pods(in: place), try change.after.pods(in: place))
+        // Each part asks for the same ones.
+        var known: [Shoot.Spec: [PodPart]] = [:]
+        func pods(_ rendered: RenderedShoot) throws -> [PodPart] {
+            if let pods = known[rendered.shoot.spec] { return pods }
+            let pods = try rendered.pods(in: place)
+            known[rendered.shoot.spec] = pods
+            return pods
+        }
+        let (before, after) = (try pods(change.before), try pods(change.after))
         func reason<Value: Equatable>(_ name: String, _ part: (PodPart?) -> Value) throws -> String? {
-            try change.reason { rendered in part(try rendered.pods(in: place).first { $0.name == name }) }
+            try change.reason { rendered in part(try pods(rendered).first { $0.name == name }) }
         }
         var groups: [Group] = []
         func tell(_ name: String, _ effect: String, _ reason: String?) {

@@ -93,12 +93,11 @@ package struct ShootPreview: Encodable, Sendable {
 
     /// Tells what a coordinator refuses; whether it has accepted what is stored only its status says.
     private mutating func tellRefusals(of change: ShootChange) {
-        let (old, new) = (change.old, change.new)
-        let made = old.status?.infrastructure ?? old.spec.provider.infrastructure ?? [:]
-        let rules =
-            ShootRules.problems(changing: old.spec, to: new.spec, finished: old.status?.kubernetesVersion)
-            + (new.spec.provider.type == .aws ? AWSInfrastructure.problems(changing: made, to: new.spec) : [])
-        for problem in rules {
+        var wanted = change.new
+        wanted.status = change.old.status
+        // What was not made yet is made as it is stored.
+        let made = change.old.status?.infrastructure ?? change.old.spec.provider.infrastructure
+        for problem in ShootRules.changes(to: wanted, since: change.old.spec, made: made) {
             add("shoot", "is refused where what is stored was accepted once: \(problem.reason)", problem.path)
         }
     }

@@ -198,7 +198,7 @@ package struct ConfigurationValidator {
     }
 
     private mutating func ciphers() -> [CipherSuite] {
-        let names = CipherSuite.allCases.map(\.rawValue).joined(separator: ", ")
+        let names = VPNConfiguration.cipherNames.joined(separator: ", ")
         let chosen = list(.cipher, "one of \(names)") { text in
             CipherSuite.allCases.first { $0.rawValue.lowercased() == text.lowercased() }
         }

@@ -72,6 +72,8 @@ package struct VPNConfiguration: Sendable {
     package let lanes: Int
     package let masquerade: Bool
     package let ciphers: [CipherSuite]
+    /// What `ciphers` can name.
+    package static var cipherNames: [String] { CipherSuite.allCases.map(\.rawValue) }
     /// In bytes: 1280...65535.
     package let mtu: Int
     package let congestionControl: CongestionControl

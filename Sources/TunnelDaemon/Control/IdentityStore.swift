@@ -28,11 +28,7 @@ final class Identity: Sendable {
     }
 
     private static func read(_ setting: Setting, _ path: String) throws(ConfigurationError) -> [UInt8] {
-        do throws(SystemError) {
-            return try DurableFile.read(path)
-        } catch {
-            throw ConfigurationError(setting.key, "\(error)")
-        }
+        try ConfigurationError.naming(setting.key) { try DurableFile.read(path) }
     }
 
     /// Whether connections made under the other identity need not be made anew.
